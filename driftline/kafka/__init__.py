@@ -1,0 +1,1 @@
+"""Kafka behind ports: the confluent adapter and an in-memory twin."""

@@ -1,0 +1,1 @@
+"""What every service process stands on: the loop, settings, metrics, health, logs, HTTP."""
