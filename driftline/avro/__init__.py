@@ -1,0 +1,17 @@
+"""Columnar Avro: compile a record schema once, decode whole batches of messages into columns."""
+
+from driftline.avro.columns import ArrayColumn, Column, Columns, Kind, MapColumn, RowError
+from driftline.avro.program import Program, compile_schema
+from driftline.avro.schema import UnsupportedSchema
+
+__all__ = [
+    "ArrayColumn",
+    "Column",
+    "Columns",
+    "Kind",
+    "MapColumn",
+    "Program",
+    "RowError",
+    "UnsupportedSchema",
+    "compile_schema",
+]
