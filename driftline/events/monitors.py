@@ -1,0 +1,181 @@
+"""What is watched, how, and against what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ColumnKind(StrEnum):
+    """Symbols of BaselineKind, ColumnKind in the schemas."""
+
+    NUMERIC = "NUMERIC"
+    CATEGORICAL = "CATEGORICAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorColumn:
+    """One watched column."""
+
+    name: str
+    """Feature name, or :prediction, :score."""
+    kind: ColumnKind
+    """Numeric columns are binned, categorical ones counted by value."""
+    required: bool = False
+    """A row without it is refused (missing_field); otherwise it counts as null."""
+
+
+class Direction(StrEnum):
+    """Symbols of Direction in the schemas."""
+
+    ABOVE = "ABOVE"
+    BELOW = "BELOW"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A measure against a limit."""
+
+    family: str
+    """feature, prediction, label, performance or quality."""
+    measure: str
+    """Name of the measure, e.g. psi, js, accuracy."""
+    column: str | None = None
+    """Only this column; null = every column of the family."""
+    limit: float
+    """The limit itself."""
+    direction: Direction
+    """ABOVE: violated when value > limit. BELOW: violated when value < limit."""
+
+
+class Task(StrEnum):
+    """Symbols of Task in the schemas."""
+
+    BINARY = "BINARY"
+    MULTICLASS = "MULTICLASS"
+    REGRESSION = "REGRESSION"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """One version of a model's monitor."""
+
+    model_id: str
+    """Model."""
+    monitor_version: int
+    """Contiguous from 1."""
+    effective_from: int
+    """Event time from which it holds, microseconds; the smallest long = since ever."""
+    task: Task
+    """What the model does."""
+    positive_class: str | None = None
+    """Class that score is the probability of (BINARY)."""
+    columns: tuple[MonitorColumn, ...]
+    """Watched columns."""
+    baseline_id: str
+    """Content hash of the baseline that it compares with."""
+    labels: bool
+    """Whether outcomes arrive; then partitioning by prediction_id is enforced."""
+    granularities: tuple[str, ...]
+    """Such as "1 hour", "1 day", "1 week"."""
+    time_zone: str = "UTC"
+    """Zone in which days, weeks and months begin."""
+    alert_on: str
+    """The granularity whose episodes alert."""
+    lateness_us: int
+    """Disorder within a source partition that is waited for."""
+    idle_timeout_us: int
+    """Append time after which a caught-up partition without events is left out."""
+    max_wait_us: int
+    """Append time after which a window closes incomplete."""
+    label_delay_us: int
+    """Labels within this of their prediction are in time."""
+    label_ttl_us: int
+    """Labels later than this are refused."""
+    future_skew_us: int
+    """Event time may exceed append time by this much."""
+    minimum_n: int
+    """Windows with fewer rows decide nothing."""
+    thresholds: tuple[Threshold, ...]
+    """Checks."""
+    weights: Mapping[str, float]
+    """Share of each family in the risk score."""
+    retired_versions: tuple[str, ...]
+    """Model versions whose episodes are closed."""
+    paused: bool = False
+    """Counts go on, decisions stop."""
+    description: str = ""
+    """For people."""
+    actor: str
+    """Who applied it."""
+
+
+class MonitorState(StrEnum):
+    """Symbols of MonitorState in the schemas."""
+
+    PENDING = "PENDING"
+    ACTIVE = "ACTIVE"
+    REJECTED = "REJECTED"
+    PAUSED = "PAUSED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorStatus:
+    """What the evaluator made of a monitor."""
+
+    model_id: str
+    """Model."""
+    monitor_version: int
+    """Version it speaks of."""
+    status: MonitorState
+    """State."""
+    reason: str = ""
+    """Why, in words."""
+    watermark: int | None = None
+    """W(m), event time up to which the inputs are complete."""
+    evaluator: str
+    """Instance that said so."""
+    at: int
+    """Append time of the progress record that it was decided on, microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineColumn:
+    """Reference distribution of one column."""
+
+    name: str
+    """Feature name, or :prediction, :score."""
+    kind: ColumnKind
+    """As in the monitor."""
+    edges: tuple[float, ...]
+    """Inner edges of the fine cells, ascending (NUMERIC)."""
+    psi_edges: tuple[int, ...]
+    """Indices into edges of the inner PSI edges."""
+    categories: tuple[str, ...]
+    """Known values in cell order (CATEGORICAL)."""
+    counts: tuple[int, ...]
+    """Count of every cell, in the order of the layout."""
+    sums: tuple[float, ...]
+    """n, sum and sum of squares about origin, minimum, maximum of the finite values."""
+    origin: float = 0.0
+    """Origin of the moments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """Reference that windows are compared with; immutable, named by its content."""
+
+    baseline_id: str
+    """SHA-256 of the content, hex."""
+    model_id: str
+    """Model it was fitted for."""
+    rows: int
+    """Rows it was fitted on."""
+    event_from: int | None = None
+    """Smallest event time, microseconds."""
+    event_to: int | None = None
+    """Largest event time, microseconds."""
+    columns: tuple[BaselineColumn, ...]
+    """Columns."""
+    provenance: Mapping[str, str]
+    """File, digest, tool version and what else a reader may ask for."""
