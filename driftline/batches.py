@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +39,7 @@ def from_rows(rows: Sequence[Prediction]) -> PredictionBatch:
     """Rows of one model version as a batch. A column holds numbers, or texts; mixed values become texts."""
     ids = [row.prediction_id.encode() for row in rows]
     names = dict.fromkeys(name for row in rows for name in row.features)
-    values: dict[str, list[float | str | None]] = {
-        name: [row.features.get(name) for row in rows] for name in names
-    }
+    values: dict[str, list[float | str | None]] = {name: [row.features.get(name) for row in rows] for name in names}
     values[PREDICTION] = [row.prediction for row in rows]
     values[SCORE] = [row.score for row in rows]
     values[LATENCY] = [row.latency_ms for row in rows]
@@ -49,15 +48,9 @@ def from_rows(rows: Sequence[Prediction]) -> PredictionBatch:
         model_version=rows[0].model_version,
         rows=len(rows),
         prediction_ids=b"".join(ids),
-        prediction_id_ends=np.cumsum(
-            [len(each) for each in ids], dtype="<u4"
-        ).tobytes(),
+        prediction_id_ends=np.cumsum([len(each) for each in ids], dtype="<u4").tobytes(),
         event_times=np.array([row.event_time for row in rows], dtype="<i8").tobytes(),
-        columns=tuple(
-            _column(name, column)
-            for name, column in values.items()
-            if any(v is not None for v in column)
-        ),
+        columns=tuple(_column(name, column) for name, column in values.items() if any(v is not None for v in column)),
     )
 
 
@@ -65,9 +58,7 @@ def _column(name: str, values: Sequence[float | str | None]) -> BatchColumn:
     valid = np.array([value is not None for value in values])
     validity = b"" if valid.all() else np.packbits(valid, bitorder="little").tobytes()
     if not any(isinstance(value, str) for value in values):
-        numbers = np.array(
-            [0.0 if value is None else value for value in values], dtype="<f8"
-        )
+        numbers = np.array([0.0 if value is None else value for value in values], dtype="<f8")
         return BatchColumn(
             name=name,
             kind=BatchKind.DOUBLE,
@@ -97,9 +88,7 @@ def to_columns(batch: PredictionBatch) -> BatchColumns:
         raise _mismatch("rows", "a batch has at least one row")
     _check(batch.event_times, 8 * n, "event_times")
     columns = {column.name: _decoded(column, n) for column in batch.columns}
-    return BatchColumns(
-        _ids(batch), np.frombuffer(batch.event_times, dtype="<i8"), columns
-    )
+    return BatchColumns(_ids(batch), np.frombuffer(batch.event_times, dtype="<i8"), columns)
 
 
 def _ids(batch: PredictionBatch) -> list[bytes]:
@@ -112,10 +101,7 @@ def _ids(batch: PredictionBatch) -> list[bytes]:
             "the ends must ascend up to the length of prediction_ids",
         )
     edges = [0, *ends.tolist()]
-    return [
-        batch.prediction_ids[start:end]
-        for start, end in zip(edges, edges[1:], strict=False)
-    ]
+    return [batch.prediction_ids[start:end] for start, end in pairwise(edges)]
 
 
 def _decoded(column: BatchColumn, n: int) -> Column:
@@ -140,9 +126,7 @@ def _decoded(column: BatchColumn, n: int) -> Column:
 
 def _check(data: bytes, expected: int, field: str) -> None:
     if len(data) != expected:
-        raise _mismatch(
-            field, f"{len(data)} bytes where the row count asks for {expected}"
-        )
+        raise _mismatch(field, f"{len(data)} bytes where the row count asks for {expected}")
 
 
 def _mismatch(field: str, detail: str) -> InvalidRecord:
@@ -159,27 +143,18 @@ def take(batch: PredictionBatch, rows: Iterable[int]) -> PredictionBatch:
         model_version=batch.model_version,
         rows=len(index),
         prediction_ids=b"".join(ids),
-        prediction_id_ends=np.cumsum(
-            [len(each) for each in ids], dtype="<u4"
-        ).tobytes(),
+        prediction_id_ends=np.cumsum([len(each) for each in ids], dtype="<u4").tobytes(),
         event_times=decoded.event_times[index].tobytes(),
-        columns=tuple(
-            _taken(column, decoded.columns[column.name], index)
-            for column in batch.columns
-        ),
+        columns=tuple(_taken(column, decoded.columns[column.name], index) for column in batch.columns),
     )
 
 
-def _taken(
-    source: BatchColumn, column: Column, index: NDArray[np.int64]
-) -> BatchColumn:
+def _taken(source: BatchColumn, column: Column, index: NDArray[np.int64]) -> BatchColumn:
     valid = column.valid[index]
     return BatchColumn(
         name=source.name,
         kind=source.kind,
         values=column.values[index].tobytes(),
-        validity=b""
-        if valid.all()
-        else np.packbits(valid, bitorder="little").tobytes(),
+        validity=b"" if valid.all() else np.packbits(valid, bitorder="little").tobytes(),
         dictionary=source.dictionary,
     )

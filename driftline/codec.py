@@ -33,9 +33,7 @@ _Convert = Callable[[Any], Any]
 def fingerprint(schema: Mapping[str, Any]) -> int:
     """CRC-64-AVRO of the parsing canonical form, as the unsigned number that the header carries little-endian."""
     return int.from_bytes(
-        bytes.fromhex(
-            avro_fingerprint(to_parsing_canonical_form(dict(schema)), "CRC-64-AVRO")
-        ),
+        bytes.fromhex(avro_fingerprint(to_parsing_canonical_form(dict(schema)), "CRC-64-AVRO")),
         "little",
     )
 
@@ -54,9 +52,7 @@ def split(data: bytes) -> tuple[int, bytes]:
 
 
 EVENT_NAMES = tuple(
-    name
-    for name in events.__all__
-    if not issubclass(getattr(events, name), StrEnum) and name not in events.NESTED
+    name for name in events.__all__ if not issubclass(getattr(events, name), StrEnum) and name not in events.NESTED
 )
 
 
@@ -106,12 +102,8 @@ class Schemas:
             raise UnknownSchema(message)
         name = schema["name"]
         if name not in EVENT_NAMES:
-            raise InvalidRecord(
-                Reason.UNEXPECTED_EVENT, f"a record {name!r} is no event of Driftline"
-            )
-        return _read(
-            name, body, None if schema == avro_schema(name) else json.dumps(schema)
-        )
+            raise InvalidRecord(Reason.UNEXPECTED_EVENT, f"a record {name!r} is no event of Driftline")
+        return _read(name, body, None if schema == avro_schema(name) else json.dumps(schema))
 
 
 def decode(data: bytes) -> Any:
@@ -135,9 +127,7 @@ def _read(name: str, body: bytes, writer: str | None) -> Any:
         if writer is None:
             plain = fastavro.schemaless_reader(stream, _parsed(name), None)
         else:
-            plain = fastavro.schemaless_reader(
-                stream, _parsed_writer(writer), _parsed(name)
-            )
+            plain = fastavro.schemaless_reader(stream, _parsed_writer(writer), _parsed(name))
     except (
         ValueError,
         IndexError,
@@ -148,9 +138,7 @@ def _read(name: str, body: bytes, writer: str | None) -> Any:
         struct.error,
         TypeError,
     ) as error:
-        raise InvalidRecord(
-            Reason.MALFORMED_AVRO, f"the body is no {name}: {error}"
-        ) from error
+        raise InvalidRecord(Reason.MALFORMED_AVRO, f"the body is no {name}: {error}") from error
     if stream.tell() != len(body):
         raise InvalidRecord(
             Reason.MALFORMED_AVRO,
@@ -166,22 +154,16 @@ def _to_plain(value: Any) -> Any:
 def _plain_value(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain_value(item) for item in value]
-    if hasattr(value, "__slots__") and type(value).__module__.startswith(
-        "driftline.events"
-    ):
+    if hasattr(value, "__slots__") and type(value).__module__.startswith("driftline.events"):
         return str(value) if isinstance(value, StrEnum) else _to_plain(value)
     return value
 
 
 @cache
-def _builder(record: type) -> _Convert:
+def _builder(record: Any) -> _Convert:
     """A function from Avro's plain values to `record`, converting only the fields that need it."""
     hints = typing.get_type_hints(record)
-    converters = {
-        field.name: convert
-        for field in fields(record)
-        if (convert := _converter(hints[field.name]))
-    }
+    converters = {field.name: convert for field in fields(record) if (convert := _converter(hints[field.name]))}
 
     def build(plain: dict[str, Any]) -> Any:
         for name, convert in converters.items():
@@ -201,4 +183,4 @@ def _converter(hint: Any) -> _Convert | None:
         return None
     if issubclass(hint, StrEnum):
         return hint
-    return _builder(hint) if hint.__module__.startswith("driftline.events") else None
+    return _builder(getattr(events, hint.__name__)) if hint.__name__ in events.NESTED else None

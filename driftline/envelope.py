@@ -47,11 +47,7 @@ class Envelope:
 
 def iso_time(time_us: int) -> str:
     """RFC 3339 text of a time in microseconds since 1970 UTC."""
-    return (
-        (_EPOCH + timedelta(microseconds=time_us))
-        .isoformat(timespec="microseconds")
-        .replace("+00:00", "Z")
-    )
+    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def time_of(text: str) -> int:
@@ -65,9 +61,7 @@ def time_of(text: str) -> int:
 
 def deterministic_id(*parts: str | int) -> str:
     """An id that the same parts always give (UUID 5), so that a repeated event is recognised."""
-    return str(
-        uuid.uuid5(uuid.NAMESPACE_URL, "driftline:" + "\x1f".join(map(str, parts)))
-    )
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "driftline:" + "\x1f".join(map(str, parts))))
 
 
 def read(headers: Sequence[tuple[str, str | bytes | None]] | None) -> Envelope | None:

@@ -53,9 +53,7 @@ class UnknownSchema(DriftlineError):
 class InvalidRecord(DriftlineError):
     """A record or row cannot be counted; it becomes a dead letter with this reason."""
 
-    def __init__(
-        self, reason: Reason, detail: str, *, field: str | None = None
-    ) -> None:
+    def __init__(self, reason: Reason, detail: str, *, field: str | None = None) -> None:
         super().__init__(f"{reason.value}: {detail}")
         self.reason = reason
         self.detail = detail

@@ -19,9 +19,7 @@ def folder() -> Path:
 @cache
 def avro_schema(event: str) -> dict[str, Any]:
     """Avro schema of an event by its name, as JSON values. Raises FileNotFoundError for an unknown one."""
-    return dict(
-        json.loads((folder() / "avro" / f"{event}.avsc").read_text(encoding="utf-8"))
-    )
+    return dict(json.loads((folder() / "avro" / f"{event}.avsc").read_text(encoding="utf-8")))
 
 
 @cache

@@ -55,9 +55,7 @@ def _parse(raw: Mapping[str, object]) -> TopicDeclaration:
         message = f"schemas/topics/{topic}.yaml lacks {', '.join(sorted(missing))}"
         raise ConfigurationError(message)
     if unknown := raw.keys() - _KEYS:
-        message = (
-            f"schemas/topics/{topic}.yaml has unknown keys {', '.join(sorted(unknown))}"
-        )
+        message = f"schemas/topics/{topic}.yaml has unknown keys {', '.join(sorted(unknown))}"
         raise ConfigurationError(message)
     config, partitions = raw["config"], raw["partitions"]
     if not isinstance(config, Mapping) or not isinstance(partitions, int):
@@ -86,10 +84,7 @@ def _names(values: object) -> tuple[str, ...]:
 @cache
 def catalogue() -> Mapping[str, TopicDeclaration]:
     """Every declared topic by its short name (`predictions`, `labels`, ...)."""
-    return {
-        declaration.topic: declaration
-        for declaration in map(_parse, topic_declarations())
-    }
+    return {declaration.topic: declaration for declaration in map(_parse, topic_declarations())}
 
 
 def name(topic: str) -> str:
