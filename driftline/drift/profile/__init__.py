@@ -1,0 +1,20 @@
+"""Additive profiles: what the numbers mean, how rows become counts, how counts travel and add."""
+
+from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
+from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
+from driftline.drift.profile.profile import MalformedProfile, Profile
+
+__all__ = [
+    "OTHER",
+    "Block",
+    "BlockKind",
+    "Granularity",
+    "Layout",
+    "MalformedProfile",
+    "Profile",
+    "Shape",
+    "Unit",
+    "pane_start",
+    "pane_us",
+    "score_cells",
+]

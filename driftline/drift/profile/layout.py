@@ -1,0 +1,328 @@
+"""What each number of a profile means: a function of the monitor and its baseline.
+
+A vector of cells is a row of blocks. INPUTS has one block for each watched column, in the monitor's order:
+
+    NUMERIC      null | nan | below | fine 0 .. fine k | above     k = len(edges)
+    CATEGORICAL  null | unseen | category 0 .. category k-1
+
+`fine i` holds edges[i-1] <= x < edges[i]; below is x < minimum of the baseline, above is x > its maximum, so that
+`below` to `above` are in the order of values. The parts that labels can change (IN_TIME, LATER) have:
+
+    CONFUSION    (classes + other) x (classes + other), row = predicted, column = actual       BINARY, MULTICLASS
+    SCORES       64 cells of score for actual negative, then 64 for actual positive              BINARY
+
+Sums of INPUTS are n, sum, sum of squares (about the column's origin) of the finite values of each NUMERIC column, then
+the minimum of each, then the maximum of each. Sums of the label parts never hold a minimum or maximum:
+
+    BINARY       n, sum of scores, sum of (score - y)^2, of the pairs that have a score
+    REGRESSION   n, sum e, sum |e|, sum e^2, sum y, sum y^2, of the pairs with a number on both sides; e = predicted - y
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.drift.profile.panes import pane_us
+from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
+
+FORMAT = 1
+"""Changes when the same monitor and baseline give other cells."""
+SCORE_CELLS = 64
+MAXIMUM_CLASSES = 64
+"""Classes beyond these are counted as other in the confusion matrix."""
+OTHER = "other"
+PREDICTION, SCORE = ":prediction", ":score"
+
+NULL, NAN, UNSEEN, BELOW = 0, 1, 1, 2
+"""Cells within a block: NULL of both kinds, NAN and BELOW of NUMERIC, UNSEEN of CATEGORICAL."""
+NUMERIC_SPECIALS, CATEGORICAL_SPECIALS = 4, 2
+MOMENTS = 3
+"""n, sum, sum of squares."""
+BINARY_SUMS = ("n", "score", "squared_error")
+REGRESSION_SUMS = ("n", "error", "absolute_error", "squared_error", "actual", "squared_actual")
+
+
+class BlockKind(StrEnum):
+    """What the cells of a block count."""
+
+    NUMERIC = "NUMERIC"
+    CATEGORICAL = "CATEGORICAL"
+    CONFUSION = "CONFUSION"
+    SCORES = "SCORES"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Lengths of a profile's vectors: what two profiles must share to be added.
+
+    `sums` has `additive` numbers that add, then `extremes` minima and as many maxima.
+    """
+
+    layout: str
+    part: Part
+    cells: int
+    additive: int
+    extremes: int
+
+    @property
+    def sums(self) -> int:
+        """Length of the vector of sums."""
+        return self.additive + 2 * self.extremes
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive cells that belong together; `column` is "" where they belong to no column."""
+
+    column: str
+    kind: BlockKind
+    offset: int
+    size: int
+    edges: tuple[float, ...] = ()
+    """NUMERIC: inner edges of the fine cells, ascending."""
+    psi_edges: tuple[int, ...] = ()
+    """NUMERIC: indices into edges of the inner edges of the PSI bins."""
+    minimum: float = -np.inf
+    maximum: float = np.inf
+    origin: float = 0.0
+    """NUMERIC: origin of the moments."""
+    numeric: int = -1
+    """NUMERIC: which of the numeric columns this is (its place in the sums)."""
+    categories: tuple[str, ...] = ()
+    """CATEGORICAL: known values. CONFUSION: known classes, `other` not among them."""
+
+    @property
+    def cells(self) -> slice:
+        """Its cells within the vector."""
+        return slice(self.offset, self.offset + self.size)
+
+    @property
+    def ordered(self) -> slice:
+        """NUMERIC: below, the fine cells, above, within the vector, in the order of values."""
+        return slice(self.offset + BELOW, self.offset + self.size)
+
+    @property
+    def null(self) -> int:
+        """Index of the null cell within the vector."""
+        return self.offset + NULL
+
+    @property
+    def nan(self) -> int:
+        """NUMERIC: index of the NaN cell within the vector."""
+        return self.offset + NAN
+
+    @property
+    def unseen(self) -> int:
+        """CATEGORICAL: index of the cell of values that the baseline does not know."""
+        return self.offset + UNSEEN
+
+    def psi_counts(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """NUMERIC: counts of the PSI bins (len(psi_edges) + 1), below in the first, above in the last.
+
+        `cells` is a vector of the layout, or many as rows.
+        """
+        starts = [0, *(edge + 2 for edge in self.psi_edges)]
+        return np.add.reduceat(cells[..., self.ordered], starts, axis=-1)
+
+    def labels(self) -> tuple[str, ...]:
+        """What each cell means, for a person."""
+        if self.kind is BlockKind.CATEGORICAL:
+            return ("null", "unseen", *self.categories)
+        if self.kind is BlockKind.NUMERIC:
+            borders = (self.minimum, *self.edges, self.maximum)
+            fine = (f"[{low:g}, {high:g})" for low, high in zip(borders, borders[1:], strict=False))
+            return ("null", "nan", f"< {self.minimum:g}", *fine, f"> {self.maximum:g}")
+        if self.kind is BlockKind.CONFUSION:
+            classes = (*self.categories, OTHER)
+            return tuple(f"{predicted} / {actual}" for predicted in classes for actual in classes)
+        bins = [f"{cell / SCORE_CELLS:g}" for cell in range(SCORE_CELLS)]
+        return tuple(f"{side} from {low}" for side in ("negative", "positive") for low in bins)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What shapes the counts of one monitor: columns, baseline, task, pane. Thresholds are no part of it."""
+
+    hash: str
+    baseline_id: str
+    task: Task
+    positive_class: str | None
+    pane_us: int
+    blocks: tuple[Block, ...]
+    """Of INPUTS: one for each watched column, in the monitor's order."""
+    label_blocks: tuple[Block, ...]
+    """Of IN_TIME and LATER."""
+
+    @staticmethod
+    def of(monitor: Monitor, baseline: Baseline) -> Layout:
+        """The layout of a monitor. Raises ValueError where the baseline does not fit it, naming the column."""
+        if baseline.baseline_id != monitor.baseline_id:
+            message = f"the monitor wants baseline {monitor.baseline_id}, not {baseline.baseline_id}"
+            raise ValueError(message)
+        known = {column.name: column for column in baseline.columns}
+        blocks: list[Block] = []
+        for column in monitor.columns:
+            offset = blocks[-1].cells.stop if blocks else 0
+            numeric = sum(block.kind is BlockKind.NUMERIC for block in blocks)
+            blocks.append(_input_block(column, known, offset, numeric))
+        return Layout(
+            hash=_layout_hash(monitor),
+            baseline_id=baseline.baseline_id,
+            task=monitor.task,
+            positive_class=monitor.positive_class,
+            pane_us=pane_us(monitor),
+            blocks=tuple(blocks),
+            label_blocks=_label_blocks(monitor, known.get(PREDICTION)),
+        )
+
+    @cached_property
+    def by_column(self) -> dict[str, Block]:
+        """The blocks of INPUTS by column name."""
+        return {block.column: block for block in self.blocks}
+
+    @cached_property
+    def _shapes(self) -> dict[Part, Shape]:
+        inputs = Shape(self.hash, Part.INPUTS, _size(self.blocks), MOMENTS * self.numerics, self.numerics)
+        label = {
+            part: Shape(self.hash, part, _size(self.label_blocks), len(self.label_sum_names), 0)
+            for part in (Part.IN_TIME, Part.LATER)
+        }
+        return {Part.INPUTS: inputs, **label}
+
+    def shape(self, part: Part) -> Shape:
+        """Lengths of the vectors of a part."""
+        return self._shapes[part]
+
+    @cached_property
+    def numerics(self) -> int:
+        """Number of NUMERIC columns."""
+        return sum(block.kind is BlockKind.NUMERIC for block in self.blocks)
+
+    @property
+    def cells(self) -> int:
+        """Length of the cells of INPUTS."""
+        return self.shape(Part.INPUTS).cells
+
+    @property
+    def sums(self) -> int:
+        """Length of the sums of INPUTS."""
+        return self.shape(Part.INPUTS).sums
+
+    @property
+    def label_cells(self) -> int:
+        """Length of the cells of IN_TIME and LATER."""
+        return self.shape(Part.IN_TIME).cells
+
+    @property
+    def label_sums(self) -> int:
+        """Length of the sums of IN_TIME and LATER."""
+        return self.shape(Part.IN_TIME).sums
+
+    @property
+    def label_sum_names(self) -> tuple[str, ...]:
+        """What the sums of IN_TIME and LATER are."""
+        return {Task.BINARY: BINARY_SUMS, Task.MULTICLASS: (), Task.REGRESSION: REGRESSION_SUMS}[self.task]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Known classes, in the order of the confusion matrix; `other` follows them. Empty for REGRESSION."""
+        return self.confusion.categories if self.task is not Task.REGRESSION else ()
+
+    @property
+    def confusion(self) -> Block:
+        """The confusion block of the label parts. Raises ValueError for REGRESSION."""
+        return self._label_block(BlockKind.CONFUSION)
+
+    @property
+    def scores(self) -> Block:
+        """The score histograms of the label parts: negatives, then positives. Raises ValueError but for BINARY."""
+        return self._label_block(BlockKind.SCORES)
+
+    def _label_block(self, kind: BlockKind) -> Block:
+        for block in self.label_blocks:
+            if block.kind is kind:
+                return block
+        message = f"a {self.task.value} model has no {kind.value} block"
+        raise ValueError(message)
+
+    def moments(self, column: str) -> slice:
+        """n, sum, sum of squares of a NUMERIC column within the sums of INPUTS."""
+        numeric = self.by_column[column].numeric
+        return slice(MOMENTS * numeric, MOMENTS * (numeric + 1))
+
+    def minimum(self, column: str) -> int:
+        """Index of a NUMERIC column's minimum within the sums of INPUTS (+inf where there was no finite value)."""
+        return MOMENTS * self.numerics + self.by_column[column].numeric
+
+    def maximum(self, column: str) -> int:
+        """Index of a NUMERIC column's maximum within the sums of INPUTS (-inf where there was no finite value)."""
+        return self.minimum(column) + self.numerics
+
+
+def score_cells(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Cell of each score, 0 to 63: floor(score * 64), a score of 1 in the last. Scores lie in [0, 1]."""
+    cells: NDArray[np.int64] = np.minimum((scores * SCORE_CELLS).astype(np.int64), SCORE_CELLS - 1)
+    return cells
+
+
+def _size(blocks: tuple[Block, ...]) -> int:
+    return sum(block.size for block in blocks)
+
+
+def _input_block(column: MonitorColumn, known: dict[str, BaselineColumn], offset: int, numeric: int) -> Block:
+    found = known.get(column.name)
+    if found is None:
+        message = f"the baseline has no column {column.name!r}; fit one that has it, or take it out of the monitor"
+        raise ValueError(message)
+    if found.kind is not column.kind:
+        message = f"column {column.name!r} is {column.kind.value} in the monitor and {found.kind.value} in the baseline"
+        raise ValueError(message)
+    if column.kind is ColumnKind.CATEGORICAL:
+        size = CATEGORICAL_SPECIALS + len(found.categories)
+        return Block(column.name, BlockKind.CATEGORICAL, offset, size, categories=found.categories)
+    n, _, _, low, high = found.sums
+    return Block(
+        column.name,
+        BlockKind.NUMERIC,
+        offset,
+        NUMERIC_SPECIALS + len(found.edges),
+        edges=found.edges,
+        psi_edges=found.psi_edges,
+        minimum=low if n else -np.inf,
+        maximum=high if n else np.inf,
+        origin=found.origin,
+        numeric=numeric,
+    )
+
+
+def _label_blocks(monitor: Monitor, prediction: BaselineColumn | None) -> tuple[Block, ...]:
+    if monitor.task is Task.REGRESSION:
+        return ()
+    known = prediction.categories if prediction is not None else ()
+    first = () if monitor.positive_class is None else (monitor.positive_class,)
+    classes = tuple(sorted(dict.fromkeys((*first, *known[:MAXIMUM_CLASSES]))))
+    confusion = Block("", BlockKind.CONFUSION, 0, (len(classes) + 1) ** 2, categories=classes)
+    if monitor.task is not Task.BINARY:
+        return (confusion,)
+    return (confusion, Block("", BlockKind.SCORES, confusion.size, 2 * SCORE_CELLS))
+
+
+def _layout_hash(monitor: Monitor) -> str:
+    content = {
+        "format": FORMAT,
+        "baseline": monitor.baseline_id,
+        "columns": [[column.name, column.kind.value] for column in monitor.columns],
+        "pane_us": pane_us(monitor),
+        "task": monitor.task.value,
+        "positive_class": monitor.positive_class,
+        "score_cells": SCORE_CELLS,
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]

@@ -1,0 +1,102 @@
+"""The additive summary of a set of rows. Profiles of one shape add, in any order, exactly for the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.drift.profile.layout import Layout, Shape
+from driftline.drift.profile.wire import decode_cells, encode_cells
+from driftline.events import PaneProfile, Part
+
+
+class MalformedProfile(ValueError):
+    """Bytes that are no profile of the layout they claim: the producer and we disagree; do not count them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """Counts of rows by cell, and the sums beside them. The arrays are read, never written, once it exists.
+
+    `rows` and `cells` are signed where labels can take something back.
+    """
+
+    shape: Shape
+    rows: int
+    cells: NDArray[np.int64]
+    sums: NDArray[np.float64]
+
+    @staticmethod
+    def zero(shape: Shape) -> Profile:
+        """The profile of no rows: adding it changes nothing."""
+        return Profile(shape, 0, np.zeros(shape.cells, np.int64), _no_sums(shape))
+
+    def __add__(self, other: Profile) -> Profile:
+        """The profile of both sets of rows. Raises ValueError where the shapes differ."""
+        if self.shape != other.shape:
+            message = f"profiles of different layouts are never added: {self.shape} and {other.shape}"
+            raise ValueError(message)
+        sums = _combine(self.shape, np.stack((self.sums, other.sums)))
+        return Profile(self.shape, self.rows + other.rows, self.cells + other.cells, sums)
+
+    @staticmethod
+    def total(shape: Shape, profiles: Iterable[Profile]) -> Profile:
+        """The sum of many; the same to the last bit in whatever order they come."""
+        found = list(profiles)
+        if not found:
+            return Profile.zero(shape)
+        if any(profile.shape != shape for profile in found):
+            message = f"profiles of different layouts are never added; all must have {shape}"
+            raise ValueError(message)
+        cells: NDArray[np.int64] = np.sum([profile.cells for profile in found], axis=0, dtype=np.int64)
+        sums = _combine(shape, np.stack([profile.sums for profile in found]))
+        return Profile(shape, sum(profile.rows for profile in found), cells, sums)
+
+    def same_counts(self, other: Profile) -> bool:
+        """Whether rows and every cell are equal; the real sums are not looked at."""
+        return self.shape == other.shape and self.rows == other.rows and bool((self.cells == other.cells).all())
+
+    def encode(self) -> tuple[bytes, bytes]:
+        """Cells as sparse zigzag varints, sums as float64 little-endian (empty when nothing was summed)."""
+        sums = b"" if (self.sums == _no_sums(self.shape)).all() else self.sums.astype("<f8").tobytes()
+        return encode_cells(self.cells), sums
+
+    @staticmethod
+    def decode(layout: Layout, part: Part, rows: int, cells: bytes, sums: bytes) -> Profile:
+        """The profile that `encode` wrote. Raises MalformedProfile for bytes that `encode` cannot have written."""
+        shape = layout.shape(part)
+        counts = np.zeros(shape.cells, np.int64)
+        if not decode_cells(cells, counts):
+            message = f"the cells of a {part.value} profile of layout {shape.layout} are malformed"
+            raise MalformedProfile(message)
+        if sums and len(sums) != 8 * shape.sums:
+            message = f"a {part.value} profile of layout {shape.layout} has {shape.sums} sums, not {len(sums)} bytes"
+            raise MalformedProfile(message)
+        return Profile(shape, rows, counts, np.frombuffer(sums, "<f8") if sums else _no_sums(shape))
+
+    def to_event(self, slice_name: str, pane: int) -> PaneProfile:
+        """As it travels."""
+        cells, sums = self.encode()
+        return PaneProfile(part=self.shape.part, slice=slice_name, pane=pane, rows=self.rows, cells=cells, sums=sums)
+
+    @staticmethod
+    def from_event(layout: Layout, event: PaneProfile) -> Profile:
+        """As it came. Raises MalformedProfile."""
+        return Profile.decode(layout, event.part, event.rows, event.cells, event.sums)
+
+
+def _no_sums(shape: Shape) -> NDArray[np.float64]:
+    sums = np.zeros(shape.sums)
+    sums[shape.additive : shape.additive + shape.extremes] = np.inf
+    sums[shape.additive + shape.extremes :] = -np.inf
+    return sums
+
+
+def _combine(shape: Shape, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add a stack of sums. Sorted first, so that the floating-point result does not depend on the order of arrival."""
+    low, high = shape.additive, shape.additive + shape.extremes
+    added = np.sort(rows[:, :low], axis=0).sum(axis=0)
+    return np.concatenate((added, rows[:, low:high].min(axis=0), rows[:, high:].max(axis=0)))

@@ -1,0 +1,79 @@
+"""Counts on the wire: for each cell that is not 0, the distance from the one before and the count, as varints."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from driftline.avro.jit import compiled
+
+_CELL_BYTES = 20
+"""Two varints of at most 10 bytes."""
+
+
+@compiled(types.int64(types.int64[::1], types.uint8[::1]))
+def _encode(cells: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
+    at = 0
+    previous = -1
+    for index in range(len(cells)):
+        count = cells[index]
+        if count == 0:
+            continue
+        for number in (np.uint64(index - previous - 1), np.uint64((count << 1) ^ (count >> 63))):
+            rest = number
+            while rest >= np.uint64(128):
+                out[at] = np.uint8((rest & np.uint64(127)) | np.uint64(128))
+                rest >>= np.uint64(7)
+                at += 1
+            out[at] = np.uint8(rest)
+            at += 1
+        previous = index
+    return at
+
+
+@compiled(types.boolean(types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]))
+def _decode(data: NDArray[np.uint8], cells: NDArray[np.int64]) -> bool:
+    at = 0
+    index = -1
+    while at < len(data):
+        gap = np.uint64(0)
+        coded = np.uint64(0)
+        for which in range(2):
+            number = np.uint64(0)
+            shift = 0
+            while True:
+                if at >= len(data) or shift > 63:
+                    return False
+                byte = np.uint64(data[at])
+                at += 1
+                if shift == 63 and byte > np.uint64(1):
+                    return False
+                if byte == np.uint64(0) and shift > 0:
+                    return False  # a longer spelling of the same number
+                number |= (byte & np.uint64(127)) << np.uint64(shift)
+                if byte < np.uint64(128):
+                    break
+                shift += 7
+            if which == 0:
+                gap = number
+            else:
+                coded = number
+        if gap >= np.uint64(len(cells)):
+            return False
+        index += np.int64(gap) + 1
+        if index >= len(cells) or coded == np.uint64(0):
+            return False
+        cells[index] = np.int64(coded >> np.uint64(1)) ^ -np.int64(coded & np.uint64(1))
+    return True
+
+
+def encode_cells(cells: NDArray[np.int64]) -> bytes:
+    """Bytes of a vector of counts; empty when all are 0."""
+    out = np.empty(_CELL_BYTES * int(np.count_nonzero(cells)), np.uint8)
+    return out[: _encode(cells, out)].tobytes()
+
+
+def decode_cells(data: bytes, cells: NDArray[np.int64]) -> bool:
+    """Fill zeroed `cells` from what `encode_cells` wrote; False (and anything in `cells`) for other bytes."""
+    return bool(_decode(np.frombuffer(data, np.uint8), cells))

@@ -1,0 +1,133 @@
+"""Monitors, baselines and writer schemas by the time they were appended: what was known when a record was written.
+
+Whoever reads the same records builds the same book, in whatever order the topics interleave: every answer depends on
+append times alone, never on what had been read when it was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from driftline.events import Baseline, Monitor
+
+FROM_THE_BEGINNING = -(2**63)
+"""`effective_from` of a first monitor; append time of what Driftline ships (its own schemas)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A monitor version that does not count, and why."""
+
+    monitor: Monitor
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    monitor: Monitor
+    append_time: int
+
+
+class MonitorBook:
+    """What governs a row, as of the row's own append time. All times are microseconds."""
+
+    def __init__(self) -> None:
+        self._monitors: dict[str, dict[int, _Entry]] = {}
+        self._baselines: dict[str, tuple[Baseline, int]] = {}
+        self._schemas: dict[int, tuple[Mapping[str, Any], int]] = {}
+        self._valid: dict[str, tuple[_Entry, ...]] = {}
+
+    def add_monitor(self, monitor: Monitor, append_time: int) -> None:
+        """Learn a version. A repeat of a version changes nothing: the first record of it counts."""
+        versions = self._monitors.setdefault(monitor.model_id, {})
+        found = versions.get(monitor.monitor_version)
+        if found is None or append_time < found.append_time:
+            versions[monitor.monitor_version] = _Entry(monitor, append_time)
+            self._valid.pop(monitor.model_id, None)
+
+    def add_baseline(self, baseline: Baseline, append_time: int) -> None:
+        """Learn a baseline; of repeats the earliest counts."""
+        found = self._baselines.get(baseline.baseline_id)
+        if found is None or append_time < found[1]:
+            self._baselines[baseline.baseline_id] = (baseline, append_time)
+            self._valid.clear()
+
+    def add_schema(self, fingerprint: int, schema: Mapping[str, Any], append_time: int) -> None:
+        """Learn a writer schema; of repeats the earliest counts. Shipped ones are known FROM_THE_BEGINNING."""
+        found = self._schemas.get(fingerprint)
+        if found is None or append_time < found[1]:
+            self._schemas[fingerprint] = (schema, append_time)
+
+    def version_for(self, model_id: str, event_time: int, append_time: int) -> Monitor | None:
+        """The monitor version that a row falls under, None when its model was unknown then (unknown_model).
+
+        The last version with effective_from <= event_time and append time <= the row's; for the first one only the
+        append time counts.
+        """
+        chosen: Monitor | None = None
+        for entry in self.entries(model_id):
+            if entry.append_time > append_time:
+                continue
+            if chosen is None or entry.monitor.effective_from <= event_time:
+                chosen = entry.monitor
+        return chosen
+
+    def version(self, model_id: str, monitor_version: int) -> Monitor | None:
+        """A version by its number, None where it is unknown or rejected."""
+        for entry in self.entries(model_id):
+            if entry.monitor.monitor_version == monitor_version:
+                return entry.monitor
+        return None
+
+    def versions(self, model_id: str) -> tuple[Monitor, ...]:
+        """The versions that count, ascending."""
+        return tuple(entry.monitor for entry in self.entries(model_id))
+
+    def entries(self, model_id: str) -> tuple[_Entry, ...]:
+        """The versions that count, ascending, each with `monitor` and `append_time`."""
+        found = self._valid.get(model_id)
+        if found is None:
+            versions = self._monitors.get(model_id, {})
+            found = tuple(versions[number] for number in sorted(versions) if self._objection(versions[number]) is None)
+            self._valid[model_id] = found
+        return found
+
+    def first_append_time(self, model_id: str) -> int | None:
+        """When the model became known: rows appended earlier are refused. None while it is unknown."""
+        return min((entry.append_time for entry in self.entries(model_id)), default=None)
+
+    def model_ids(self) -> tuple[str, ...]:
+        """Models with a monitor that counts, sorted."""
+        return tuple(model_id for model_id in sorted(self._monitors) if self.entries(model_id))
+
+    def rejected(self) -> tuple[Rejection, ...]:
+        """Monitor versions that do not count, by model and version."""
+        entries = (versions[n] for _, versions in sorted(self._monitors.items()) for n in sorted(versions))
+        return tuple(Rejection(entry.monitor, reason) for entry in entries if (reason := self._objection(entry)))
+
+    def baseline(self, baseline_id: str) -> Baseline | None:
+        """A baseline by its content hash."""
+        found = self._baselines.get(baseline_id)
+        return None if found is None else found[0]
+
+    def schema_for(self, fingerprint: int, append_time: int) -> Mapping[str, Any] | None:
+        """The writer schema of a record, None when it was not known by the record's append time (unknown_schema)."""
+        found = self._schemas.get(fingerprint)
+        return None if found is None or found[1] > append_time else found[0]
+
+    def _objection(self, entry: _Entry) -> str | None:
+        """Why a monitor version does not count, None when it does."""
+        wanted = entry.monitor.baseline_id
+        found = self._baselines.get(wanted)
+        if found is None:
+            return f"its baseline {wanted} is not on the topic baselines; publish it, then apply the monitor again"
+        baseline, append_time = found
+        if append_time > entry.append_time:
+            return f"its baseline {wanted} was published after it; apply the monitor again"
+        known = {column.name: column.kind for column in baseline.columns}
+        for column in entry.monitor.columns:
+            if known.get(column.name) is not column.kind:
+                return f"its baseline {wanted} has no {column.kind.value} column {column.name!r}; fit one that has it"
+        return None
