@@ -71,7 +71,7 @@ def compiled(signature: Any, *, inline: bool = False) -> Callable[[Function], Fu
 
     `inline` asks LLVM to put a small helper into its callers. `NUMBA_BOUNDSCHECK=1` checks every index (tests).
     """
-    options: dict[str, Any] = {"nogil": True, "cache": _CACHED, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "cache": _CACHED, "error_model": "numpy", "_nrt": False}
     if inline:
         options["forceinline"] = True
 

@@ -29,9 +29,7 @@ W_NULL, W_BOOLEAN, W_INT, W_LONG, W_FLOAT, W_DOUBLE, W_STRING, W_BYTES, W_ENUM, 
 # Steps.
 S_VALUE, S_MAP, S_ARRAY = range(3)
 
-_NULL, _INTEGER, _REAL, _TEXT, _BYTES = (
-    int(k) for k in (Kind.NULL, Kind.INTEGER, Kind.REAL, Kind.TEXT, Kind.BYTES)
-)
+_NULL, _INTEGER, _REAL, _TEXT, _BYTES = (int(k) for k in (Kind.NULL, Kind.INTEGER, Kind.REAL, Kind.TEXT, Kind.BYTES))
 _BOOLEAN, _PRESENT = int(Kind.BOOLEAN), int(Kind.PRESENT)
 _TRUNCATED, _TRAILING, _UTF8 = -int(RowError.TRUNCATED), -int(RowError.TRAILING_BYTES), -int(RowError.INVALID_UTF8)
 _BRANCH, _VARINT, _LENGTH = (
@@ -51,6 +49,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_U = np.uint64  # an unsigned index needs no look whether it counts from the end
 _U31, _U30, _U27 = np.uint64(31), np.uint64(30), np.uint64(27)
 _U0, _U1, _U8, _U7F = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(0x7F)
 
@@ -93,9 +92,7 @@ class Batch(NamedTuple):
 
 _BUFFER = types.Array(types.uint8, 1, "C", readonly=True)
 _I64_1, _I64_2 = types.int64[::1], types.int64[:, ::1]
-_CELLS = types.NamedTuple(
-    [types.int8[:, ::1], types.float64[:, ::1], _I64_2, _I64_2, _I64_2, types.uint64[:, ::1]], Cells
-)
+_CELLS = types.NamedTuple([types.int8[:, ::1], types.float64[:, ::1], _I64_2, _I64_2, _I64_2, types.uint64[:, ::1]], Cells)
 _TABLES = types.NamedTuple(
     [_I64_2, _I64_2, _I64_1, _I64_2, _I64_2, _I64_2, _I64_2, types.uint64[::1], _I64_2],
     Tables,
@@ -131,14 +128,14 @@ def _read_long(buffer, position, end):
     """A zigzag varint: (value, next position or error). At most 10 bytes and 64 bits."""
     if position >= end:
         return np.int64(0), np.int64(_TRUNCATED)
-    byte = np.uint64(buffer[position])
+    byte = np.uint64(buffer[_U(position)])
     position += 1
     bits = byte & _U7F
     shift = np.uint64(7)
     while byte > _U7F:
         if position >= end:
             return np.int64(0), np.int64(_TRUNCATED)
-        byte = np.uint64(buffer[position])
+        byte = np.uint64(buffer[_U(position)])
         position += 1
         if shift == np.uint64(63) and byte > _U1:
             return np.int64(0), np.int64(_VARINT)
@@ -150,14 +147,14 @@ def _read_long(buffer, position, end):
 @compiled(types.uint64(types.uint64, types.uint64), inline=True)
 def _mix(state, word):
     state = (state ^ word) * _MIX_1
-    return (state ^ (state >> _U31)) * _MIX_2
+    return state ^ (state >> _U31)
 
 
 @compiled(types.boolean(_BUFFER, types.int64, types.int64))
 def _valid_utf8(buffer, position, end):
     """RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF (Unicode 15, table 3-7)."""
     while position < end:
-        lead = buffer[position]
+        lead = buffer[_U(position)]
         position += 1
         if lead < 0x80:
             continue
@@ -178,10 +175,10 @@ def _valid_utf8(buffer, position, end):
                 high = 0x8F
         else:
             return False
-        if position + more > end or not low <= buffer[position] <= high:
+        if position + more > end or not low <= buffer[_U(position)] <= high:
             return False
         for next_byte in range(position + 1, position + more):
-            if not 0x80 <= buffer[next_byte] <= 0xBF:
+            if not 0x80 <= buffer[_U(next_byte)] <= 0xBF:
                 return False
         position += more
     return True
@@ -202,18 +199,15 @@ def _hash(buffer, position, length):
         word = _load_word(buffer, position) & (_ALL >> (_U8 * np.uint64(8 - (stop - position))))
         seen |= word
         state = _mix(state, word)
-    state = (state ^ (state >> _U30)) * _MIX_1
-    state = (state ^ (state >> _U27)) * _MIX_2
+    state *= _MIX_2
     return state ^ (state >> _U31), (seen & _HIGH_BITS) == _U0
 
 
-@compiled(types.uint64[::1](_BUFFER, _I64_1))
-def hash_pieces(buffer, borders):
+@compiled(types.void(_BUFFER, _I64_1, types.uint64[::1]))
+def hash_pieces(buffer, borders, hashes):
     """The hash of each piece `buffer[borders[i]:borders[i + 1]]`; the buffer ends with `PADDING` bytes."""
-    hashes = np.empty(len(borders) - 1, np.uint64)
     for i in range(len(hashes)):
         hashes[i] = _hash(buffer, borders[i], borders[i + 1] - borders[i])[0]
-    return hashes
 
 
 @compiled(types.boolean(_BUFFER, types.int64, types.int64, types.int64), inline=True)
@@ -246,68 +240,67 @@ _SLOTS = (types.int64,) * 4
 
 
 @compiled(
-    types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, types.int64, *_SLOTS, _CELLS, types.int64)
+    types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, types.int64, *_SLOTS, _CELLS, types.int64),
+    inline=True,
 )
 def _read_rare(buffer, position, end, tables, spec, branch, kind_at, real_at, whole_at, text_at, cells, column):
     """The kinds that a prediction seldom has: float, boolean, enum, fixed."""
-    wire = tables.wire[spec, branch]
-    parameter = tables.parameter[spec, branch]
+    wire = tables.wire[_U(spec), _U(branch)]
+    parameter = tables.parameter[_U(spec), _U(branch)]
     if wire == W_FLOAT:
         if end - position < 4:
             return np.int64(_TRUNCATED)
-        cells.real[real_at, column] = np.float64(_load_float(buffer, position))
-        cells.kind[kind_at, column] = _REAL
+        cells.real[_U(real_at), _U(column)] = np.float64(_load_float(buffer, position))
+        cells.kind[_U(kind_at), _U(column)] = _REAL
         return position + 4
     if wire == W_BOOLEAN:
         if position >= end:
             return np.int64(_TRUNCATED)
-        if buffer[position] > 1:
+        if buffer[_U(position)] > 1:
             return np.int64(_BAD_BOOLEAN)
-        cells.whole[whole_at, column] = buffer[position]
+        cells.whole[_U(whole_at), _U(column)] = buffer[_U(position)]
         if real_at >= 0:
-            cells.real[real_at, column] = np.float64(buffer[position])
-        cells.kind[kind_at, column] = _BOOLEAN
+            cells.real[_U(real_at), _U(column)] = np.float64(buffer[_U(position)])
+        cells.kind[_U(kind_at), _U(column)] = _BOOLEAN
         return position + 1
     if wire == W_FIXED:
         if end - position < parameter:
             return np.int64(_TRUNCATED)
-        cells.start[text_at, column] = position
-        cells.length[text_at, column] = parameter
-        cells.hash[text_at, column] = _hash(buffer, position, parameter)[0]
-        cells.kind[kind_at, column] = _BYTES
+        cells.start[_U(text_at), _U(column)] = position
+        cells.length[_U(text_at), _U(column)] = parameter
+        cells.hash[_U(text_at), _U(column)] = _hash(buffer, position, parameter)[0]
+        cells.kind[_U(kind_at), _U(column)] = _BYTES
         return position + parameter
     index, position = _read_long(buffer, position, end)
     if position < 0:
         return position
-    if index < 0 or index >= tables.symbol_count[spec, branch]:
+    if index < 0 or index >= tables.symbol_count[_U(spec), _U(branch)]:
         return np.int64(_BAD_ENUM)
     symbol = parameter + index
-    cells.start[text_at, column] = tables.texts[symbol, 0]
-    cells.length[text_at, column] = tables.texts[symbol, 1]
-    cells.hash[text_at, column] = tables.text_hash[symbol]
-    cells.kind[kind_at, column] = _TEXT
+    cells.start[_U(text_at), _U(column)] = tables.texts[_U(symbol), 0]
+    cells.length[_U(text_at), _U(column)] = tables.texts[_U(symbol), 1]
+    cells.hash[_U(text_at), _U(column)] = tables.text_hash[symbol]
+    cells.kind[_U(kind_at), _U(column)] = _TEXT
     return position
 
 
-@compiled(
-    types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, *_SLOTS, _CELLS, types.int64), inline=True
-)
+@compiled(types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, *_SLOTS, _CELLS, types.int64), inline=True)
 def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at, text_at, cells, column):
     """One value into its cells."""
     branch = np.int64(0)
-    branches = tables.tagged[spec]
+    branches = tables.tagged[_U(spec)]
     if branches:
         branch, position = _read_long(buffer, position, end)
         if position < 0:
             return position
         if branch < 0 or branch >= branches:
             return np.int64(_BRANCH)
-    wire = tables.wire[spec, branch]
+    wire = tables.wire[_U(spec), _U(branch)]
     if wire == W_DOUBLE:
         if end - position < 8:
             return np.int64(_TRUNCATED)
-        cells.real[real_at, column] = _load_double(buffer, position)
-        cells.kind[kind_at, column] = _REAL
+        cells.real[_U(real_at), _U(column)] = _load_double(buffer, position)
+        cells.kind[_U(kind_at), _U(column)] = _REAL
         return position + 8
     if wire == W_STRING or wire == W_BYTES:
         length, position = _read_length(buffer, position, end)
@@ -316,10 +309,10 @@ def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at,
         digest, ascii_only = _hash(buffer, position, length)
         if wire == W_STRING and not ascii_only and not _valid_utf8(buffer, position, position + length):
             return np.int64(_UTF8)
-        cells.start[text_at, column] = position
-        cells.length[text_at, column] = length
-        cells.hash[text_at, column] = digest
-        cells.kind[kind_at, column] = _TEXT if wire == W_STRING else _BYTES
+        cells.start[_U(text_at), _U(column)] = position
+        cells.length[_U(text_at), _U(column)] = length
+        cells.hash[_U(text_at), _U(column)] = digest
+        cells.kind[_U(kind_at), _U(column)] = _TEXT if wire == W_STRING else _BYTES
         return position + length
     if wire == W_LONG or wire == W_INT:
         whole, position = _read_long(buffer, position, end)
@@ -327,13 +320,13 @@ def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at,
             return position
         if wire == W_INT and (whole < -2147483648 or whole > 2147483647):
             return np.int64(_RANGE)
-        cells.whole[whole_at, column] = whole
+        cells.whole[_U(whole_at), _U(column)] = whole
         if real_at >= 0:
-            cells.real[real_at, column] = np.float64(whole)
-        cells.kind[kind_at, column] = _INTEGER
+            cells.real[_U(real_at), _U(column)] = np.float64(whole)
+        cells.kind[_U(kind_at), _U(column)] = _INTEGER
         return position
     if wire == W_NULL:
-        cells.kind[kind_at, column] = _NULL
+        cells.kind[_U(kind_at), _U(column)] = _NULL
         return position
     return _read_rare(buffer, position, end, tables, spec, branch, kind_at, real_at, whole_at, text_at, cells, column)
 
@@ -342,13 +335,13 @@ def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at,
 def _find_key(buffer, start, length, tables, first, after, expected):
     """The index of a map key among the known ones, -1 when it is not there. Tries the expected one first."""
     if expected < after:
-        known = tables.texts[expected, 0]
-        if tables.texts[expected, 1] == length and _same(buffer, start, known, length):
+        known = tables.texts[_U(expected), 0]
+        if tables.texts[_U(expected), 1] == length and _same(buffer, start, known, length):
             return expected
     digest = _hash(buffer, start, length)[0]
     for candidate in range(first, after):
-        if tables.text_hash[candidate] == digest and tables.texts[candidate, 1] == length:
-            if _same(buffer, start, tables.texts[candidate, 0], length):
+        if tables.text_hash[candidate] == digest and tables.texts[_U(candidate), 1] == length:
+            if _same(buffer, start, tables.texts[_U(candidate), 0], length):
                 return np.int64(candidate)
     return np.int64(-1)
 
@@ -365,13 +358,15 @@ def _read_block(buffer, position, end):
     return -count, position
 
 
-@compiled(types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64, _TABLES, types.int64, _CELLS, types.int64))
+@compiled(
+    types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64, _TABLES, types.int64, _CELLS, types.int64), inline=True
+)
 def _read_map(buffer, position, end, tables, step, cells, row):
     """All entries of a map: (1 when a key was not known, position or error). The slot after the last key is scratch."""
-    first, after = tables.key_range[step, 0], tables.key_range[step, 1]
-    spec = tables.steps[step, 1]
-    kind_at, real_at = tables.containers[step, 0], tables.containers[step, 1]
-    whole_at, text_at = tables.containers[step, 2], tables.containers[step, 3]
+    first, after = tables.key_range[_U(step), 0], tables.key_range[_U(step), 1]
+    spec = tables.steps[_U(step), 1]
+    kind_at, real_at = tables.containers[_U(step), 0], tables.containers[_U(step), 1]
+    whole_at, text_at = tables.containers[_U(step), 2], tables.containers[_U(step), 3]
     odd = np.int64(0)
     expected = first
     while True:
@@ -409,11 +404,11 @@ def _read_map(buffer, position, end, tables, step, cells, row):
                 return odd, position
 
 
-@compiled(types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, _CELLS, _I64_1))
+@compiled(types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, _CELLS, _I64_1), inline=True)
 def _read_array(buffer, position, end, tables, step, items, filled):
     """All items of an array, behind what the earlier rows put there."""
-    spec = tables.steps[step, 1]
-    array = tables.containers[step, 4]
+    spec = tables.steps[_U(step), 1]
+    array = tables.containers[_U(step), 4]
     room = items.kind.shape[1]
     while True:
         count, position = _read_block(buffer, position, end)
@@ -429,10 +424,10 @@ def _read_array(buffer, position, end, tables, step, items, filled):
                 end,
                 tables,
                 spec,
-                tables.containers[step, 0],
-                tables.containers[step, 1],
-                tables.containers[step, 2],
-                tables.containers[step, 3],
+                tables.containers[_U(step), 0],
+                tables.containers[_U(step), 1],
+                tables.containers[_U(step), 2],
+                tables.containers[_U(step), 3],
                 items,
                 filled[array],
             )
@@ -441,29 +436,31 @@ def _read_array(buffer, position, end, tables, step, items, filled):
             filled[array] += 1
 
 
-@compiled(types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64, _TABLES, _CELLS, _CELLS, _I64_1, types.int64))
+@compiled(
+    types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64, _TABLES, _CELLS, _CELLS, _I64_1, types.int64), inline=True
+)
 def _read_row(buffer, position, end, tables, cells, items, filled, row):
     """One message: (1 when a map key was not known, position or error)."""
     odd = np.int64(0)
     steps = tables.steps
     for step in range(steps.shape[0]):
-        what = steps[step, 0]
+        what = steps[_U(step), 0]
         if what == S_VALUE:
             position = _read_value(
-                buffer, position, end, tables, steps[step, 1],
-                steps[step, 4], steps[step, 5], steps[step, 6], steps[step, 7], cells, row,
+                buffer, position, end, tables, steps[_U(step), 1],
+                steps[_U(step), 4], steps[_U(step), 5], steps[_U(step), 6], steps[_U(step), 7], cells, row,
             )  # fmt: skip
         else:
-            if steps[step, 3]:
+            if steps[_U(step), 3]:
                 branch, position = _read_long(buffer, position, end)
                 if position < 0:
                     return odd, position
-                if branch < 0 or branch >= steps[step, 3]:
+                if branch < 0 or branch >= steps[_U(step), 3]:
                     return odd, np.int64(_BRANCH)
-                if branch == steps[step, 2]:
-                    cells.kind[steps[step, 4], row] = _NULL
+                if branch == steps[_U(step), 2]:
+                    cells.kind[steps[_U(step), 4], row] = _NULL
                     continue
-            cells.kind[steps[step, 4], row] = _PRESENT
+            cells.kind[steps[_U(step), 4], row] = _PRESENT
             if what == S_MAP:
                 unknown, position = _read_map(buffer, position, end, tables, step, cells, row)
                 odd |= unknown

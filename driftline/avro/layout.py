@@ -26,7 +26,8 @@ def hash_texts(texts: Sequence[str | bytes]) -> Hashes:
     """The 64-bit hash that `Column.hash` holds, of each text: to make dictionaries of categories beforehand."""
     pieces = [text.encode() if isinstance(text, str) else text for text in texts]
     buffer = np.frombuffer(b"".join([*pieces, bytes(kernels.PADDING)]), np.uint8)
-    hashes: Hashes = kernels.hash_pieces(buffer, borders(pieces))
+    hashes = np.empty(len(pieces), np.uint64)
+    kernels.hash_pieces(buffer, borders(pieces), hashes)
     return hashes
 
 
@@ -150,9 +151,5 @@ def lay_out(fields: Sequence[Field], keys: Mapping[str, Sequence[str]]) -> Layou
     places = borders(constants.pieces)
     spans = np.stack([places[:-1], np.diff(places)], axis=1).copy()
     hashes = hash_texts(constants.pieces)
-    tables = kernels.Tables(
-        steps, containers, tagged, wire, parameter, spans, symbol_count, hashes, key_range
-    )
-    return Layout(
-        b"".join(constants.pieces), tables, row_cells, item_cells, tuple(slots), tuple(inner), arrays
-    )
+    tables = kernels.Tables(steps, containers, tagged, wire, parameter, spans, symbol_count, hashes, key_range)
+    return Layout(b"".join(constants.pieces), tables, row_cells, item_cells, tuple(slots), tuple(inner), arrays)

@@ -68,9 +68,7 @@ class Spec:
     @property
     def zero_width(self) -> bool:
         """Whether a value can take no byte at all."""
-        return not self.tagged and all(
-            b.wire is Wire.NULL or (b.wire is Wire.FIXED and b.size == 0) for b in self.branches
-        )
+        return not self.tagged and all(b.wire is Wire.NULL or (b.wire is Wire.FIXED and b.size == 0) for b in self.branches)
 
 
 class Shape(Enum):
