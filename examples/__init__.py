@@ -1,0 +1,1 @@
+"""Driftline as its users would use it."""
