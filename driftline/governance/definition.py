@@ -1,0 +1,300 @@
+"""A monitor as its owner writes it, laid over the defaults: everything of a `Monitor` but its version and its beginning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import available_timezones
+
+from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.governance.document import read_document
+from driftline.governance.errors import DefinitionRefused, Problem
+from driftline.governance.fields import Fields, nearest
+from driftline.governance.periods import (
+    DAY_US,
+    HOUR_US,
+    MINUTE_US,
+    SECOND_US,
+    granularity_length,
+    parse_duration,
+    parse_granularity,
+)
+from driftline.governance.thresholds import (
+    DEFAULT_WEIGHTS,
+    FAMILIES,
+    MEASURES,
+    NEED_LABELS,
+    OTHER_NAMES,
+    defaults_for,
+    to_thresholds,
+)
+
+DEFAULT_GRANULARITIES = ("1 hour", "1 day", "1 week")
+PREFERRED_ALERT_GRANULARITY = "1 day"
+
+DURATIONS: Mapping[str, int] = {
+    "lateness": 5 * MINUTE_US,
+    "idle_timeout": 60 * SECOND_US,
+    "max_wait": HOUR_US,
+    "label_delay": DAY_US,
+    "label_ttl": 30 * DAY_US,
+    "future_skew": 5 * MINUTE_US,
+}
+"""Keys that hold a duration, and their defaults in microseconds."""
+
+KEYS = (
+    *(
+        "model",
+        "description",
+        "task",
+        "positive_class",
+        "baseline",
+        "columns",
+        "labels",
+        "granularities",
+        "time_zone",
+        "alert_on",
+    ),
+    *DURATIONS,
+    *("minimum_n", "thresholds", "weights", "retired_versions", "paused", "effective_from"),
+)
+
+Columns = Mapping[str, ColumnKind]
+"""Kinds of a baseline's columns by name."""
+
+MAX_COLUMNS = 1000
+_VERSION_UNSET = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that was understood.
+
+    `monitor` is complete but for `monitor_version` and `effective_from` (0 in both), which `monitors.plan` decides.
+    `effective_from` is the time that the definition asks for, None = the default.
+    """
+
+    monitor: Monitor
+    effective_from: int | None = None
+
+
+def baseline_named(text: str) -> str | None:
+    """The baseline that a definition names, so that it can be fetched; None if there is none. Raises DefinitionRefused."""
+    named = read_document(text).values.get("baseline")
+    return named if isinstance(named, str) else None
+
+
+def parse_definition(text: str, *, model_id: str, actor: str, baseline: Columns | None) -> Definition:
+    """Read a YAML or JSON definition of the monitor of `model_id`.
+
+    `baseline`: kinds of the columns of the baseline that it names; None = no such baseline is known.
+    Raises DefinitionRefused with every fault at once, each with its line, field and remedy.
+    """
+    document = read_document(text)
+    problems: list[Problem] = []
+    fields = Fields(document, problems, document.values)
+    fields.refuse_unknown(KEYS)
+    _check_model(fields, model_id)
+    task = _task(fields)
+    labels = fields.flag("labels", default=True)
+    granularities = _granularities(fields)
+    columns = _columns(fields, _baseline(fields, baseline))
+    lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
+    if lengths["label_delay"] > lengths["label_ttl"]:
+        fields.problem("label_delay", "is longer than label_ttl; a label cannot be in time and too late at once")
+    monitor = Monitor(
+        model_id=model_id,
+        monitor_version=_VERSION_UNSET,
+        effective_from=_VERSION_UNSET,
+        task=task,
+        positive_class=_positive_class(fields, task),
+        columns=columns,
+        baseline_id=fields.text("baseline") or "",
+        labels=labels,
+        granularities=granularities,
+        time_zone=_time_zone(fields),
+        alert_on=_alert_on(fields, granularities),
+        **{f"{key}_us": length for key, length in lengths.items()},
+        minimum_n=fields.whole("minimum_n", 200, low=1, high=1_000_000_000),
+        thresholds=to_thresholds(_limits(fields, task, labels=labels, columns=columns)),
+        weights=_weights(fields),
+        retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
+        paused=fields.flag("paused", default=False),
+        description=fields.text("description") or "",
+        actor=actor,
+    )
+    effective_from = fields.parsed("effective_from", None, _moment)
+    if problems:
+        raise DefinitionRefused(problems)
+    return Definition(monitor, effective_from)
+
+
+def _check_model(fields: Fields, model_id: str) -> None:
+    named = fields.text("model")
+    if named is not None and named != model_id:
+        fields.problem("model", f"the definition is for {named!r} but was sent for {model_id!r}; make them agree")
+
+
+def _task(fields: Fields) -> Task:
+    word = fields.text("task", "binary") or "binary"
+    try:
+        return Task(word.upper().removeprefix("PROBLEM_TYPE_").replace("CLASSIFICATION", "BINARY"))
+    except ValueError:
+        fields.problem("task", f"{word!r} is no task; {nearest(word, [task.lower() for task in Task])}")
+        return Task.BINARY
+
+
+def _positive_class(fields: Fields, task: Task) -> str | None:
+    named = fields.text("positive_class")
+    if named is not None and task is not Task.BINARY:
+        fields.problem("positive_class", "only a binary task has one; leave it out")
+    if task is Task.BINARY and "positive_class" not in fields:
+        fields.problem("positive_class", 'is missing: name the class that the score is the probability of, such as "late"')
+    return named
+
+
+def _granularities(fields: Fields) -> tuple[str, ...]:
+    written = fields.texts("granularities")
+    found = set()
+    for index, text in enumerate(written):
+        try:
+            found.add(parse_granularity(text))
+        except ValueError as error:
+            fields.problem(f"granularities[{index}]", str(error))
+    if fields.names("granularities") and not written:
+        fields.problem("granularities", "name at least one, or leave the key out")
+    return tuple(sorted(found, key=granularity_length)) or DEFAULT_GRANULARITIES
+
+
+def _alert_on(fields: Fields, granularities: tuple[str, ...]) -> str:
+    usual = PREFERRED_ALERT_GRANULARITY if PREFERRED_ALERT_GRANULARITY in granularities else granularities[0]
+    chosen = fields.parsed("alert_on", usual, parse_granularity)
+    if chosen not in granularities:
+        fields.problem("alert_on", f"{chosen!r} is none of the granularities {', '.join(granularities)}; take one of them")
+    return chosen
+
+
+def _time_zone(fields: Fields) -> str:
+    zone = fields.text("time_zone", "UTC") or "UTC"
+    if zone != "UTC" and zone not in available_timezones():
+        fields.problem("time_zone", f"{zone!r} is no IANA time zone; {_nearest_zone(zone)}")
+    return zone
+
+
+def _nearest_zone(zone: str) -> str:
+    city = zone.rsplit("/", 1)[-1].replace(" ", "_").lower()
+    same = sorted(name for name in available_timezones() if name.rsplit("/", 1)[-1].lower() == city)
+    return f"did you mean {same[0]!r}?" if same else 'write it like "Europe/Paris"'
+
+
+def _duration(fields: Fields, key: str, default: int) -> int:
+    length = fields.parsed(key, default, parse_duration)
+    if length == 0 and key in {"idle_timeout", "max_wait", "label_ttl"}:
+        fields.problem(key, "must be longer than nothing")
+    return length
+
+
+def _baseline(fields: Fields, known: Columns | None) -> Columns | None:
+    named = fields.text("baseline")
+    if named is None:
+        fields.problem("baseline", "is missing: fit one with `driftline baseline fit FILE` and put its id here")
+    elif known is None:
+        fields.problem("baseline", f"no baseline {named!r} is published; fit and publish it with `driftline baseline fit FILE`")
+    return known
+
+
+def _columns(fields: Fields, baseline: Columns | None) -> tuple[MonitorColumn, ...]:
+    if "columns" not in fields:
+        return tuple(MonitorColumn(name=name, kind=kind) for name, kind in (baseline or {}).items())
+    section = fields.section("columns")
+    names = section.keys()
+    if not names:
+        fields.problem("columns", "name at least one column, or leave the key out to take those of the baseline")
+    if len(names) > MAX_COLUMNS:
+        fields.problem("columns", f"{len(names)} columns are more than the {MAX_COLUMNS} that are watched")
+    return tuple(_column(section, name, baseline) for name in names)
+
+
+def _column(section: Fields, name: str, baseline: Columns | None) -> MonitorColumn:
+    required = False
+    known = (baseline or {}).get(name)
+    if section.is_mapping(name):
+        below = section.section(name)
+        below.refuse_unknown(("kind", "required"))
+        required = below.flag("required", default=False)
+        word = below.text("kind")
+    else:
+        word = section.text(name)
+    try:
+        kind = ColumnKind(word.upper()) if word is not None else known or ColumnKind.NUMERIC
+    except ValueError:
+        section.problem(name, f"{word!r} is no kind of column; write numeric or categorical")
+        return MonitorColumn(name=name, kind=known or ColumnKind.NUMERIC)
+    if baseline is not None and known is None:
+        section.problem(name, f"the baseline has no such column; {nearest(name, baseline)}")
+    elif known is not None and known is not kind:
+        section.problem(
+            name, f"is {kind.lower()} here but {known.lower()} in the baseline; fit a new baseline or change the kind"
+        )
+    return MonitorColumn(name=name, kind=kind, required=required)
+
+
+def _limits(
+    fields: Fields, task: Task, *, labels: bool, columns: tuple[MonitorColumn, ...]
+) -> dict[tuple[str, str, str | None], float | None]:
+    limits = defaults_for(task, labels=labels)
+    section = fields.section("thresholds")
+    section.refuse_unknown(FAMILIES)
+    known = {column.name for column in columns}
+    for family in FAMILIES:
+        if family in section and not labels and family in NEED_LABELS:
+            section.problem(family, "needs outcomes, but labels is false; set labels: true or leave this family out")
+        group = section.section(family)
+        for name in group.keys():  # noqa: SIM118 - Fields is no mapping
+            measure = OTHER_NAMES.get(name, name)
+            if measure not in MEASURES[family]:
+                group.problem(name, f"unknown measure of {family}; {nearest(measure, MEASURES[family])}")
+            elif not group.is_mapping(name):
+                limits[family, measure, None] = _limit(group, name)
+            else:
+                limits |= _limits_by_column(group.section(name), family, measure, known)
+    return limits
+
+
+def _limits_by_column(
+    section: Fields, family: str, measure: str, known: set[str]
+) -> dict[tuple[str, str, str | None], float | None]:
+    for name in section.keys():  # noqa: SIM118 - Fields is no mapping
+        if name != "*" and name not in known:
+            section.problem(name, f'no such column is watched; {nearest(name, known)} ("*" stands for all others)')
+    return {(family, measure, None if name == "*" else name): _limit(section, name) for name in section.keys()}  # noqa: SIM118
+
+
+def _limit(section: Fields, name: str) -> float | None:
+    limit = section.number(name)
+    if limit is not None and limit < 0:
+        section.problem(name, f"{limit} is below 0, which no measure is; write the size of the limit")
+    return limit
+
+
+def _weights(fields: Fields) -> dict[str, float]:
+    section = fields.section("weights")
+    section.refuse_unknown(FAMILIES)
+    weights = dict(DEFAULT_WEIGHTS)
+    for family in FAMILIES:
+        if section.names(family):
+            weights[family] = section.number(family) or 0.0
+            if weights[family] < 0:
+                section.problem(family, "a weight is 0 or more")
+    if not any(weight > 0 for weight in weights.values()):
+        fields.problem("weights", "at least one family must weigh something")
+    return {family: weight for family, weight in weights.items() if weight}
+
+
+def _moment(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'{text!r} is no time; write ISO 8601 such as "2013-03-01T00:00:00Z"') from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (elapsed.days * 86_400 + elapsed.seconds) * SECOND_US + elapsed.microseconds

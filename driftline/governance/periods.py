@@ -1,0 +1,111 @@
+"""Durations ("5 min") and granularities ("1 day") as people write them, and the pane that follows from granularities."""
+
+import re
+from collections.abc import Sequence
+from math import gcd
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+WEEK_US = 7 * DAY_US
+
+ZONED_PANE_US = 15 * MINUTE_US
+"""Offsets of time zones are multiples of 15 minutes, so such panes never straddle a local midnight."""
+
+_UNITS = {
+    "us": 1,
+    "microsecond": 1,
+    "ms": 1_000,
+    "millisecond": 1_000,
+    "s": SECOND_US,
+    "sec": SECOND_US,
+    "second": SECOND_US,
+    "m": MINUTE_US,
+    "min": MINUTE_US,
+    "minute": MINUTE_US,
+    "h": HOUR_US,
+    "hour": HOUR_US,
+    "d": DAY_US,
+    "day": DAY_US,
+    "w": WEEK_US,
+    "week": WEEK_US,
+}
+_QUANTITY = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]+)\Z")
+_LONGEST_US = 10 * 366 * DAY_US
+
+_SPELLINGS = {
+    "m": "min",
+    "min": "min",
+    "minute": "min",
+    "h": "hour",
+    "hour": "hour",
+    "d": "day",
+    "day": "day",
+    "w": "week",
+    "week": "week",
+    "month": "month",
+}
+_LENGTHS = {"min": MINUTE_US, "hour": HOUR_US, "day": DAY_US, "week": WEEK_US, "month": 30 * DAY_US}
+
+
+def parse_duration(text: str) -> int:
+    """Microseconds of "5 min", "1.5 hours", "90s"; raises ValueError that says how to write it.
+
+    Units: us, ms, s, min, hour, day, week, their long forms and plurals. At most 10 years.
+    """
+    match = _QUANTITY.match(text.strip().lower())
+    unit = match and _unit(match[2], _UNITS)
+    if match is None or unit is None:
+        message = f'{text!r} is no duration; write a number and a unit, such as "5 min", "1 hour" or "30 days"'
+        raise ValueError(message)
+    microseconds = round(float(match[1]) * _UNITS[unit])
+    if microseconds > _LONGEST_US:
+        message = f"{text!r} is longer than ten years"
+        raise ValueError(message)
+    return microseconds
+
+
+def parse_granularity(text: str) -> str:
+    """The one spelling of a granularity: "15 min", "1 hour", "1 day", "1 week", "1 month"; raises ValueError.
+
+    Minutes must divide the hour and hours the day, so that windows line up with the calendar; days, weeks and months come singly.
+    """
+    match = _QUANTITY.match(text.strip().lower())
+    unit = match and _unit(match[2], _SPELLINGS)
+    if match is None or unit is None or "." in match[1]:
+        message = f'{text!r} is no granularity; write "15 min", "1 hour", "1 day", "1 week" or "1 month"'
+        raise ValueError(message)
+    count, unit = int(match[1]), _SPELLINGS[unit]
+    whole = {"min": 60, "hour": 24}.get(unit, 1)
+    if count < 1 or whole % count:
+        allowed = {60: "minutes must divide the hour (5, 15, 30, ...)", 24: "hours must divide the day (1, 2, 6, 12, ...)"}
+        message = f"{text!r} does not line up with the calendar: {allowed.get(whole, f'take 1 {unit}')}"
+        raise ValueError(message)
+    return _NEXT.get((count, unit), f"{count} {unit}")
+
+
+_NEXT = {(60, "min"): "1 hour", (24, "hour"): "1 day"}
+
+
+def granularity_length(granularity: str) -> int:
+    """Microseconds of a granularity as `parse_granularity` spells it; a month counts 30 days (for ordering only)."""
+    count, unit = granularity.split(" ")
+    return int(count) * _LENGTHS[unit]
+
+
+def pane_length(granularities: Sequence[str], time_zone: str) -> int:
+    """Microseconds of a pane: greatest common divisor, at most an hour; a quarter of one where a calendar granularity has a zone."""
+    calendar = any(granularity.endswith(("day", "week", "month")) for granularity in granularities)
+    longest = ZONED_PANE_US if calendar and time_zone != "UTC" else HOUR_US
+    return gcd(longest, *map(granularity_length, granularities))
+
+
+def next_boundary(time_us: int, pane_us: int) -> int:
+    """First pane boundary after `time_us` (never `time_us` itself)."""
+    return (time_us // pane_us + 1) * pane_us
+
+
+def _unit(word: str, known: dict[str, object] | dict[str, int] | dict[str, str]) -> str | None:
+    singular = word[:-1] if word.endswith("s") and word[:-1] in known and len(word) > 2 else word
+    return singular if singular in known else None

@@ -1,0 +1,82 @@
+"""Which checks a monitor makes when it does not say otherwise, and what its own words change about them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from driftline.events import Direction, Task, Threshold
+
+FAMILIES = ("feature", "prediction", "label", "performance", "quality")
+NEED_LABELS = frozenset({"label", "performance"})
+
+DEFAULT_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "feature": {"psi": 0.25, "js": 0.15, "tv": 0.20},
+        "prediction": {"psi": 0.25, "js": 0.10, "tv": 0.15},
+        "label": {"js": 0.20},
+        "performance": {"f1": 0.65, "precision": 0.60, "recall": 0.60, "accuracy": 0.60},
+        "quality": {"null_rate_delta": 0.05},
+    }
+)
+"""Limit by family and measure. p-values are left to those who ask for them: with enough rows any p-value is small."""
+
+DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
+)
+"""Share of each family in the risk score; the evaluator hands the weight of an absent family to the others."""
+
+_DISTANCES = frozenset({"psi", "js", "tv", "ks", "chi2", "ks_pvalue", "chi2_pvalue"})
+_CLASSIFIERS = frozenset({"accuracy", "precision", "recall", "f1", "auc"})
+_REGRESSORS = frozenset({"mae", "rmse"})
+MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "feature": _DISTANCES,
+        "prediction": _DISTANCES,
+        "label": _DISTANCES,
+        "performance": _CLASSIFIERS | _REGRESSORS | {"coverage"},
+        "quality": frozenset({"null_rate", "null_rate_delta", "nan_rate", "unseen_rate"}),
+    }
+)
+_BELOW = _CLASSIFIERS | {"coverage", "ks_pvalue", "chi2_pvalue"}
+
+OTHER_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "population_stability_index": "psi",
+        "js_distance": "js",
+        "tv_distance": "tv",
+        "chi_squared_pvalue": "chi2_pvalue",
+        "f1_score": "f1",
+        "roc_auc": "auc",
+    }
+)
+"""Spellings of other tools that are understood."""
+
+Limits = Mapping[tuple[str, str, str | None], float | None]
+"""Limit by (family, measure, column); column None = every column without its own; limit None = no such check."""
+
+
+def direction_of(measure: str) -> Direction:
+    """The side that is a violation: distances and rates ABOVE their limit, quality of a model and p-values BELOW."""
+    return Direction.BELOW if measure in _BELOW else Direction.ABOVE
+
+
+def defaults_for(task: Task, *, labels: bool) -> dict[tuple[str, str, str | None], float | None]:
+    """The default limits that make sense for a task: none of the outcome without labels, none of classes for a regression."""
+    return {
+        (family, measure, None): limit
+        for family, group in DEFAULT_LIMITS.items()
+        for measure, limit in group.items()
+        if (labels or family not in NEED_LABELS) and not (task is Task.REGRESSION and measure in _CLASSIFIERS)
+    }
+
+
+def to_thresholds(limits: Limits) -> tuple[Threshold, ...]:
+    """The checks of a monitor, family by family, those for all columns before those for one."""
+    order = {family: index for index, family in enumerate(FAMILIES)}
+    present = sorted(
+        ((key, limit) for key, limit in limits.items() if limit is not None),
+        key=lambda item: (order[item[0][0]], item[0][1], item[0][2] or ""),
+    )
+    return tuple(
+        Threshold(family=family, measure=measure, column=column, limit=limit, direction=direction_of(measure))
+        for (family, measure, column), limit in present
+    )

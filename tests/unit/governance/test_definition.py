@@ -1,0 +1,217 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftline.events import ColumnKind, Direction, Monitor, Task
+from driftline.governance.definition import baseline_named, parse_definition
+from driftline.governance.errors import DefinitionRefused
+from driftline.governance.periods import DAY_US, MINUTE_US
+
+BASELINE = {
+    "temp": ColumnKind.NUMERIC,
+    "carrier": ColumnKind.CATEGORICAL,
+    ":prediction": ColumnKind.CATEGORICAL,
+    ":score": ColumnKind.NUMERIC,
+}
+LEAST = "baseline: abc\npositive_class: late\n"
+
+
+def monitor(text: str = LEAST, **changes) -> Monitor:
+    return parse(text, **changes).monitor
+
+
+def parse(text: str = LEAST, *, model_id="shop.churn", baseline=BASELINE):
+    return parse_definition(text, model_id=model_id, actor="ann", baseline=baseline)
+
+
+def problems(text: str, **changes):
+    with pytest.raises(DefinitionRefused) as caught:
+        parse(text, **changes)
+    return caught.value.problems
+
+
+def limit(found: Monitor, family: str, measure: str, column=None):
+    return next((t.limit for t in found.thresholds if (t.family, t.measure, t.column) == (family, measure, column)), None)
+
+
+def test_the_least_definition_takes_every_default():
+    found = monitor()
+    assert found.granularities == ("1 hour", "1 day", "1 week")
+    assert found.alert_on == "1 day"
+    assert (found.lateness_us, found.idle_timeout_us, found.max_wait_us) == (5 * MINUTE_US, MINUTE_US, 60 * MINUTE_US)
+    assert (found.label_delay_us, found.label_ttl_us, found.future_skew_us) == (DAY_US, 30 * DAY_US, 5 * MINUTE_US)
+    assert (found.minimum_n, found.time_zone, found.task, found.labels) == (200, "UTC", Task.BINARY, True)
+    assert found.weights == {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
+    assert (found.actor, found.paused, found.retired_versions) == ("ann", False, ())
+
+
+def test_default_limits_are_those_of_the_monitoring_guide():
+    found = monitor()
+    assert [limit(found, "feature", name) for name in ("psi", "js", "tv")] == [0.25, 0.15, 0.20]
+    assert [limit(found, "prediction", name) for name in ("psi", "js", "tv")] == [0.25, 0.10, 0.15]
+    assert limit(found, "label", "js") == 0.20
+    assert [limit(found, "performance", name) for name in ("f1", "precision", "recall")] == [0.65, 0.60, 0.60]
+    assert limit(found, "quality", "null_rate_delta") is not None
+
+
+def test_distances_are_violated_above_and_performance_below():
+    sides = {threshold.measure: threshold.direction for threshold in monitor().thresholds}
+    assert (sides["psi"], sides["f1"]) == (Direction.ABOVE, Direction.BELOW)
+
+
+def test_one_limit_changes_and_the_others_stay():
+    found = monitor(LEAST + "thresholds: {performance: {f1_score: 0.70}}\n")
+    assert limit(found, "performance", "f1") == 0.70
+    assert limit(found, "performance", "recall") == 0.60
+    assert limit(found, "feature", "psi") == 0.25
+
+
+def test_null_drops_a_check():
+    assert limit(monitor(LEAST + "thresholds: {feature: {tv: null}}"), "feature", "tv") is None
+
+
+def test_a_column_can_have_its_own_limit():
+    found = monitor(LEAST + 'thresholds:\n  feature:\n    psi: {temp: 4, "*": 0.3}\n    ks_pvalue: 0.01\n')
+    assert limit(found, "feature", "psi", "temp") == 4
+    assert limit(found, "feature", "psi") == 0.3
+    assert limit(found, "feature", "ks_pvalue") == 0.01
+
+
+def test_without_labels_nothing_of_the_outcome_is_checked():
+    families = {threshold.family for threshold in monitor(LEAST + "labels: false").thresholds}
+    assert families == {"feature", "prediction", "quality"}
+    (problem,) = problems(LEAST + "labels: false\nthresholds:\n  performance: {f1: 0.7}\n")
+    assert (problem.field, problem.line) == ("thresholds.performance", 5)
+
+
+def test_a_regression_has_no_classes():
+    found = monitor("baseline: abc\ntask: regression\nthresholds: {performance: {rmse: 12.5}}")
+    assert {t.measure for t in found.thresholds if t.family == "performance"} == {"rmse"}
+    (problem,) = problems("baseline: abc\ntask: regression\npositive_class: late")
+    assert problem.field == "positive_class"
+
+
+def test_columns_left_out_are_those_of_the_baseline():
+    assert {column.name: column.kind for column in monitor().columns} == BASELINE
+
+
+def test_columns_can_be_chosen_and_made_required():
+    found = monitor(LEAST + 'columns:\n  temp: numeric\n  carrier: {required: true}\n  ":score": numeric\n')
+    assert [(c.name, c.kind, c.required) for c in found.columns] == [
+        ("temp", ColumnKind.NUMERIC, False),
+        ("carrier", ColumnKind.CATEGORICAL, True),
+        (":score", ColumnKind.NUMERIC, False),
+    ]
+
+
+def test_a_column_that_the_baseline_lacks_or_knows_otherwise_is_refused():
+    unknown, kind = problems(LEAST + "columns:\n  tmp: numeric\n  carrier: numeric\n")
+    assert (unknown.line, "did you mean 'temp'" in unknown.detail) == (4, True)
+    assert (kind.field, kind.line) == ("columns.carrier", 5)
+
+
+def test_an_unknown_key_is_answered_with_the_nearest_one():
+    (problem,) = problems("baseline: abc\npositive_class: late\nlatenes: 5 min\n")
+    assert (problem.field, problem.line) == ("latenes", 3)
+    assert "did you mean 'lateness'?" in problem.detail
+
+
+def test_every_fault_is_told_at_once_in_the_order_of_the_document():
+    found = problems(
+        "lateness: 5\ntask: guess\nminimum_n: 0\ngranularities: [7 min, 1 day]\nalert_on: 1 hour\nweights: {feature: -1}\n"
+    )
+    fields = [problem.field for problem in found]
+    assert fields == [
+        "lateness",
+        "task",
+        "minimum_n",
+        "granularities[0]",
+        "alert_on",
+        "weights.feature",
+        "baseline",
+        "positive_class",
+    ]
+    assert all(problem.detail for problem in found)
+
+
+def test_yaml_truth_values_are_no_class():
+    (problem,) = problems("baseline: abc\npositive_class: yes\n")
+    assert "quotes" in problem.detail
+
+
+def test_alert_on_falls_to_the_shortest_granularity_without_days():
+    assert monitor(LEAST + "granularities: [1 week, 1 hour]").alert_on == "1 hour"
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("granularities: []", "granularities"),
+        ("granularities: 1 day", "granularities"),
+        ("columns: {}", "columns"),
+        ("columns: {temp: text}", "columns.temp"),
+        ("columns: {temp: {kind: numeric, requird: true}}", "columns.temp.requird"),
+        ("time_zone: New York", "time_zone"),
+        ("label_delay: 40 days", "label_delay"),
+        ("idle_timeout: 0 s", "idle_timeout"),
+        ("paused: 1", "paused"),
+        ("labels: maybe", "labels"),
+        ("minimum_n: 1.5", "minimum_n"),
+        ("thresholds: {feature: {psl: 0.2}}", "thresholds.feature.psl"),
+        ("thresholds: {feature: {psi: -0.2}}", "thresholds.feature.psi"),
+        ("thresholds: {feature: {psi: .nan}}", "thresholds.feature.psi"),
+        ("thresholds: {feature: {psi: high}}", "thresholds.feature.psi"),
+        ("thresholds: {feature: {psi: {nowhere: 1}}}", "thresholds.feature.psi.nowhere"),
+        ("thresholds: {performance: {psi: 1}}", "thresholds.performance.psi"),
+        ("thresholds: {fairness: {ratio: 0.8}}", "thresholds.fairness"),
+        ("weights: {feature: 0, prediction: 0, label: 0, performance: 0}", "weights"),
+        ("effective_from: yesterday", "effective_from"),
+        ("retired_versions: [1, 2]", "retired_versions[0]"),
+        ("model: shop.other", "model"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_field(line, field):
+    assert field in {problem.field for problem in problems(LEAST + line)}
+
+
+def test_an_unknown_baseline_says_how_to_get_one():
+    (problem,) = problems(LEAST, baseline=None)
+    assert problem.field == "baseline"
+    assert "driftline baseline fit" in problem.detail
+
+
+def test_effective_from_is_read_as_utc_unless_it_says_otherwise():
+    assert parse(LEAST + "effective_from: 2013-03-01").effective_from == 1_362_096_000_000_000
+    assert parse(LEAST + 'effective_from: "2013-03-01T01:00:00+01:00"').effective_from == 1_362_096_000_000_000
+    assert parse().effective_from is None
+
+
+def test_json_means_the_same_as_yaml():
+    text = json.dumps({"baseline": "abc", "positive_class": "late", "granularities": ["1 day"], "lateness": "1 day"})
+    assert monitor(text) == monitor(LEAST + "granularities: [1 day]\nlateness: 1 day\n")
+
+
+def test_the_baseline_can_be_asked_for_first():
+    assert baseline_named(LEAST) == "abc"
+    assert baseline_named("task: binary") is None
+
+
+_junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_keys = st.sampled_from(
+    ["baseline", "columns", "thresholds", "weights", "granularities", "lateness", "task", "labels", "model", "time_zone"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(_keys | st.text(max_size=5), _junk, max_size=6))
+def test_no_document_does_worse_than_being_refused(values):
+    try:
+        parse(json.dumps(values))
+    except DefinitionRefused as refused:
+        assert refused.problems

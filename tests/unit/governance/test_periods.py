@@ -1,0 +1,80 @@
+import pytest
+
+from driftline.governance.periods import (
+    DAY_US,
+    HOUR_US,
+    MINUTE_US,
+    next_boundary,
+    pane_length,
+    parse_duration,
+    parse_granularity,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "microseconds"),
+    [
+        ("5 min", 300_000_000),
+        ("5min", 300_000_000),
+        ("60 s", 60_000_000),
+        ("1.5 hours", 5_400_000_000),
+        ("1 day", 86_400_000_000),
+        ("30 days", 30 * DAY_US),
+        ("2 weeks", 14 * DAY_US),
+        ("250 ms", 250_000),
+        ("7 us", 7),
+        ("0 s", 0),
+        (" 90 Seconds ", 90_000_000),
+    ],
+)
+def test_durations_are_read_as_people_write_them(text, microseconds):
+    assert parse_duration(text) == microseconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "min", "-5 min", "5 fortnights", "1:30", "5 min 3 s", "nan s", "1e3 s", "99999 weeks"]
+)
+def test_anything_else_is_no_duration(text):
+    with pytest.raises(ValueError, match=r"duration|longer"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        ("1 hour", "1 hour"),
+        ("60 minutes", "1 hour"),
+        ("24 h", "1 day"),
+        ("15min", "15 min"),
+        ("1 weeks", "1 week"),
+        ("1 MONTH", "1 month"),
+    ],
+)
+def test_a_granularity_has_one_spelling(text, spelling):
+    assert parse_granularity(text) == spelling
+
+
+@pytest.mark.parametrize("text", ["7 min", "5 hours", "2 days", "0 hour", "1.5 hour", "1 year", "hour", "2 months", ""])
+def test_a_granularity_lines_up_with_the_calendar(text):
+    with pytest.raises(ValueError, match=r"granularity|calendar"):
+        parse_granularity(text)
+
+
+def test_a_pane_is_the_greatest_common_divisor_and_at_most_an_hour():
+    assert pane_length(["1 hour", "1 day", "1 week"], "UTC") == HOUR_US
+    assert pane_length(["1 day", "1 week"], "UTC") == HOUR_US
+    assert pane_length(["6 hour"], "UTC") == HOUR_US
+    assert pane_length(["10 min", "15 min"], "UTC") == 5 * MINUTE_US
+    assert pane_length(["1 month"], "UTC") == HOUR_US
+
+
+def test_a_zone_makes_panes_quarters_only_where_a_calendar_granularity_needs_it():
+    assert pane_length(["1 day"], "Asia/Kathmandu") == 15 * MINUTE_US
+    assert pane_length(["1 hour"], "Asia/Kathmandu") == HOUR_US
+    assert pane_length(["10 min", "1 day"], "Asia/Kathmandu") == 5 * MINUTE_US
+
+
+def test_the_next_boundary_is_never_the_time_itself():
+    assert next_boundary(0, HOUR_US) == HOUR_US
+    assert next_boundary(HOUR_US - 1, HOUR_US) == HOUR_US
+    assert next_boundary(-1, HOUR_US) == 0
