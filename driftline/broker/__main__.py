@@ -1,5 +1,7 @@
 """`python -m driftline.broker`: one Kafka until Ctrl-C."""
 
+# ruff: noqa: T201  a command talks to its terminal
+
 from __future__ import annotations
 
 import argparse

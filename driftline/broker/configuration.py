@@ -59,9 +59,7 @@ _FIXED: Mapping[str, str] = {
 }
 
 
-def server_properties(
-    data: Path, *, host: str, port: int, controller_port: int, advertised: str | None = None
-) -> str:
+def server_properties(data: Path, *, host: str, port: int, controller_port: int, advertised: str | None = None) -> str:
     """Return the file's text; `advertised` is what clients are told, for a proxy in between."""
     settings = dict(_FIXED)
     settings |= {

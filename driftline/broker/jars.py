@@ -117,10 +117,8 @@ def _resolve(scratch: Path, total: int, progress: Progress) -> Path:
 
 
 def _run_jgo(scratch: Path) -> None:
-    from jgo.env import EnvironmentBuilder  # noqa: PLC0415  an extra; only where jars are missing
-    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
+    from jgo.env import EnvironmentBuilder
+    from jgo.maven import MavenContext, PythonResolver
 
-    context = MavenContext(
-        resolver=PythonResolver(), repo_cache=scratch / "repo", local_repos=[], timeout=60
-    )
+    context = MavenContext(resolver=PythonResolver(), repo_cache=scratch / "repo", local_repos=[], timeout=60)
     EnvironmentBuilder(context=context, cache_dir=scratch / "environment").from_endpoint(COORDINATES)

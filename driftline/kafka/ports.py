@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from driftline.kafka.configuration import StartAt
+
 __all__ = [
     "Admin",
+    "Cluster",
     "Consumer",
     "Delivery",
     "GroupMetadata",
@@ -23,6 +26,7 @@ __all__ = [
     "NewTopic",
     "Producer",
     "RebalanceListener",
+    "StartAt",
     "TopicDescription",
     "TopicPartition",
     "TransactionalProducer",
@@ -102,9 +106,7 @@ class Watermarks:
 class RebalanceListener(Protocol):
     """Called inside `Consumer.consume` (never from another thread)."""
 
-    def on_assign(
-        self, partitions: Sequence[TopicPartition]
-    ) -> Mapping[TopicPartition, int] | None:
+    def on_assign(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int] | None:
         """Return the positions to begin at; None or a missing partition means the committed one."""
         ...
 
@@ -120,9 +122,7 @@ class RebalanceListener(Protocol):
 class Consumer(Protocol):
     """A read_committed consumer; every call from one thread only."""
 
-    def subscribe(
-        self, topics: Sequence[str], listener: RebalanceListener | None = None
-    ) -> None:
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener | None = None) -> None:
         """Join the group for these topics (static membership, classic protocol, range)."""
         ...
 
@@ -142,9 +142,7 @@ class Consumer(Protocol):
         """
         ...
 
-    def positions(
-        self, partitions: Iterable[TopicPartition]
-    ) -> dict[TopicPartition, int]:
+    def positions(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the next offset to be read; trailing markers and aborted records are passed over."""
         ...
 
@@ -170,15 +168,11 @@ class Consumer(Protocol):
         """Fetch again."""
         ...
 
-    def watermarks(
-        self, partition: TopicPartition, timeout_seconds: float = 10.0
-    ) -> Watermarks:
+    def watermarks(self, partition: TopicPartition, timeout_seconds: float = 10.0) -> Watermarks:
         """Ask the leader: low, last stable offset, and the end past open transactions."""
         ...
 
-    def ends(
-        self, partitions: Iterable[TopicPartition], timeout_seconds: float = 10.0
-    ) -> dict[TopicPartition, int]:
+    def ends(self, partitions: Iterable[TopicPartition], timeout_seconds: float = 10.0) -> dict[TopicPartition, int]:
         """Ask for the *uncommitted* high-water marks of many partitions in one go."""
         ...
 
@@ -254,9 +248,7 @@ class TransactionalProducer(Producer, Protocol):
         """Open a transaction."""
         ...
 
-    def send_offsets(
-        self, offsets: Mapping[TopicPartition, int], group: GroupMetadata
-    ) -> None:
+    def send_offsets(self, offsets: Mapping[TopicPartition, int], group: GroupMetadata) -> None:
         """Make the group's offsets part of the transaction; raises StaleGeneration or Fenced."""
         ...
 
@@ -312,15 +304,11 @@ class Admin(Protocol):
         """Delete topics and wait until they are gone."""
         ...
 
-    def begin_offsets(
-        self, partitions: Iterable[TopicPartition]
-    ) -> dict[TopicPartition, int]:
+    def begin_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the first offset kept of each."""
         ...
 
-    def end_offsets(
-        self, partitions: Iterable[TopicPartition], isolation: Isolation
-    ) -> dict[TopicPartition, int]:
+    def end_offsets(self, partitions: Iterable[TopicPartition], isolation: Isolation) -> dict[TopicPartition, int]:
         """Return the end of each; READ_COMMITTED gives the last stable offset."""
         ...
 
@@ -330,4 +318,26 @@ class Admin(Protocol):
 
     def broker_config(self, names: Iterable[str]) -> dict[str, str]:
         """Return settings of a broker, for checks at start (`offsets.retention.minutes`)."""
+        ...
+
+
+class Cluster(Protocol):
+    """Where clients come from; `app.py` holds one and hands clients to the parts."""
+
+    def consumer(
+        self, group: str | None = None, *, instance_id: str | None = None, start_at: StartAt = StartAt.STOP
+    ) -> Consumer:
+        """Return a consumer; group None is for partitions taken by hand."""
+        ...
+
+    def producer(self) -> Producer:
+        """Return an idempotent producer."""
+        ...
+
+    def transactional_producer(self, transactional_id: str) -> TransactionalProducer:
+        """Return the process's one transactional producer (not initialised yet)."""
+        ...
+
+    def admin(self) -> Admin:
+        """Return an admin client."""
         ...
