@@ -66,12 +66,20 @@ def _prepare_cache() -> bool:
 _CACHED = _prepare_cache()
 
 
+def cache_directory() -> str | None:
+    """Where compiled kernels are kept, None when nothing can be written."""
+    return str(numba_config.CACHE_DIR) if _CACHED else None
+
+
 def compiled(signature: Any, *, inline: bool = False) -> Callable[[Function], Function]:
     """Compile a kernel for one explicit signature, without the GIL, cached on disk where that is possible.
 
     `inline` asks LLVM to put a small helper into its callers. `NUMBA_BOUNDSCHECK=1` checks every index (tests).
     """
-    options: dict[str, Any] = {"nogil": True, "cache": _CACHED, "error_model": "numpy", "_nrt": False}
+    options: dict[str, Any] = {"nogil": True, "cache": _CACHED, "error_model": "numpy"}
+    # Without reference counts: counting the arrays that helpers pass on costs ten times the work itself.
+    # The price: a kernel allocates nothing, its caller hands it the arrays to fill.
+    options["_nrt"] = False
     if inline:
         options["forceinline"] = True
 
