@@ -1,0 +1,160 @@
+"""Performance from label counts: hand sums, and scipy's rank sum for the area under the curve."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
+
+from driftline.drift.performance import auc, labels
+from driftline.drift.profile import Layout, Profile
+from driftline.drift.profile.layout import REGRESSION_SUMS
+from driftline.events import (
+    Baseline,
+    BaselineColumn,
+    ColumnKind,
+    Direction,
+    Monitor,
+    MonitorColumn,
+    Part,
+    Task,
+    Threshold,
+)
+
+
+def column(name, categories, counts):
+    return BaselineColumn(
+        name=name,
+        kind=ColumnKind.CATEGORICAL,
+        edges=(),
+        psi_edges=(),
+        categories=categories,
+        counts=counts,
+        sums=(),
+    )
+
+
+BASELINE = Baseline(
+    baseline_id="b",
+    model_id="m",
+    rows=100,
+    columns=(
+        column(":prediction", ("late", "on_time"), (0, 0, 50, 50)),
+        column(":label", ("on_time", "late", "lost"), (0, 0, 70, 20, 10)),
+    ),
+    provenance={},
+)
+
+
+def monitor(task, *thresholds):
+    return Monitor(
+        model_id="m",
+        monitor_version=1,
+        effective_from=0,
+        task=task,
+        positive_class="late" if task is Task.BINARY else None,
+        columns=(MonitorColumn(name=":prediction", kind=ColumnKind.CATEGORICAL),),
+        baseline_id="b",
+        labels=True,
+        granularities=("1 day",),
+        alert_on="1 day",
+        lateness_us=0,
+        idle_timeout_us=0,
+        max_wait_us=0,
+        label_delay_us=0,
+        label_ttl_us=0,
+        future_skew_us=0,
+        minimum_n=1,
+        thresholds=thresholds,
+        weights={},
+        retired_versions=(),
+        actor="test",
+    )
+
+
+def measured(task, matrix=None, scores=None, sums=None, *, thresholds=(), **more):
+    """`matrix` rows = predicted, columns = actual, in the order late, on_time, other."""
+    layout = Layout.of(monitor(task), BASELINE)
+    cells = np.zeros(layout.label_cells, np.int64)
+    if matrix is not None:
+        cells[layout.confusion.cells] = np.ravel(matrix)
+    if scores is not None:
+        cells[layout.scores.cells] = np.concatenate(scores)
+    n = int(np.sum(matrix)) if matrix is not None else 0
+    values = np.zeros(layout.label_sums) if sums is None else np.array(sums, float)
+    profile = Profile(layout.shape(Part.IN_TIME), n, cells, values)
+    return {m.name: m for m in labels(layout, monitor(task, *thresholds), profile, **more)}
+
+
+def test_binary_measures_are_the_hand_sums():
+    found = measured(Task.BINARY, [[30, 10, 0], [20, 35, 0], [0, 0, 5]])
+    assert found["accuracy"].value == pytest.approx(65 / 100)
+    assert found["precision"].value == pytest.approx(30 / 40)
+    assert found["recall"].value == pytest.approx(30 / 50)
+    assert found["f1"].value == pytest.approx(60 / 90)
+
+
+def test_multiclass_measures_are_means_over_the_classes():
+    found = measured(Task.MULTICLASS, [[30, 10, 0], [20, 40, 0], [0, 0, 0]])
+    assert found["precision"].value == pytest.approx((30 / 40 + 40 / 60) / 2)
+    assert found["recall"].value == pytest.approx((30 / 50 + 40 / 50) / 2)
+    assert "auc" not in found
+
+
+def test_regression_errors_come_from_the_sums():
+    sums = dict.fromkeys(REGRESSION_SUMS, 0.0) | {"n": 4.0, "absolute_error": 6.0, "squared_error": 16.0}
+    found = measured(Task.REGRESSION, sums=list(sums.values()))
+    assert found["mae"].value == 1.5
+    assert found["rmse"].value == 2.0
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_without_pairs_nothing_has_a_value(task):
+    found = measured(task, rows=0)
+    assert {m.value for m in found.values()} == {None}
+
+
+def test_coverage_is_the_share_of_predictions_with_a_label():
+    assert measured(Task.BINARY, [[30, 10, 0], [20, 40, 0], [0, 0, 0]], rows=200)["coverage"].value == 0.5
+
+
+def test_outcomes_are_compared_with_the_labels_of_the_baseline():
+    found = measured(Task.BINARY, [[30, 10, 0], [20, 30, 0], [0, 0, 10]], baseline=BASELINE)
+    assert found["tv"].family == "label"
+    assert found["tv"].value == pytest.approx((abs(0.5 - 0.2) + abs(0.4 - 0.7)) / 2)
+
+
+def test_performance_below_its_limit_is_a_violation():
+    limit = Threshold(family="performance", measure="f1", limit=0.65, direction=Direction.BELOW)
+    assert measured(Task.BINARY, [[1, 1, 0], [1, 1, 0], [0, 0, 0]], thresholds=[limit])["f1"].violated
+
+
+def test_area_of_separated_scores_is_one_and_of_one_class_unknown():
+    low, high = np.array([5, 0]), np.array([0, 5])
+    assert auc(low, high) == 1.0
+    assert auc(high, low) == 0.0
+    assert auc(low, low) == 0.5
+    assert auc(low, np.array([0, 0])) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 63), st.booleans()), min_size=2, max_size=200))
+def test_area_is_the_rank_sum_of_the_cells(rows):
+    positives = [cell for cell, positive in rows if positive]
+    negatives = [cell for cell, positive in rows if not positive]
+    if not positives or not negatives:
+        return
+    expected = mannwhitneyu(positives, negatives, method="asymptotic").statistic / len(positives) / len(negatives)
+    found = auc(np.bincount(negatives, minlength=64), np.bincount(positives, minlength=64))
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=100))
+def test_area_of_cells_misses_the_exact_one_by_at_most_half_the_ties(rows):
+    positives = np.array([score for score, positive in rows if positive])
+    negatives = np.array([score for score, positive in rows if not positive])
+    if not len(positives) or not len(negatives):
+        return
+    exact = mannwhitneyu(positives, negatives, method="asymptotic").statistic / len(positives) / len(negatives)
+    cells = [np.bincount(np.minimum((s * 64).astype(int), 63), minlength=64) for s in (negatives, positives)]
+    ties = (cells[0] * cells[1]).sum() / len(positives) / len(negatives)
+    assert abs(auc(*cells) - exact) <= ties / 2 + 1e-12

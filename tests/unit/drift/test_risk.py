@@ -1,0 +1,80 @@
+"""The risk score: shares, weights, bands."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftline.drift.risk import DEFAULT_WEIGHTS, Severity, priority, score, severity
+from driftline.events import Measure
+
+
+def checks(family, failing, passing):
+    return [
+        Measure(family=family, name="psi", column=str(i), value=1.0, limit=0.5, violated=i < failing)
+        for i in range(failing + passing)
+    ]
+
+
+def test_default_weights_are_those_of_the_families():
+    assert DEFAULT_WEIGHTS == {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
+
+
+def test_score_is_the_weighted_share_of_failing_checks():
+    risk = score([*checks("feature", 1, 3), *checks("prediction", 1, 1), *checks("label", 0, 2), *checks("performance", 2, 0)])
+    assert risk.score == pytest.approx(100 * (0.25 * 0.25 + 0.30 * 0.5 + 0.25))
+    assert risk.severity is Severity.MEDIUM
+    assert risk.shares == {"feature": 0.25, "prediction": 0.5, "label": 0.0, "performance": 1.0}
+
+
+def test_weight_of_an_absent_family_goes_to_the_others():
+    assert score([*checks("feature", 1, 1), *checks("prediction", 0, 1)]).score == pytest.approx(100 * 0.125 / 0.55)
+
+
+def test_without_checks_there_is_no_score():
+    without_limit = Measure(family="feature", name="psi", value=3.0)
+    without_value = Measure(family="feature", name="psi", value=None, limit=0.1)
+    quality = Measure(family="quality", name="null_rate", value=1.0, limit=0.1, violated=True)
+    assert score([without_limit, without_value, quality]) == score([])
+    assert score([]).score is None
+    assert score([]).severity is None
+
+
+def test_all_failing_is_one_hundred_whatever_the_weights():
+    assert score(checks("feature", 3, 0), {"feature": 7.0}).score == 100
+
+
+def test_a_weight_of_zero_leaves_no_score():
+    assert score(checks("feature", 3, 0), {"feature": 0.0}).score is None
+
+
+@pytest.mark.parametrize(
+    ("value", "band", "urgency"),
+    [
+        (100, "CRITICAL", "critical"),
+        (80, "CRITICAL", "critical"),
+        (79.999, "HIGH", "high"),
+        (60, "HIGH", "high"),
+        (59.999, "MEDIUM", "medium"),
+        (40, "MEDIUM", "medium"),
+        (39.999, "LOW", "low"),
+        (20, "LOW", "low"),
+        (19.999, "MINIMAL", "low"),
+        (0, "MINIMAL", "low"),
+    ],
+)
+def test_bands_are_inclusive_from_below(value, band, urgency):
+    assert severity(value) == band
+    assert priority(band) == urgency
+
+
+def test_a_score_on_a_border_is_not_lost_to_rounding():
+    # 0.3 / (0.3 + 0.2) and the like are not exact in binary
+    assert score([*checks("prediction", 4, 1), *checks("label", 4, 1), *checks("feature", 4, 1)]).severity is Severity.CRITICAL
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(DEFAULT_WEIGHTS)), st.booleans()), min_size=1, max_size=40))
+def test_score_lies_between_0_and_100_and_ignores_order(rows):
+    measures = [Measure(family=f, name="psi", value=1.0, limit=0.5, violated=v) for f, v in rows]
+    risk = score(measures)
+    assert 0 <= risk.score <= 100
+    assert risk == score(reversed(measures))
