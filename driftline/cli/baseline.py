@@ -1,0 +1,166 @@
+"""`driftline baseline`: fit the reference from a file and publish it."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from driftline import codec, topics
+from driftline.batches import PREDICTION, SCORE
+from driftline.drift.baseline import fit_baseline
+from driftline.envelope import Envelope, time_of
+from driftline.errors import ConfigurationError, Unavailable
+from driftline.events import Baseline, ColumnKind
+from driftline.kafka.confluent import ConfluentCluster
+
+app = typer.Typer(no_args_is_help=True)
+
+_NULLS = {"", "null", "NULL", "None", "NA", "NaN", "nan"}
+_FEW_VALUES = 2
+
+
+@app.callback()
+def _baseline() -> None:
+    """Fit the reference that windows are compared with."""
+
+
+@app.command()
+def fit(
+    file: Annotated[Path, typer.Argument(help="CSV file with a header line, one row per prediction.")],
+    model: Annotated[str, typer.Option(help="Model that the baseline is for.")],
+    prediction: Annotated[str | None, typer.Option(help="Column with the predicted class or value.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column with the probability of the positive class.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column with the event time (RFC 3339).")] = None,
+    categorical: Annotated[str, typer.Option(help="Columns to count by value, separated by commas.")] = "",
+    ignore: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
+    publish: Annotated[bool, typer.Option(help="Send it to the topic baselines.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Fit a baseline from FILE and publish it; prints its id, which a monitor names."""
+    baseline = fit_file(
+        file,
+        model=model,
+        prediction=prediction,
+        score=score,
+        time=time,
+        categorical=_names(categorical),
+        ignore=_names(ignore),
+    )
+    if publish:
+        publish_baseline(ConfluentCluster.from_environment(), baseline)
+    if as_json:
+        columns = {column.name: column.kind.value for column in baseline.columns}
+        summary = {"baseline_id": baseline.baseline_id, "rows": baseline.rows, "columns": columns, "published": publish}
+        typer.echo(json.dumps(summary))
+        return
+    typer.echo(f"{baseline.baseline_id}  {baseline.rows} rows, {len(baseline.columns)} columns")
+
+
+def fit_file(
+    file: Path,
+    *,
+    model: str,
+    prediction: str | None = None,
+    score: str | None = None,
+    time: str | None = None,
+    categorical: frozenset[str] = frozenset(),
+    ignore: frozenset[str] = frozenset(),
+) -> Baseline:
+    """The baseline of a CSV file. Raises ConfigurationError naming the file, column or value at fault."""
+    table = _read(file)
+    for name in (prediction, score, time, *categorical, *ignore):
+        if name is not None and name not in table:
+            message = f"{file} has no column {name!r}; it has {', '.join(table)}"
+            raise ConfigurationError(message)
+    times = None if time is None else _times(table.pop(time), file, time)
+    renamed = {prediction: PREDICTION, score: SCORE}
+    kept = {renamed.get(name, name): texts for name, texts in table.items() if name not in ignore}
+    kinds = {
+        name: ColumnKind.CATEGORICAL if name in categorical or not _numeric(texts) else ColumnKind.NUMERIC
+        for name, texts in kept.items()
+    }
+    columns = {name: _values(texts, kinds[name]) for name, texts in kept.items()}
+    provenance = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    try:
+        return fit_baseline(model, columns, kinds, event_times=times, provenance=provenance)
+    except ValueError as error:
+        message = f"{file}: {error}"
+        raise ConfigurationError(message) from error
+
+
+def publish_baseline(cluster: ConfluentCluster, baseline: Baseline) -> None:
+    """Send a baseline to its topic and wait for the broker. Raises Unavailable when it does not acknowledge."""
+    producer = cluster.producer()
+    errors: list[str | None] = []
+    envelope = Envelope(
+        id=baseline.baseline_id,
+        type="Baseline",
+        source="/cli",
+        time_us=baseline.event_to or 0,
+        subject=baseline.model_id,
+    )
+    producer.produce(
+        topics.name("baselines"),
+        codec.encode(baseline),
+        key=baseline.baseline_id.encode(),
+        headers=envelope.headers(),
+        on_delivery=lambda delivery: errors.append(delivery.error),
+    )
+    left = producer.flush(30)
+    if left or errors != [None]:
+        message = f"the broker did not take the baseline: {errors[0] if errors else 'no answer within 30 s'}"
+        raise Unavailable(message)
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def _read(file: Path) -> dict[str, list[str]]:
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.reader(lines))
+    except OSError as error:
+        message = f"cannot read {file}: {error.strerror}"
+        raise ConfigurationError(message) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        message = f"{file} is no CSV file in UTF-8: {error}"
+        raise ConfigurationError(message) from error
+    if len(rows) < _FEW_VALUES:
+        message = f"{file} needs a header line and at least one row"
+        raise ConfigurationError(message)
+    header = rows[0]
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            message = f"{file} line {number} has {len(row)} fields where the header has {len(header)}"
+            raise ConfigurationError(message)
+    return {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
+
+
+def _times(texts: list[str], file: Path, column: str) -> NDArray[np.int64]:
+    try:
+        return np.array([time_of(text) for text in texts], dtype=np.int64)
+    except ValueError as error:
+        message = f"{file}, column {column!r}: {error}"
+        raise ConfigurationError(message) from error
+
+
+def _numeric(texts: list[str]) -> bool:
+    present = [text for text in texts if text not in _NULLS]
+    try:
+        for text in present:
+            float(text)
+    except ValueError:
+        return False
+    return bool(present)
+
+
+def _values(texts: list[str], kind: ColumnKind) -> list[float | str | None]:
+    if kind is ColumnKind.CATEGORICAL:
+        return [None if text in _NULLS else text for text in texts]
+    return [None if text in _NULLS else float(text) for text in texts]
