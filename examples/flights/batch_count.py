@@ -1,0 +1,75 @@
+"""The same windows counted in one go over the whole frame, with numpy alone: what the stream must have found."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from driftline.drift.profile.layout import Block, BlockKind, Layout
+from driftline.drift.profile.profile import Profile
+from driftline.events import Part, WindowReport
+from examples.flights.data import Flights
+from examples.flights.model import POSITIVE
+
+Counts = NDArray[np.int64]
+
+
+def unequal_windows(flights: Flights, layout: Layout, reports: list[WindowReport]) -> Iterator[tuple[WindowReport, str]]:
+    """Every report that differs from the batch count, with what differs: n, a cell of the inputs, or one of the labels."""
+    blocks = {block.column: _cells_of(block, flights.frame) for block in layout.blocks}
+    confusion = _confusion_cells(layout, flights.frame)
+    scores = _score_cells(layout, flights.frame)
+    for report in reports:
+        first, last = np.searchsorted(flights.predicted_us, (report.start, report.end))
+        rows = slice(int(first), int(last))
+        expected = np.concatenate([np.bincount(blocks[b.column][rows], minlength=b.size) for b in layout.blocks])
+        found = Profile.decode(layout, Part.INPUTS, report.n, report.cells, report.sums).cells
+        if report.n != last - first:
+            yield report, f"n is {report.n}, the batch counts {last - first}"
+        elif (expected != found).any():
+            yield report, f"{int((expected != found).sum())} cells of the inputs differ"
+        else:
+            in_time = np.zeros(layout.label_cells, np.int64)
+            known, delay = flights.known_us[rows] >= 0, flights.known_us[rows] - flights.predicted_us[rows]
+            pairs = known & (delay <= LABEL_DELAY_US)
+            np.add.at(in_time, confusion[rows][pairs], 1)
+            np.add.at(in_time, scores[rows][pairs], 1)
+            counted = Profile.decode(layout, Part.IN_TIME, report.labels_in_time, report.label_cells, b"").cells
+            if report.labels_in_time != pairs.sum() or (counted != in_time).any():
+                yield report, f"{report.labels_in_time} pairs in time, the batch counts {pairs.sum()}, or a cell differs"
+
+
+LABEL_DELAY_US = 86_400_000_000
+
+
+def _cells_of(block: Block, frame: pd.DataFrame) -> Counts:
+    """Cell of every row within the block of its column."""
+    values = frame[block.column.removeprefix(":")]
+    if block.kind is BlockKind.CATEGORICAL:
+        codes = {category: i + 2 for i, category in enumerate(block.categories)}
+        return values.map(codes).fillna(1).to_numpy(dtype=np.int64)
+    numbers = values.to_numpy(dtype=np.float64)
+    cells: Counts = 3 + np.searchsorted(np.array(block.edges), numbers, side="right").astype(np.int64)
+    cells[numbers < block.minimum] = 2
+    cells[numbers > block.maximum] = 3 + len(block.edges) + 1
+    cells[np.isnan(numbers)] = 0  # missing weather is sent as null
+    return cells
+
+
+def _confusion_cells(layout: Layout, frame: pd.DataFrame) -> Counts:
+    classes = {name: i for i, name in enumerate(layout.classes)}
+    predicted = frame["prediction"].map(classes).to_numpy(dtype=np.int64)
+    late = frame["late"].fillna(value=False).to_numpy(dtype=bool)
+    negative = next(name for name in layout.classes if name != POSITIVE)
+    actual = np.where(late, classes[POSITIVE], classes[negative])
+    cells: Counts = layout.confusion.offset + predicted * (len(classes) + 1) + actual
+    return cells
+
+
+def _score_cells(layout: Layout, frame: pd.DataFrame) -> Counts:
+    half = layout.scores.size // 2
+    cell = np.minimum((frame["score"].to_numpy() * half).astype(np.int64), half - 1)
+    late = frame["late"].fillna(value=False).to_numpy(dtype=bool)
+    cells: Counts = layout.scores.offset + half * late + cell
+    return cells

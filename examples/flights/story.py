@@ -1,0 +1,135 @@
+"""The summary that a person reads at the end of the demo."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from examples.flights.findings import Episode, Month
+
+_NAMES = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_BARS = " ▁▂▃▄▅▆▇█"
+_WARNING, _CRITICAL = 0.1, 0.25
+"""Bands of PSI that practitioners use."""
+
+
+def tell(
+    console: Console,
+    summary: Mapping[str, Any],
+    *,
+    months: Sequence[Month],
+    episodes: Sequence[Episode],
+    messages: Sequence[Mapping[str, Any]],
+    places: Mapping[str, str],
+) -> None:
+    """Print everything, most important first."""
+    console.print()
+    console.print(Panel(_verdict(summary, months), title="[bold]A year of flights through Driftline", border_style="cyan"))
+    console.print(_drift(months))
+    console.print(_performance(months))
+    console.print(_episodes(episodes))
+    console.print(_messages(messages))
+    console.print(_house(summary, places))
+
+
+def _verdict(summary: Mapping[str, Any], months: Sequence[Month]) -> Text:
+    worst = max(((month.psi.get("temp", 0.0), month.month) for month in months), default=(0.0, 0))
+    weakest = min(((month.auc, month.month) for month in months), default=(0.0, 0))
+    text = Text()
+    text.append(f"{summary['predictions']:,} predictions and {summary['labels']:,} outcomes went in")
+    text.append(f" ({summary['predictions_http']:,} by HTTP, the rest by the SDK).\n")
+    text.append(f"The weather left what the model had learnt from: PSI of temperature {worst[0]:.1f} in {_NAMES[worst[1]]}.\n")
+    text.append(f"The model suffered: AUC fell to {weakest[0]:.2f} in {_NAMES[weakest[1]]}.\n")
+    good = summary["windows_equal"] == summary["windows_checked"] and summary["exact"] and summary["ledger_verified"]
+    proof = (
+        f"{summary['windows_equal']:,} of {summary['windows_checked']:,} windows equal a batch count of the same flights, "
+        f"cell for cell; the ledger of {summary['ledger_entries']:,} entries "
+        + ("verifies against Kafka." if summary["ledger_verified"] else "does NOT verify.")
+    )
+    text.append(proof, style="green" if good else "bold red")
+    return text
+
+
+def _drift(months: Sequence[Month]) -> RenderableType:
+    """PSI by column and month, the columns that moved most first."""
+    table = Table(title="How far each column moved from January and February (PSI)", title_justify="left", box=None)
+    table.add_column("column", style="bold")
+    for month in months:
+        table.add_column(_NAMES[month.month], justify="right")
+    columns = sorted(months[0].psi, key=lambda name: -max(month.psi[name] for month in months)) if months else []
+    for name in columns:
+        table.add_row(name.removeprefix(":"), *(Text(f"{m.psi[name]:.2f}", style=_band(m.psi[name])) for m in months))
+    return table
+
+
+def _band(value: float) -> str:
+    if value > _CRITICAL:
+        return "bold red"
+    return "yellow" if value > _WARNING else "dim"
+
+
+def _performance(months: Sequence[Month]) -> RenderableType:
+    table = Table(title="How good the model really was, once the flights had landed", title_justify="left", box=None)
+    for heading in ("month", "flights", "outcomes", "AUC", "", "accuracy", "late"):
+        table.add_column(heading, justify="left" if heading in ("month", "") else "right")
+    for month in months:
+        bar = _BARS[round(max(0.0, min(1.0, (month.auc - 0.5) * 4)) * (len(_BARS) - 1))]
+        table.add_row(
+            _NAMES[month.month],
+            f"{month.n:,}",
+            f"{month.pairs:,}",
+            f"{month.auc:.2f}",
+            Text(bar, style="cyan"),
+            f"{month.accuracy:.2f}",
+            f"{month.late:.0%}",
+        )
+    return table
+
+
+def _episodes(episodes: Sequence[Episode]) -> RenderableType:
+    table = Table(title="What drifted, and when", title_justify="left", box=None)
+    for heading in ("family", "from", "until", "severity", "what, and the worst value"):
+        table.add_column(heading)
+    for episode in episodes:
+        worst = sorted(episode.worst.items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{name.removeprefix(':')} {value:.2f}" for name, value in worst[:5])
+        more = f" and {len(worst) - 5} more" if len(worst) > 5 else ""
+        until = "still open" if episode.until is None else _day(episode.until)
+        table.add_row(episode.kind, _day(episode.since), until, episode.severity, shown + more)
+    return table
+
+
+def _messages(messages: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """The first and last messages that the local receiver got."""
+    table = Table(title=f"What the webhook receiver got ({len(messages)} signed messages)", title_justify="left", box=None)
+    table.add_column("status")
+    table.add_column("message")
+    shown = list(messages[:3]) + list(messages[3:][-2:])
+    for message in shown:
+        data = message.get("alert_data", {})
+        table.add_row(
+            str(message.get("status", "")), f"{data.get('emoji', '')} {data.get('title', '')}: {data.get('details', '')}"[:160]
+        )
+    return table
+
+
+def _house(summary: Mapping[str, Any], places: Mapping[str, str]) -> RenderableType:
+    lines = Table.grid(padding=(0, 2))
+    seconds, memory = summary["seconds"], summary["rss_mb"]
+    lines.add_row("windows closed", f"{summary['windows']:,}, label coverage {summary['label_coverage']:.1%}")
+    lines.add_row(
+        "drift events, alerts", f"{summary['drift_events']}, {summary['alerts']} ({summary['notifications']} notifications)"
+    )
+    lines.add_row("time", f"{seconds['setup']:.0f} s to set up, {seconds['run']:.0f} s to run")
+    lines.add_row("memory", f"{sum(memory.values()):.0f} MB as the sum of the processes' peaks")
+    for name, place in places.items():
+        lines.add_row(name, Text(place, style="underline cyan"))
+    return Group(Text("\nThe house", style="italic"), lines)
+
+
+def _day(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%d %b")
