@@ -1,0 +1,54 @@
+"""What a look at a group can end with."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NotifyReason(StrEnum):
+    """Why a notification is sent."""
+
+    FIRST = "first"
+    """The channel had heard of nothing that fires here."""
+    NEW_ALERTS = "new_alerts"
+    RAISED = "raised"
+    """An alert is more urgent than anything told last time."""
+    SOME_RESOLVED = "some_resolved"
+    ALL_RESOLVED = "all_resolved"
+    REPEAT = "repeat"
+    """Nothing new, but it still fires and `repeat_interval` is over."""
+
+
+class SuppressReason(StrEnum):
+    """Why a notification is deliberately not sent."""
+
+    NOT_CONFIGURED = "not_configured"
+    """The channel has no address; set one."""
+    RESOLVED_BEFORE_TOLD = "resolved_before_told"
+    """It began and ended between two looks."""
+    RESOLVED_NOT_WANTED = "resolved_not_wanted"
+    """The channel says `send_resolved: false`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Send."""
+
+    reason: NotifyReason
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to tell before `until` unless something changes; None where nothing fires."""
+
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """Do not send what `instead_of` called for."""
+
+    reason: SuppressReason
+    instead_of: NotifyReason | None = None
+
+
+Decision = Notify | Wait | Suppress

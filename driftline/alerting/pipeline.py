@@ -1,0 +1,156 @@
+"""The look at a group for one channel, as a list of stages that can be read top to bottom.
+
+Each stage takes the look and the decision so far and returns a decision; the first one makes it, the others may only overrule a
+`Notify`. What was told last is noted when the decision is stored, so repeats are measured from tick to tick; a notification that
+finally fails restores what had been told before it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from driftline.alerting.alert import Priority, Status
+from driftline.alerting.decisions import Decision, Notify, NotifyReason, Suppress, SuppressReason, Wait
+from driftline.alerting.grouping import Member
+from driftline.alerting.routing import ChannelSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a channel was last told of a group."""
+
+    firing: frozenset[str]
+    """Ids of the alerts that it believes to be firing."""
+    resolved: frozenset[str]
+    """Ids of the ended alerts that it need not hear of again."""
+    priority: Priority
+    """The most urgent of those firing."""
+    at: int
+    """The tick, microseconds."""
+    notification_id: str
+    sent: bool = True
+    """False where the channel had no address, so nothing went out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One channel's view of a group at a tick."""
+
+    now: int
+    members: tuple[Member, ...]
+    told: Told | None
+    repeat_interval: int
+    channel: ChannelSpec
+    configured: bool
+    """Whether the channel has an address to send to."""
+
+    @property
+    def heard(self) -> frozenset[str]:
+        """Alerts that the channel believes to be firing; none where it has an address only since."""
+        if self.told is None or (self.configured and not self.told.sent):
+            return frozenset()
+        return self.told.firing
+
+    @property
+    def firing(self) -> tuple[Member, ...]:
+        """Members that fire here; one that is leaving counts only where it has been told."""
+        return tuple(
+            member
+            for member in self.members
+            if member.alert.status is Status.FIRING and (not member.leaving or member.alert.alert_id in self.heard)
+        )
+
+    @property
+    def ended(self) -> tuple[Member, ...]:
+        """Members that ended since the channel was told."""
+        known = frozenset() if self.told is None else self.told.resolved
+        return tuple(
+            member for member in self.members if member.alert.status is Status.RESOLVED and member.alert.alert_id not in known
+        )
+
+
+def top_priority(members: tuple[Member, ...]) -> Priority:
+    """The most urgent of some members; low where there are none."""
+    return max((member.alert.priority for member in members), key=lambda priority: priority.rank, default=Priority.LOW)
+
+
+def ids(members: Iterable[Member]) -> frozenset[str]:
+    """Alert ids of some members."""
+    return frozenset(member.alert.alert_id for member in members)
+
+
+Stage = Callable[[Look, Decision], Decision]
+
+
+def needs_update(look: Look, _: Decision) -> Decision:
+    """Whether there is something to tell, by what was told last."""
+    firing = ids(look.firing)
+    ended = ids(look.ended)
+    if firing - look.heard:
+        return Notify(NotifyReason.NEW_ALERTS if look.heard else NotifyReason.FIRST)
+    if look.told is not None and firing and top_priority(look.firing).rank > look.told.priority.rank:
+        return Notify(NotifyReason.RAISED)
+    if ended & look.heard:
+        return Notify(NotifyReason.SOME_RESOLVED if firing else NotifyReason.ALL_RESOLVED)
+    staying = any(not member.leaving for member in look.firing)
+    due = look.told.at + look.repeat_interval if look.told is not None and staying else None
+    if due is not None and due <= look.now:
+        return Notify(NotifyReason.REPEAT)
+    return Suppress(SuppressReason.RESOLVED_BEFORE_TOLD) if ended else Wait(due)
+
+
+def resolved_wanted(look: Look, decision: Decision) -> Decision:
+    """A channel with `send_resolved: false` hears of no ends."""
+    match decision:
+        case Notify(NotifyReason.ALL_RESOLVED | NotifyReason.SOME_RESOLVED as reason) if not look.channel.send_resolved:
+            return Suppress(SuppressReason.RESOLVED_NOT_WANTED, reason)
+    return decision
+
+
+def channel_configured(look: Look, decision: Decision) -> Decision:
+    """What has no address is not sent, and said so."""
+    if isinstance(decision, Notify) and not look.configured:
+        return Suppress(SuppressReason.NOT_CONFIGURED, decision.reason)
+    return decision
+
+
+PIPELINE: tuple[Stage, ...] = (
+    needs_update,
+    resolved_wanted,
+    channel_configured,
+)
+
+
+def decide(look: Look) -> Decision:
+    """The decision about a group for one channel at one tick."""
+    decision: Decision = Wait(None)
+    for stage in PIPELINE:
+        decision = stage(look, decision)
+    return decision
+
+
+def told_after(look: Look, decision: Notify | Suppress, notification_id: str) -> Told:
+    """What the channel counts as having been told once this decision is stored."""
+    firing, resolved = look.firing, tuple(member for member in look.members if member.alert.status is Status.RESOLVED)
+    quiet = isinstance(decision, Suppress) and decision.reason is SuppressReason.RESOLVED_BEFORE_TOLD
+    told_before = look.told
+    return Told(
+        firing=ids(firing),
+        resolved=ids(resolved),
+        priority=top_priority(firing),
+        # An end that nobody was told of does not put off the repeat of what still fires.
+        at=told_before.at if quiet and told_before is not None else look.now,
+        notification_id=notification_id,
+        sent=look.configured,
+    )
+
+
+def settled(member: Member, beliefs: Iterable[Told]) -> bool:
+    """Whether a group can forget a member, given what each of its channels really has been told.
+
+    A firing member stays. One that is leaving stays where a channel still believes in it; an ended one
+    until every channel need not hear of it again.
+    """
+    alert_id = member.alert.alert_id
+    if member.alert.status is Status.RESOLVED:
+        return all(alert_id in told.resolved and alert_id not in told.firing for told in beliefs)
+    return member.leaving and not any(alert_id in told.firing for told in beliefs)

@@ -1,0 +1,112 @@
+"""Events and alerts for the tests of alerting."""
+
+from typing import Any
+
+from driftline.alerting.alert import Alert, AlertType, Priority, fingerprint
+from driftline.events import (
+    ClearedReason,
+    ColumnDrift,
+    DriftCleared,
+    DriftDetected,
+    HealthCleared,
+    HealthOpened,
+    Reference,
+)
+
+DAY = 86_400_000_000
+SECOND = 1_000_000
+
+
+def detected(**changes: Any) -> DriftDetected:
+    values: dict[str, Any] = {
+        "episode_id": "episode-1",
+        "sequence": 1,
+        "model_id": "flights.delay",
+        "model_version": "1",
+        "slice": "",
+        "granularity": "1 day",
+        "kind": "feature",
+        "reference": Reference.BASELINE,
+        "alert": True,
+        "since": 10 * DAY,
+        "window_start": 10 * DAY,
+        "window_end": 11 * DAY,
+        "risk_score": 45.0,
+        "severity": "MEDIUM",
+        "priority": "medium",
+        "columns": (ColumnDrift(column="temp", measure="psi", value=1.25, limit=0.2),),
+        "n": 900,
+        "completeness": 1.0,
+        "exact": True,
+        "monitor_version": 1,
+        "baseline_id": "b",
+        "summary": "temp moved",
+    }
+    return DriftDetected(**{**values, **changes})
+
+
+def cleared(**changes: Any) -> DriftCleared:
+    values: dict[str, Any] = {
+        "episode_id": "episode-1",
+        "sequence": 2,
+        "model_id": "flights.delay",
+        "model_version": "1",
+        "slice": "",
+        "granularity": "1 day",
+        "kind": "feature",
+        "reference": Reference.BASELINE,
+        "alert": True,
+        "since": 10 * DAY,
+        "window_start": 13 * DAY,
+        "window_end": 14 * DAY,
+        "reason": ClearedReason.CLEAN,
+    }
+    return DriftCleared(**{**values, **changes})
+
+
+def health_opened(**changes: Any) -> HealthOpened:
+    values: dict[str, Any] = {
+        "source": "drift",
+        "subject": "predictions/3",
+        "kind": "stalled_partition",
+        "severity": "HIGH",
+        "detail": "no progress for 3 s",
+        "labels": {"model_id": "flights.delay"},
+        "at": 20 * DAY,
+    }
+    return HealthOpened(**{**values, **changes})
+
+
+def health_cleared(**changes: Any) -> HealthCleared:
+    values: dict[str, Any] = {
+        "source": "drift",
+        "subject": "predictions/3",
+        "kind": "stalled_partition",
+        "labels": {"model_id": "flights.delay"},
+        "at": 21 * DAY,
+    }
+    return HealthCleared(**{**values, **changes})
+
+
+def alert(name: str = "a", **changes: Any) -> Alert:
+    labels = {"model_id": "flights.delay", "kind": name}
+    values: dict[str, Any] = {
+        "alert_id": fingerprint(labels),
+        "labels": labels,
+        "alert_type": AlertType.DRIFT_DETECTION,
+        "title": f"Drift {name}",
+        "model_id": "flights.delay",
+        "model_version": "1",
+        "priority": Priority.MEDIUM,
+        "severity": "MEDIUM",
+        "risk_score": 45.0,
+        "details": "words",
+        "affected_segments": (),
+        "starts_at": 10 * DAY,
+        "ends_at": None,
+        "fired_at": 100 * DAY,
+        "episode_id": f"episode-{name}",
+        "sequence": 1,
+        "source_event_id": f"event-{name}",
+    }
+    return Alert(**{**values, **changes})
