@@ -48,7 +48,7 @@ def _cells_of(block: Block, frame: pd.DataFrame) -> Counts:
     values = frame[block.column.removeprefix(":")]
     if block.kind is BlockKind.CATEGORICAL:
         codes = {category: i + 2 for i, category in enumerate(block.categories)}
-        return values.map(codes).fillna(1).to_numpy(dtype=np.int64)
+        return np.asarray(values.map(codes).fillna(1), dtype=np.int64)
     numbers = values.to_numpy(dtype=np.float64)
     cells: Counts = 3 + np.searchsorted(np.array(block.edges), numbers, side="right").astype(np.int64)
     cells[numbers < block.minimum] = 2
@@ -59,10 +59,10 @@ def _cells_of(block: Block, frame: pd.DataFrame) -> Counts:
 
 def _confusion_cells(layout: Layout, frame: pd.DataFrame) -> Counts:
     classes = {name: i for i, name in enumerate(layout.classes)}
-    predicted = frame["prediction"].map(classes).to_numpy(dtype=np.int64)
+    predicted = np.asarray(frame["prediction"].map(classes), dtype=np.int64)
     late = frame["late"].fillna(value=False).to_numpy(dtype=bool)
     negative = next(name for name in layout.classes if name != POSITIVE)
-    actual = np.where(late, classes[POSITIVE], classes[negative])
+    actual = np.where(late, classes[POSITIVE], classes[negative]).astype(np.int64)
     cells: Counts = layout.confusion.offset + predicted * (len(classes) + 1) + actual
     return cells
 
