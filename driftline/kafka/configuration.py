@@ -85,7 +85,8 @@ def consumer_properties(
         # Both topics of the join get the same partitions only by range.
         "partition.assignment.strategy": "range",
         "session.timeout.ms": 10_000,
-        "heartbeat.interval.ms": 3_000,
+        # Members learn of a rebalance by their heartbeats.
+        "heartbeat.interval.ms": 1_000,
         # The default of 1000 costs two thirds of the throughput.
         "fetch.queue.backoff.ms": 5,
         "fetch.error.backoff.ms": 100,
@@ -107,6 +108,8 @@ def producer_properties(
             "partitioner": "murmur2_random",
             "enable.idempotence": True,
             "acks": "all",
+            # A topic that does not exist is known after 5 s, not after 30.
+            "topic.metadata.propagation.max.ms": 5_000,
             "linger.ms": 5,
             "compression.type": "lz4",
             # Dead letters carry a source record of maximum size and more.

@@ -346,7 +346,8 @@ def _is_error(message: ck.Message) -> bool:
     if error.code() in IGNORED_WHILE_CONSUMING or (error.retriable() and not error.fatal()):
         _LOG.warning("consume: %s", error.str())
         return True
-    raise failure(error, f"consume from {message.topic()}[{message.partition()}]")
+    place = f" from {message.topic()}[{message.partition()}]" if message.topic() else ""
+    raise failure(error, f"consume{place}")
 
 
 def _plain(partitions: Iterable[ck.TopicPartition]) -> list[TopicPartition]:

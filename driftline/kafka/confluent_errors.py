@@ -28,6 +28,8 @@ _FENCED: Final = {
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.FENCED_INSTANCE_ID,
+    # A consumer's fatal errors are all about its group.instance.id; the inner code is only in the text.
+    KafkaError._FATAL,
 }
 _STALE: Final = {
     KafkaError.ILLEGAL_GENERATION,

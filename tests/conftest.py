@@ -1,0 +1,120 @@
+"""Brokers for tests, and silence on the network for unit tests.
+
+A Kafka is taken in this order: `KAFKA_BOOTSTRAP` if set, a Docker engine (testcontainers), the
+embedded broker. It lives for the session (one per xdist worker); every test gets a topic prefix of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from driftline.broker.embedded import EmbeddedBroker
+from driftline.broker.errors import DownloadFailed
+from driftline.kafka.confluent import ConfluentCluster
+from driftline.kafka.ports import NewTopic
+
+pytest_plugins: list[str] = []
+
+_UNIT = Path(__file__).parent / "unit"
+
+
+@dataclass(frozen=True, slots=True)
+class TestKafka:
+    """A broker for tests: where it is, what it can do, and its process if it is ours."""
+
+    __test__ = False
+
+    bootstrap: str
+    capabilities: frozenset[str]
+    embedded: EmbeddedBroker | None = None
+
+    @property
+    def cluster(self) -> ConfluentCluster:
+        """Return a factory of clients."""
+        return ConfluentCluster.at(self.bootstrap)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Unit tests open no socket; everything else may."""
+    if not request.path.is_relative_to(_UNIT):
+        yield
+        return
+    import pytest_socket
+
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestKafka]:
+    """A Kafka for the session, in the order of this module's first lines."""
+    everything = frozenset({"admin", "txn", "eos_strict", "kip848"})
+    if bootstrap := os.environ.get("KAFKA_BOOTSTRAP"):
+        yield TestKafka(bootstrap, everything)
+        return
+    if _docker_answers():
+        from testcontainers.kafka import KafkaContainer
+
+        with KafkaContainer().with_kraft() as container:
+            yield TestKafka(container.get_bootstrap_server(), everything)
+        return
+    broker = EmbeddedBroker(tmp_path_factory.mktemp("kafka"))
+    try:
+        broker.start()
+    except DownloadFailed as error:
+        pytest.skip(f"no Kafka: KAFKA_BOOTSTRAP is unset, no Docker answers, and {error}")
+    yield TestKafka(broker.bootstrap, everything | {"restart"}, broker)
+    broker.stop()
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker of the test's own, to kill, freeze and restart on the same data; not started yet."""
+    broker = EmbeddedBroker(tmp_path / "kafka")
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test has."""
+    return f"t{uuid.uuid4().hex[:10]}."
+
+
+@pytest.fixture
+def make_topic(kafka: TestKafka, topic_prefix: str) -> Callable[..., str]:
+    """Create a topic on the session's broker: `make_topic("in", partitions=2, **{"cleanup.policy": "compact"})`."""
+    admin = kafka.cluster.admin()
+
+    def make(name: str, partitions: int = 1, **config: str) -> str:
+        full = topic_prefix + name
+        admin.create([NewTopic(full, partitions, config)])
+        return full
+
+    return make
+
+
+def _docker_answers() -> bool:
+    try:
+        import docker
+
+        return bool(docker.from_env(timeout=2).ping())
+    except Exception:  # any failure at all means that there is no Docker to use
+        return False
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
