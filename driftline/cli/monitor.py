@@ -1,0 +1,146 @@
+"""`driftline monitor`: apply and inspect monitors, through the governance service."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from driftline.cli.governance import Refused, call, connect, path_of, show
+from driftline.errors import ConfigurationError
+
+app = typer.Typer(no_args_is_help=True)
+
+POLL_SECONDS = 2.0
+_SETTLED = {"ACTIVE", "PAUSED"}
+_BROKEN = {"REJECTED", "FAILED"}
+_CONFLICT = 409
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Model = Annotated[str, typer.Argument(help="Id of the model.")]
+
+
+@app.callback()
+def _monitor() -> None:
+    """Apply and inspect monitors."""
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Option("-f", "--file", help="Definition in YAML or JSON; - reads standard input.")],
+    expected_version: Annotated[
+        int | None, typer.Option(help="Version that you saw last, 0 = none: refused (exit 1) if somebody changed it since.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Apply the monitor definition in FILE. The same definition again changes nothing."""
+    text = _read(file)
+    query = {} if expected_version is None else {"expected_version": expected_version}
+    with connect() as client:
+        try:
+            status, view = call(
+                client,
+                "PUT",
+                path_of("monitors", _model_of(text, file)),
+                params=query,
+                content=text.encode(),
+                headers={"Content-Type": "application/yaml"},
+            )
+        except Refused as refused:
+            if refused.status != _CONFLICT:
+                raise
+            typer.echo(f"driftline: {refused}", err=True)
+            raise typer.Exit(1) from refused
+    if as_json:
+        show(view)
+        return
+    done = "applied" if status == 201 else "unchanged"
+    typer.echo(
+        f"{view['model_id']} version {view['monitor_version']} {done}, effective from {view['effective_from']}: {view['status']}"
+    )
+
+
+@app.command(name="list")
+def list_monitors(*, as_json: Json = False) -> None:
+    """List the latest version of every monitor; exit 1 if one was rejected or failed."""
+    with connect() as client:
+        _, views = call(client, "GET", path_of("monitors"))
+    if as_json:
+        show(views)
+    else:
+        for view in views:
+            typer.echo(
+                f"{view['status']:9} {view['model_id']} version {view['monitor_version']}, watermark {view['watermark'] or '-'}"
+            )
+    raise typer.Exit(1 if any(view["status"] in _BROKEN for view in views) else 0)
+
+
+@app.command(name="show")
+def show_monitor(model: Model, *, as_json: Json = False) -> None:
+    """Show every version of a model's monitor, the latest in full."""
+    view = _fetch(model)
+    if as_json:
+        show(view)
+        return
+    for version in view["versions"]:
+        typer.echo(f"version {version['monitor_version']}: {version['status']}, effective from {version['effective_from']}")
+    typer.echo(yaml.safe_dump(view["current"]["monitor"], sort_keys=False, allow_unicode=True), nl=False)
+
+
+@app.command()
+def status(model: Model, *, as_json: Json = False) -> None:
+    """Say what became of the latest version; exit 0 if it is active or paused, else 1."""
+    current = _fetch(model)["current"]
+    _report(current, as_json=as_json)
+    raise typer.Exit(0 if current["status"] in _SETTLED else 1)
+
+
+@app.command()
+def wait(
+    model: Model,
+    timeout: Annotated[float, typer.Option(help="Minutes to wait at most.")] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Wait until the latest version is active (or paused); exit 1 if it is rejected, failed, or still pending at the end."""
+    deadline = time.monotonic() + timeout * 60
+    current = _fetch(model)["current"]
+    while current["status"] not in _SETTLED | _BROKEN and time.monotonic() < deadline:
+        time.sleep(min(POLL_SECONDS, max(deadline - time.monotonic(), 0.0)))
+        current = _fetch(model)["current"]
+    _report(current, as_json=as_json)
+    raise typer.Exit(0 if current["status"] in _SETTLED else 1)
+
+
+def _fetch(model: str) -> dict[str, Any]:
+    with connect() as client:
+        view: dict[str, Any] = call(client, "GET", path_of("monitors", model))[1]
+    return view
+
+
+def _report(current: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        show({key: value for key, value in current.items() if key != "monitor"})
+        return
+    reason = f" ({current['reason']})" if current["reason"] else ""
+    typer.echo(f"{current['model_id']} version {current['monitor_version']}: {current['status']}{reason}")
+
+
+def _read(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} is not UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def _model_of(text: str, file: Path) -> str:
+    """The model that a definition is for; what else it holds is judged by the service."""
+    from driftline.governance.document import read_document
+
+    named = read_document(text).values.get("model")
+    if not isinstance(named, str) or not named.strip():
+        raise ConfigurationError(f'{file} does not say whose monitor it is; add a line such as "model: shop.churn"')
+    return named

@@ -1,0 +1,1 @@
+"""Where governance touches Kafka."""

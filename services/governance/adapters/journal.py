@@ -1,0 +1,163 @@
+"""The topics that governance reads and the one way it writes them.
+
+There is one transactional id for all instances. Whoever writes has initialised it last, which ends and fences every earlier
+writer; having done so it reads to the end, decides and commits. An instance that was overtaken meanwhile is refused by the
+broker, so that two instances never decide on the same state: this is the lock behind `expected_version`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from driftline import topics
+from driftline.clock import Clock
+from driftline.codec import encode
+from driftline.envelope import Envelope, deterministic_id
+from driftline.errors import Unavailable
+from driftline.events import Monitor
+from driftline.governance.registry import RegistryEvent
+from driftline.kafka.errors import Fenced, KafkaFailure, OutcomeUnknown
+from driftline.kafka.ports import Admin, Consumer, Message, TopicPartition, TransactionalProducer
+
+TRANSACTIONAL_ID = "driftline-governance"
+SOURCE = "/governance"
+READ_TIMEOUT_US = 10_000_000
+
+GOVERNANCE, MONITORS = topics.name("governance"), topics.name("monitors")
+TOPICS = ("governance", "monitors", "baselines", "monitor-status")
+
+GovernanceEvent = Monitor | RegistryEvent
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal(Generic[Answer_co]):
+    """What a change comes to: the events to write (none = nothing changes) and what to answer once they are there."""
+
+    events: Sequence[GovernanceEvent]
+    answer: Answer_co
+
+
+class Cluster(Protocol):
+    """The clients that are needed; both clusters of `driftline.kafka` have them."""
+
+    def consumer(self, group: str | None = None) -> Consumer:
+        """A consumer that takes partitions by hand."""
+        ...
+
+    def transactional_producer(self, transactional_id: str) -> TransactionalProducer:
+        """A transactional producer, not initialised yet."""
+        ...
+
+    def admin(self) -> Admin:
+        """An admin client."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages, and the positions after them."""
+
+    messages: Sequence[Message]
+    positions: Mapping[TopicPartition, int]
+
+
+class Overtaken(Unavailable):
+    """Another instance has written meanwhile: read to the end and decide anew."""
+
+
+class Journal:
+    """Reads the topics by hand (every instance all of them) and appends in transactions. One thread only."""
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._consumer = cluster.consumer()
+        self._producer: TransactionalProducer | None = None
+        declared = [topics.catalogue()[topic] for topic in TOPICS]
+        self._names = [declaration.name for declaration in declared]
+        self._places = [TopicPartition(each.name, number) for each in declared for number in range(each.partitions)]
+
+    def topic_ids(self) -> dict[str, str]:
+        """Ids of the topics, which change when one is created anew."""
+        return {name: described.topic_id for name, described in self._cluster.admin().describe(self._names).items()}
+
+    def start(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Begin to read at these positions, or at the beginning of the log where they are missing or behind it."""
+        self._consumer.assign(
+            {place: max(positions.get(place, 0), self._consumer.watermarks(place).low) for place in self._places}
+        )
+
+    def read(self, timeout_seconds: float = 0.0) -> Batch:
+        """What has come since the last call."""
+        messages = self._consumer.consume(1000, timeout_seconds)
+        return Batch(messages, self._consumer.positions(self._places))
+
+    def read_to_end(self, take: Callable[[Batch], object]) -> None:
+        """Hand everything that is committed by now to `take`; raises Unavailable if the broker does not answer in time."""
+        ends = {place: self._consumer.watermarks(place).stable for place in self._places}
+        deadline = self._clock.now_us() + READ_TIMEOUT_US
+        while True:
+            batch = self.read(0.1)
+            take(batch)
+            if all(batch.positions.get(place, 0) >= end for place, end in ends.items()):
+                return
+            if self._clock.now_us() > deadline:
+                raise Unavailable("the topics could not be read to their end within 10 s; try again when the broker answers")
+
+    def begin_writing(self) -> None:
+        """Become the writer, unless this instance is it as far as it knows."""
+        if self._producer is None:
+            producer = self._cluster.transactional_producer(TRANSACTIONAL_ID)
+            producer.init_transactions()
+            self._producer = producer
+
+    def append(self, events: Sequence[GovernanceEvent], actor: str) -> None:
+        """Write events in one transaction and return when the broker has acknowledged it.
+
+        Raises Overtaken if another instance became the writer, Unavailable if it is not known whether the events were written.
+        """
+        if self._producer is None:
+            raise Overtaken("this instance is not the writer")
+        try:
+            self._producer.begin()
+            for event in events:
+                topic, key, envelope = self._addressed(event, actor)
+                self._producer.produce(topic, encode(event), key=key.encode(), headers=envelope.headers())
+            self._producer.commit()
+        except Fenced as error:
+            self.stop_writing()
+            raise Overtaken("another instance has written meanwhile") from error
+        except (KafkaFailure, OutcomeUnknown) as error:
+            self.stop_writing()
+            raise Unavailable(f"the broker did not confirm the change; repeat it, which is harmless ({error})") from error
+
+    def stop_writing(self) -> None:
+        """Let the producer go; the next change initialises a new one, which ends whatever this one left open."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close()
+
+    def close(self) -> None:
+        """Let everything go."""
+        self.stop_writing()
+        self._consumer.close()
+
+    def _addressed(self, event: GovernanceEvent, actor: str) -> tuple[str, str, Envelope]:
+        now = self._clock.now_us()
+        kind = type(event).__name__
+        if isinstance(event, Monitor):
+            topic, key = MONITORS, f"{event.model_id}/{event.monitor_version}"
+            identity: tuple[str | int, ...] = (kind, event.model_id, event.monitor_version)
+        else:
+            topic, key = GOVERNANCE, event.model_id
+            identity = (kind, event.model_id, getattr(event, "model_version", ""), event.at)
+        envelope = Envelope(
+            id=deterministic_id("governance", *identity),
+            type=kind,
+            source=SOURCE,
+            time_us=now,
+            subject=event.model_id,
+            actor=actor,
+        )
+        return topic, key, envelope

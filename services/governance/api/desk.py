@@ -1,0 +1,35 @@
+"""What the routes need of the one who takes changes."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from fastapi import Request
+
+from driftline.clock import Clock
+from services.governance.adapters.journal import Proposal
+from services.governance.store import Store
+
+Answer = TypeVar("Answer")
+
+
+class Desk(Protocol):
+    """Takes changes one after the other, each decided on the end of the log."""
+
+    def change(self, decide: Callable[[Store], Proposal[Answer]], actor: str) -> "Future[Answer]":
+        """Ask for a change; the future holds the answer once the broker has acknowledged it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where a request is served: what is known, who takes changes, who asks, and what time it is."""
+
+    store: Store
+    desk: Desk
+    clock: Clock
+    actor_of: Callable[[Request], str]
+    """Name of the authenticated caller; raises what the HTTP edge turns into 401 or 403."""
+    reader_of: Callable[[Request], str]
+    """The same for requests that change nothing."""

@@ -1,0 +1,98 @@
+"""Monitors over HTTP: the only way a monitor is ever written."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from driftline.governance.definition import baseline_named, parse_definition
+from driftline.governance.document import MAX_CHARACTERS
+from driftline.governance.errors import DefinitionRefused, NotFound, Problem
+from driftline.governance.monitors import Outcome, Plan, plan
+from driftline.governance.registry import check_id
+from services.governance.adapters.journal import Proposal
+from services.governance.api.desk import Counter
+from services.governance.api.views import View, monitor_view
+from services.governance.store import Store
+
+_BYTES_PER_CHARACTER = 4
+
+
+def routes(counter: Counter) -> APIRouter:
+    """The routes below /v1/monitors."""
+    router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
+
+    @router.get("", summary="Latest version of every monitor")
+    def list_monitors(request: Request) -> list[View]:
+        counter.reader_of(request)
+        now = counter.clock.now_us()
+        return [monitor_view(applied, counter.store, now, whole=False) for applied in counter.store.current_monitors()]
+
+    @router.get("/{model_id}", summary="Every version of a monitor, the latest in full")
+    def show_monitor(model_id: str, request: Request) -> View:
+        counter.reader_of(request)
+        return _whole(counter, model_id)
+
+    @router.put(
+        "/{model_id}",
+        summary="Apply a definition (YAML or JSON)",
+        description="201: a new version. 200: the present version says the same. 409: `expected_version` is not the present one.",
+    )
+    async def apply_monitor(
+        model_id: str,
+        request: Request,
+        response: Response,
+        expected_version: Annotated[int | None, Query(ge=0, description="Version seen last; 0 = none yet.")] = None,
+    ) -> View:
+        actor = counter.actor_of(request)
+        text = await _text(request)
+        planned = await asyncio.wrap_future(
+            counter.desk.change(lambda store: _propose(store, model_id, text, expected_version, actor), actor)
+        )
+        response.status_code = 200 if planned.outcome is Outcome.UNCHANGED else 201
+        applied = counter.store.current_monitor(model_id)
+        if applied is None:
+            raise NotFound(f"the monitor of {model_id!r} was written but is not read yet; look again")
+        return monitor_view(applied, counter.store, counter.clock.now_us()) | {"outcome": planned.outcome.value}
+
+    return router
+
+
+def _propose(store: Store, model_id: str, text: str, expected_version: int | None, actor: str) -> Proposal[Plan]:
+    check_id(model_id, "model_id")
+    named = baseline_named(text)
+    definition = parse_definition(
+        text, model_id=model_id, actor=actor, baseline=None if named is None else store.baseline_columns(named)
+    )
+    current = store.current_monitor(model_id)
+    planned = plan(
+        definition,
+        current=current.monitor if current else None,
+        expected_version=expected_version,
+        watermark=store.watermark(model_id),
+    )
+    return Proposal(() if planned.outcome is Outcome.UNCHANGED else (planned.monitor,), planned)
+
+
+def _whole(counter: Counter, model_id: str) -> View:
+    versions = counter.store.monitor_versions(model_id)
+    if not versions:
+        raise NotFound(f"{model_id!r} has no monitor; apply one with `driftline monitor apply -f FILE`")
+    now = counter.clock.now_us()
+    return {
+        "model_id": model_id,
+        "current": monitor_view(versions[-1], counter.store, now),
+        "versions": [monitor_view(version, counter.store, now, whole=False) for version in versions],
+    }
+
+
+async def _text(request: Request) -> str:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_CHARACTERS * _BYTES_PER_CHARACTER:
+            raise DefinitionRefused([Problem("", f"the document is longer than {MAX_CHARACTERS} characters")])
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DefinitionRefused([Problem("", f"the document is not UTF-8: byte {error.start}")]) from error
