@@ -48,9 +48,18 @@ def choose_cache(environment: Mapping[str, str], *, temporary: Path) -> Path | N
     scratch = temporary / f"driftline-kernels-{os.getuid()}"
     if not writable(scratch) or not _own(scratch):
         return None
-    if given and Path(given).is_dir():
-        shutil.copytree(given, scratch, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    if given:
+        _copy(Path(given), scratch)
     return scratch
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy the files of a tree, not its permissions."""
+    for file in source.rglob("*"):
+        if file.is_file():
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
 
 
 def _prepare_cache() -> bool:

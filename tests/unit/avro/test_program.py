@@ -58,9 +58,7 @@ def leaf(draw, number):
         size = draw(st.integers(1, 9))
         return {"type": "fixed", "name": f"F{number}", "size": size}, st.binary(min_size=size, max_size=size)
     # fastavro picks the branch by value: kinds that it could mistake for each other do not stand together.
-    kinds = draw(
-        st.lists(st.sampled_from(["null", "boolean", "long", "double", "string", "bytes"]), min_size=1, unique=True)
-    )
+    kinds = draw(st.lists(st.sampled_from(["null", "boolean", "long", "double", "string", "bytes"]), min_size=1, unique=True))
     return kinds, st.one_of(*(VALUES[kind] for kind in kinds))
 
 
