@@ -1,6 +1,19 @@
 """Which rows count: the version of the monitor that an event falls under, and the reasons for refusing a row."""
 
 from driftline.validation.book import FROM_THE_BEGINNING, MonitorBook, Rejection
-from driftline.validation.rows import Rows, Verdict, validate_rows
+from driftline.validation.columns import BatchRows, batch_rows
+from driftline.validation.rows import REASONS, Rows, Verdict, fit_id, partitions_of, validate_rows
 
-__all__ = ["FROM_THE_BEGINNING", "MonitorBook", "Rejection", "Rows", "Verdict", "validate_rows"]
+__all__ = [
+    "FROM_THE_BEGINNING",
+    "REASONS",
+    "BatchRows",
+    "MonitorBook",
+    "Rejection",
+    "Rows",
+    "Verdict",
+    "batch_rows",
+    "fit_id",
+    "partitions_of",
+    "validate_rows",
+]

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from driftline.events import Baseline, Monitor
+
+Times = NDArray[np.int64]
 
 FROM_THE_BEGINNING = -(2**63)
 """`effective_from` of a first monitor; append time of what Driftline ships (its own schemas)."""
@@ -25,7 +30,9 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class KnownVersion:
+    """A monitor version and when it was appended."""
+
     monitor: Monitor
     append_time: int
 
@@ -34,17 +41,17 @@ class MonitorBook:
     """What governs a row, as of the row's own append time. All times are microseconds."""
 
     def __init__(self) -> None:
-        self._monitors: dict[str, dict[int, _Entry]] = {}
+        self._monitors: dict[str, dict[int, KnownVersion]] = {}
         self._baselines: dict[str, tuple[Baseline, int]] = {}
         self._schemas: dict[int, tuple[Mapping[str, Any], int]] = {}
-        self._valid: dict[str, tuple[_Entry, ...]] = {}
+        self._valid: dict[str, tuple[KnownVersion, ...]] = {}
 
     def add_monitor(self, monitor: Monitor, append_time: int) -> None:
         """Learn a version. A repeat of a version changes nothing: the first record of it counts."""
         versions = self._monitors.setdefault(monitor.model_id, {})
         found = versions.get(monitor.monitor_version)
         if found is None or append_time < found.append_time:
-            versions[monitor.monitor_version] = _Entry(monitor, append_time)
+            versions[monitor.monitor_version] = KnownVersion(monitor, append_time)
             self._valid.pop(monitor.model_id, None)
 
     def add_baseline(self, baseline: Baseline, append_time: int) -> None:
@@ -61,17 +68,20 @@ class MonitorBook:
             self._schemas[fingerprint] = (schema, append_time)
 
     def version_for(self, model_id: str, event_time: int, append_time: int) -> Monitor | None:
-        """The monitor version that a row falls under, None when its model was unknown then (unknown_model).
+        """The monitor version that one row falls under, None when its model was unknown then (unknown_model)."""
+        place = int(self.versions_for(model_id, np.array([event_time]), np.array([append_time]))[0])
+        return None if place < 0 else self.entries(model_id)[place].monitor
 
-        The last version with effective_from <= event_time and append time <= the row's; for the first one only the
-        append time counts.
+    def versions_for(self, model_id: str, event_time: Times, append_time: Times) -> NDArray[np.int64]:
+        """For each row the place in `entries` of the version it falls under, -1 = unknown model.
+
+        The last version with effective_from <= event time and append time <= the row's; for the first version only
+        the append time counts.
         """
-        chosen: Monitor | None = None
-        for entry in self.entries(model_id):
-            if entry.append_time > append_time:
-                continue
-            if chosen is None or entry.monitor.effective_from <= event_time:
-                chosen = entry.monitor
+        chosen = np.full(len(event_time), -1, np.int64)
+        for place, entry in enumerate(self.entries(model_id)):
+            known = append_time >= entry.append_time
+            chosen[known & ((chosen < 0) | (event_time >= entry.monitor.effective_from))] = place
         return chosen
 
     def version(self, model_id: str, monitor_version: int) -> Monitor | None:
@@ -85,8 +95,8 @@ class MonitorBook:
         """The versions that count, ascending."""
         return tuple(entry.monitor for entry in self.entries(model_id))
 
-    def entries(self, model_id: str) -> tuple[_Entry, ...]:
-        """The versions that count, ascending, each with `monitor` and `append_time`."""
+    def entries(self, model_id: str) -> tuple[KnownVersion, ...]:
+        """The versions that count, ascending."""
         found = self._valid.get(model_id)
         if found is None:
             versions = self._monitors.get(model_id, {})
@@ -117,7 +127,7 @@ class MonitorBook:
         found = self._schemas.get(fingerprint)
         return None if found is None or found[1] > append_time else found[0]
 
-    def _objection(self, entry: _Entry) -> str | None:
+    def _objection(self, entry: KnownVersion) -> str | None:
         """Why a monitor version does not count, None when it does."""
         wanted = entry.monitor.baseline_id
         found = self._baselines.get(wanted)

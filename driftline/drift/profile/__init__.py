@@ -3,6 +3,7 @@
 from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
 from driftline.drift.profile.profile import MalformedProfile, Profile
+from driftline.drift.profile.tally import PairCodes, Tally, profile_rows
 
 __all__ = [
     "OTHER",
@@ -11,10 +12,13 @@ __all__ = [
     "Granularity",
     "Layout",
     "MalformedProfile",
+    "PairCodes",
     "Profile",
     "Shape",
+    "Tally",
     "Unit",
     "pane_start",
     "pane_us",
+    "profile_rows",
     "score_cells",
 ]

@@ -21,6 +21,7 @@ the minimum of each, then the maximum of each. Sums of the label parts never hol
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
 from enum import StrEnum
@@ -137,7 +138,7 @@ class Block:
             return ("null", "unseen", *self.categories)
         if self.kind is BlockKind.NUMERIC:
             borders = (self.minimum, *self.edges, self.maximum)
-            fine = (f"[{low:g}, {high:g})" for low, high in zip(borders, borders[1:], strict=False))
+            fine = (f"[{low:g}, {high:g})" for low, high in itertools.pairwise(borders))
             return ("null", "nan", f"< {self.minimum:g}", *fine, f"> {self.maximum:g}")
         if self.kind is BlockKind.CONFUSION:
             classes = (*self.categories, OTHER)
@@ -292,7 +293,7 @@ def _input_block(column: MonitorColumn, known: dict[str, BaselineColumn], offset
         column.name,
         BlockKind.NUMERIC,
         offset,
-        NUMERIC_SPECIALS + len(found.edges),
+        NUMERIC_SPECIALS + len(found.edges) + 1,
         edges=found.edges,
         psi_edges=found.psi_edges,
         minimum=low if n else -np.inf,

@@ -32,7 +32,7 @@ class Profile:
     @staticmethod
     def zero(shape: Shape) -> Profile:
         """The profile of no rows: adding it changes nothing."""
-        return Profile(shape, 0, np.zeros(shape.cells, np.int64), _no_sums(shape))
+        return Profile(shape, 0, np.zeros(shape.cells, np.int64), empty_sums(shape))
 
     def __add__(self, other: Profile) -> Profile:
         """The profile of both sets of rows. Raises ValueError where the shapes differ."""
@@ -61,7 +61,7 @@ class Profile:
 
     def encode(self) -> tuple[bytes, bytes]:
         """Cells as sparse zigzag varints, sums as float64 little-endian (empty when nothing was summed)."""
-        sums = b"" if (self.sums == _no_sums(self.shape)).all() else self.sums.astype("<f8").tobytes()
+        sums = b"" if (self.sums == empty_sums(self.shape)).all() else self.sums.astype("<f8").tobytes()
         return encode_cells(self.cells), sums
 
     @staticmethod
@@ -75,7 +75,7 @@ class Profile:
         if sums and len(sums) != 8 * shape.sums:
             message = f"a {part.value} profile of layout {shape.layout} has {shape.sums} sums, not {len(sums)} bytes"
             raise MalformedProfile(message)
-        return Profile(shape, rows, counts, np.frombuffer(sums, "<f8") if sums else _no_sums(shape))
+        return Profile(shape, rows, counts, np.frombuffer(sums, "<f8") if sums else empty_sums(shape))
 
     def to_event(self, slice_name: str, pane: int) -> PaneProfile:
         """As it travels."""
@@ -88,7 +88,8 @@ class Profile:
         return Profile.decode(layout, event.part, event.rows, event.cells, event.sums)
 
 
-def _no_sums(shape: Shape) -> NDArray[np.float64]:
+def empty_sums(shape: Shape) -> NDArray[np.float64]:
+    """The sums of no rows."""
     sums = np.zeros(shape.sums)
     sums[shape.additive : shape.additive + shape.extremes] = np.inf
     sums[shape.additive + shape.extremes :] = -np.inf

@@ -32,37 +32,38 @@ def _encode(cells: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
     return at
 
 
-@compiled(types.boolean(types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]))
+_VARINT = types.Tuple((types.int64, types.uint64))
+_BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+
+
+@compiled(_VARINT(_BYTES, types.int64), inline=True)
+def _varint(data: NDArray[np.uint8], at: int) -> tuple[int, np.uint64]:
+    """Position after the varint at `at`, and its value; -1 where it is cut, too long or not the shortest spelling."""
+    number = np.uint64(0)
+    shift = 0
+    while at < len(data) and shift < 64:
+        byte = np.uint64(data[at])
+        at += 1
+        if (shift == 63 and byte > np.uint64(1)) or (shift > 0 and byte == np.uint64(0)):
+            break
+        number |= (byte & np.uint64(127)) << np.uint64(shift)
+        if byte < np.uint64(128):
+            return at, number
+        shift += 7
+    return -1, number
+
+
+@compiled(types.boolean(_BYTES, types.int64[::1]))
 def _decode(data: NDArray[np.uint8], cells: NDArray[np.int64]) -> bool:
     at = 0
     index = -1
     while at < len(data):
-        gap = np.uint64(0)
-        coded = np.uint64(0)
-        for which in range(2):
-            number = np.uint64(0)
-            shift = 0
-            while True:
-                if at >= len(data) or shift > 63:
-                    return False
-                byte = np.uint64(data[at])
-                at += 1
-                if shift == 63 and byte > np.uint64(1):
-                    return False
-                if byte == np.uint64(0) and shift > 0:
-                    return False  # a longer spelling of the same number
-                number |= (byte & np.uint64(127)) << np.uint64(shift)
-                if byte < np.uint64(128):
-                    break
-                shift += 7
-            if which == 0:
-                gap = number
-            else:
-                coded = number
-        if gap >= np.uint64(len(cells)):
+        at, gap = _varint(data, at)
+        if at < 0 or gap >= np.uint64(len(cells)):
             return False
-        index += np.int64(gap) + 1
-        if index >= len(cells) or coded == np.uint64(0):
+        index += int(gap) + 1
+        at, coded = _varint(data, at)
+        if at < 0 or index >= len(cells) or coded == np.uint64(0):
             return False
         cells[index] = np.int64(coded >> np.uint64(1)) ^ -np.int64(coded & np.uint64(1))
     return True

@@ -1,0 +1,144 @@
+"""The loops over rows: which group a row belongs to, and one pass for each column that counts it.
+
+`group[i]` is the row of the tables that row i is counted in, -1 = not at all. Kinds are `driftline.avro.Kind`.
+"""
+
+# ruff: noqa: PLR0913, PLR0917 - a kernel takes arrays, and nothing that groups them
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from driftline.avro import Kind
+from driftline.avro.jit import compiled
+
+EDGE_SLOTS = 64
+"""Edges are padded with +inf to this many, for a search without branches: 63 edges at most."""
+
+_NULL, _INTEGER, _REAL = int(Kind.NULL), int(Kind.INTEGER), int(Kind.REAL)
+_TEXT, _BOOLEAN = int(Kind.TEXT), int(Kind.BOOLEAN)
+
+
+def _read(dtype: types.Type) -> types.Type:
+    return types.Array(dtype, 1, "C", readonly=True)
+
+
+_i8, _i32, _i64, _u64, _f64 = (_read(t) for t in (types.int8, types.int32, types.int64, types.uint64, types.float64))
+_CELLS = types.Array(types.int64, 2, "C")
+_SUMS = types.Array(types.float64, 2, "C")
+
+
+@compiled(types.int64(_u64, _i64, _i64, types.int64, types.uint64[::1], types.int64[::1], types.int32[::1], types.int32[::1]))
+def encode_pairs(first: Any, second: Any, chosen: Any, begin: int, keys: Any, seconds: Any, codes: Any, out: Any) -> int:
+    """Give each chosen row the code of its pair (first, second), new pairs the next one.
+
+    An open-addressing table of a power of two slots: `keys`, `seconds`, `codes` (-1 = free). Codes are dense from 0;
+    the number in use is counted in `codes[-1]`, the slot behind the table. Returns how many chosen rows are done: all,
+    or fewer when the table is half full (make it larger and go on from there). `out` is by row.
+    """
+    size = len(codes) - 1
+    mask = np.uint64(size - 1)
+    for at in range(begin, len(chosen)):
+        row = chosen[at]
+        key = first[row]
+        other = second[row]
+        mixed = (key ^ (np.uint64(other) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
+        slot = np.int64((mixed >> np.uint64(32)) & mask)
+        while codes[slot] >= 0 and (keys[slot] != key or seconds[slot] != other):
+            slot = (slot + 1) & (size - 1)
+        if codes[slot] < 0:
+            if 2 * (codes[size] + 1) > size:
+                return at
+            keys[slot] = key
+            seconds[slot] = other
+            codes[slot] = codes[size]
+            codes[size] += 1
+        out[row] = codes[slot]
+    return len(chosen)
+
+
+@compiled(types.void(_i64, _i64, types.int64, types.int64[::1]))
+def pane_of(event_time: Any, chosen: Any, pane: int, out: Any) -> None:
+    """Start of the pane of each chosen row; rounds down before 1970 too."""
+    start = np.int64(0)
+    for at in range(len(chosen)):
+        row = chosen[at]
+        time = event_time[row]
+        if time < start or time - start >= pane:  # neighbours mostly share a pane: spare the division
+            start = time // pane * pane
+        out[row] = start
+
+
+@compiled(
+    types.void(
+        _i8, _f64, _i32, _f64, types.float64, types.float64, types.float64,
+        types.int64, types.int64, types.int64, types.int64, types.int64, _CELLS, _SUMS,
+    )
+)  # fmt: skip
+def count_numbers(
+    kind: Any, value: Any, group: Any, edges: Any, low: float, high: float, origin: float,
+    first: int, above: int, moments: int, minimum: int, maximum: int, cells: Any, sums: Any,
+) -> None:  # fmt: skip
+    """Count a NUMERIC column: null at cell `first`, nan, below, fine cells, above at cell `above`.
+
+    Moments go to the sums from `moments` on; the extremes to `minimum` and `maximum`.
+    """
+    for row in range(len(group)):
+        at = group[row]
+        if at < 0:
+            continue
+        what = kind[row]
+        if what <= _NULL:
+            cells[at, first] += 1
+            continue
+        number = value[row]
+        if np.isnan(number):
+            cells[at, first + 1] += 1
+            continue
+        cell = 0
+        for step in (32, 16, 8, 4, 2, 1):
+            cell += step if edges[cell + step - 1] <= number else 0
+        cell += first + 3
+        if number < low:
+            cell = first + 2
+        if number > high:
+            cell = above
+        cells[at, cell] += 1
+        about = number - origin
+        sums[at, moments] += 1.0
+        sums[at, moments + 1] += about
+        sums[at, moments + 2] += about * about
+        sums[at, minimum] = min(sums[at, minimum], number)
+        sums[at, maximum] = max(sums[at, maximum], number)
+
+
+@compiled(types.void(_i8, _u64, _i32, _u64, _i32, types.int64, _CELLS))
+def count_categories(kind: Any, text_hash: Any, group: Any, keys: Any, codes: Any, first: int, cells: Any) -> None:
+    """Count a CATEGORICAL column: null at cell `first`, unseen, then the known values by their code.
+
+    `keys`, `codes` (-1 = free) are an open-addressing table of a power of two slots, never full.
+    """
+    mask = np.uint64(len(codes) - 1)
+    for row in range(len(group)):
+        at = group[row]
+        if at < 0:
+            continue
+        if kind[row] <= _NULL:
+            cells[at, first] += 1
+            continue
+        key = text_hash[row]
+        slot = key & mask
+        while codes[slot] >= 0 and keys[slot] != key:
+            slot = (slot + np.uint64(1)) & mask
+        cells[at, first + 2 + codes[slot]] += 1  # code -1 is the cell before the known ones: unseen
+
+
+@compiled(types.void(_i32, types.int64[::1]))
+def count_rows(group: Any, rows: Any) -> None:
+    """Count the rows of each group."""
+    for row in range(len(group)):
+        if group[row] >= 0:
+            rows[group[row]] += 1

@@ -1,0 +1,145 @@
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from driftline.drift.baseline import fit_baseline
+from driftline.drift.profile import OTHER, Layout, score_cells
+from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, Part, Task, Threshold
+
+KINDS = {"age": ColumnKind.NUMERIC, ":prediction": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
+DATA: dict[str, Any] = {
+    "age": np.random.default_rng(3).normal(size=1000),
+    ":prediction": ["late"] * 300 + ["on time"] * 700,
+    ":score": np.linspace(0, 1, 1000),
+}
+BASELINE = fit_baseline("m", DATA, KINDS)
+MONITOR = Monitor(
+    model_id="m",
+    monitor_version=1,
+    effective_from=0,
+    task=Task.BINARY,
+    positive_class="late",
+    columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in KINDS.items()),
+    baseline_id=BASELINE.baseline_id,
+    labels=True,
+    granularities=("1 hour", "1 day"),
+    alert_on="1 day",
+    lateness_us=0,
+    idle_timeout_us=0,
+    max_wait_us=0,
+    label_delay_us=0,
+    label_ttl_us=0,
+    future_skew_us=0,
+    minimum_n=1,
+    thresholds=(),
+    weights={},
+    retired_versions=(),
+    actor="test",
+)
+change = dataclasses.replace
+
+
+def layout(**changes):
+    return Layout.of(change(MONITOR, **changes), BASELINE)
+
+
+def test_the_blocks_follow_each_other_without_gap_and_are_as_long_as_the_baseline_counts():
+    found = layout()
+    assert [block.column for block in found.blocks] == list(KINDS)
+    assert [block.offset for block in found.blocks] == [0, *np.cumsum([b.size for b in found.blocks])[:-1]]
+    assert [block.size for block in found.blocks] == [len(column.counts) for column in BASELINE.columns]
+    assert found.cells == sum(block.size for block in found.blocks)
+    assert all(len(block.labels()) == block.size for block in (*found.blocks, *found.label_blocks))
+
+
+def test_the_sums_are_moments_then_minima_then_maxima():
+    found = layout()
+    assert found.sums == 10
+    assert (found.moments("age"), found.moments(":score")) == (slice(0, 3), slice(3, 6))
+    assert [found.minimum("age"), found.minimum(":score"), found.maximum("age"), found.maximum(":score")] == [6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"thresholds": (Threshold(family="feature", measure="psi", limit=0.1, direction=Direction.ABOVE),)},
+        {"lateness_us": 5, "minimum_n": 7, "weights": {"feature": 1.0}, "monitor_version": 9, "effective_from": 4},
+        {"granularities": ("1 hour", "1 week")},
+    ],
+)
+def test_what_does_not_shape_the_counts_leaves_the_hash_alone(changes):
+    assert layout(**changes).hash == layout().hash
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"granularities": ("15 minutes", "1 day")},
+        {"time_zone": "America/New_York"},
+        {"positive_class": "on time"},
+        {"task": Task.MULTICLASS},
+        {"columns": MONITOR.columns[:2]},
+        {"columns": MONITOR.columns[::-1]},
+    ],
+)
+def test_what_shapes_the_counts_changes_the_hash(changes):
+    assert layout(**changes).hash != layout().hash
+
+
+def test_another_baseline_changes_the_hash():
+    other = fit_baseline("m", DATA | {"age": DATA["age"] + 1}, KINDS)
+    assert Layout.of(change(MONITOR, baseline_id=other.baseline_id), other).hash != layout().hash
+
+
+def test_a_baseline_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="wants baseline"):
+        Layout.of(change(MONITOR, baseline_id="other"), BASELINE)
+    with pytest.raises(ValueError, match="no column 'height'"):
+        layout(columns=(MonitorColumn(name="height", kind=ColumnKind.NUMERIC),))
+    with pytest.raises(ValueError, match="'age' is CATEGORICAL in the monitor and NUMERIC in the baseline"):
+        layout(columns=(MonitorColumn(name="age", kind=ColumnKind.CATEGORICAL),))
+
+
+def test_a_binary_model_has_a_confusion_matrix_and_two_score_histograms():
+    found = layout()
+    assert found.classes == ("late", "on time")
+    assert found.confusion.size == 9
+    assert found.confusion.labels()[:4] == ("late / late", "late / on time", f"late / {OTHER}", "on time / late")
+    assert (found.scores.offset, found.scores.size) == (9, 128)
+    assert found.label_cells == 137
+    assert found.label_sum_names == ("n", "score", "squared_error")
+    assert found.shape(Part.LATER).extremes == 0
+
+
+def test_a_regression_has_moments_of_the_error_and_no_cells():
+    found = layout(task=Task.REGRESSION)
+    assert (found.label_cells, found.label_sums, found.classes) == (0, 6, ())
+    with pytest.raises(ValueError, match="REGRESSION model has no CONFUSION"):
+        _ = found.confusion
+
+
+def test_a_positive_class_that_the_baseline_never_saw_is_a_class():
+    assert layout(positive_class="cancelled").classes == ("cancelled", "late", "on time")
+
+
+def test_psi_bins_put_all_rows_into_ten_bins_with_what_lies_beyond_at_the_ends():
+    found = layout()
+    block = found.by_column["age"]
+    cells = np.zeros(found.cells, np.int64)
+    column = BASELINE.columns[0]
+    cells[block.cells] = column.counts
+    bins = block.psi_counts(cells)
+    assert bins.sum() == 1000
+    assert bins.tolist() == pytest.approx([100] * 10, abs=1)
+    cells[block.ordered.start] += 5
+    cells[block.ordered.stop - 1] += 7
+    assert (block.psi_counts(cells) - bins).tolist() == [5, 0, 0, 0, 0, 0, 0, 0, 0, 7]
+    assert block.psi_counts(np.stack((cells, cells))).shape == (2, 10)
+
+
+def test_scores_have_64_cells_and_one_lies_in_the_last():
+    scores = np.array([0.0, 1 / 64, math.nextafter(1 / 64, 0), 0.999999, 1.0])
+    assert score_cells(scores).tolist() == [0, 1, 0, 63, 63]

@@ -1,0 +1,135 @@
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftline.drift.baseline import fit_baseline
+from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.validation import FROM_THE_BEGINNING, MonitorBook
+
+BASELINE = fit_baseline("m", {"x": [1.0, 2.0]}, {"x": ColumnKind.NUMERIC})
+
+
+def monitor(
+    version=1, effective_from=FROM_THE_BEGINNING, baseline_id=BASELINE.baseline_id, model_id="m", kind=ColumnKind.NUMERIC
+):
+    return Monitor(
+        model_id=model_id,
+        monitor_version=version,
+        effective_from=effective_from,
+        task=Task.REGRESSION,
+        columns=(MonitorColumn(name="x", kind=kind),),
+        baseline_id=baseline_id,
+        labels=False,
+        granularities=("1 day",),
+        alert_on="1 day",
+        lateness_us=0,
+        idle_timeout_us=0,
+        max_wait_us=0,
+        label_delay_us=0,
+        label_ttl_us=0,
+        future_skew_us=0,
+        minimum_n=1,
+        thresholds=(),
+        weights={},
+        retired_versions=(),
+        actor="test",
+    )
+
+
+def book(*monitors, baseline_at=0):
+    found = MonitorBook()
+    for each, append_time in monitors:
+        found.add_monitor(each, append_time)
+    found.add_baseline(BASELINE, baseline_at)
+    return found
+
+
+def version_at(found, event_time, append_time):
+    chosen = found.version_for("m", event_time, append_time)
+    return None if chosen is None else chosen.monitor_version
+
+
+def test_a_row_older_than_its_models_first_monitor_is_of_an_unknown_model():
+    found = book((monitor(), 100))
+    assert version_at(found, 5, 99) is None
+    assert version_at(found, 5, 100) == 1
+    assert found.first_append_time("m") == 100
+    assert found.version_for("other", 5, 100) is None
+
+
+def test_for_the_first_version_only_the_append_time_counts():
+    assert version_at(book((monitor(effective_from=1000), 100)), -5, 100) == 1
+
+
+def test_a_later_version_holds_from_its_event_time_for_rows_appended_after_it():
+    found = book((monitor(1), 100), (monitor(2, effective_from=1000), 200))
+    assert version_at(found, 999, 300) == 1
+    assert version_at(found, 1000, 300) == 2
+    assert version_at(found, 1000, 199) == 1
+
+
+def test_a_monitor_whose_baseline_came_later_or_never_is_rejected():
+    found = book((monitor(), 100), baseline_at=101)
+    assert version_at(found, 5, 200) is None
+    assert found.model_ids() == ()
+    assert [(r.monitor.monitor_version, "published after it" in r.reason) for r in found.rejected()] == [(1, True)]
+    never = book((monitor(baseline_id="none"), 100))
+    assert "not on the topic baselines" in never.rejected()[0].reason
+
+
+def test_a_monitor_that_its_baseline_does_not_fit_is_rejected():
+    found = book((monitor(kind=ColumnKind.CATEGORICAL), 100))
+    assert "no CATEGORICAL column 'x'" in found.rejected()[0].reason
+
+
+def test_after_a_rejected_first_version_the_next_one_is_the_first():
+    found = book((monitor(1, baseline_id="none"), 100), (monitor(2, effective_from=1000), 200))
+    assert version_at(found, 5, 150) is None
+    assert version_at(found, 5, 200) == 2
+    assert found.version("m", 1) is None
+    assert found.version("m", 2) == found.versions("m")[0]
+
+
+def test_a_repeated_record_does_not_move_the_time_that_counts():
+    found = book((monitor(), 100), (monitor(), 500))
+    found.add_baseline(BASELINE, 600)
+    assert version_at(found, 0, 100) == 1
+
+
+def test_a_writer_schema_is_known_from_its_record_on():
+    found = MonitorBook()
+    found.add_schema(7, {"name": "P"}, 100)
+    found.add_schema(7, {"name": "P"}, 300)
+    found.add_schema(8, {"name": "Q"}, FROM_THE_BEGINNING)
+    assert found.schema_for(7, 99) is None
+    assert found.schema_for(7, 100) == {"name": "P"}
+    assert found.schema_for(8, -5) == {"name": "Q"}
+    assert found.schema_for(9, 100) is None
+
+
+records = st.lists(
+    st.tuples(st.integers(1, 4), st.integers(0, 5), st.integers(0, 9), st.booleans()), unique_by=lambda r: r[0], max_size=4
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(records, st.integers(0, 6), st.lists(st.tuples(st.integers(-2, 8), st.integers(0, 10)), min_size=1, max_size=10))
+def test_answers_depend_on_append_times_alone_and_rows_are_judged_as_one_by_one(versions, baseline_at, rows):
+    monitors = [
+        (monitor(n, effective_from=e, baseline_id=BASELINE.baseline_id if fit else "none"), t) for n, e, t, fit in versions
+    ]
+    books = [book(*order, baseline_at=baseline_at) for order in itertools.islice(itertools.permutations(monitors), 6)]
+    expected = []
+    for event_time, append_time in rows:
+        chosen = None
+        for n, e, t, fit in sorted(versions):
+            if fit and baseline_at <= t <= append_time and (chosen is None or e <= event_time):
+                chosen = n
+        expected.append(chosen)
+    for found in books:
+        places = found.versions_for("m", np.array([r[0] for r in rows]), np.array([r[1] for r in rows]))
+        entries = found.entries("m")
+        assert [None if p < 0 else entries[p].monitor.monitor_version for p in places] == expected
+        assert [version_at(found, *row) for row in rows] == expected
