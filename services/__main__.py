@@ -1,0 +1,66 @@
+"""`python -m services`: Driftline on this machine until Ctrl-C."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from driftline.errors import DriftlineError
+from services.supervisor import Supervisor
+
+
+def main() -> int:
+    """Bring everything up, say where it is, stay until a signal; 0 after a clean stop, 2 when it could not start."""
+    parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
+    parser.add_argument("--state", type=Path, default=Path(".driftline/up"), help="folder for all state (default: %(default)s)")
+    parser.add_argument("--stop", action="store_true", help="stop the one that runs on this state")
+    arguments = parser.parse_args()
+    console = Console(stderr=True)
+    if arguments.stop:
+        return _stop(console, arguments.state)
+    supervisor = Supervisor(arguments.state, progress=lambda message: console.print(f"[dim]{message}[/dim]"))
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with supervisor:
+            _pid_file(arguments.state).write_text(str(os.getpid()), encoding="utf-8")
+            _say_where(console, supervisor)
+            supervisor.wait()
+    except KeyboardInterrupt:
+        return 0
+    except DriftlineError as error:
+        console.print(f"[red]{error}[/red]")
+        return 2
+    return 0
+
+
+def _pid_file(state: Path) -> Path:
+    return state / "supervisor.pid"
+
+
+def _stop(console: Console, state: Path) -> int:
+    try:
+        os.kill(int(_pid_file(state).read_text(encoding="utf-8")), signal.SIGTERM)
+    except (OSError, ValueError):
+        console.print(f"no Driftline runs on {state}")
+        return 2
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say_where(console: Console, supervisor: Supervisor) -> None:
+    console.print("[bold]Driftline is up.[/bold] Ctrl-C stops it.")
+    console.print(f"  Kafka       {supervisor.bootstrap}")
+    for name, url in supervisor.urls.items():
+        console.print(f"  {name:<11} {url}   metrics at {url}/metrics")
+    console.print(f"  token       {supervisor.state / 'operator.token'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
