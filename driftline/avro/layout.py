@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.avro import kernels
 from driftline.avro.columns import Hashes, Integers
@@ -29,6 +32,33 @@ def hash_texts(texts: Sequence[str | bytes]) -> Hashes:
     hashes = np.empty(len(pieces), np.uint64)
     kernels.hash_pieces(buffer, borders(pieces), hashes)
     return hashes
+
+
+_WORDS = (np.float64, np.int64, np.int64, np.int64, np.uint64)  # real, whole, start, length, hash
+_LARGEST_KEPT = 64 << 20
+_ONLY_HERE = 2  # the attribute, and the argument of getrefcount
+
+
+class Arena:
+    """Memory for cells that is used again once nobody looks at the last batch any more.
+
+    New memory costs a page fault for each 4 kB, which is as much as the decoding itself. Views keep their block alive,
+    so its reference count tells whether a column of the last batch is still around; then a new block is taken.
+    """
+
+    def __init__(self) -> None:
+        self._block: NDArray[np.uint8] = np.zeros(0, np.uint8)
+
+    def take(self, size: int) -> NDArray[np.uint8]:
+        """At least `size` bytes, the first `size` of them zero."""
+        unseen = sys.getrefcount(self._block) == _ONLY_HERE
+        if unseen and size <= len(self._block):
+            self._block[:size] = 0
+            return self._block
+        block = np.zeros(size, np.uint8)
+        if size <= _LARGEST_KEPT:
+            self._block = block
+        return block
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +94,17 @@ class CellSizes:
         self.text += count * spec.has_text
         return slots
 
-    def cells(self, rows: int) -> kernels.Cells:
+    def cells(self, rows: int, arena: Arena) -> kernels.Cells:
         """Zeroed tables. Rows an odd number of cache lines apart do not evict each other."""
         wide = (rows // 8 | 1) * 8 + 8
-        return kernels.Cells(
-            np.zeros((max(self.kind, 1), wide), np.int8),
-            np.zeros((max(self.real, 1), wide), np.float64),
-            np.zeros((max(self.whole, 1), wide), np.int64),
-            np.zeros((max(self.text, 1), wide), np.int64),
-            np.zeros((max(self.text, 1), wide), np.int64),
-            np.zeros((max(self.text, 1), wide), np.uint64),
-        )
+        slots = [max(count, 1) for count in (self.real, self.whole, self.text, self.text, self.text, self.kind)]
+        ends = [8 * wide * end for end in accumulate(slots[:-1])]
+        block = arena.take(ends[-1] + slots[-1] * wide)
+        words = [
+            block[start:end].view(kind).reshape(-1, wide) for start, end, kind in zip([0, *ends], ends, _WORDS, strict=False)
+        ]
+        kinds = block[ends[-1] :][: slots[-1] * wide].view(np.int8).reshape(-1, wide)
+        return kernels.Cells(kinds, *words)
 
 
 @dataclass(slots=True)

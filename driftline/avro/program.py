@@ -10,7 +10,7 @@ import numpy as np
 
 from driftline.avro import kernels
 from driftline.avro.columns import AnyColumn, ArrayColumn, Column, Columns, Kinds, MapColumn, RowError, Value
-from driftline.avro.layout import CellSizes, Layout, Slots, borders, lay_out
+from driftline.avro.layout import Arena, CellSizes, Layout, Slots, borders, lay_out
 from driftline.avro.odd_rows import RowReader, column_of
 from driftline.avro.schema import Shape, plan
 
@@ -40,26 +40,31 @@ class _Run:
         """The accepted rows that have a map key the layout does not know."""
         return [int(row) for row in np.flatnonzero(self.batch.odd)]
 
+
+class _Views:
+    """The rows of cell tables as arrays of the batch's length."""
+
+    def __init__(self, cells: kernels.Cells, rows: int, buffer: bytes) -> None:
+        self._buffer = buffer
+        self.kind, self._real, self._whole, self._start, self._length, self._hash = (list(table[:, :rows]) for table in cells)
+
     def column(self, slots: Slots, at: int = 0) -> Column:
         """The column of a leaf, `at` keys after the first of a map."""
-        return _column(self.cells, slots, at, len(self.batch.error), self.buffer)
-
-
-def _column(cells: kernels.Cells, slots: Slots, at: int, rows: int, buffer: bytes) -> Column:
-    text = slots.text + at
-    return Column(
-        buffer,
-        cells.kind[slots.kind + at, :rows],
-        cells.real[slots.real + at, :rows] if slots.real >= 0 else None,
-        cells.whole[slots.whole + at, :rows] if slots.whole >= 0 else None,
-        cells.start[text, :rows] if slots.text >= 0 else None,
-        cells.length[text, :rows] if slots.text >= 0 else None,
-        cells.hash[text, :rows] if slots.text >= 0 else None,
-    )
+        has_text = slots.text >= 0
+        text = slots.text + at
+        return Column(
+            self._buffer,
+            self.kind[slots.kind + at],
+            self._real[slots.real + at] if slots.real >= 0 else None,
+            self._whole[slots.whole + at] if slots.whole >= 0 else None,
+            self._start[text] if has_text else None,
+            self._length[text] if has_text else None,
+            self._hash[text] if has_text else None,
+        )
 
 
 def _grown(cells: kernels.Cells, sizes: CellSizes) -> kernels.Cells:
-    larger = sizes.cells(2 * cells.kind.shape[1])
+    larger = sizes.cells(2 * cells.kind.shape[1], Arena())
     for old, new in zip(cells, larger, strict=True):
         new[:, : old.shape[1]] = old
     return larger
@@ -80,6 +85,7 @@ class Program:
         self._layout = lay_out(self.fields, self._keys)
         self._read_row = RowReader(schema)
         self._room = _ITEM_ROOM
+        self._arena, self._item_arena = Arena(), Arena()
 
     def decode(self, bodies: Sequence[bytes], *, skip: int = 0) -> Columns:
         """Decode message bodies into columns; the first `skip` bytes of each are a header of the caller's.
@@ -95,7 +101,8 @@ class Program:
                 break
             run = self._run(bodies, skip)
         rare = self._rare_keys(run, bodies, skip)
-        fields = {field.path: self._field(run, index, rare) for index, field in enumerate(self.fields)}
+        views = _Views(run.cells, len(bodies), run.buffer)
+        fields = {field.path: self._field(run, views, index, rare) for index, field in enumerate(self.fields)}
         self._forget(fields)
         return Columns(fields, run.batch.error)
 
@@ -110,7 +117,13 @@ class Program:
             np.zeros(layout.arrays, np.int64),
             np.zeros((layout.arrays, rows + 1), np.int64),
         )
-        run = _Run(layout, buffer, batch, layout.row_cells.cells(rows), layout.item_cells.cells(self._room))
+        run = _Run(
+            layout,
+            buffer,
+            batch,
+            layout.row_cells.cells(rows, self._arena),
+            layout.item_cells.cells(self._room, self._item_arena),
+        )
         done = kernels.decode_rows(batch, layout.tables, run.cells, run.items, skip, 0)
         while done < rows:
             run.items = _grown(run.items, layout.item_cells)
@@ -159,20 +172,20 @@ class Program:
                         rare[path].setdefault(key, {})[row] = value
         return rare
 
-    def _field(self, run: _Run, index: int, rare: Mapping[str, Mapping[str, Mapping[int, Value]]]) -> AnyColumn:
+    def _field(self, run: _Run, views: _Views, index: int, rare: Mapping[str, Mapping[str, Mapping[int, Value]]]) -> AnyColumn:
         field, slots, inner = self.fields[index], run.layout.slots[index], run.layout.inner[index]
-        rows = len(run.batch.error)
         if inner is None:
-            return run.column(slots)
-        kind: Kinds = run.cells.kind[slots.kind, :rows]
+            return views.column(slots)
+        kind = views.kind[slots.kind]
         if field.shape is Shape.ARRAY:
             array = run.layout.tables.containers[index, 4]
-            items = _column(run.items, inner, 0, int(run.batch.filled[array]), run.buffer)
-            return ArrayColumn(kind, run.batch.offsets[array], items)
-        columns = {key: run.column(inner, at) for at, key in enumerate(self._keys[field.path])}
-        present = {key: column for key, column in columns.items() if column.kind.any()}
-        present.update({key: column_of(cells, rows) for key, cells in rare[field.path].items()})
-        return MapColumn(kind, present)
+            items = _Views(run.items, int(run.batch.filled[array]), run.buffer)
+            return ArrayColumn(kind, run.batch.offsets[array], items.column(inner))
+        keys = self._keys[field.path]
+        occurs = run.cells.kind[inner.kind : inner.kind + len(keys)].any(axis=1)
+        columns = {key: views.column(inner, at) for at, key in enumerate(keys) if occurs[at]}
+        columns.update({key: column_of(cells, len(kind)) for key, cells in rare[field.path].items()})
+        return MapColumn(kind, columns)
 
 
 def compile_schema(schema: Mapping[str, Any]) -> Program:
