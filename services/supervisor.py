@@ -176,7 +176,7 @@ class Supervisor:
             return
         self.progress("starting Kafka")
         self._broker = EmbeddedBroker(self.state / "kafka")
-        self._broker.start(self.progress)
+        self._broker.start(lambda what, done, total: self.progress(f"{what} {done} of {total}"))
         self._environment["DRIFTLINE_KAFKA_BOOTSTRAP"] = self._broker.bootstrap
 
     def _prepare(self) -> None:
