@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from driftline import __version__
 from driftline.errors import ConfigurationError, Unavailable
 from driftline.runtime.health import Health
-from driftline.runtime.problems import Problem, install_problems, problem_response
+from driftline.runtime.problems import BodyLimit, Problem, install_problems, problem_response
 from driftline.runtime.tokens import Actor, TokenBook
 
 __all__ = ["Access", "HttpServer", "create_app"]
@@ -77,6 +77,7 @@ def create_app(
     """Return an application with `/healthz`, `/readyz`, `/metrics` and problem documents; add routes to it."""
     app = FastAPI(title=title, version=__version__, redoc_url=None, max_body_size=body_limit)
     install_problems(app)
+    app.add_middleware(BodyLimit, limit=body_limit)
 
     @app.exception_handler(Unavailable)
     async def on_unavailable(request: Request, error: Unavailable) -> Response:

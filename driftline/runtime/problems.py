@@ -10,10 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from driftline.errors import DriftlineError
 
-__all__ = ["FieldFault", "Problem", "install_problems", "problem_response"]
+__all__ = ["BodyLimit", "FieldFault", "Problem", "install_problems", "problem_response"]
 
 MEDIA_TYPE = "application/problem+json"
 _TYPES = "https://driftline.dev/problems/"
@@ -121,10 +122,37 @@ def _remedy(kind: str, fault: Mapping[str, object]) -> str:
 
 def _from_http(error: HTTPException) -> Problem:
     status = error.status_code
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return too_large("the body is larger than this service takes")
     code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
     remedies = {
         404: "the OpenAPI page (/docs) lists the paths",
         405: "the OpenAPI page (/docs) lists the methods",
-        413: "send it in smaller batches",
     }
     return Problem(status, code, str(error.detail), remedy=remedies.get(status), headers=error.headers)
+
+
+class BodyLimit:
+    """ASGI middleware: a declared length above the limit is answered before a byte of it is read.
+
+    FastAPI's `max_body_size` counts what arrives without a declared length, but answers a declared one in plain text.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        """Wrap an application; `limit` in bytes."""
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 413."""
+        declared = dict(scope.get("headers", ())).get(b"content-length", b"")
+        if scope["type"] == "http" and declared.isdigit() and int(declared) > self._limit:
+            problem = too_large(f"the body has {int(declared)} bytes, more than {self._limit}")
+            await problem_response(problem, scope["path"])(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def too_large(detail: str) -> Problem:
+    """Return the 413 for a body or batch that is larger than may be sent."""
+    return Problem(413, "too_large", detail, remedy="send it in smaller batches", headers={"Connection": "close"})
