@@ -1,0 +1,262 @@
+"""The two decisions on a window, its revisions and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from driftline.drift import episodes
+from driftline.drift.detectors import error_rate
+from driftline.drift.detectors.error_rate import ErrorRate
+from driftline.drift.episodes import EpisodeKey
+from driftline.drift.windows import clock, republish
+from driftline.drift.windows.ranges import Source
+from driftline.drift.windows.report import Place, Sums, label_measures, reported, sums_of
+from driftline.drift.windows.rules import Rules
+from driftline.drift.windows.state import Model, State
+from driftline.drift.windows.window import Window, WindowKey
+from driftline.events import (
+    ClosedBy,
+    Decision,
+    DriftCleared,
+    DriftDetected,
+    Group,
+    Measure,
+    Monitor,
+    Reference,
+    WindowReport,
+)
+
+__all__ = ["Decider", "governing", "settled"]
+
+Told = WindowReport | DriftDetected | DriftCleared
+
+
+def governing(model: Model, rules: Rules, state: State) -> Monitor:
+    """Return the monitor in force at a model's clock: what it waits for, and whom it alerts."""
+    reading = model.inputs.read(state.cursor.calm[Group.PROFILE])
+    if reading is None:
+        reading = min((seen.event_time for seen in model.seen.values()), default=0)
+    return rules.in_force(model.model_id, reading, state.cursor.append_time)
+
+
+def settled(model: Model, monitor: Monitor, state: State) -> int | None:
+    """Return the clock that decides what can still change: both clocks where labels arrive."""
+    inputs = model.inputs.read(state.cursor.calm[Group.PROFILE])
+    if not monitor.labels:
+        return inputs
+    labels = model.labels.read(state.cursor.calm[Group.JOIN])
+    return None if inputs is None or labels is None else min(inputs, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Everything that is due at one progress record, in the order in which it has to be decided."""
+
+    state: State
+    rules: Rules
+    sources: dict[Group, tuple[Source, ...]]
+    place: Place
+
+    def due(self, model: Model) -> Iterator[list[Told]]:
+        """Do what is due for a model, one window at a time; what was done is not due again."""
+        monitor = governing(model, self.rules, self.state)
+        if monitor.monitor_version != model.governed:
+            yield list(self._superseded(model, monitor))
+        for key in self._closing(model, monitor):
+            yield self._close_inputs(model, model.windows[key], monitor)
+        for key in self._closing_labels(model, monitor):
+            yield self._close_labels(model, model.windows[key], monitor)
+        for key in self._ended(model):
+            yield self._end(model, model.windows[key])
+        for key in self._changed(model):
+            yield self._revise(model, model.windows[key])
+
+    def _superseded(self, model: Model, monitor: Monitor) -> Iterator[Told]:
+        families = {threshold.family for threshold in monitor.thresholds}
+        for key, episode in sorted(model.episodes.items()):
+            lives = (
+                not monitor.paused
+                and key.model_version not in monitor.retired_versions
+                and key.granularity in monitor.granularities
+                and (key.kind in families or (key.kind == "performance" and monitor.labels))
+                and episode.alert == (key.granularity == monitor.alert_on)
+            )
+            if not lives:
+                del model.episodes[key]
+                self.state.save_episode(model, key)
+                yield episodes.supersede(episode, key, model.model_id)
+        model.governed = monitor.monitor_version
+        self.state.save_model(model)
+
+    def _closing(self, model: Model, monitor: Monitor) -> list[WindowKey]:
+        reading = model.inputs.read(self.state.cursor.calm[Group.PROFILE])
+        return sorted(
+            key
+            for key, window in model.windows.items()
+            if window.closed_by is None
+            and ((reading is not None and reading >= key.end) or self._waited(window.waiting, monitor))
+        )
+
+    def _closing_labels(self, model: Model, monitor: Monitor) -> list[WindowKey]:
+        reading = model.labels.read(self.state.cursor.calm[Group.JOIN])
+        return sorted(
+            key
+            for key, window in model.windows.items()
+            if window.closed_by is not None
+            and not window.labelled
+            and (
+                (reading is not None and reading >= key.end + self._delay(model, window))
+                or self._waited(window.waiting_labels, monitor)
+            )
+        )
+
+    def _waited(self, since: int | None, monitor: Monitor) -> bool:
+        return since is not None and self.state.cursor.swept - since >= monitor.max_wait_us
+
+    def _delay(self, model: Model, window: Window) -> int:
+        return republish.label_delay(self.rules.monitor(model.model_id, window.monitor_version))
+
+    def _changed(self, model: Model) -> list[WindowKey]:
+        found = []
+        for key, window in model.windows.items():
+            if window.changed and window.closed_by is not None:
+                reading = self._clock(model, window)
+                if window.revision == 0 or (reading is not None and reading >= window.revise_at):
+                    found.append(key)
+        return sorted(found)
+
+    def _ended(self, model: Model) -> list[WindowKey]:
+        found = []
+        for key, window in model.windows.items():
+            if window.closed_by is None or not window.labelled:
+                continue
+            monitor = self.rules.monitor(model.model_id, window.monitor_version)
+            reading = settled(model, monitor, self.state)
+            final = republish.final_at(monitor, key.granularity, key.start, key.end)
+            if reading is not None and reading >= final:
+                found.append(key)
+        return sorted(found)
+
+    def _clock(self, model: Model, window: Window) -> int | None:
+        monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        chosen, group = (model.labels, Group.JOIN) if monitor.labels else (model.inputs, Group.PROFILE)
+        return chosen.read(self.state.cursor.calm[group])
+
+    def _close_inputs(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
+        key, at = window.key, self.state.cursor.append_time
+        monitor = self.rules.in_force(model.model_id, key.end - 1, at)
+        if key.granularity not in monitor.granularities:
+            self._forget(model, window)
+            return []
+        window.monitor_version = monitor.monitor_version
+        window.labelled = not monitor.labels
+        window.closed_by, window.completeness = self._reached(model, Group.PROFILE, key.end, governed)
+        sums = self._sums(model, window)
+        decides = self._decides(window, monitor, governed, sums.inputs.rows)
+        report = self._publish(model, window, sums, Decision.INPUTS if decides else Decision.NONE)
+        return [report, *(self._episodes(model, report, report.measures, governed) if decides else ())]
+
+    def _close_labels(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
+        monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        end = window.key.end + monitor.label_delay_us
+        closed_by, completeness = self._reached(model, Group.JOIN, end, governed)
+        window.labelled = True
+        window.completeness = min(window.completeness, completeness)
+        window.closed_by = max(window.closed_by or closed_by, closed_by, key=_DOUBT.index)
+        sums = self._sums(model, window)
+        decides = self._decides(window, monitor, governed, min(sums.in_time.rows, sums.inputs.rows))
+        labels = label_measures(model.model_id, window, sums, self.rules)
+        if decides:
+            labels = (*labels, *self._detect(model, window, labels))
+        report = self._publish(model, window, sums, Decision.PERFORMANCE if decides else Decision.NONE, labels=labels)
+        return [report, *(self._episodes(model, report, labels, governed) if decides else ())]
+
+    def _revise(self, model: Model, window: Window) -> list[Told]:
+        return [self._publish(model, window, self._sums(model, window))]
+
+    def _end(self, model: Model, window: Window) -> list[Told]:
+        report = self._publish(model, window, self._sums(model, window), final=True)
+        self._forget(model, window)
+        return [report]
+
+    def _forget(self, model: Model, window: Window) -> None:
+        del model.windows[window.key]
+        self.state.save_window(model, window.key)
+
+    def _sums(self, model: Model, window: Window) -> Sums:
+        return sums_of(model, window, self.rules.layout(model.model_id, window.monitor_version))
+
+    def _publish(
+        self,
+        model: Model,
+        window: Window,
+        sums: Sums,
+        decision: Decision = Decision.NONE,
+        *,
+        final: bool = False,
+        labels: Sequence[Measure] | None = None,
+    ) -> WindowReport:
+        report = reported(model.model_id, window, sums, self.rules, self.place, decision=decision, final=final, labels=labels)
+        window.revision = report.revision
+        window.changed = False
+        self.state.save_window(model, window.key)
+        return report
+
+    def _reached(self, model: Model, group: Group, time: int, governed: Monitor) -> tuple[ClosedBy, float]:
+        """What let a window close, and how complete it is: sources past the time, or idle with nothing left to read."""
+        at = self.state.cursor.append_time
+        sources = self.sources[group]
+        out = clock.left_out(
+            self.state.conditions(sources, at),
+            model.seen,
+            since=model.since,
+            at=at,
+            idle_timeout=governed.idle_timeout_us,
+        )
+        by_events, ready, every = clock.past(time, sources, model.seen, out=out, lateness=governed.lateness_us)
+        if by_events == every:
+            return ClosedBy.WATERMARK, 1.0
+        reading = (model.inputs if group is Group.PROFILE else model.labels).read(self.state.cursor.calm[group])
+        why = ClosedBy.IDLE if reading is not None and reading >= time else ClosedBy.MAX_WAIT
+        return why, ready / every
+
+    def _decides(self, window: Window, monitor: Monitor, governed: Monitor, n: int) -> bool:
+        return (
+            n >= monitor.minimum_n
+            and not window.late
+            and not monitor.paused
+            and not governed.paused
+            and window.key.model_version not in governed.retired_versions
+            and window.key.granularity in governed.granularities
+        )
+
+    def _detect(self, model: Model, window: Window, labels: Sequence[Measure]) -> tuple[Measure, ...]:
+        error = error_rate.error_of(labels)
+        if error is None:
+            return ()
+        key = (window.key.model_version, window.key.slice, window.key.granularity)
+        model.detectors[key], measure = error_rate.observe(model.detectors.get(key, ErrorRate()), error)
+        self.state.save_detector(model, key)
+        window.detected = (measure,)
+        return window.detected
+
+    def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], governed: Monitor) -> Iterator[Told]:
+        """Follow one episode per family that was decided on."""
+        for family in sorted({measure.family for measure in measures}):
+            key = EpisodeKey(report.model_version, report.slice, report.granularity, family, Reference.BASELINE)
+            checks = [measure for measure in measures if measure.family == family]
+            before = model.episodes.get(key)
+            after, told = episodes.follow(before, key, report, checks, alert=report.granularity == governed.alert_on)
+            if after != before:
+                if after is None:
+                    del model.episodes[key]
+                else:
+                    model.episodes[key] = after
+                self.state.save_episode(model, key)
+            if told is not None:
+                yield told
+
+
+_DOUBT = (ClosedBy.WATERMARK, ClosedBy.IDLE, ClosedBy.MAX_WAIT, ClosedBy.LATE)
+"""From the surest reason for closing to the least sure."""

@@ -1,0 +1,53 @@
+"""Fold the panes of settled days, forget those that no window can count any more."""
+
+from __future__ import annotations
+
+from driftline.drift.windows import republish
+from driftline.drift.windows.calendar import Span, day_of
+from driftline.drift.windows.panes import PaneKey, Series
+from driftline.drift.windows.state import Model, State
+from driftline.events import Monitor
+
+__all__ = ["home_of", "keep_house"]
+
+
+def home_of(span: Span, monitor: Monitor, reading: int | None) -> Span | None:
+    """Return where counts of a pane go at a clock: itself, its day once that is folded, or None once it is forgotten."""
+    if reading is None:
+        return span
+    if reading >= republish.expires_at(monitor, span.start):
+        return None
+    if republish.folds(monitor) and reading >= republish.folds_at(monitor, span.start):
+        return day_of(monitor.time_zone, span.start)
+    return span
+
+
+def keep_house(state: State, model: Model, monitor: Monitor, reading: int) -> None:
+    """Move every pane to where it belongs at this clock. Panes of windows that can still change stay as they are."""
+    for series, key in sorted(model.panes.keys()):
+        span = Span(key.start, key.end)
+        home = home_of(span, monitor, reading)
+        if home == span or _needed(model, series, span, home):
+            continue
+        if home is not None:
+            _fold(state, model, series, key, home)
+        model.panes.drop(series, key)
+        state.save_pane(model, series, key)
+
+
+def _fold(state: State, model: Model, series: Series, key: PaneKey, home: Span) -> None:
+    day = PaneKey(home.start, home.end, key.part, key.layout)
+    profile = model.panes.profile(series, key)
+    model.panes.add(series, day, profile, model.panes.monitor_version(series, key))
+    state.save_pane(model, series, day)
+
+
+def _needed(model: Model, series: Series, span: Span, home: Span | None) -> bool:
+    """Whether a window that can still change would lose the pane."""
+    return any(
+        window.series == series
+        and window.key.start <= span.start
+        and span.end <= window.key.end
+        and (home is None or not (window.key.start <= home.start and home.end <= window.key.end))
+        for window in model.windows.values()
+    )

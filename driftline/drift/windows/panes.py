@@ -1,0 +1,127 @@
+"""The panes that are kept: counts by model version, slice, part, layout and span of event time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from driftline.drift.profile import Layout, Profile
+from driftline.drift.windows.calendar import Span
+from driftline.events import Part
+
+__all__ = ["PaneKey", "Panes", "Series", "StoredPane"]
+
+HOT_PANES = 256
+"""Decoded panes held per model; the others stay encoded (about a tenth of the size)."""
+
+
+class Series(NamedTuple):
+    """What windows are made of, one at a time."""
+
+    model_version: str
+    slice: str
+
+
+class PaneKey(NamedTuple):
+    """Identity of a pane within its series."""
+
+    start: int
+    end: int
+    part: Part
+    layout: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPane:
+    """A pane as it is stored. `monitor_version` shaped the counts: with it the layout is found again."""
+
+    monitor_version: int
+    rows: int
+    cells: bytes
+    sums: bytes
+
+
+class Panes:
+    """All panes of one model. Counts are added decoded and kept encoded when cold."""
+
+    def __init__(self, layout_of: Callable[[int], Layout]) -> None:
+        self._layout_of = layout_of
+        self._stored: dict[Series, dict[PaneKey, StoredPane]] = {}
+        self._hot: OrderedDict[tuple[Series, PaneKey], Profile] = OrderedDict()
+        self._unsaved: dict[tuple[Series, PaneKey], int] = {}
+
+    def add(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
+        """Add counts to a pane, which begins if it is not there."""
+        known = self._stored.get(series, {}).get(key)
+        if known is None and (series, key) not in self._hot:
+            self._put(series, key, profile, monitor_version)
+            return
+        self._put(series, key, self.profile(series, key) + profile, monitor_version)
+
+    def _put(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
+        self._hot[series, key] = profile
+        self._hot.move_to_end((series, key))
+        self._unsaved[series, key] = monitor_version
+        empty = StoredPane(monitor_version, profile.rows, b"", b"")
+        self._stored.setdefault(series, {})[key] = empty
+
+    def profile(self, series: Series, key: PaneKey) -> Profile:
+        """Return the counts of a pane. Raises KeyError."""
+        hot = self._hot.get((series, key))
+        if hot is not None:
+            self._hot.move_to_end((series, key))
+            return hot
+        stored = self._stored[series][key]
+        layout = self._layout_of(stored.monitor_version)
+        profile = Profile.decode(layout, key.part, stored.rows, stored.cells, stored.sums)
+        self._hot[series, key] = profile
+        return profile
+
+    def rows(self, series: Series, key: PaneKey) -> int:
+        """Return the rows (pairs) of a pane without decoding it."""
+        return self._stored[series][key].rows
+
+    def monitor_version(self, series: Series, key: PaneKey) -> int:
+        """Return the monitor version that shaped a pane."""
+        return self._stored[series][key].monitor_version
+
+    def within(self, series: Series, span: Span) -> list[PaneKey]:
+        """Return the panes of a series that lie wholly within a span, sorted."""
+        found = self._stored.get(series, {})
+        return sorted(key for key in found if key.start >= span.start and key.end <= span.end)
+
+    def keys(self) -> Iterator[tuple[Series, PaneKey]]:
+        """All panes."""
+        return ((series, key) for series, panes in self._stored.items() for key in panes)
+
+    def drop(self, series: Series, key: PaneKey) -> None:
+        """Forget a pane."""
+        panes = self._stored[series]
+        del panes[key]
+        if not panes:
+            del self._stored[series]
+        self._hot.pop((series, key), None)
+        self._unsaved.pop((series, key), None)
+
+    def restore(self, series: Series, key: PaneKey, stored: StoredPane) -> None:
+        """Take back a stored pane."""
+        self._stored.setdefault(series, {})[key] = stored
+
+    def stored(self, series: Series, key: PaneKey) -> StoredPane | None:
+        """Return a pane as it is to be stored; None when it is not there (any more)."""
+        monitor_version = self._unsaved.pop((series, key), None)
+        if monitor_version is not None:
+            profile = self._hot[series, key]
+            cells, sums = profile.encode()
+            self._stored[series][key] = StoredPane(monitor_version, profile.rows, cells, sums)
+        return self._stored.get(series, {}).get(key)
+
+    def cool(self) -> None:
+        """Let go of decoded panes beyond HOT_PANES, the longest unused first; unsaved ones stay."""
+        for name in list(self._hot):
+            if len(self._hot) <= HOT_PANES:
+                return
+            if name not in self._unsaved:
+                del self._hot[name]

@@ -1,0 +1,127 @@
+"""What stage 2 is told: monitors, baselines, and how counts become measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from driftline.drift.measures import inputs
+from driftline.drift.performance import labels
+from driftline.drift.profile import Layout, Profile
+from driftline.events import Baseline, Measure, Monitor
+
+__all__ = ["Book", "Rules", "UnknownMonitor"]
+
+
+class UnknownMonitor(LookupError):
+    """Counts name a monitor version that the topic `monitors` does not have: it was not read to its end, or is damaged."""
+
+
+class KnownSince(Protocol):
+    """A monitor version and when it was appended."""
+
+    @property
+    def monitor(self) -> Monitor:
+        """The version."""
+        ...
+
+    @property
+    def append_time(self) -> int:
+        """Microseconds."""
+        ...
+
+
+class Refused(Protocol):
+    """A monitor version that does not count."""
+
+    @property
+    def monitor(self) -> Monitor:
+        """The version."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        ...
+
+
+class Book(Protocol):
+    """Monitors and baselines by append time, read to the end of their topics."""
+
+    def version_for(self, model_id: str, event_time: int, append_time: int) -> Monitor | None:
+        """The version in force at an event time, as known at an append time."""
+        ...
+
+    def version(self, model_id: str, monitor_version: int) -> Monitor | None:
+        """A version by its number."""
+        ...
+
+    def baseline(self, baseline_id: str) -> Baseline | None:
+        """A baseline by its hash."""
+        ...
+
+    def model_ids(self) -> Iterable[str]:
+        """Models with a version that counts, sorted."""
+        ...
+
+    def entries(self, model_id: str) -> Iterable[KnownSince]:
+        """Versions that count, ascending."""
+        ...
+
+    def rejected(self) -> Iterable[Refused]:
+        """Versions that do not count."""
+        ...
+
+
+InputMeasures = Callable[[Layout, Baseline, Monitor, Profile], tuple[Measure, ...]]
+
+
+class LabelMeasures(Protocol):
+    """Measures of label pairs."""
+
+    def __call__(
+        self, layout: Layout, monitor: Monitor, profile: Profile, *, rows: int | None, baseline: Baseline | None
+    ) -> tuple[Measure, ...]:
+        """Return them, checked against the monitor's thresholds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Monitors with the layouts they imply, and the measures."""
+
+    book: Book
+    inputs: InputMeasures = inputs
+    labels: LabelMeasures = labels
+    _layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
+
+    def monitor(self, model_id: str, monitor_version: int) -> Monitor:
+        """Return a version by its number. Raises UnknownMonitor."""
+        found = self.book.version(model_id, monitor_version)
+        if found is None:
+            raise UnknownMonitor(f"monitor {model_id} version {monitor_version} is not known; is `monitors` whole?")
+        return found
+
+    def in_force(self, model_id: str, event_time: int, append_time: int) -> Monitor:
+        """Return the version in force at an event time, as known at an append time. Raises UnknownMonitor."""
+        found = self.book.version_for(model_id, event_time, append_time)
+        if found is None:
+            raise UnknownMonitor(f"no monitor of {model_id} was known at append time {append_time}")
+        return found
+
+    def baseline(self, monitor: Monitor) -> Baseline:
+        """Return the baseline that a monitor compares with. Raises UnknownMonitor."""
+        found = self.book.baseline(monitor.baseline_id)
+        if found is None:
+            raise UnknownMonitor(f"baseline {monitor.baseline_id} of monitor {monitor.model_id} is not known")
+        return found
+
+    def layout(self, model_id: str, monitor_version: int) -> Layout:
+        """Return what shapes the counts of a monitor version. Raises UnknownMonitor."""
+        key = (model_id, monitor_version)
+        found = self._layouts.get(key)
+        if found is None:
+            monitor = self.monitor(model_id, monitor_version)
+            found = self._layouts[key] = Layout.of(monitor, self.baseline(monitor))
+        return found

@@ -1,0 +1,213 @@
+"""How the state of stage 2 is written: one JSON object per key, the same bytes for the same state."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from driftline.drift.detectors.error_rate import ErrorRate
+from driftline.drift.episodes import Episode, EpisodeKey
+from driftline.drift.profile import Layout
+from driftline.drift.windows.clock import Clock, Seen
+from driftline.drift.windows.panes import PaneKey, Panes, Series, StoredPane
+from driftline.drift.windows.ranges import Head, Source
+from driftline.drift.windows.state import Cursor, Key, Model, State
+from driftline.drift.windows.window import Window, WindowKey
+from driftline.events import ClosedBy, Group, Measure, Part, Reference
+
+__all__ = ["LayoutOf", "MalformedState", "key_bytes", "key_of", "restore", "take_changes"]
+
+Body = dict[str, Any]
+LayoutOf = Callable[[str, int], Layout]
+"""The layout of a (model_id, monitor_version)."""
+
+
+class MalformedState(ValueError):
+    """A state that this version cannot read: the topic `states` was written by something else."""
+
+
+def key_bytes(key: Key) -> bytes:
+    """Return the record key of a state."""
+    return _json(list(key))
+
+
+def key_of(data: bytes) -> Key:
+    """Return the state that a record key names."""
+    return tuple(json.loads(data))
+
+
+def take_changes(state: State) -> list[tuple[Key, bytes | None]]:
+    """Return what changed since the last call, None for what is gone; from now on it counts as stored."""
+    changes = [(key, None if body is None else _json(body)) for key in state.unsaved for body in (_body(state, key),)]
+    state.unsaved.clear()
+    for model in state.models.values():
+        model.panes.cool()
+    return changes
+
+
+def restore(entries: Iterable[tuple[Key, bytes]], layout_of: LayoutOf) -> State:
+    """Build the state from its stored parts, in any order. Raises MalformedState naming the key."""
+    state = State()
+    for key, data in entries:
+        try:
+            _READERS[str(key[0])](state, key, json.loads(data), layout_of)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise MalformedState(f"the state {key} cannot be read: {error!r}") from error
+    return state
+
+
+def model_of(state: State, model_id: str, layout_of: LayoutOf) -> Model:
+    """Return what is remembered of a model, which begins if there is nothing."""
+    model = state.models.get(model_id)
+    if model is None:
+        model = Model(model_id, Panes(lambda version: layout_of(model_id, version)))
+        state.models[model_id] = model
+    return model
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _body(state: State, key: Key) -> Body | None:
+    kind, *rest = key
+    if kind == "cursor":
+        cursor = state.cursor
+        return {**asdict(cursor), "calm": _by_group(cursor.calm), "calm_until": _by_group(cursor.calm_until)}
+    if kind == "heads":
+        heads = [[*source, *_fields(head)] for source, head in state.heads.items() if source.group == rest[0]]
+        return {"heads": sorted(heads)}
+    if kind == "stalled":
+        return {"sources": sorted([*source, since] for source, since in state.stalled.items())}
+    model = state.models[str(rest[0])]
+    return _MODEL_BODIES[str(kind)](model, rest[1:])
+
+
+def _model_body(model: Model, _: list[Any]) -> Body:
+    return {
+        "since": model.since,
+        "inputs": _fields(model.inputs),
+        "labels": _fields(model.labels),
+        "seen": sorted([*source, *_fields(seen)] for source, seen in model.seen.items()),
+        "doubts": sorted(list(source) for source in model.doubts),
+        "doubtful_until": model.doubtful_until,
+        "acknowledged": model.acknowledged,
+        "governed": model.governed,
+        "reported_at": model.reported_at,
+        "reported": model.reported,
+        "late_after_final": model.late_after_final,
+    }
+
+
+def _pane_body(model: Model, rest: list[Any]) -> Body | None:
+    stored = model.panes.stored(Series(*rest[:2]), PaneKey(*rest[2:]))
+    if stored is None:
+        return None
+    cells, sums = b64encode(stored.cells).decode(), b64encode(stored.sums).decode()
+    return {"monitor_version": stored.monitor_version, "rows": stored.rows, "cells": cells, "sums": sums}
+
+
+def _window_body(model: Model, rest: list[Any]) -> Body | None:
+    window = model.windows.get(WindowKey(*rest))
+    if window is None:
+        return None
+    body = {name: getattr(window, name) for name in _WINDOW_FIELDS}
+    return {**body, "detected": [asdict(measure) for measure in window.detected]}
+
+
+def _episode_body(model: Model, rest: list[Any]) -> Body | None:
+    episode = model.episodes.get(EpisodeKey(*rest))
+    return None if episode is None else asdict(episode)
+
+
+def _detector_body(model: Model, rest: list[Any]) -> Body | None:
+    detector = model.detectors.get((rest[0], rest[1], rest[2]))
+    return None if detector is None else {"values": list(detector.values)}
+
+
+_WINDOW_FIELDS = tuple(name for name in Window.__slots__ if name not in ("key", "detected"))
+_MODEL_BODIES: Mapping[str, Callable[[Model, list[Any]], Body | None]] = {
+    "model": _model_body,
+    "pane": _pane_body,
+    "window": _window_body,
+    "episode": _episode_body,
+    "detector": _detector_body,
+}
+
+
+def _fields(value: Any) -> list[Any]:
+    return [getattr(value, name) for name in value.__slots__]
+
+
+def _by_group(values: Mapping[Group, int]) -> dict[str, int]:
+    return {group.value: value for group, value in values.items()}
+
+
+def _read_cursor(state: State, _: Key, body: Body, __: LayoutOf) -> None:
+    groups = {name: {Group(group): int(at) for group, at in body[name].items()} for name in ("calm", "calm_until")}
+    state.cursor = Cursor(**{**body, **groups})
+
+
+def _read_heads(state: State, _: Key, body: Body, __: LayoutOf) -> None:
+    state.heads.update({_source(head): Head(*head[3:]) for head in body["heads"]})
+
+
+def _read_stalled(state: State, _: Key, body: Body, __: LayoutOf) -> None:
+    state.stalled = {_source(entry): entry[3] for entry in body["sources"]}
+
+
+def _read_model(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    model = model_of(state, str(key[1]), layout_of)
+    for name, value in body.items():
+        setattr(model, name, value)
+    model.inputs, model.labels = Clock(*body["inputs"]), Clock(*body["labels"])
+    model.seen = {_source(entry): Seen(*entry[3:]) for entry in body["seen"]}
+    model.doubts = frozenset(map(_source, body["doubts"]))
+
+
+def _read_pane(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    _, model_id, version, slice_name, start, end, part, layout = key
+    pane = PaneKey(int(start), int(end), Part(str(part)), str(layout))
+    stored = StoredPane(body["monitor_version"], body["rows"], b64decode(body["cells"]), b64decode(body["sums"]))
+    model_of(state, str(model_id), layout_of).panes.restore(Series(str(version), str(slice_name)), pane, stored)
+
+
+def _read_window(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    _, model_id, end, granularity, version, slice_name, start = key
+    name = WindowKey(int(end), str(granularity), str(version), str(slice_name), int(start))
+    closed_by = None if body["closed_by"] is None else ClosedBy(body["closed_by"])
+    detected = tuple(Measure(**measure) for measure in body["detected"])
+    window = Window(**{**body, "key": name, "closed_by": closed_by, "detected": detected})
+    model_of(state, str(model_id), layout_of).windows[name] = window
+
+
+def _read_episode(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    _, model_id, version, slice_name, granularity, kind, reference = map(str, key)
+    name = EpisodeKey(version, slice_name, granularity, kind, Reference(reference))
+    failing = tuple((column, measure) for column, measure in body["failing"])
+    model_of(state, model_id, layout_of).episodes[name] = Episode(**{**body, "failing": failing})
+
+
+def _read_detector(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    _, model_id, version, slice_name, granularity = map(str, key)
+    detector = ErrorRate(tuple(body["values"]))
+    model_of(state, model_id, layout_of).detectors[version, slice_name, granularity] = detector
+
+
+def _source(entry: list[Any]) -> Source:
+    return Source(Group(entry[0]), entry[1], entry[2])
+
+
+_READERS: Mapping[str, Callable[[State, Key, Body, LayoutOf], None]] = {
+    "cursor": _read_cursor,
+    "heads": _read_heads,
+    "stalled": _read_stalled,
+    "model": _read_model,
+    "pane": _read_pane,
+    "window": _read_window,
+    "episode": _read_episode,
+    "detector": _read_detector,
+}

@@ -1,0 +1,65 @@
+"""One window while it can still change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from driftline.drift.windows.calendar import Span
+from driftline.drift.windows.panes import Series
+from driftline.events import ClosedBy, Measure
+
+__all__ = ["Window", "WindowKey"]
+
+
+class WindowKey(NamedTuple):
+    """Identity of a window within its model, in the order in which windows are decided."""
+
+    end: int
+    granularity: str
+    model_version: str
+    slice: str
+    start: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Window:
+    """What is remembered of a window besides its panes, from its first row to its final report."""
+
+    key: WindowKey
+    exact: bool = True
+    revision: int = 0
+    """Revisions published so far."""
+    closed_by: ClosedBy | None = None
+    """None until data close."""
+    completeness: float = 0.0
+    monitor_version: int = 0
+    """In force at the end, as known at data close."""
+    labelled: bool = False
+    """Past its label close (or it will never have one)."""
+    changed: bool = False
+    """Since it was last published."""
+    revise_at: int = 0
+    """Clock at which a change is published."""
+    waiting: int | None = None
+    """Append time from which max_wait counts for data close,"""
+    waiting_labels: int | None = None
+    """and for label close."""
+    late_after_final: int = 0
+    detected: tuple[Measure, ...] = ()
+    """What the detectors said at its label close."""
+
+    @property
+    def span(self) -> Span:
+        """Its event time."""
+        return Span(self.key.start, self.key.end)
+
+    @property
+    def series(self) -> Series:
+        """Whose panes it sums."""
+        return Series(self.key.model_version, self.key.slice)
+
+    @property
+    def late(self) -> bool:
+        """First touched after its close: published, never decided."""
+        return self.closed_by is ClosedBy.LATE
