@@ -76,5 +76,6 @@ def test_a_score_on_a_border_is_not_lost_to_rounding():
 def test_score_lies_between_0_and_100_and_ignores_order(rows):
     measures = [Measure(family=f, name="psi", value=1.0, limit=0.5, violated=v) for f, v in rows]
     risk = score(measures)
+    assert risk.score is not None
     assert 0 <= risk.score <= 100
     assert risk == score(reversed(measures))

@@ -1,0 +1,17 @@
+"""Delayed outcomes meet their predictions."""
+
+from driftline.drift.labels.cells import class_codes, count_pairs
+from driftline.drift.labels.ids import hash_ids
+from driftline.drift.labels.join import LabelJoin, LabelRows, Pairs, PredictionRows, Refused, Terms
+
+__all__ = [
+    "LabelJoin",
+    "LabelRows",
+    "Pairs",
+    "PredictionRows",
+    "Refused",
+    "Terms",
+    "class_codes",
+    "count_pairs",
+    "hash_ids",
+]

@@ -1,0 +1,108 @@
+"""Pairs become label cells: compared with counting them one by one."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftline.drift.labels import Pairs, class_codes, count_pairs
+from driftline.drift.profile import Layout
+from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
+
+HOUR = 3_600_000_000
+PREDICTED = BaselineColumn(
+    name=":prediction",
+    kind=ColumnKind.CATEGORICAL,
+    edges=(),
+    psi_edges=(),
+    categories=("late", "on_time"),
+    counts=(0, 0, 1, 1),
+    sums=(),
+)
+BASELINE = Baseline(baseline_id="b", model_id="m", rows=2, columns=(PREDICTED,), provenance={})
+
+
+def layout(task):
+    monitor = Monitor(
+        model_id="m",
+        monitor_version=1,
+        effective_from=0,
+        task=task,
+        positive_class="late" if task is Task.BINARY else None,
+        columns=(MonitorColumn(name=":prediction", kind=ColumnKind.CATEGORICAL),),
+        baseline_id="b",
+        labels=True,
+        granularities=("1 hour",),
+        alert_on="1 hour",
+        lateness_us=0,
+        idle_timeout_us=0,
+        max_wait_us=0,
+        label_delay_us=0,
+        label_ttl_us=0,
+        future_skew_us=0,
+        minimum_n=1,
+        thresholds=(),
+        weights={},
+        retired_versions=(),
+        actor="test",
+    )
+    return Layout.of(monitor, BASELINE)
+
+
+BINARY, REGRESSION = layout(Task.BINARY), layout(Task.REGRESSION)
+
+
+def pairs(rows):
+    return Pairs(
+        stream=np.zeros(len(rows), np.int32),
+        event_time=np.array([row[0] for row in rows], np.int64),
+        predicted=np.array([row[1] for row in rows], np.int32),
+        value=np.array([row[2] for row in rows], np.float64),
+        in_time=np.array([row[3] for row in rows], np.bool_),
+        actual=[row[4] for row in rows],
+    )
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(-2 * HOUR, 2 * HOUR),
+        st.integers(0, 2),
+        st.floats(0, 1) | st.just(np.nan),
+        st.booleans(),
+        st.sampled_from(["late", "on_time", "lost"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(ROWS)
+def test_classes_and_scores_are_counted_as_one_by_one(rows):
+    expected: dict[Any, Any] = {}
+    for event_time, predicted, score, in_time, actual in rows:
+        place = Part.IN_TIME if in_time else Part.LATER, event_time // HOUR * HOUR
+        cells, sums = expected.setdefault(place, (np.zeros(9 + 128, np.int64), np.zeros(3)))
+        cells[3 * predicted + {"late": 0, "on_time": 1, "lost": 2}[actual]] += 1
+        if not np.isnan(score):
+            positive = actual == "late"
+            cells[9 + 64 * positive + min(int(score * 64), 63)] += 1
+            sums += (1, score, (score - positive) ** 2)
+    found = count_pairs(BINARY, pairs(rows))
+    assert found.keys() == expected.keys()
+    for place, profile in found.items():
+        assert profile.rows == profile.cells[:9].sum()
+        assert profile.cells.tolist() == expected[place][0].tolist()
+        assert profile.sums == pytest.approx(expected[place][1], rel=1e-12)
+
+
+def test_errors_of_a_regression_are_summed_where_both_sides_are_numbers():
+    found = count_pairs(REGRESSION, pairs([(0, 0, 3.0, True, 1.0), (5, 0, 1.0, True, 4.0), (6, 0, np.nan, True, 9.0)]))
+    (profile,) = found.values()
+    assert profile.rows == 3
+    assert profile.sums.tolist() == [2, -1, 5, 13, 5, 17]
+
+
+def test_a_class_that_is_not_known_and_none_are_other():
+    assert class_codes(BINARY, ("late", "on_time", "lost", None, 1.0)) == [0, 1, 2, 2, 2]
