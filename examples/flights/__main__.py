@@ -27,11 +27,12 @@ def main() -> int:
     """Exit code 0 when the demo ran to its end, 2 when something did not come up, 130 on Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m examples.flights", description=__doc__)
     parser.add_argument("--stay", action="store_true", help="keep everything up until Ctrl-C")
-    stay = parser.parse_args().stay
+    parser.add_argument("--last-month", type=int, default=12, choices=range(3, 13), help="end the year early")
+    arguments = parser.parse_args()
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        run(console, stay=stay)
+        run(console, last_month=arguments.last_month, stay=arguments.stay)
     except KeyboardInterrupt:
         console.print("\nstopped; nothing is left running")
         return 130
@@ -41,14 +42,14 @@ def main() -> int:
     return 0
 
 
-def run(console: Console, *, stay: bool) -> None:
+def run(console: Console, *, last_month: int, stay: bool) -> None:
     """The whole demo, top to bottom."""
     started = time.monotonic()
     shutil.rmtree(STATE, ignore_errors=True)
     secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
     with ExitStack() as stack:
         with console.status("reading the flights of 2013 and fitting a small model") as status:
-            prepared = prepare()
+            prepared = prepare(last_month)
             receiver = stack.enter_context(Receiver(secret))
             supervisor = stack.enter_context(Supervisor(STATE, settings(receiver.url, secret), status.update))
             status.update("publishing the baseline, the model and its monitor")

@@ -39,11 +39,12 @@ class Prepared:
         return {("1 day", int(start)) for start in by_day} | {("1 week", int(start)) for start in by_week}
 
 
-def prepare() -> Prepared:
-    """Read the flights, fit the model and the baseline on the first two months, score the rest."""
+def prepare(last_month: int) -> Prepared:
+    """Read the flights, fit the model and the baseline on the first two months, score the rest up to `last_month`."""
     flights = data.load()
     fitted = (flights.frame["month"] < data.FIRST_MONTH).to_numpy()
-    past, stream = flights.part(fitted), flights.part(~fitted)
+    wanted = (flights.frame["month"] <= last_month).to_numpy()
+    past, stream = flights.part(fitted), flights.part(~fitted & wanted)
     trees = model.fit(past)
     for part in (past, stream):
         part.frame["score"] = model.score(trees, part)

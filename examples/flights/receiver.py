@@ -19,24 +19,26 @@ class Receiver:
         self.messages: list[dict[str, Any]] = []
         self.refused = 0
         self._key = base64.b64decode(secret.removeprefix("whsec_"))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True)
+        self._server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
-        """Where to send to."""
+        """Where to send to, while it listens."""
+        assert self._server is not None, "the receiver listens within its `with` block"
         return f"http://127.0.0.1:{self._server.server_port}/alerts"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
 
     def take(self, headers: Any, body: bytes) -> int:
-        """HTTP status for a message: 204 when the signature is good and it was kept, 401 otherwise."""
+        """HTTP status for a message: 200 when the signature is good and it was kept, 401 otherwise."""
         signed = f"{headers.get('webhook-id')}.{headers.get('webhook-timestamp')}.".encode() + body
         expected = "v1," + base64.b64encode(hmac.new(self._key, signed, hashlib.sha256).digest()).decode()
         given = (headers.get("webhook-signature") or "").split()
