@@ -15,7 +15,7 @@ interleave or where batches end:
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class PredictionRows:
-    """Accepted predictions of one stream (model version under a monitor version), in offset order.
+    """Accepted predictions of one model and partition, in offset order.
 
-    `append_time` never decreases within a partition (the caller takes the running maximum). `predicted` is the class
-    code of the layout, `value` the score (NaN = none), or the predicted number of a regression.
+    `stream` is the caller's code of (model version, monitor version), and `terms` knows each that occurs. `append_time`
+    never decreases within a partition (the caller takes the running maximum). `predicted` is the class code of the
+    layout, `value` the score (NaN = none), or the predicted number of a regression.
     """
 
-    stream: int
-    terms: Terms
+    terms: Mapping[int, Terms]
+    stream: NDArray[np.int32]
     keys: Keys
     event_time: Integers
     append_time: Integers
@@ -67,12 +68,13 @@ class PredictionRows:
 
 @dataclass(frozen=True, slots=True)
 class LabelRows:
-    """Accepted labels under one monitor version, in offset order; `sources` is what comes back with a refusal."""
+    """Accepted labels of one model and partition, in offset order; `sources` is what comes back with a refusal."""
 
-    terms: Terms
     keys: Keys
     label_time: Integers
     append_time: Integers
+    memory: Integers
+    """`Terms.memory` of the monitor version that each falls under."""
     values: Sequence[Value]
     sources: Sequence[Any]
 
@@ -155,19 +157,20 @@ class LabelJoin:
 
     def add_predictions(self, rows: PredictionRows) -> None:
         """Remember predictions, and pair those whose label is there."""
-        self._terms[rows.stream] = rows.terms
+        self._terms.update(rows.terms)
+        _, _, memory = self._limits(rows.stream)
         numbers = self._admit(
             self._predictions,
             self._prediction_index,
             self._older_predictions,
             rows.keys,
-            (rows.append_time, rows.append_time + rows.terms.memory),
+            (rows.append_time, rows.append_time + memory),
         )
         new = np.flatnonzero(numbers != NONE)
         self._predictions.extend(
             len(new),
             event_time=rows.event_time[new],
-            stream=np.full(len(new), rows.stream, np.int32),
+            stream=rows.stream[new],
             predicted=rows.predicted[new],
             value=rows.value[new],
             met=np.zeros(len(new), np.bool_),
@@ -182,7 +185,7 @@ class LabelJoin:
             self._label_index,
             self._older_labels,
             rows.keys,
-            (rows.append_time, rows.append_time + rows.terms.memory),
+            (rows.append_time, rows.append_time + rows.memory),
         )
         self._labels.extend(int(np.count_nonzero(numbers != NONE)))
         for i in np.flatnonzero(numbers == NONE).tolist():
@@ -192,7 +195,7 @@ class LabelJoin:
         for i, number in zip(new[partners == NONE].tolist(), numbers[new[partners == NONE]].tolist(), strict=True):
             append_time = int(rows.append_time[i])
             self._waiting[number] = _Waiting(append_time, int(rows.label_time[i]), rows.values[i], rows.sources[i])
-            heapq.heappush(self._due, (append_time + rows.terms.memory, number))
+            heapq.heappush(self._due, (append_time + int(rows.memory[i]), number))
         found = new[partners != NONE]
         values, sources = [rows.values[i] for i in found.tolist()], [rows.sources[i] for i in found.tolist()]
         self._meet(partners[partners != NONE], rows.label_time[found], values, sources)
@@ -263,7 +266,7 @@ class LabelJoin:
         at = np.flatnonzero(heads != NONE)
         chosen = heads[at]
         append_time, expiry = rows.append_time[new[at]], table.get("expiry", chosen)
-        reachable = (append_time <= expiry) & self._remembers(rows.terms, append_time, chosen, expiry)
+        reachable = (append_time <= expiry) & self._remembers(append_time + rows.memory[new[at]], chosen, expiry)
         heads[at[~reachable]] = NONE
         return heads
 
@@ -272,15 +275,14 @@ class LabelJoin:
         for number in _chain(head, self._older_predictions, self._predictions.first):
             one = np.array([number], np.int64)
             expiry = self._predictions.get("expiry", one)
-            if append_time[0] <= expiry[0] and self._remembers(rows.terms, append_time, one, expiry)[0]:
+            if append_time[0] <= expiry[0] and self._remembers(append_time + rows.memory[i], one, expiry)[0]:
                 return number
         return NONE
 
-    def _remembers(self, terms: Terms, append_time: Integers, numbers: Integers, expiry: Integers) -> NDArray[np.bool_]:
-        """Whether labels appended then are remembered until these predictions were appended."""
-        streams = self._predictions.get("stream", numbers)
-        memory = np.array([self._terms[stream].memory for stream in streams.tolist()], np.int64)
-        kept: NDArray[np.bool_] = expiry - memory <= append_time + terms.memory
+    def _remembers(self, until: Integers, numbers: Integers, expiry: Integers) -> NDArray[np.bool_]:
+        """Whether labels remembered until then were, when these predictions were appended."""
+        _, _, memory = self._limits(self._predictions.get("stream", numbers))
+        kept: NDArray[np.bool_] = expiry - memory <= until
         return kept
 
     def _meet(self, partners: Integers, label_time: Integers, values: list[Value], sources: list[Any]) -> None:
@@ -295,7 +297,7 @@ class LabelJoin:
         repeated |= again
         table.put("met", partners, value=True)
         streams = table.get("stream", partners)
-        delay, ttl = self._limits(streams)
+        delay, ttl, _ = self._limits(streams)
         lag = label_time - table.get("event_time", partners)
         late = lag > ttl
         for i in np.flatnonzero(repeated | late).tolist():
@@ -313,12 +315,13 @@ class LabelJoin:
         )
         self._pairs.append(pairs)
 
-    def _limits(self, streams: NDArray[np.int32]) -> tuple[Integers, Integers]:
+    def _limits(self, streams: NDArray[np.int32]) -> tuple[Integers, Integers, Integers]:
+        """Label delay, TTL and memory by row."""
         known, inverse = np.unique(streams, return_inverse=True)
         terms = [self._terms[stream] for stream in known.tolist()]
-        delay = np.array([each.label_delay for each in terms], np.int64)
-        ttl = np.array([each.label_ttl for each in terms], np.int64)
-        return delay[inverse], ttl[inverse]
+        limits = np.array([(each.label_delay, each.label_ttl, each.memory) for each in terms], np.int64).reshape(-1, 3)
+        delay, ttl, memory = limits[inverse.reshape(-1)].T
+        return delay, ttl, memory
 
 
 def _chain(head: int, older: dict[int, int], first: int) -> list[int]:

@@ -51,43 +51,30 @@ def whole(values, dtype=np.int64):
 
 
 def add_predictions(join, rows):
-    """One batch; a stream changes where the rows' streams do."""
-    start = 0
-    for end in range(1, len(rows) + 1):
-        if end < len(rows) and rows[end].stream == rows[start].stream:
-            continue
-        part = rows[start:end]
-        join.add_predictions(
-            PredictionRows(
-                stream=part[0].stream,
-                terms=part[0].terms,
-                keys=keys(part),
-                event_time=whole(p.event_time for p in part),
-                append_time=whole(p.appended for p in part),
-                predicted=whole((p.predicted for p in part), np.int32),
-                value=np.full(len(part), 0.5),
-            )
+    join.add_predictions(
+        PredictionRows(
+            terms={p.stream: p.terms for p in rows},
+            stream=whole((p.stream for p in rows), np.int32),
+            keys=keys(rows),
+            event_time=whole(p.event_time for p in rows),
+            append_time=whole(p.appended for p in rows),
+            predicted=whole((p.predicted for p in rows), np.int32),
+            value=np.full(len(rows), 0.5),
         )
-        start = end
+    )
 
 
 def add_labels(join, rows):
-    start = 0
-    for end in range(1, len(rows) + 1):
-        if end < len(rows) and rows[end].terms == rows[start].terms:
-            continue
-        part = rows[start:end]
-        join.add_labels(
-            LabelRows(
-                terms=part[0].terms,
-                keys=keys(part),
-                label_time=whole(x.label_time for x in part),
-                append_time=whole(x.appended for x in part),
-                values=[x.value for x in part],
-                sources=list(part),
-            )
+    join.add_labels(
+        LabelRows(
+            keys=keys(rows),
+            label_time=whole(x.label_time for x in rows),
+            append_time=whole(x.appended for x in rows),
+            memory=whole(x.terms.memory for x in rows),
+            values=[x.value for x in rows],
+            sources=list(rows),
         )
-        start = end
+    )
 
 
 def settle(join, predictions, labels):
