@@ -70,7 +70,7 @@ def _record(layout: str, row: int, chance: random.Random) -> dict[str, Any]:
 
 
 def _bodies(layout: str, schema: Schema) -> list[bytes]:
-    chance = random.Random(7)  # noqa: S311 - the same batch every time
+    chance = random.Random(7)
     parsed = fastavro.parse_schema(schema)
     bodies = []
     for row in range(BATCH):
@@ -109,7 +109,7 @@ def _measure(layout: str) -> dict[str, Any]:
         ours.append(_rate(by_columns, 10 * BATCH))
         theirs.append(_rate(by_rows, FASTAVRO_BATCH))
     value, peer = statistics.median(ours), statistics.median(theirs)
-    print(  # noqa: T201
+    print(
         f"decode, {layout:15} {len(bodies[0]):4} B  {value / 1e3:7.0f}k/s ({min(ours) / 1e3:.0f}-{max(ours) / 1e3:.0f}k)"
         f"  fastavro {peer / 1e3:5.0f}k/s ({min(theirs) / 1e3:.0f}-{max(theirs) / 1e3:.0f}k)  {value / peer:5.1f}x"
     )

@@ -76,7 +76,8 @@ class Column:
     @property
     def valid(self) -> Flags:
         """True where the cell holds a value (not absent, not null; NaN is a value)."""
-        return self.kind > Kind.NULL
+        found: Flags = self.kind > Kind.NULL
+        return found
 
     @property
     def numeric(self) -> Flags:
@@ -186,7 +187,8 @@ class Columns:
     @property
     def ok(self) -> Flags:
         """True where the row was decoded, ended exactly at its message's end and holds valid text."""
-        return self.error == RowError.OK
+        fine: Flags = self.error == RowError.OK
+        return fine
 
     def column(self, name: str) -> Column:
         """A plain field. KeyError when there is none of that name, TypeError when it is a map or array."""
@@ -219,7 +221,7 @@ class Columns:
             place = record
             for step in outer:
                 inner = place.setdefault(step, {})
-                assert isinstance(inner, dict)  # noqa: S101 - a path never passes through a leaf
+                assert isinstance(inner, dict)
                 place = inner
             place[name] = column.value(index)
         return record

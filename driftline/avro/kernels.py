@@ -8,17 +8,22 @@ Words are loaded eight bytes at a time from any address (little-endian machines)
 so a word that begins inside a message may reach beyond its end; what lies beyond is masked away, never used.
 """
 
+# One file, and long: numba's cache looks for changes only in the file of the kernel itself.
+# Many arguments and returns: what is passed in an array or raised elsewhere is passed and returned here.
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0913, PLR0917
+
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from driftline.avro.columns import Kind, RowError
+from driftline.avro.columns import Hashes, Integers, Kind, RowError
 from driftline.avro.jit import compiled
 
 PADDING = 8
@@ -27,7 +32,7 @@ NEED_ROOM = -100  # not a RowError: an item table is full, grow it and go on wit
 # Wire types of a spec's branch.
 W_NULL, W_BOOLEAN, W_INT, W_LONG, W_FLOAT, W_DOUBLE, W_STRING, W_BYTES, W_ENUM, W_FIXED = range(10)
 # Steps.
-S_VALUE, S_MAP, S_ARRAY = range(3)
+S_VALUE, S_MAP, S_ARRAY, S_DOUBLE = range(4)
 
 _NULL, _INTEGER, _REAL, _TEXT, _BYTES = (int(k) for k in (Kind.NULL, Kind.INTEGER, Kind.REAL, Kind.TEXT, Kind.BYTES))
 _BOOLEAN, _PRESENT = int(Kind.BOOLEAN), int(Kind.PRESENT)
@@ -52,6 +57,12 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _U = np.uint64  # an unsigned index needs no look whether it counts from the end
 _U31, _U30, _U27 = np.uint64(31), np.uint64(30), np.uint64(27)
 _U0, _U1, _U8, _U7F = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(0x7F)
+
+
+Int: TypeAlias = Any  # an int64 or uint64 inside a kernel
+Pair: TypeAlias = tuple[Any, Any]
+Slots: TypeAlias = tuple[Any, Any, Any, Any]
+Bytes: TypeAlias = NDArray[np.uint8]
 
 
 class Cells(NamedTuple):
@@ -103,7 +114,7 @@ _BATCH = types.NamedTuple([_BUFFER, _I64_1, types.int8[::1], types.int8[::1], _I
 def _loader(result: types.Type) -> Any:
     """An intrinsic that loads a value from any byte address of an array: the caller has checked that it is inside."""
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]  # numba ships no types
     def load(typing_context: Any, array: Any, position: Any) -> Any:  # noqa: ARG001
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             view = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -124,7 +135,7 @@ _load_float = _loader(types.float32)
 
 
 @compiled(types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64), inline=True)
-def _read_long(buffer, position, end):
+def _read_long(buffer: Bytes, position: Int, end: Int) -> Pair:
     """A zigzag varint: (value, next position or error). At most 10 bytes and 64 bits."""
     if position >= end:
         return np.int64(0), np.int64(_TRUNCATED)
@@ -145,13 +156,13 @@ def _read_long(buffer, position, end):
 
 
 @compiled(types.uint64(types.uint64, types.uint64), inline=True)
-def _mix(state, word):
+def _mix(state: Int, word: Int) -> Int:
     state = (state ^ word) * _MIX_1
     return state ^ (state >> _U31)
 
 
 @compiled(types.boolean(_BUFFER, types.int64, types.int64))
-def _valid_utf8(buffer, position, end):
+def _valid_utf8(buffer: Bytes, position: Int, end: Int) -> bool:
     """RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF (Unicode 15, table 3-7)."""
     while position < end:
         lead = buffer[_U(position)]
@@ -185,7 +196,7 @@ def _valid_utf8(buffer, position, end):
 
 
 @compiled(types.Tuple((types.uint64, types.boolean))(_BUFFER, types.int64, types.int64), inline=True)
-def _hash(buffer, position, length):
+def _hash(buffer: Bytes, position: Int, length: Int) -> Pair:
     """(64-bit hash of the bytes, whether they are all ASCII). Not keyed: for grouping, not against attackers."""
     state = _GOLDEN ^ np.uint64(length)
     seen = _U0
@@ -204,14 +215,14 @@ def _hash(buffer, position, length):
 
 
 @compiled(types.void(_BUFFER, _I64_1, types.uint64[::1]))
-def hash_pieces(buffer, borders, hashes):
+def hash_pieces(buffer: Bytes, borders: Integers, hashes: Hashes) -> None:
     """The hash of each piece `buffer[borders[i]:borders[i + 1]]`; the buffer ends with `PADDING` bytes."""
     for i in range(len(hashes)):
         hashes[i] = _hash(buffer, borders[i], borders[i + 1] - borders[i])[0]
 
 
 @compiled(types.boolean(_BUFFER, types.int64, types.int64, types.int64), inline=True)
-def _same(buffer, a, b, length):
+def _same(buffer: Bytes, a: Int, b: Int, length: Int) -> Int:
     offset = np.int64(0)
     while offset + 8 <= length:
         if _load_word(buffer, a + offset) != _load_word(buffer, b + offset):
@@ -224,7 +235,7 @@ def _same(buffer, a, b, length):
 
 
 @compiled(types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64), inline=True)
-def _read_length(buffer, position, end):
+def _read_length(buffer: Bytes, position: Int, end: Int) -> Pair:
     """The length prefix of bytes or a string: (length, position of the first byte or error)."""
     length, position = _read_long(buffer, position, end)
     if position < 0:
@@ -236,15 +247,26 @@ def _read_length(buffer, position, end):
     return length, position
 
 
-_SLOTS = (types.int64,) * 4
+_SLOTS = types.UniTuple(types.int64, 4)  # kind, real, whole, text
 
 
 @compiled(
-    types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, types.int64, *_SLOTS, _CELLS, types.int64),
+    types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, types.int64, _SLOTS, _CELLS, types.int64),
     inline=True,
 )
-def _read_rare(buffer, position, end, tables, spec, branch, kind_at, real_at, whole_at, text_at, cells, column):
+def _read_rare(
+    buffer: Bytes,
+    position: Int,
+    end: Int,
+    tables: Tables,
+    spec: Int,
+    branch: Int,
+    slots: Slots,
+    cells: Cells,
+    column: Int,
+) -> Int:
     """The kinds that a prediction seldom has: float, boolean, enum, fixed."""
+    kind_at, real_at, whole_at, text_at = slots
     wire = tables.wire[_U(spec), _U(branch)]
     parameter = tables.parameter[_U(spec), _U(branch)]
     if wire == W_FLOAT:
@@ -284,9 +306,19 @@ def _read_rare(buffer, position, end, tables, spec, branch, kind_at, real_at, wh
     return position
 
 
-@compiled(types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, *_SLOTS, _CELLS, types.int64), inline=True)
-def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at, text_at, cells, column):
+@compiled(types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, _SLOTS, _CELLS, types.int64), inline=True)
+def _read_value(
+    buffer: Bytes,
+    position: Int,
+    end: Int,
+    tables: Tables,
+    spec: Int,
+    slots: Slots,
+    cells: Cells,
+    column: Int,
+) -> Int:
     """One value into its cells."""
+    kind_at, real_at, whole_at, text_at = slots
     branch = np.int64(0)
     branches = tables.tagged[_U(spec)]
     if branches:
@@ -302,7 +334,7 @@ def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at,
         cells.real[_U(real_at), _U(column)] = _load_double(buffer, position)
         cells.kind[_U(kind_at), _U(column)] = _REAL
         return position + 8
-    if wire == W_STRING or wire == W_BYTES:
+    if wire in (W_STRING, W_BYTES):
         length, position = _read_length(buffer, position, end)
         if position < 0:
             return position
@@ -314,7 +346,7 @@ def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at,
         cells.hash[_U(text_at), _U(column)] = digest
         cells.kind[_U(kind_at), _U(column)] = _TEXT if wire == W_STRING else _BYTES
         return position + length
-    if wire == W_LONG or wire == W_INT:
+    if wire in (W_LONG, W_INT):
         whole, position = _read_long(buffer, position, end)
         if position < 0:
             return position
@@ -328,11 +360,11 @@ def _read_value(buffer, position, end, tables, spec, kind_at, real_at, whole_at,
     if wire == W_NULL:
         cells.kind[_U(kind_at), _U(column)] = _NULL
         return position
-    return _read_rare(buffer, position, end, tables, spec, branch, kind_at, real_at, whole_at, text_at, cells, column)
+    return _read_rare(buffer, position, end, tables, spec, branch, slots, cells, column)
 
 
 @compiled(types.int64(_BUFFER, types.int64, types.int64, _TABLES, *(types.int64,) * 3), inline=True)
-def _find_key(buffer, start, length, tables, first, after, expected):
+def _find_key(buffer: Bytes, start: Int, length: Int, tables: Tables, first: Int, after: Int, expected: Int) -> Int:
     """The index of a map key among the known ones, -1 when it is not there. Tries the expected one first."""
     if expected < after:
         known = tables.texts[_U(expected), 0]
@@ -340,14 +372,14 @@ def _find_key(buffer, start, length, tables, first, after, expected):
             return expected
     digest = _hash(buffer, start, length)[0]
     for candidate in range(first, after):
-        if tables.text_hash[candidate] == digest and tables.texts[_U(candidate), 1] == length:
-            if _same(buffer, start, tables.texts[_U(candidate), 0], length):
-                return np.int64(candidate)
+        known, known_length = tables.texts[_U(candidate), 0], tables.texts[_U(candidate), 1]
+        if tables.text_hash[candidate] == digest and known_length == length and _same(buffer, start, known, length):
+            return np.int64(candidate)
     return np.int64(-1)
 
 
 @compiled(types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64), inline=True)
-def _read_block(buffer, position, end):
+def _read_block(buffer: Bytes, position: Int, end: Int) -> Pair:
     """The head of a block of a map or array: (count, position or error). A negative count is followed by its size."""
     count, position = _read_long(buffer, position, end)
     if position < 0 or count >= 0:
@@ -361,7 +393,7 @@ def _read_block(buffer, position, end):
 @compiled(
     types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64, _TABLES, types.int64, _CELLS, types.int64), inline=True
 )
-def _read_map(buffer, position, end, tables, step, cells, row):
+def _read_map(buffer: Bytes, position: Int, end: Int, tables: Tables, step: Int, cells: Cells, row: Int) -> Pair:
     """All entries of a map: (1 when a key was not known, position or error). The slot after the last key is scratch."""
     first, after = tables.key_range[_U(step), 0], tables.key_range[_U(step), 1]
     spec = tables.steps[_U(step), 1]
@@ -387,29 +419,25 @@ def _read_map(buffer, position, end, tables, step, cells, row):
             else:
                 expected = key + 1
             at = key - first
-            position = _read_value(
-                buffer,
-                position + length,
-                end,
-                tables,
-                spec,
+            slots = (
                 kind_at + at,
                 real_at + at if real_at >= 0 else real_at,
                 whole_at + at if whole_at >= 0 else whole_at,
                 text_at + at if text_at >= 0 else text_at,
-                cells,
-                row,
             )
+            position = _read_value(buffer, position + length, end, tables, spec, slots, cells, row)
             if position < 0:
                 return odd, position
 
 
 @compiled(types.int64(_BUFFER, types.int64, types.int64, _TABLES, types.int64, _CELLS, _I64_1), inline=True)
-def _read_array(buffer, position, end, tables, step, items, filled):
+def _read_array(buffer: Bytes, position: Int, end: Int, tables: Tables, step: Int, items: Cells, filled: Integers) -> Int:
     """All items of an array, behind what the earlier rows put there."""
     spec = tables.steps[_U(step), 1]
     array = tables.containers[_U(step), 4]
     room = items.kind.shape[1]
+    containers = tables.containers
+    slots = (containers[step, 0], containers[step, 1], containers[step, 2], containers[step, 3])
     while True:
         count, position = _read_block(buffer, position, end)
         if position < 0 or count == 0:
@@ -418,19 +446,7 @@ def _read_array(buffer, position, end, tables, step, items, filled):
             count -= 1
             if filled[array] >= room:
                 return np.int64(NEED_ROOM)
-            position = _read_value(
-                buffer,
-                position,
-                end,
-                tables,
-                spec,
-                tables.containers[_U(step), 0],
-                tables.containers[_U(step), 1],
-                tables.containers[_U(step), 2],
-                tables.containers[_U(step), 3],
-                items,
-                filled[array],
-            )
+            position = _read_value(buffer, position, end, tables, spec, slots, items, filled[array])
             if position < 0:
                 return position
             filled[array] += 1
@@ -439,17 +455,23 @@ def _read_array(buffer, position, end, tables, step, items, filled):
 @compiled(
     types.UniTuple(types.int64, 2)(_BUFFER, types.int64, types.int64, _TABLES, _CELLS, _CELLS, _I64_1, types.int64), inline=True
 )
-def _read_row(buffer, position, end, tables, cells, items, filled, row):
+def _read_row(
+    buffer: Bytes, position: Int, end: Int, tables: Tables, cells: Cells, items: Cells, filled: Integers, row: Int
+) -> Pair:
     """One message: (1 when a map key was not known, position or error)."""
     odd = np.int64(0)
     steps = tables.steps
     for step in range(steps.shape[0]):
         what = steps[_U(step), 0]
-        if what == S_VALUE:
-            position = _read_value(
-                buffer, position, end, tables, steps[_U(step), 1],
-                steps[_U(step), 4], steps[_U(step), 5], steps[_U(step), 6], steps[_U(step), 7], cells, row,
-            )  # fmt: skip
+        if what == S_DOUBLE:  # the most common one, without the generality of _read_value
+            if end - position < 8:
+                return odd, np.int64(_TRUNCATED)
+            cells.real[_U(steps[_U(step), 5]), _U(row)] = _load_double(buffer, position)
+            cells.kind[_U(steps[_U(step), 4]), _U(row)] = _REAL
+            position += 8
+        elif what == S_VALUE:
+            slots = (steps[_U(step), 4], steps[_U(step), 5], steps[_U(step), 6], steps[_U(step), 7])
+            position = _read_value(buffer, position, end, tables, steps[_U(step), 1], slots, cells, row)
         else:
             if steps[_U(step), 3]:
                 branch, position = _read_long(buffer, position, end)
@@ -474,7 +496,7 @@ def _read_row(buffer, position, end, tables, cells, items, filled, row):
 
 
 @compiled(types.int64(_BATCH, _TABLES, _CELLS, _CELLS, types.int64, types.int64))
-def decode_rows(batch, tables, cells, items, skip, row):
+def decode_rows(batch: Batch, tables: Tables, cells: Cells, items: Cells, skip: Int, row: Int) -> Int:
     """Decode from `row` on. Returns the number of rows done: fewer than there are when an item table is full.
 
     A refused row leaves no trace: its cells are ABSENT, its arrays empty. `filled` and `offsets` tell where the items of

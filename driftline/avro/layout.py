@@ -149,6 +149,11 @@ def _parameter(branch: Branch, constants: _Constants) -> int:
     return constants.add(branch.symbols) if branch.wire is Wire.ENUM else branch.size
 
 
+def _what(leaf: Field) -> int:
+    plain_double = leaf.shape is Shape.VALUE and leaf.spec == Spec((Branch(Wire.DOUBLE),), tagged=False)
+    return kernels.S_DOUBLE if plain_double else _STEP[leaf.shape]
+
+
 def lay_out(fields: Sequence[Field], keys: Mapping[str, Sequence[str]]) -> Layout:
     """Build the tables; `keys` are the known keys of each map field, by its path."""
     constants = _Constants()
@@ -175,7 +180,7 @@ def lay_out(fields: Sequence[Field], keys: Mapping[str, Sequence[str]]) -> Layou
         if within is not None:
             containers[step, :4] = within.kind, within.real, within.whole, within.text
         null = -1 if leaf.null_branch is None else leaf.null_branch
-        steps[step] = _STEP[leaf.shape], step, null, leaf.branches, own.kind, own.real, own.whole, own.text
+        steps[step] = _what(leaf), step, null, leaf.branches, own.kind, own.real, own.whole, own.text
         slots.append(own)
         inner.append(within)
     places = borders(constants.pieces)

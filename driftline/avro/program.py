@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from driftline.avro import kernels
-from driftline.avro.columns import AnyColumn, ArrayColumn, Column, Columns, Kinds, MapColumn, RowError, Value
+from driftline.avro.columns import AnyColumn, ArrayColumn, Column, Columns, MapColumn, RowError, Value
 from driftline.avro.layout import Arena, CellSizes, Layout, Slots, borders, lay_out
 from driftline.avro.odd_rows import RowReader, column_of
 from driftline.avro.schema import Shape, plan
@@ -127,8 +127,8 @@ class Program:
         done = kernels.decode_rows(batch, layout.tables, run.cells, run.items, skip, 0)
         while done < rows:
             run.items = _grown(run.items, layout.item_cells)
-            self._room = run.items.kind.shape[1]
             done = kernels.decode_rows(batch, layout.tables, run.cells, run.items, skip, done)
+        self._room = max([_ITEM_ROOM, *(int(filled) * 5 // 4 for filled in batch.filled)])
         return run
 
     def _learn(self, samples: Sequence[bytes], rows: int) -> bool:

@@ -37,7 +37,7 @@ def run(code, environment, where):
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=_bound_by_permissions,  # noqa: PLW1509 - no threads here
+        preexec_fn=_bound_by_permissions,
     )
 
 

@@ -129,23 +129,23 @@ def test_columns_equal_what_fastavro_reads(batch):
 @given(batches(max_rows=3), st.data())
 def test_mutated_bytes_are_read_as_fastavro_reads_them_or_refused(batch, data):
     schema, rows = batch
-    bodies = [bytearray(encode(schema, row)) for row in rows]
-    for body in bodies:
+    mutated = [bytearray(encode(schema, row)) for row in rows]
+    for body in mutated:
         for _ in range(data.draw(st.integers(0, 3))):
             if body:
                 body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
         if data.draw(st.booleans()):
             del body[data.draw(st.integers(0, len(body))) :]
-    bodies = [bytes(body) for body in bodies]
+    bodies = [bytes(body) for body in mutated]
 
     columns = compile_schema(schema).decode(bodies)
 
-    for index, body in enumerate(bodies):
+    for index, message in enumerate(bodies):
         if columns.ok[index]:
-            expected, complete = fastavro_reads(schema, body)
+            expected, complete = fastavro_reads(schema, message)
             assert complete
             assert same(columns.row(index), expected)
-    alone = [bool(compile_schema(schema).decode([body]).ok[0]) for body in bodies]
+    alone = [bool(compile_schema(schema).decode([message]).ok[0]) for message in bodies]
     assert alone == columns.ok.tolist(), "a refusal depends on the row alone"
 
 
@@ -443,3 +443,13 @@ def test_asking_for_the_wrong_shape_says_what_it_is():
 def test_program_is_the_type_of_a_compiled_schema():
     assert isinstance(compile_schema(record(("x", "long"))), Program)
     assert isinstance(compile_schema(record(("x", "long"))).decode([zigzag(1)]).column("x"), Column)
+
+
+def test_a_batch_that_is_still_held_is_not_overwritten_by_the_next_one():
+    schema = record(("x", "double"), ("s", "string"))
+    program = compile_schema(schema)
+    first = program.decode([encode(schema, {"x": 1.0, "s": "first"})])
+
+    program.decode([encode(schema, {"x": 2.0, "s": "second"})])
+
+    assert first.row(0) == {"x": 1.0, "s": "first"}
