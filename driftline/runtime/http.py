@@ -75,7 +75,7 @@ def create_app(
     body_limit: int = _BODY_LIMIT,
 ) -> FastAPI:
     """Return an application with `/healthz`, `/readyz`, `/metrics` and problem documents; add routes to it."""
-    app = FastAPI(title=title, version=__version__, redoc_url=None, max_body_size=body_limit)
+    app = FastAPI(title=title, version=__version__, redoc_url=None)
     install_problems(app)
     app.add_middleware(BodyLimit, limit=body_limit)
 

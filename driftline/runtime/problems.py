@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftline.errors import DriftlineError
 
@@ -29,7 +29,7 @@ class FieldFault:
     remedy: str
 
 
-class Problem(DriftlineError):
+class Problem(HTTPException, DriftlineError):
     """Raise it anywhere under a request; `code` is the machine's name of the error (`unknown_model`)."""
 
     def __init__(
@@ -44,13 +44,11 @@ class Problem(DriftlineError):
         extra: Mapping[str, object] | None = None,
     ) -> None:
         """Keep what the document will say; `extra` are further members of it."""
-        super().__init__(detail)
-        self.status = status
+        # FastAPI lets an HTTPException pass that is raised while it reads a body.
+        super().__init__(status, detail, headers)
         self.code = code
-        self.detail = detail
         self.remedy = remedy
         self.faults = tuple(faults)
-        self.headers = dict(headers or {})
         self.extra = dict(extra or {})
 
 
@@ -58,8 +56,8 @@ def problem_response(problem: Problem, instance: str) -> JSONResponse:
     """Return the document: type, title, status, detail, instance, code, and remedy and errors if any."""
     content: dict[str, object] = {
         "type": _TYPES + problem.code,
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
+        "title": HTTPStatus(problem.status_code).phrase,
+        "status": problem.status_code,
         "detail": problem.detail,
         "instance": instance,
         "code": problem.code,
@@ -68,7 +66,7 @@ def problem_response(problem: Problem, instance: str) -> JSONResponse:
         content["remedy"] = problem.remedy
     if problem.faults:
         content["errors"] = [{"field": fault.field, "detail": fault.detail, "remedy": fault.remedy} for fault in problem.faults]
-    return JSONResponse({**content, **problem.extra}, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+    return JSONResponse({**content, **problem.extra}, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 def install_problems(app: FastAPI) -> None:
@@ -122,8 +120,6 @@ def _remedy(kind: str, fault: Mapping[str, object]) -> str:
 
 def _from_http(error: HTTPException) -> Problem:
     status = error.status_code
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return too_large("the body is larger than this service takes")
     code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
     remedies = {
         404: "the OpenAPI page (/docs) lists the paths",
@@ -133,10 +129,7 @@ def _from_http(error: HTTPException) -> Problem:
 
 
 class BodyLimit:
-    """ASGI middleware: a declared length above the limit is answered before a byte of it is read.
-
-    FastAPI's `max_body_size` counts what arrives without a declared length, but answers a declared one in plain text.
-    """
+    """ASGI middleware: a larger body is 413, at once where its length is declared, else as soon as it has come."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         """Wrap an application; `limit` in bytes."""
@@ -144,13 +137,26 @@ class BodyLimit:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 413."""
-        declared = dict(scope.get("headers", ())).get(b"content-length", b"")
-        if scope["type"] == "http" and declared.isdigit() and int(declared) > self._limit:
+        """Pass the request on, counting, or answer 413."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._limit:
             problem = too_large(f"the body has {int(declared)} bytes, more than {self._limit}")
             await problem_response(problem, scope["path"])(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        left = self._limit
+
+        async def counting() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise too_large(f"the body has more than {self._limit} bytes")
+            return message
+
+        await self._app(scope, counting, send)
 
 
 def too_large(detail: str) -> Problem:
