@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from driftline.events import ModelRegistered, ModelVersionRegistered, Stage, StageChanged
-from driftline.governance.errors import Conflict, NotFound
+from driftline.governance.errors import Conflict, DefinitionRefused, NotFound, Problem
 from driftline.governance.stages import FIRST, Verdict, judge
 
 RegistryEvent = ModelRegistered | ModelVersionRegistered | StageChanged
@@ -34,9 +34,9 @@ class Model:
 
 
 def check_id(text: str, what: str) -> str:
-    """Return an id that can be used: 1 to 128 bytes of UTF-8 without control characters; raises Conflict with the remedy."""
+    """Return an id that can be used: 1 to 128 bytes of UTF-8 without control characters; raises DefinitionRefused."""
     if not text.strip() or len(text.encode("utf-8", "surrogatepass")) > _ID_BYTES or _CONTROL.search(text):
-        raise Conflict(f"{what} must be 1 to {_ID_BYTES} bytes of UTF-8 without control characters")
+        raise DefinitionRefused([Problem(what, f"must be 1 to {_ID_BYTES} bytes of UTF-8 without control characters")])
     return text
 
 
@@ -93,7 +93,7 @@ def register_version(model: Model | None, wanted: ModelVersionRegistered) -> Mod
     if model is None:
         raise NotFound(f"no model {wanted.model_id!r} is registered; register it first (`driftline model register`)")
     if wanted.artifact_digest is not None and not _DIGEST.match(wanted.artifact_digest):
-        raise Conflict("artifact_digest must be a SHA-256 in 64 lower-case hex digits")
+        raise DefinitionRefused([Problem("artifact_digest", "must be a SHA-256 in 64 lower-case hex digits")])
     known = model.versions.get(wanted.model_version)
     if known is None:
         return wanted

@@ -33,14 +33,12 @@ class Desk:
         self._store = store
         self._requests: queue.Queue[_Request] = queue.Queue(maxsize=1000)
         self._topic_ids: dict[str, str] = {}
-        self.caught_up = threading.Event()
 
     def open(self) -> None:
         """Begin where the store stands and read to the end. Raises Unavailable without a broker."""
         self._topic_ids = self._journal.topic_ids()
         self._journal.start(self._store.positions(self._topic_ids))
         self._journal.read_to_end(self._take)
-        self.caught_up.set()
 
     def change(self, decide: Callable[[Store], Proposal[Answer]], actor: str) -> "Future[Answer]":
         """Ask for a change from any thread. The future holds the answer, or what the core or the broker refused it with."""
@@ -51,10 +49,11 @@ class Desk:
             future.set_exception(Unavailable("too many changes are waiting; try again in a moment"))
         return future
 
-    def run(self, stop: threading.Event) -> None:
-        """Serve until stopped; changes that still wait then are refused."""
+    def run(self, stop: threading.Event, tick: Callable[[], None]) -> None:
+        """Serve until stopped, calling `tick` between steps; changes that still wait then are refused."""
         while not stop.is_set():
             self.step(PAUSE_SECONDS)
+            tick()
         while not self._requests.empty():
             self._requests.get_nowait().future.set_exception(Unavailable("the service is stopping; try again in a moment"))
 

@@ -9,7 +9,7 @@ EVENTS_WRITTEN = Counter(
 )
 REFUSALS = Counter(
     "driftline_governance_refusals_total",
-    "Requests that were refused; conflict = somebody else was faster, definition = the monitor file is wrong.",
+    "Requests that were refused; conflict = somebody else was faster or the step is not allowed.",
     ["reason"],
 )
 CHANGE_SECONDS = Histogram(

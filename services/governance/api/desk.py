@@ -5,9 +5,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from fastapi import Request
-
 from driftline.clock import Clock
+from driftline.runtime.http import Access
 from services.governance.adapters.journal import Proposal
 from services.governance.store import Store
 
@@ -24,12 +23,16 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Where a request is served: what is known, who takes changes, who asks, and what time it is."""
+    """Where a request is served: what is known, who takes changes, who may ask, and what time it is."""
 
     store: Store
     desk: Desk
     clock: Clock
-    actor_of: Callable[[Request], str]
-    """Name of the authenticated caller; raises what the HTTP edge turns into 401 or 403."""
-    reader_of: Callable[[Request], str]
-    """The same for requests that change nothing."""
+    access: Access
+
+
+READERS: tuple[str, ...] = ()
+"""Whoever has a token may read."""
+
+CHANGERS = ("operator",)
+"""Roles that may change models and monitors (admin may too)."""

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.events import ModelRegistered, ModelVersionRegistered, Stage, StageChanged
 from driftline.governance.errors import NotFound
 from driftline.governance.registry import RegistryEvent, change_stage, check_id, register_model, register_version
+from driftline.runtime.tokens import Actor
 from services.governance.adapters.journal import Proposal
-from services.governance.api.desk import Counter
+from services.governance.api.desk import CHANGERS, READERS, Counter
 from services.governance.api.views import View, model_view
 from services.governance.store import Store
 
@@ -52,43 +53,46 @@ class Step(BaseModel):
 def routes(counter: Counter) -> APIRouter:
     """The routes below /v1/models."""
     router = APIRouter(prefix="/v1/models", tags=["models"])
+    readers = [Depends(counter.access.require(*READERS))]
+    changer = Depends(counter.access.require(*CHANGERS))
 
-    @router.get("", summary="Every registered model")
-    def list_models(request: Request) -> list[View]:
-        counter.reader_of(request)
+    @router.get("", summary="Every registered model", dependencies=readers)
+    def list_models() -> list[View]:
         return [model_view(model) for model in counter.store.models().values()]
 
-    @router.get("/{model_id}", summary="One model with its versions and their history")
-    def show_model(model_id: str, request: Request) -> View:
-        counter.reader_of(request)
+    @router.get("/{model_id}", summary="One model with its versions and their history", dependencies=readers)
+    def show_model(model_id: str) -> View:
         return _view(counter.store, model_id)
 
     @router.put("/{model_id}", summary="Register a model, or describe it anew")
-    async def put_model(model_id: str, wanted: ModelDescription, request: Request, response: Response) -> View:
-        actor = counter.actor_of(request)
-        event = ModelRegistered(model_id=model_id, actor=actor, at=counter.clock.now_us(), **wanted.model_dump())
-        return await _changed(counter, response, model_id, actor, lambda store: register_model(store.model(model_id), event))
+    async def put_model(model_id: str, wanted: ModelDescription, response: Response, actor: Annotated[Actor, changer]) -> View:
+        event = ModelRegistered(model_id=model_id, actor=actor.name, at=counter.clock.now_us(), **wanted.model_dump())
+        return await _changed(
+            counter, response, model_id, actor.name, lambda store: register_model(store.model(model_id), event)
+        )
 
     @router.put("/{model_id}/versions/{model_version}", summary="Register a version")
     async def put_version(
-        model_id: str, model_version: str, wanted: VersionDescription, request: Request, response: Response
+        model_id: str, model_version: str, wanted: VersionDescription, response: Response, actor: Annotated[Actor, changer]
     ) -> View:
-        actor = counter.actor_of(request)
         event = ModelVersionRegistered(
-            model_id=model_id, model_version=model_version, actor=actor, at=counter.clock.now_us(), **wanted.model_dump()
+            model_id=model_id, model_version=model_version, actor=actor.name, at=counter.clock.now_us(), **wanted.model_dump()
         )
-        return await _changed(counter, response, model_id, actor, lambda store: register_version(store.model(model_id), event))
+        return await _changed(
+            counter, response, model_id, actor.name, lambda store: register_version(store.model(model_id), event)
+        )
 
     @router.post("/{model_id}/versions/{model_version}/stage", summary="Move a version to another stage")
-    async def post_stage(model_id: str, model_version: str, step: Step, request: Request, response: Response) -> View:
-        actor = counter.actor_of(request)
+    async def post_stage(
+        model_id: str, model_version: str, step: Step, response: Response, actor: Annotated[Actor, changer]
+    ) -> View:
         event = StageChanged(
             model_id=model_id,
             model_version=model_version,
             from_stage=step.to,
             to_stage=step.to,
             reason=step.reason,
-            actor=actor,
+            actor=actor.name,
             at=counter.clock.now_us(),
         )
 
@@ -96,7 +100,7 @@ def routes(counter: Counter) -> APIRouter:
             monitored = store.current_monitor(model_id) is not None
             return change_stage(store.model(model_id), event, expected_stage=step.expected, monitored=monitored)
 
-        return await _changed(counter, response, model_id, actor, decide)
+        return await _changed(counter, response, model_id, actor.name, decide)
 
     return router
 

@@ -3,15 +3,16 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from driftline.governance.definition import baseline_named, parse_definition
 from driftline.governance.document import MAX_CHARACTERS
 from driftline.governance.errors import DefinitionRefused, NotFound, Problem
 from driftline.governance.monitors import Outcome, Plan, plan
 from driftline.governance.registry import check_id
+from driftline.runtime.tokens import Actor
 from services.governance.adapters.journal import Proposal
-from services.governance.api.desk import Counter
+from services.governance.api.desk import CHANGERS, READERS, Counter
 from services.governance.api.views import View, monitor_view
 from services.governance.store import Store
 
@@ -21,16 +22,16 @@ _BYTES_PER_CHARACTER = 4
 def routes(counter: Counter) -> APIRouter:
     """The routes below /v1/monitors."""
     router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
+    readers = [Depends(counter.access.require(*READERS))]
+    changer = Depends(counter.access.require(*CHANGERS))
 
-    @router.get("", summary="Latest version of every monitor")
-    def list_monitors(request: Request) -> list[View]:
-        counter.reader_of(request)
+    @router.get("", summary="Latest version of every monitor", dependencies=readers)
+    def list_monitors() -> list[View]:
         now = counter.clock.now_us()
         return [monitor_view(applied, counter.store, now, whole=False) for applied in counter.store.current_monitors()]
 
-    @router.get("/{model_id}", summary="Every version of a monitor, the latest in full")
-    def show_monitor(model_id: str, request: Request) -> View:
-        counter.reader_of(request)
+    @router.get("/{model_id}", summary="Every version of a monitor, the latest in full", dependencies=readers)
+    def show_monitor(model_id: str) -> View:
         return _whole(counter, model_id)
 
     @router.put(
@@ -42,12 +43,12 @@ def routes(counter: Counter) -> APIRouter:
         model_id: str,
         request: Request,
         response: Response,
+        actor: Annotated[Actor, changer],
         expected_version: Annotated[int | None, Query(ge=0, description="Version seen last; 0 = none yet.")] = None,
     ) -> View:
-        actor = counter.actor_of(request)
         text = await _text(request)
         planned = await asyncio.wrap_future(
-            counter.desk.change(lambda store: _propose(store, model_id, text, expected_version, actor), actor)
+            counter.desk.change(lambda store: _propose(store, model_id, text, expected_version, actor.name), actor.name)
         )
         response.status_code = 200 if planned.outcome is Outcome.UNCHANGED else 201
         applied = counter.store.current_monitor(model_id)

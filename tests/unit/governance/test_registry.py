@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from driftline.events import ModelRegistered, ModelVersionRegistered, Stage, StageChanged
-from driftline.governance.errors import Conflict, NotFound
+from driftline.governance.errors import Conflict, DefinitionRefused, NotFound
 from driftline.governance.registry import (
     change_stage,
     check_id,
@@ -77,7 +77,7 @@ def test_a_version_is_one_artifact_for_ever():
 
 
 def test_a_digest_is_a_sha256():
-    with pytest.raises(Conflict, match="64"):
+    with pytest.raises(DefinitionRefused, match="64"):
         register_version(model(MODEL), replace(VERSION, artifact_digest="ABC"))
 
 
@@ -108,7 +108,7 @@ def test_a_step_refused_says_why():
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 129, "é" * 65, "a\nb", "a\x00"])
 def test_an_id_is_short_and_printable(text):
-    with pytest.raises(Conflict, match="128 bytes"):
+    with pytest.raises(DefinitionRefused, match="128 bytes"):
         check_id(text, "model_id")
 
 
