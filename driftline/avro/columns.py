@@ -82,7 +82,8 @@ class Column:
     @property
     def numeric(self) -> Flags:
         """True where the cell holds an integer, a real or a boolean."""
-        return (self.kind == Kind.INTEGER) | (self.kind == Kind.REAL) | (self.kind == Kind.BOOLEAN)
+        found: Flags = (self.kind == Kind.INTEGER) | (self.kind == Kind.REAL) | (self.kind == Kind.BOOLEAN)
+        return found
 
     def numbers(self) -> Floats:
         """Every numeric cell as float64 (0 elsewhere). Without a copy where the leaf has reals."""
