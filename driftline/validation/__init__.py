@@ -1,13 +1,14 @@
 """Which rows count: the version of the monitor that an event falls under, and the reasons for refusing a row."""
 
-from driftline.validation.book import FROM_THE_BEGINNING, MonitorBook, Rejection
+from driftline.validation.book import FROM_THE_BEGINNING, KnownVersion, MonitorBook, Rejection
 from driftline.validation.columns import BatchRows, batch_rows
-from driftline.validation.rows import REASONS, Rows, Verdict, fit_id, partitions_of, validate_rows
+from driftline.validation.rows import REASONS, Rows, Verdict, fit_id, partitions_of, validate_ids, validate_rows
 
 __all__ = [
     "FROM_THE_BEGINNING",
     "REASONS",
     "BatchRows",
+    "KnownVersion",
     "MonitorBook",
     "Rejection",
     "Rows",
@@ -15,5 +16,6 @@ __all__ = [
     "batch_rows",
     "fit_id",
     "partitions_of",
+    "validate_ids",
     "validate_rows",
 ]

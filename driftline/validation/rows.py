@@ -108,6 +108,14 @@ def validate_rows(monitor: Monitor, rows: Rows, chosen: NDArray[np.int64] | None
     return verdict
 
 
+def validate_ids(name: str, ids: Column) -> Verdict:
+    """Judge a column of ids on its own: missing, no text, or not of 1 to 128 bytes."""
+    n = len(ids)
+    verdict = Verdict(np.zeros(n, np.uint8), np.zeros(n, np.int16), (name,))
+    _refuse_ids(ids, np.arange(n, dtype=np.int64), 0, verdict)
+    return verdict
+
+
 def _rules(monitor: Monitor) -> list[_Rule]:
     rules = [_Rule(column.name, column.kind, column.required) for column in monitor.columns]
     watched = {rule.name for rule in rules}

@@ -3,7 +3,7 @@
 from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
 from driftline.drift.profile.profile import MalformedProfile, Profile
-from driftline.drift.profile.tally import PairCodes, Tally, profile_rows
+from driftline.drift.profile.tally import PairCodes, Tally, latest_by_source, profile_rows
 
 __all__ = [
     "OTHER",
@@ -17,6 +17,7 @@ __all__ = [
     "Shape",
     "Tally",
     "Unit",
+    "latest_by_source",
     "pane_start",
     "pane_us",
     "profile_rows",

@@ -142,3 +142,11 @@ def count_rows(group: Any, rows: Any) -> None:
     for row in range(len(group)):
         if group[row] >= 0:
             rows[group[row]] += 1
+
+
+@compiled(types.void(_i64, _i32, _i64, types.int64[::1]))
+def latest_by_source(event_time: Any, source: Any, chosen: Any, latest: Any) -> None:
+    """Raise `latest[source]` to the largest event time of the chosen rows."""
+    for at in range(len(chosen)):
+        row = chosen[at]
+        latest[source[row]] = max(latest[source[row]], event_time[row])

@@ -156,6 +156,16 @@ class Tally:
         }
 
 
+def latest_by_source(event_time: Integers, source: NDArray[np.int32], chosen: Integers) -> dict[int, int]:
+    """The largest event time of the chosen rows in each source (small integers, such as partitions)."""
+    if not len(chosen):
+        return {}
+    nothing = np.iinfo(np.int64).min
+    latest = np.full(int(source.max()) + 1, nothing, np.int64)
+    kernels.latest_by_source(event_time, source, chosen, latest)
+    return {int(which): int(latest[which]) for which in np.flatnonzero(latest > nothing)}
+
+
 def profile_rows(
     layout: Layout, event_time: Integers, columns: Mapping[str, Column], chosen: Integers | None = None
 ) -> dict[int, Profile]:

@@ -1,0 +1,1 @@
+"""The drift service: profile counts, join meets labels, evaluate decides."""

@@ -1,0 +1,136 @@
+"""What becomes of messages of `predictions`: rows that count, rows that are refused with their reason, watermarks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.avro import Column
+from driftline.errors import Reason
+from driftline.events import Monitor, PredictionBatch
+from driftline.kafka.ports import Message
+from driftline.validation import Rows, Verdict
+
+Integers = NDArray[np.int64]
+
+DETAILS = {
+    Reason.INVALID_ID: "{field} must have 1 to 128 bytes of UTF-8",
+    Reason.OUT_OF_RANGE: "{field} is outside its range (a score lies in [0, 1]; times are microseconds since 1970)",
+    Reason.FUTURE_EVENT_TIME: "{field} is further ahead of the time it was appended than the monitor tolerates; mind the unit",
+    Reason.MISSING_FIELD: "{field} is missing; the monitor requires it",
+    Reason.WRONG_TYPE: "{field} has another type than the monitor declares",
+    Reason.NON_FINITE: "{field} is infinite; send null for an unknown value",
+    Reason.WRONG_PARTITION: "the row lies in another partition than murmur2({field}) gives, where its label will look for it",
+    Reason.UNKNOWN_MODEL: "its model had no monitor when this was written; apply one (driftline monitor apply), then replay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Accepted rows of one model under one monitor version: the rows `chosen` of n, all from one chunk of messages."""
+
+    monitor: Monitor
+    rows: Rows
+    chosen: Integers
+    stream: NDArray[np.int32]
+    """By row: code of (model, model version), see `PredictionReader.stream_name`."""
+    message: Integers
+    """By row: index into the messages that were read. Rows of one message are in their order."""
+    partition: NDArray[np.int32]
+    """By row: source partition."""
+
+    @property
+    def event_time(self) -> Integers:
+        """By row: event time, microseconds."""
+        times = self.rows.event_time.integers
+        assert times is not None  # an accepted row has one
+        return times
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message, or rows of a batch, that count nowhere."""
+
+    message: Message
+    reason: Reason
+    detail: str
+    field: str | None = None
+    model_id: str | None = None
+    rows: tuple[int, ...] = ()
+    """Row numbers within a batch; empty = the whole message."""
+    batch: PredictionBatch | None = None
+    """The batch that the rows are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A watermark that counts."""
+
+    monitor: Monitor
+    event_time: int
+    partition: int
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What became of some messages."""
+
+    judged: list[Judged] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Messages and what was taken from all of them."""
+
+    messages: Sequence[Message]
+    values: Sequence[bytes]
+    partition: NDArray[np.int32]
+    append_time: Integers
+    """Microseconds."""
+
+    def times_of(self, part: Integers) -> tuple[int, int]:
+        """Smallest and largest append time of some messages."""
+        times = self.append_time[part]
+        return int(times.min()), int(times.max())
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows on their way to judgement: of one batch, or of many messages with one prediction each."""
+
+    source: Source
+    rows: Rows
+    model_ids: Column | None
+    """By row; None for a batch."""
+    message: Integers
+    """By row: index into the messages."""
+    partition: NDArray[np.int32]
+    """By row."""
+    batch: PredictionBatch | None = None
+
+    def refuse(self, rows: Integers, reason: Reason, name: str, model_id: str | None, out: Judgement) -> None:
+        """Refuse rows for one reason: those of a batch together, else each message by itself."""
+        detail = DETAILS[reason].format(field=name)
+        if self.batch is None:
+            messages = (self.source.messages[i] for i in self.message[rows].tolist())
+            out.refused.extend(Refused(message, reason, detail, name, model_id) for message in messages)
+        elif len(rows):
+            message = self.source.messages[int(self.message[0])]
+            out.refused.append(Refused(message, reason, detail, name, model_id, tuple(rows.tolist()), self.batch))
+
+    def refuse_as(self, verdict: Verdict, rows: Integers, model_id: str | None, out: Judgement) -> None:
+        """Refuse rows as a verdict says: of a batch one dead letter for each reason, naming the first field at fault."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for row in rows.tolist():
+            place = -1 if self.batch is not None else int(verdict.place[row])
+            groups.setdefault((int(verdict.code[row]), place), []).append(row)
+        for members in groups.values():
+            reason, name = verdict.reason(members[0]), verdict.field(members[0])
+            assert reason is not None  # only refused rows come here
+            assert name is not None
+            self.refuse(np.array(members, np.int64), reason, name, model_id, out)

@@ -1,0 +1,311 @@
+"""From messages of the topic `predictions` to judged rows: which count under which monitor, which are refused and why.
+
+Stage profile counts what this accepts, stage join remembers exactly the same: both call `PredictionReader.read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.avro import Column, Columns, Kind, MapColumn, Program, RowError, UnsupportedSchema, compile_schema
+from driftline.avro.layout import hash_texts
+from driftline.codec import EVENT_NAMES, HEADER_BYTES, MAGIC, Schemas
+from driftline.drift.profile import PairCodes
+from driftline.errors import InvalidRecord, Reason
+from driftline.events import Watermark
+from driftline.kafka.ports import Message
+from driftline.validation import MonitorBook, Rows, batch_rows, fit_id, partitions_of, validate_ids, validate_rows
+from driftline.validation.rows import EARLIEST_TIME
+from services.drift.judgement import DETAILS, Chunk, Integers, Judged, Judgement, Mark, Refused, Source
+
+CHUNK = 8192
+"""Messages decoded at once: their columns stay in the processor's cache."""
+_REMEMBERED_STREAMS = 65_536
+_SPECIAL = {"prediction": ":prediction", "score": ":score", "latency_ms": ":latency_ms"}
+_RESERVED = frozenset({"model_id", "model_version", "prediction_id", "event_time", "features", *_SPECIAL})
+_NEEDED = frozenset({"model_id", "model_version", "prediction_id", "event_time"})
+
+
+class _Role(Enum):
+    ROWS = "rows"  # one prediction a message, in columns
+    EVENT = "event"  # PredictionBatch, Watermark: one by one
+    OTHER = "other"  # nothing that belongs on this topic
+    UNKNOWN = "unknown"  # no such writer schema
+
+
+class PredictionReader:
+    """Judges messages of `predictions` by what the book knew when each was appended. One thread only."""
+
+    def __init__(self, book: MonitorBook, schemas: Schemas, partitions: int) -> None:
+        """`partitions` of the topic `predictions`, fixed for life."""
+        self._book = book
+        self._schemas = schemas
+        self._partitions = partitions
+        self._programs: dict[int, Program | None] = {}
+        self._forget_streams()
+
+    def _forget_streams(self) -> None:
+        self._streams = PairCodes()
+        self._names: list[tuple[str, str]] = []
+
+    def stream_name(self, code: int) -> tuple[str, str]:
+        """Model and model version of a stream code; good until the next `read`."""
+        return self._names[code]
+
+    def read(self, messages: Sequence[Message]) -> Judgement:
+        """Decode, judge and sort out. The catalogue must have been refreshed after these were fetched."""
+        if len(self._streams) > _REMEMBERED_STREAMS:
+            self._forget_streams()
+        out = Judgement()
+        if not messages:
+            return out
+        values = _each(messages, "value")
+        partition = np.fromiter(_each(messages, "partition"), np.int32, len(messages))
+        append_time = np.fromiter((time for _, time in _each(messages, "timestamp")), np.int64, len(messages)) * 1000
+        for header, places in _by_header(values):
+            for part in _parts(places, len(messages)):
+                self._read_part(header, part, Source(messages, values, partition, append_time), out)
+        return out
+
+    def _read_part(self, header: bytes, part: Integers, source: Source, out: Judgement) -> None:
+        """Messages of one writer schema."""
+        if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
+            detail = "the value is not Avro in single-object encoding (it must begin with C3 01 and the schema's fingerprint)"
+            out.refused.extend(Refused(source.messages[i], Reason.MALFORMED_AVRO, detail) for i in part.tolist())
+            return
+        number = int.from_bytes(header[2:], "little")
+        known = np.array([self._book.schema_for(number, time) is not None for time in source.times_of(part)])
+        if not known.all():
+            part = self._refuse_unknown_schema(number, part, source, out)
+        schema = self._book.schema_for(number, int(source.append_time[part].max())) if len(part) else None
+        if schema is None:
+            return
+        role = _role(schema)
+        if role is _Role.OTHER:
+            detail = f"a {schema.get('name')} does not belong on this topic; it takes Prediction, PredictionBatch and Watermark"
+            out.refused.extend(Refused(source.messages[i], Reason.UNEXPECTED_EVENT, detail) for i in part.tolist())
+        elif role is _Role.EVENT:
+            for i in part.tolist():
+                self._read_event(i, source, out)
+        else:
+            self._read_rows(number, schema, part, source, out)
+
+    def _refuse_unknown_schema(self, number: int, part: Integers, source: Source, out: Judgement) -> Integers:
+        """Dead-letter the messages that are older than their schema's record; returns the others."""
+        kept = []
+        detail = f"the writer schema {number:016x} was not on the topic schemas when this was written; publish it, then replay"
+        for i in part.tolist():
+            if self._book.schema_for(number, int(source.append_time[i])) is None:
+                out.refused.append(Refused(source.messages[i], Reason.UNKNOWN_SCHEMA, detail))
+            else:
+                kept.append(i)
+        return np.array(kept, np.int64)
+
+    def _read_event(self, i: int, source: Source, out: Judgement) -> None:
+        message = source.messages[i]
+        try:
+            event = self._schemas.decode(source.values[i])
+            if isinstance(event, Watermark):
+                self._judge_mark(event, i, source, out)
+                return
+            rows = batch_rows(event)
+        except InvalidRecord as error:
+            out.refused.append(Refused(message, error.reason, error.detail, field=error.field))
+            return
+        for name in ("model_id", "model_version"):
+            if not fit_id(getattr(event, name)):
+                detail = DETAILS[Reason.INVALID_ID].format(field=name)
+                out.refused.append(Refused(message, Reason.INVALID_ID, detail, field=name, model_id=event.model_id))
+                return
+        n = len(rows)
+        append_time = np.full(n, source.append_time[i], np.int64)
+        self._judge(
+            Chunk(
+                source=source,
+                rows=Rows(rows.prediction_id, rows.event_time, append_time, rows.columns),
+                model_ids=None,
+                message=np.full(n, i, np.int64),
+                partition=np.full(n, source.partition[i], np.int32),
+                batch=event,
+            ),
+            np.arange(n, dtype=np.int64),
+            out,
+        )
+
+    def _judge_mark(self, mark: Watermark, i: int, source: Source, out: Judgement) -> None:
+        append_time = int(source.append_time[i])
+        monitor = self._book.version_for(mark.model_id, mark.event_time, append_time)
+        if monitor is None:
+            reason, name = Reason.UNKNOWN_MODEL, "model_id"
+        elif mark.event_time < EARLIEST_TIME:
+            reason, name = Reason.OUT_OF_RANGE, "event_time"
+        elif mark.event_time > append_time + monitor.future_skew_us:
+            reason, name = Reason.FUTURE_EVENT_TIME, "event_time"
+        else:
+            out.marks.append(Mark(monitor, mark.event_time, int(source.partition[i])))
+            return
+        detail = DETAILS[reason].format(field=name)
+        out.refused.append(Refused(source.messages[i], reason, detail, field=name, model_id=mark.model_id))
+
+    def _program(self, number: int, schema: Mapping[str, Any]) -> Program | None:
+        if number not in self._programs:
+            try:
+                self._programs[number] = compile_schema(schema)
+            except UnsupportedSchema:
+                self._programs[number] = None
+        return self._programs[number]
+
+    def _read_rows(self, number: int, schema: Mapping[str, Any], part: Integers, source: Source, out: Judgement) -> None:
+        program = self._program(number, schema)
+        if program is None:
+            detail = (
+                f"the writer schema {number:016x} has a shape that is not read; a prediction is a flat record of plain fields"
+            )
+            out.refused.extend(Refused(source.messages[i], Reason.UNKNOWN_SCHEMA, detail) for i in part.tolist())
+            return
+        decoded = program.decode([source.values[i] for i in part.tolist()], skip=HEADER_BYTES)
+        for row in np.flatnonzero(decoded.error).tolist():
+            what = RowError(decoded.error[row]).name.lower().replace("_", " ")
+            detail = f"the body is no {schema['name']}: {what}"
+            out.refused.append(Refused(source.messages[int(part[row])], Reason.MALFORMED_AVRO, detail))
+        chunk = Chunk(
+            source=source,
+            rows=Rows(
+                decoded.column("prediction_id"),
+                decoded.column("event_time"),
+                source.append_time[part],
+                _features(decoded),
+                model_version=decoded.column("model_version"),
+            ),
+            model_ids=decoded.column("model_id"),
+            message=part,
+            partition=source.partition[part],
+        )
+        self._judge(chunk, np.flatnonzero(decoded.ok), out)
+
+    def _judge(self, chunk: Chunk, candidates: Integers, out: Judgement) -> None:
+        """Sort a chunk by model, and judge each."""
+        if chunk.model_ids is not None:
+            verdict = validate_ids("model_id", chunk.model_ids)
+            fit = verdict.accepted[candidates]
+            if not fit.all():
+                chunk.refuse_as(verdict, candidates[~fit], None, out)
+                candidates = candidates[fit]
+        stream = self._encode_streams(chunk, candidates)
+        for model_id, chosen in self._by_model(stream, candidates):
+            self._judge_model(chunk, model_id, chosen, stream, out)
+
+    def _judge_model(self, chunk: Chunk, model_id: str, chosen: Integers, stream: NDArray[np.int32], out: Judgement) -> None:
+        """Judge each row by the monitor version that it falls under."""
+        rows = chunk.rows
+        times = np.zeros(len(stream), np.int64) if rows.event_time.integers is None else rows.event_time.integers
+        places = self._book.versions_for(model_id, times[chosen], rows.append_time[chosen])
+        entries = self._book.entries(model_id)
+        for place in np.unique(places).tolist():
+            mine = chosen[places == place]
+            if place < 0:
+                chunk.refuse(mine, Reason.UNKNOWN_MODEL, "model_id", model_id, out)
+                continue
+            monitor = entries[place].monitor
+            verdict = validate_rows(monitor, rows, mine)
+            accepted = verdict.accepted[mine]
+            if not accepted.all():
+                chunk.refuse_as(verdict, mine[~accepted], model_id, out)
+                mine = mine[accepted]
+            if monitor.labels and len(mine):
+                home = partitions_of(rows.prediction_id, mine, self._partitions)[mine] == chunk.partition[mine]
+                chunk.refuse(mine[~home], Reason.WRONG_PARTITION, "prediction_id", model_id, out)
+                mine = mine[home]
+            if len(mine):
+                out.judged.append(Judged(monitor, rows, mine, stream, chunk.message, chunk.partition))
+
+    def _encode_streams(self, chunk: Chunk, candidates: Integers) -> NDArray[np.int32]:
+        """Stream code of each candidate."""
+        before = len(self._streams)
+        versions = chunk.rows.model_version
+        if chunk.batch is not None or chunk.model_ids is None or versions is None:
+            assert chunk.batch is not None  # single rows carry both columns
+            pair = (chunk.batch.model_id, chunk.batch.model_version)
+            hashes = hash_texts(pair)
+            code = self._streams.encode(hashes[:1], hashes[1:].view(np.int64), np.zeros(1, np.int64))
+            if len(self._streams) > before:
+                self._names.append(pair)
+            return np.full(len(chunk.message), code[0], np.int32)
+        codes = self._streams.encode(_hashes(chunk.model_ids), _hashes(versions).view(np.int64), candidates)
+        for new in range(before, len(self._streams)):
+            row = int(np.argmax(codes == new))
+            version = versions.text(row) if versions.kind[row] == Kind.TEXT else ""
+            self._names.append((chunk.model_ids.text(row), version))
+        return codes
+
+    def _by_model(self, stream: NDArray[np.int32], candidates: Integers) -> Iterator[tuple[str, Integers]]:
+        """The candidates of each model."""
+        codes = stream[candidates]
+        models: dict[str, list[int]] = {}
+        for code in np.flatnonzero(np.bincount(codes)).tolist():
+            models.setdefault(self._names[code][0], []).append(code)
+        for model_id, mine in models.items():
+            yield model_id, candidates if len(models) == 1 else candidates[np.isin(codes, mine)]
+
+
+def _each(messages: Sequence[Message], method: str) -> list[Any]:
+    """One method of every message: unbound, because it is called some hundred thousand times a second."""
+    return list(map(getattr(type(messages[0]), method), messages))
+
+
+def _by_header(values: Sequence[bytes | None]) -> Iterator[tuple[bytes, Integers | None]]:
+    """Places of the messages with the same first ten bytes; None = all of them."""
+    first = values[0]
+    if first is not None and len(first) >= HEADER_BYTES and None not in values:
+        header = first[:HEADER_BYTES]
+        if all(map(bytes.startswith, values, repeat(header))):  # type: ignore[arg-type]  # none is None
+            yield header, None
+            return
+    groups: dict[bytes, list[int]] = {}
+    for place, value in enumerate(values):
+        groups.setdefault((value or b"")[:HEADER_BYTES], []).append(place)
+    for header, places in groups.items():
+        yield header, np.array(places, np.int64)
+
+
+def _parts(places: Integers | None, n: int) -> Iterator[Integers]:
+    found = np.arange(n, dtype=np.int64) if places is None else places
+    for begin in range(0, len(found), CHUNK):
+        yield found[begin : begin + CHUNK]
+
+
+def _role(schema: Mapping[str, Any]) -> _Role:
+    name = schema.get("name")
+    if name in ("PredictionBatch", "Watermark"):
+        return _Role.EVENT
+    if name in EVENT_NAMES and name != "Prediction":
+        return _Role.OTHER
+    fields = {each["name"] for each in schema.get("fields", ())}
+    return _Role.ROWS if fields >= _NEEDED else _Role.OTHER
+
+
+def _features(decoded: Columns) -> dict[str, Column]:
+    """Features by name, then what the schema calls prediction, score and latency_ms, which therefore win."""
+    found: dict[str, Column] = {}
+    for name, column in decoded.fields.items():
+        if isinstance(column, MapColumn):
+            found.update(column.columns)
+        elif isinstance(column, Column) and name not in _RESERVED:
+            found[name] = column
+    for name, special in _SPECIAL.items():
+        known = decoded.fields.get(name)
+        if isinstance(known, Column):
+            found[special] = known
+        else:
+            found.pop(special, None)
+    return found
+
+
+def _hashes(column: Column) -> NDArray[np.uint64]:
+    return np.zeros(len(column), np.uint64) if column.hash is None else np.ascontiguousarray(column.hash)

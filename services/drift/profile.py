@@ -1,0 +1,252 @@
+"""Stage `profile`: predictions become additive counts by model, version and pane, in one transaction with their offsets.
+
+Nothing outlives a commit: `handle` gathers, `flush` judges and counts what was gathered and gives sets, dead letters and
+progress to the loop. A crash before the commit reads the same messages again; a revoke drops what was not committed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.drift.profile import Layout, Tally, latest_by_source
+from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
+from driftline.kafka.ports import Message, TopicPartition
+from driftline.runtime.loop import Flush, OutRecord, Reach
+from driftline.topics import name as topic_name
+from services.drift import metrics
+from services.drift.catalogue import Catalogue
+from services.drift.dead_letters import dead_letter
+from services.drift.judgement import Judged, Judgement, Refused
+from services.drift.pace import Pace
+from services.drift.predictions import PredictionReader
+from services.drift.profile_sets import progress_records, set_records, split
+
+PREDICTIONS = topic_name("predictions")
+REJECTED_BY = "drift/profile"
+MAXIMUM_MESSAGES, MAXIMUM_BYTES = 65_536, 16_000_000
+"""What is gathered at most before it is judged and counted."""
+MAXIMUM_GROUPS_BYTES = 64_000_000
+"""Counts kept apart in memory; beyond it they are encoded, and a pane has several partials in the transaction."""
+MAXIMUM_VERSIONS = 100
+OTHER_VERSIONS = "(other)"
+"""Where the versions of a model beyond the first hundred are counted."""
+
+_Key = tuple[str, int]  # model_id, monitor_version
+
+
+@dataclass(slots=True)
+class _Counting:
+    """What this transaction has of one model under one monitor version."""
+
+    monitor: Monitor
+    tally: Tally
+    versions: dict[int, str]  # stream of the tally -> model version
+    partials: dict[str, list[PaneProfile]]  # encoded before the end, by model version
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where stage 1 reads and writes."""
+
+    writer: str
+    """Instance id."""
+    topic_ids: Mapping[str, str]
+    """Of the source topics: a recreated topic does not collide."""
+    profiles_partitions: int
+
+
+class ProfileHandler:
+    """Counts predictions; a `driftline.runtime.loop.Handler` with no state across commits."""
+
+    def __init__(self, catalogue: Catalogue, reader: PredictionReader, place: Place) -> None:
+        """`reader` judges by the book of `catalogue`."""
+        self._catalogue = catalogue
+        self._reader = reader
+        self._place = place
+        self._pace = Pace()
+        self._layouts: dict[_Key, Layout] = {}
+        self._versions: dict[str, dict[str, int]] = {}
+        self._drop()
+
+    def _drop(self) -> None:
+        """Forget what is not committed."""
+        self._gathered: list[Message] = []
+        self._gathered_bytes = 0
+        self._counting: dict[_Key, _Counting] = {}
+        self._times: dict[str, dict[int, int]] = defaultdict(dict)
+        self._monitors: dict[str, Monitor] = {}
+        self._dead: list[OutRecord] = []
+        self._rows = 0
+
+    def commit_interval(self) -> float:
+        """Seconds between transactions now."""
+        return self._pace.interval
+
+    def on_assign(self, starts: Mapping[TopicPartition, int], now: int) -> None:
+        """Begin with nothing; the versions of a model are told apart anew. Progress goes out at once."""
+        del starts, now
+        self._drop()
+        self._versions.clear()
+        self._pace.last_progress = None
+
+    def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:
+        """Drop everything: eager rebalancing takes all partitions."""
+        del partitions
+        self._drop()
+
+    def handle(self, messages: Sequence[Message], now: int) -> None:
+        """Gather; judge and count when there is much."""
+        del now
+        self._gathered.extend(messages)
+        self._gathered_bytes += sum(map(len, map(_value, messages)))
+        if len(self._gathered) >= MAXIMUM_MESSAGES or self._gathered_bytes >= MAXIMUM_BYTES:
+            self._count_gathered()
+
+    def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
+        """Sets, dead letters and progress since the last flush; progress alone every second; else nothing."""
+        self._count_gathered()
+        moved = any(reached.end > reached.start for reached in reach.values())
+        if not reach or not (moved or self._pace.progress_due(now)):
+            return Flush(offsets={})
+        sets = self._profile_sets()
+        partials = sum(len(each.panes) for each in sets)
+        records = set_records(sets, self._place.profiles_partitions)
+        if moved:
+            self._pace.learn(partials=partials, events=self._rows)
+        metrics.PARTIALS.inc(partials)
+        metrics.PROFILE_SETS.inc(len(sets))
+        metrics.COMMIT_INTERVAL.labels("profile").set(self._pace.interval)
+        progress = progress_records(
+            records,
+            reach,
+            group=Group.PROFILE,
+            writer=self._place.writer,
+            topic_ids=self._place.topic_ids,
+            partitions=self._place.profiles_partitions,
+            commit_interval=self._pace.interval,
+        )
+        self._pace.last_progress = now
+        return Flush(records=(*self._dead, *records, *progress))
+
+    def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:
+        """What was flushed is durable: begin anew."""
+        del offsets, now
+        self._drop()
+
+    def _count_gathered(self) -> None:
+        if not self._gathered:
+            return
+        self._catalogue.refresh()
+        judgement = self._reader.read(self._gathered)
+        self._gathered, self._gathered_bytes = [], 0
+        for judged in judgement.judged:
+            self._count(judged)
+        self._note_marks(judgement)
+        for refused in judgement.refused:
+            self._refuse(refused)
+
+    def _count(self, judged: Judged) -> None:
+        monitor = judged.monitor
+        counting = self._counting_of(monitor)
+        streams = self._streams(judged, counting)
+        counting.tally.add(streams, judged.event_time, judged.rows.columns, judged.chosen)
+        self._note_times(monitor, latest_by_source(judged.event_time, judged.partition, judged.chosen))
+        self._rows += len(judged.chosen)
+        metrics.ROWS.inc(len(judged.chosen))
+        if counting.tally.room_bytes > MAXIMUM_GROUPS_BYTES:
+            _encode(counting)
+
+    def _counting_of(self, monitor: Monitor) -> _Counting:
+        key = (monitor.model_id, monitor.monitor_version)
+        found = self._counting.get(key)
+        if found is None:
+            found = _Counting(monitor, Tally(self._layout(monitor)), {}, {})
+            self._counting[key] = found
+        return found
+
+    def _layout(self, monitor: Monitor) -> Layout:
+        key = (monitor.model_id, monitor.monitor_version)
+        if key not in self._layouts:
+            baseline = self._catalogue.book.baseline(monitor.baseline_id)
+            assert baseline is not None  # a monitor without its baseline is rejected by the book
+            self._layouts[key] = Layout.of(monitor, baseline)
+        return self._layouts[key]
+
+    def _streams(self, judged: Judged, counting: _Counting) -> NDArray[np.uint64]:
+        """Code of the model version of each row, the versions beyond the hundredth in one."""
+        known = self._versions.setdefault(judged.monitor.model_id, {})
+        codes = judged.stream[judged.chosen]
+        place = np.zeros(int(codes.max()) + 1, np.uint64)
+        for code in np.flatnonzero(np.bincount(codes)).tolist():
+            version = self._reader.stream_name(code)[1]
+            if version not in known and len(known) >= MAXIMUM_VERSIONS:
+                version = OTHER_VERSIONS
+            number = known.setdefault(version, len(known))
+            counting.versions[number] = version
+            place[code] = number
+        streams: NDArray[np.uint64] = place[np.maximum(judged.stream, 0).clip(max=len(place) - 1)]
+        return streams
+
+    def _note_times(self, monitor: Monitor, times: Mapping[int, int]) -> None:
+        """Keep the largest event time of a model in each source partition, and the newest monitor that it came under."""
+        latest = self._times[monitor.model_id]
+        for partition, time in times.items():
+            latest[partition] = max(time, latest.get(partition, time))
+        known = self._monitors.get(monitor.model_id)
+        if known is None or known.monitor_version < monitor.monitor_version:
+            self._monitors[monitor.model_id] = monitor
+
+    def _note_marks(self, judgement: Judgement) -> None:
+        for mark in judgement.marks:
+            self._note_times(mark.monitor, {mark.partition: mark.event_time})
+
+    def _refuse(self, refused: Refused) -> None:
+        self._dead.append(dead_letter(refused, rejected_by=REJECTED_BY))
+        metrics.REFUSED.labels("profile", refused.reason.value).inc(len(refused.rows) or 1)
+
+    def _profile_sets(self) -> list[ProfileSet]:
+        """One for each model, version and monitor version, more where it is large; one without counts for a watermark."""
+        sets: list[ProfileSet] = []
+        for counting in self._counting.values():
+            _encode(counting)
+            for version, panes in sorted(counting.partials.items()):
+                layout = counting.tally.layout.hash
+                sets.extend(self._sets(counting.monitor, version, layout, sorted(panes, key=lambda pane: pane.pane)))
+        counted = {model_id for model_id, _ in self._counting}
+        for model_id in sorted(self._times.keys() - counted):
+            monitor = self._monitors[model_id]
+            sets.extend(self._sets(monitor, "", self._layout(monitor).hash, ()))
+        return sets
+
+    def _sets(self, monitor: Monitor, version: str, layout: str, panes: Iterable[PaneProfile]) -> Iterable[ProfileSet]:
+        times = tuple(
+            SourceTime(topic=PREDICTIONS, partition=partition, event_time=time)
+            for partition, time in sorted(self._times[monitor.model_id].items())
+        )
+        for part in split(panes):
+            yield ProfileSet(
+                model_id=monitor.model_id,
+                model_version=version,
+                monitor_version=monitor.monitor_version,
+                layout=layout,
+                group=Group.PROFILE,
+                writer=self._place.writer,
+                times=times,
+                panes=part,
+            )
+
+
+def _encode(counting: _Counting) -> None:
+    """Move what a tally holds to its encoded partials."""
+    for (stream, pane), profile in counting.tally.profiles().items():
+        counting.partials.setdefault(counting.versions[stream], []).append(profile.to_event("", pane))
+    counting.tally.clear()
+
+
+def _value(message: Message) -> bytes:
+    return message.value() or b""

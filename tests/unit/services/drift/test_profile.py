@@ -1,0 +1,450 @@
+"""Stage profile over the in-memory twin of Kafka: what is counted, what is refused and why, what goes out."""
+
+import dataclasses
+import json
+import math
+import struct
+from typing import Any
+
+import fastavro
+import numpy as np
+import pytest
+
+from driftline.batches import from_rows
+from driftline.clock import ManualClock
+from driftline.codec import decode, encode, fingerprint, header
+from driftline.drift.baseline import fit_baseline
+from driftline.drift.profile import Layout, Profile
+from driftline.errors import Reason
+from driftline.events import (
+    ColumnKind,
+    DeadLetter,
+    Group,
+    Label,
+    Monitor,
+    MonitorColumn,
+    Part,
+    Prediction,
+    ProfileSet,
+    Progress,
+    SchemaRegistered,
+    SourceTime,
+    Task,
+    Watermark,
+)
+from driftline.kafka.configuration import StartAt
+from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.partitioning import partition_for
+from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.loop import Reach
+from services.drift.catalogue import Catalogue
+from services.drift.predictions import PredictionReader
+from services.drift.profile import OTHER_VERSIONS, Place, ProfileHandler
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+START = 400_000 * HOUR
+KINDS = {"age": ColumnKind.NUMERIC, "origin": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
+DATA: dict[str, Any] = {"age": np.arange(100.0), "origin": ["JFK", "LGA"] * 50, ":score": np.linspace(0, 1, 100)}
+BASELINE = fit_baseline("m", DATA, KINDS)
+MONITOR = Monitor(
+    model_id="m",
+    monitor_version=1,
+    effective_from=-(2**63),
+    task=Task.BINARY,
+    positive_class="yes",
+    columns=tuple(MonitorColumn(name=name, kind=kind, required=name == "age") for name, kind in KINDS.items()),
+    baseline_id=BASELINE.baseline_id,
+    labels=True,
+    granularities=("1 hour",),
+    alert_on="1 hour",
+    lateness_us=0,
+    idle_timeout_us=0,
+    max_wait_us=0,
+    label_delay_us=0,
+    label_ttl_us=0,
+    future_skew_us=5 * SECOND,
+    minimum_n=1,
+    thresholds=(),
+    weights={},
+    retired_versions=(),
+    actor="test",
+)
+PARTITIONS = 2
+change = dataclasses.replace
+
+
+class World:
+    """A cluster with a monitor on it, and a stage that reads what is sent to it."""
+
+    def __init__(self, *monitors):
+        self.clock = ManualClock(START)
+        self.cluster = MemoryCluster(self.clock)
+        names = ("predictions", "labels", "monitors", "baselines", "schemas", "profiles", "dead-letters")
+        counts = {"predictions": PARTITIONS, "labels": PARTITIONS, "profiles": 4}
+        self.cluster.admin().create([NewTopic(f"driftline.{name}", counts.get(name, 1)) for name in names])
+        self.producer = self.cluster.producer()
+        self.put("baselines", BASELINE, key=BASELINE.baseline_id)
+        for monitor in monitors or (MONITOR,):
+            self.put("monitors", monitor, key=f"{monitor.model_id}/{monitor.monitor_version}")
+        self.consumer = self.cluster.consumer(start_at=StartAt.EARLIEST)
+        self.positions = {TopicPartition("driftline.predictions", p): 0 for p in range(PARTITIONS)}
+        self.consumer.assign(self.positions)
+        self.restart()
+
+    def restart(self):
+        catalogue = Catalogue(self.cluster.consumer())
+        reader = PredictionReader(catalogue.book, catalogue.schemas, PARTITIONS)
+        self.stage = ProfileHandler(catalogue, reader, Place("w1", {"driftline.predictions": "id"}, 4))
+        self.stage.on_assign(self.positions, self.clock.now_us())
+
+    def put(self, topic, event, *, key=None, partition=None):
+        value = event if isinstance(event, bytes) or event is None else encode(event)
+        self.producer.produce(f"driftline.{topic}", value, key=None if key is None else key.encode(), partition=partition)
+        self.producer.flush(1)
+
+    def send(self, event, *, partition=None):
+        """A prediction goes where its id belongs unless told otherwise."""
+        if partition is None:
+            partition = partition_for(event.prediction_id.encode(), PARTITIONS)
+        self.put("predictions", event, key="k", partition=partition)
+
+    def flush(self):
+        """One pass of the loop: what went out, decoded."""
+        self.stage.handle(self.consumer.consume(10_000, 0), self.clock.now_us())
+        ends = self.consumer.positions(self.positions)
+        reach = {place: Reach(self.positions[place], ends[place], caught_up=True) for place in self.positions}
+        flush = self.stage.flush(reach, self.clock.now_us())
+        self.records = flush.records
+        if flush.offsets is None:
+            self.positions = ends
+            self.stage.committed(ends, self.clock.now_us())
+        events = [decode(record.value) for record in flush.records]
+        return Out(
+            [event for event in events if isinstance(event, ProfileSet)],
+            [event for event in events if isinstance(event, DeadLetter)],
+            [event for event in events if isinstance(event, Progress)],
+        )
+
+
+@dataclasses.dataclass
+class Out:
+    sets: list[ProfileSet]
+    dead: list[DeadLetter]
+    progress: list[Progress]
+
+    def reasons(self):
+        return [(each.reason, each.field) for each in self.dead]
+
+    def rows(self):
+        return {(s.model_id, s.model_version, p.pane): p.rows for s in self.sets for p in s.panes}
+
+
+def prediction(i=0, time=START, *, version="v1", model="m", **features):
+    return Prediction(
+        model_id=model,
+        model_version=version,
+        prediction_id=f"p{i}",
+        event_time=time,
+        prediction="yes",
+        score=0.5,
+        features={"age": 5.0, "origin": "JFK"} | features,
+    )
+
+
+def id_in(partition, prefix="p"):
+    return next(f"{prefix}{i}" for i in range(100) if partition_for(f"{prefix}{i}".encode(), PARTITIONS) == partition)
+
+
+def test_predictions_are_counted_by_version_and_pane():
+    world = World()
+    for i in range(10):
+        world.send(prediction(i, START - (i % 2) * HOUR, version=f"v{i % 3}"))
+    out = world.flush()
+    pane, before = START // HOUR * HOUR, START // HOUR * HOUR - HOUR
+    assert out.rows() == {
+        ("m", "v0", pane): 2, ("m", "v0", before): 2,
+        ("m", "v1", pane): 1, ("m", "v1", before): 2,
+        ("m", "v2", pane): 2, ("m", "v2", before): 1,
+    }  # fmt: skip
+    layout = Layout.of(MONITOR, BASELINE)
+    assert {each.layout for each in out.sets} == {layout.hash}
+    profile = Profile.from_event(layout, out.sets[0].panes[0])
+    assert profile.cells[layout.by_column["age"].cells].sum() == profile.rows
+    assert profile.sums[layout.moments("age")][0] == profile.rows
+
+
+def test_batches_and_single_predictions_count_alike():
+    world = World()
+    home = [prediction(i, age=float(i)) for i in range(40) if partition_for(f"p{i}".encode(), PARTITIONS) == 0]
+    for each in home:
+        world.send(each)
+    single = world.flush()
+    world.send(from_rows(home), partition=0)
+    batch = world.flush()
+    assert single.sets[0].panes == batch.sets[0].panes
+    assert single.sets[0].times == batch.sets[0].times
+
+
+def typed(**types):
+    fields = {"model_id": "string", "model_version": "string", "prediction_id": "string", "event_time": "long"} | types
+    return {"type": "record", "name": "Late", "fields": [{"name": name, "type": kind} for name, kind in fields.items()]}
+
+
+def write(schema, record):
+    import io
+
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), record)
+    return header(schema) + out.getvalue()
+
+
+def register(world, schema):
+    text = json.dumps(schema)
+    name = f"{fingerprint(schema):016x}"
+    world.put("schemas", SchemaRegistered(fingerprint=name, name="Late", schema=text, sha256=""), key=name)
+
+
+def test_a_typed_schema_counts_its_fields_as_features():
+    schema = typed(prediction="string", score="double", age=["null", "double"], origin="string")
+    world = World()
+    register(world, schema)
+    common = {"model_id": "m", "model_version": "v1", "event_time": START, "prediction": "yes", "score": 0.5}
+    for i in range(3):
+        name = id_in(0, f"t{i}-")
+        record = common | {"prediction_id": name, "age": [1.0, None, 7.0][i], "origin": "JFK"}
+        world.put("predictions", write(schema, record), partition=0)
+    out = world.flush()
+    assert out.reasons() == [("missing_field", "age")]
+    assert sum(out.rows().values()) == 2
+
+
+def test_a_schema_that_came_later_than_its_message_is_unknown():
+    schema = typed(age="double")
+    world = World()
+    record = {"model_id": "m", "model_version": "v1", "event_time": START, "prediction_id": id_in(0), "age": 1.0}
+    world.put("predictions", write(schema, record), partition=0)
+    world.clock.advance(1000)
+    register(world, schema)
+    world.put("predictions", write(schema, record), partition=0)
+    out = world.flush()
+    assert out.reasons() == [("unknown_schema", None)]
+    assert sum(out.rows().values()) == 1
+
+
+GOOD = encode(prediction(0))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "field"),
+    [
+        (b"", Reason.MALFORMED_AVRO, None),
+        (None, Reason.MALFORMED_AVRO, None),
+        (b"{}", Reason.MALFORMED_AVRO, None),
+        (b"\x00\x00\x00\x00\x07" + GOOD, Reason.MALFORMED_AVRO, None),
+        (GOOD[:-3], Reason.MALFORMED_AVRO, None),
+        (GOOD + b"\x00", Reason.MALFORMED_AVRO, None),
+        (GOOD[:10] + b"\xff" * 30, Reason.MALFORMED_AVRO, None),
+        (b"\xc3\x01" + struct.pack("<Q", 77) + GOOD[10:], Reason.UNKNOWN_SCHEMA, None),
+        (encode(Label(model_id="m", prediction_id="p", label_time=START, label="yes")), Reason.UNEXPECTED_EVENT, None),
+        (encode(change(prediction(), prediction_id="")), Reason.INVALID_ID, "prediction_id"),
+        (encode(change(prediction(), model_id="")), Reason.INVALID_ID, "model_id"),
+        (encode(change(prediction(), model_version="v" * 129)), Reason.INVALID_ID, "model_version"),
+        (encode(prediction(age=math.inf)), Reason.NON_FINITE, "age"),
+        (encode(prediction(age="old")), Reason.WRONG_TYPE, "age"),
+        (encode(prediction(age=None)), Reason.MISSING_FIELD, "age"),
+        (encode(prediction(origin=3.0)), Reason.WRONG_TYPE, "origin"),
+        (encode(change(prediction(), score=1.5)), Reason.OUT_OF_RANGE, ":score"),
+        (encode(prediction(time=START + 6 * SECOND)), Reason.FUTURE_EVENT_TIME, "event_time"),
+        (encode(prediction(time=-(2**62))), Reason.OUT_OF_RANGE, "event_time"),
+        (encode(prediction(model="nobody")), Reason.UNKNOWN_MODEL, "model_id"),
+        (encode(Watermark(model_id="nobody", event_time=START)), Reason.UNKNOWN_MODEL, "model_id"),
+        (encode(Watermark(model_id="m", event_time=START + 6 * SECOND)), Reason.FUTURE_EVENT_TIME, "event_time"),
+    ],
+)
+def test_what_is_refused_becomes_a_dead_letter_with_its_bytes_and_the_rest_counts(value, reason, field):
+    world = World()
+    home = partition_for(b"p0", PARTITIONS)
+    world.send(prediction(0))
+    world.put("predictions", value, key="the key", partition=home)
+    world.send(prediction(0))
+    out = world.flush()
+    assert sum(out.rows().values()) == 2
+    assert out.reasons() == [(reason.value, field)]
+    dead = out.dead[0]
+    assert (dead.source_topic, dead.source_partition, dead.source_offset) == ("driftline.predictions", home, 1)
+    assert (dead.source_key, dead.source_value, dead.source_time) == (b"the key", value, START)
+    assert dead.detail
+    assert dead.rejected_by == "drift/profile"
+
+
+def test_nan_is_counted_in_a_cell_of_its_own():
+    world = World()
+    world.send(prediction(0, age=math.nan))
+    out = world.flush()
+    layout = Layout.of(MONITOR, BASELINE)
+    assert Profile.from_event(layout, out.sets[0].panes[0]).cells[layout.by_column["age"].nan] == 1
+
+
+def test_a_row_older_than_its_models_monitor_is_refused_for_ever():
+    world = World()
+    world.send(prediction(0, model="late"))
+    world.clock.advance(1000)
+    world.put("monitors", change(MONITOR, model_id="late"), key="late/1")
+    world.send(prediction(1, model="late"))
+    out = world.flush()
+    assert out.reasons() == [("unknown_model", "model_id")]
+    assert sum(out.rows().values()) == 1
+
+
+def test_a_stray_is_refused_where_labels_join_and_counts_where_nothing_does():
+    stray = 1 - partition_for(b"p0", PARTITIONS)
+    world = World()
+    world.send(prediction(0), partition=stray)
+    assert world.flush().reasons() == [("wrong_partition", "prediction_id")]
+    world = World(change(MONITOR, labels=False))
+    world.send(prediction(0), partition=stray)
+    assert world.flush().reasons() == []
+
+
+def test_the_bad_rows_of_a_batch_become_one_dead_letter_for_each_reason_with_only_those_rows():
+    world = World(change(MONITOR, labels=False))
+    rows = [prediction(i) for i in range(8)]
+    rows[1] = prediction(1, age=math.inf)
+    rows[4] = prediction(4, age=None)
+    rows[6] = prediction(6, age=-math.inf)
+    rows[7] = change(prediction(7), score=math.inf)
+    world.send(from_rows(rows), partition=0)
+    out = world.flush()
+    assert sum(out.rows().values()) == 4
+    assert [(d.reason, d.field, d.rows) for d in out.dead] == [
+        ("non_finite", "age", (1, 6, 7)),
+        ("missing_field", "age", (4,)),
+    ]
+    assert decode(out.dead[0].source_value or b"").rows == 3
+    assert decode(out.dead[1].source_value or b"").prediction_ids == b"p4"
+
+
+def test_a_batch_whose_lengths_lie_is_one_dead_letter():
+    world = World()
+    world.send(change(from_rows([prediction(0)]), rows=2**31 - 1), partition=0)
+    out = world.flush()
+    assert out.reasons() == [("row_count_mismatch", "event_times")]
+    assert out.dead[0].rows == ()
+
+
+def test_progress_is_last_in_every_partition_and_counts_the_sets_before_it():
+    world = World(MONITOR, change(MONITOR, model_id="n"))
+    for i in range(6):
+        world.send(prediction(i, model="mn"[i % 2], version=f"v{i % 3}"))
+    out = world.flush()
+    by_partition: dict[int, list[Any]] = {}
+    for record in world.records:
+        assert record.topic == "driftline.profiles"
+        by_partition.setdefault(record.partition or 0, []).append(decode(record.value or b""))
+    assert sorted(by_partition) == [0, 1, 2, 3]
+    for partition, events in by_partition.items():
+        *sets, progress = events
+        assert isinstance(progress, Progress)
+        assert progress.profile_sets == len(sets)
+        assert all(partition_for(each.model_id.encode(), 4) == partition for each in sets)
+        assert [(r.partition, r.from_offset, r.caught_up) for r in progress.ranges] == [(0, 0, True), (1, 0, True)]
+        assert sum(r.to_offset for r in progress.ranges) == 6
+        assert (progress.group, progress.writer, progress.commit_interval_us) == (Group.PROFILE, "w1", 500_000)
+    assert len(out.sets) == 6
+
+
+def test_ranges_continue_where_the_last_ones_ended_and_nothing_is_counted_twice():
+    world = World()
+    world.send(prediction(0))
+    world.flush()
+    home = partition_for(b"p0", PARTITIONS)
+    world.send(prediction(0))
+    out = world.flush()
+    assert sum(out.rows().values()) == 1
+    assert [(r.from_offset, r.to_offset) for r in out.progress[0].ranges if r.partition == home] == [(1, 2)]
+
+
+def test_idle_progress_comes_every_second_and_nothing_else():
+    world = World()
+    assert len(world.flush().progress) == 4
+    assert world.flush() == Out([], [], [])
+    assert not world.records
+    world.clock.advance(SECOND)
+    out = world.flush()
+    assert (len(out.progress), out.sets, out.dead) == (4, [], [])
+
+
+def test_a_set_carries_the_largest_event_time_of_its_model_in_each_source_partition():
+    world = World()
+    names = [id_in(0), id_in(1)]
+    world.send(change(prediction(0, START - 5), prediction_id=names[0]))
+    world.send(change(prediction(0, START - 9, version="v2"), prediction_id=names[0]))
+    world.send(change(prediction(0, START - 7), prediction_id=names[1]))
+    out = world.flush()
+    times = tuple(
+        SourceTime(topic="driftline.predictions", partition=p, event_time=t) for p, t in ((0, START - 5), (1, START - 7))
+    )
+    assert [each.times for each in out.sets] == [times, times]
+
+
+def test_a_watermark_moves_the_clock_and_counts_nowhere():
+    world = World()
+    world.send(Watermark(model_id="m", event_time=START), partition=1)
+    out = world.flush()
+    assert [(s.model_id, s.panes, [(t.partition, t.event_time) for t in s.times]) for s in out.sets] == [
+        ("m", (), [(1, START)])
+    ]
+
+
+def test_refused_rows_move_no_clock():
+    world = World()
+    world.send(prediction(0, age=math.inf))
+    assert world.flush().sets == []
+
+
+def test_rows_are_counted_under_the_monitor_version_in_force():
+    second = change(MONITOR, monitor_version=2, effective_from=START, columns=MONITOR.columns[:2])
+    world = World(MONITOR, second)
+    world.send(prediction(0, START - 1))
+    world.send(prediction(1, START))
+    out = world.flush()
+    assert [(s.monitor_version, s.panes[0].rows) for s in out.sets] == [(1, 1), (2, 1)]
+    assert out.sets[0].layout != out.sets[1].layout
+
+
+def test_versions_beyond_the_hundredth_are_counted_together():
+    world = World()
+    for i in range(103):
+        world.send(prediction(i, version=f"v{i}"))
+    out = world.flush()
+    assert len(out.sets) == 101
+    assert sum(rows for (_, version, _), rows in out.rows().items() if version == OTHER_VERSIONS) == 3
+    assert sum(out.rows().values()) == 103
+
+
+def test_what_was_not_committed_is_dropped_on_a_revoke_and_counted_by_the_next_owner():
+    world = World()
+    world.send(prediction(0))
+    world.stage.handle(world.consumer.consume(10, 0), world.clock.now_us())
+    world.stage.on_revoke(list(world.positions))
+    world.consumer.assign(world.positions)
+    world.restart()
+    assert sum(world.flush().rows().values()) == 1
+
+
+def test_the_same_message_read_again_gives_the_same_records():
+    world = World()
+    world.send(prediction(0))
+    world.send(prediction(1, age=math.inf))
+    first = [(r.topic, r.key, r.value, r.headers) for r in (world.flush(), world.records)[1]]
+    world.positions = dict.fromkeys(world.positions, 0)
+    world.consumer.assign(world.positions)
+    world.restart()
+    assert [(r.topic, r.key, r.value, r.headers) for r in (world.flush(), world.records)[1]] == first
+
+
+def test_sets_without_pane_or_label_parts_are_inputs_only():
+    world = World()
+    world.send(prediction(0))
+    assert {pane.part for each in world.flush().sets for pane in each.panes} == {Part.INPUTS}
