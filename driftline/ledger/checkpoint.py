@@ -1,0 +1,259 @@
+r"""Signed heads of a log: C2SP tlog-checkpoint inside a C2SP signed note, Ed25519 (algorithm 1).
+
+    checkpoint = origin "\\n" size "\\n" base64(root) "\\n"                 three lines, no extensions
+    note       = checkpoint "\\n" 1*( "\\u2014 " name " " base64(keyid[4] || signature) "\\n" )
+    keyid      = SHA-256(name || 0x0A || algorithm || public key)[:4]
+    vkey       = name "+" hex(keyid) "+" base64(algorithm || public key)
+    key file   = "PRIVATE+KEY+" name "+" hex(keyid) "+" base64(algorithm || seed)
+
+Go's `golang.org/x/mod/sumdb/note` reads and writes the same notes, keys and key files.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from driftline.ledger.errors import KeyMalformed, NoteMalformed, SignatureInvalid
+
+__all__ = [
+    "Checkpoint",
+    "Note",
+    "Signature",
+    "SigningKey",
+    "VerifierKey",
+    "open_checkpoint",
+    "sign_checkpoint",
+]
+
+ED25519: Final = 1
+_MAX_NOTE: Final = 1_000_000
+_MAX_SIGNATURES: Final = 100
+_DASH: Final = "\u2014 "
+_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The head of a log: how many entries, and the root over them."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    def text(self) -> str:
+        """Return the three lines that are signed."""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Checkpoint:
+        """Read the three lines; raises NoteMalformed for anything else, extension lines included."""
+        lines = text.split("\n")
+        if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):
+            msg = "a checkpoint is origin, size and root, a line each"
+            raise NoteMalformed(msg)
+        root = _unbase64(lines[2])
+        if len(root) != 32:
+            msg = "the root of a checkpoint has 32 bytes"
+            raise NoteMalformed(msg)
+        return cls(lines[0], int(lines[1]), root)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature line: who, and the bytes after the key id."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+    def line(self) -> str:
+        """Return the line of the note."""
+        return f"{_DASH}{self.name} {base64.b64encode(self.key_id + self.signature).decode()}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A text and the signatures under it, in their order; none of them is checked yet."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+    def encode(self) -> str:
+        """Return the note as it travels."""
+        return self.text + "\n" + "".join(signature.line() for signature in self.signatures)
+
+    @classmethod
+    def parse(cls, note: str) -> Note:
+        """Read a note by the rules of C2SP signed-note; raises NoteMalformed."""
+        if len(note) > _MAX_NOTE or any(c < " " and c != "\n" for c in note):
+            msg = "a note is at most 1 MB of text without control characters"
+            raise NoteMalformed(msg)
+        cut = note.rfind("\n\n")
+        if cut < 0 or not note.endswith("\n"):
+            msg = "a note is a text, an empty line and signature lines"
+            raise NoteMalformed(msg)
+        lines = note[cut + 2 : -1].split("\n")
+        if len(lines) > _MAX_SIGNATURES:
+            msg = f"a note has at most {_MAX_SIGNATURES} signatures"
+            raise NoteMalformed(msg)
+        return cls(note[: cut + 1], tuple(_signature(line) for line in lines))
+
+
+def _signature(line: str) -> Signature:
+    name, space, data = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not space or not _is_name(name):
+        msg = "a signature line is a dash, a key name and base64"
+        raise NoteMalformed(msg)
+    raw = _unbase64(data)
+    if len(raw) < 5:
+        msg = "a signature is longer than its key id"
+        raise NoteMalformed(msg)
+    return Signature(name, raw[:4], raw[4:])
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and "+" not in name and not any(c.isspace() for c in name)
+
+
+def _unbase64(data: str) -> bytes:
+    try:
+        raw = base64.b64decode(data.encode("ascii"), validate=True)
+    except (ValueError, binascii.Error) as error:
+        msg = "not base64"
+        raise NoteMalformed(msg) from error
+    if base64.b64encode(raw).decode() != data:
+        msg = "base64 with stray bits"
+        raise NoteMalformed(msg)
+    return raw
+
+
+def _key_id(name: str, public: bytes) -> bytes:
+    return sha256(name.encode() + b"\n" + bytes([ED25519]) + public).digest()[:4]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """The public key of a log, with its name."""
+
+    name: str
+    public: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        """Return the four bytes that name the key in a signature line."""
+        return _key_id(self.name, self.public)
+
+    def encode(self) -> str:
+        """Return the vkey."""
+        key = base64.b64encode(bytes([ED25519]) + self.public).decode()
+        return f"{self.name}+{self.key_id.hex()}+{key}"
+
+    @classmethod
+    def parse(cls, vkey: str) -> VerifierKey:
+        """Read a vkey; raises KeyMalformed."""
+        name, public = _key_parts(vkey.strip())
+        key = cls(name, public)
+        if key.encode() != vkey.strip():
+            msg = "the key id of the verifier key does not belong to the key"
+            raise KeyMalformed(msg)
+        return key
+
+    def holds(self, signature: Signature, text: str) -> bool:
+        """Tell whether the signature is this key's over the text."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature.signature, text.encode())
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def _key_parts(text: str) -> tuple[str, bytes]:
+    name, _, rest = text.partition("+")
+    key_id, _, data = rest.partition("+")
+    try:
+        raw = _unbase64(data)
+    except NoteMalformed as error:
+        msg = "a key is name+id+base64"
+        raise KeyMalformed(msg) from error
+    if not _is_name(name) or not _KEY_ID.fullmatch(key_id) or len(raw) != 33 or raw[0] != ED25519:
+        msg = "a key is name+id+base64, and only Ed25519 (algorithm 1) is known"
+        raise KeyMalformed(msg)
+    return name, raw[1:]
+
+
+class SigningKey:
+    """The private key of a log. Its `repr` shows no key material."""
+
+    __slots__ = ("_key", "_seed", "verifier")
+
+    def __init__(self, name: str, seed: bytes) -> None:
+        """Build a key from 32 random bytes; raises KeyMalformed for a name with spaces or plus signs."""
+        if not _is_name(name) or len(seed) != 32:
+            msg = "a signing key has a name without spaces or '+', and a seed of 32 bytes"
+            raise KeyMalformed(msg)
+        self._seed = seed
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.verifier = VerifierKey(name, self._key.public_key().public_bytes_raw())
+
+    def __repr__(self) -> str:
+        """Name the key only."""
+        return f"SigningKey({self.verifier.name!r})"
+
+    def encode(self) -> str:
+        """Return the contents of a key file: a secret."""
+        key = base64.b64encode(bytes([ED25519]) + self._seed).decode()
+        return f"PRIVATE+KEY+{self.verifier.name}+{self.verifier.key_id.hex()}+{key}"
+
+    @classmethod
+    def parse(cls, text: str) -> SigningKey:
+        """Read the contents of a key file; raises KeyMalformed."""
+        prefix = "PRIVATE+KEY+"
+        stripped = text.strip()
+        if not stripped.startswith(prefix):
+            msg = "this is no signing key: it does not begin with PRIVATE+KEY+"
+            raise KeyMalformed(msg)
+        key = cls(*_key_parts(stripped.removeprefix(prefix)))
+        if key.encode() != stripped:
+            msg = "the key id in the key file does not belong to the key"
+            raise KeyMalformed(msg)
+        return key
+
+    def sign(self, text: str) -> Signature:
+        """Sign a text."""
+        return Signature(self.verifier.name, self.verifier.key_id, self._key.sign(text.encode()))
+
+
+def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> str:
+    """Return the signed note of a head."""
+    text = checkpoint.text()
+    return Note(text, (key.sign(text),)).encode()
+
+
+def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
+    """Return the head that a note signs.
+
+    Signatures of unknown keys (witnesses) are passed over. Raises NoteMalformed, or SignatureInvalid when
+    the key's signature is missing or wrong, or when the note speaks of another log.
+    """
+    parsed = Note.parse(note)
+    ours = [s for s in parsed.signatures if (s.name, s.key_id) == (key.name, key.key_id)]
+    if not ours:
+        msg = f"the checkpoint is not signed by {key.name}"
+        raise SignatureInvalid(msg)
+    if not all(key.holds(signature, parsed.text) for signature in ours):
+        msg = f"the signature of {key.name} is wrong"
+        raise SignatureInvalid(msg)
+    checkpoint = Checkpoint.parse(parsed.text)
+    if checkpoint.origin != key.name:
+        msg = f"the checkpoint is of the log {checkpoint.origin!r}, not {key.name!r}"
+        raise SignatureInvalid(msg)
+    return checkpoint

@@ -1,0 +1,99 @@
+"""One entry for many records: the Merkle root over the messages of an offset range.
+
+    message = SHA-256(0x00 || bytes(key) || bytes(value) || u32 n || n * (bytes(name) || bytes(header)))
+    bytes(x) = u32 length || x, big-endian; 0xFFFFFFFF alone when x is absent
+
+Headers are sorted by name, then value. The order of the leaves is the order of offsets. The range is by
+position, [from, to): aborted records, transaction markers and what compaction took lie inside and do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Final
+
+import orjson
+
+from driftline.ledger.errors import LeafMalformed
+from driftline.ledger.leaf import canonical
+from driftline.ledger.tree import Frontier
+
+__all__ = ["DigestBuilder", "message_hash", "parse_statement"]
+
+_ABSENT: Final = b"\xff\xff\xff\xff"
+
+
+def _sized(data: bytes | None) -> bytes:
+    return _ABSENT if data is None else len(data).to_bytes(4) + data
+
+
+def message_hash(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] | None) -> bytes:
+    """Return the leaf hash of one message."""
+    parts = [b"\x00", _sized(key), _sized(value)]
+    pairs = sorted((name.encode(), data is not None, data or b"") for name, data in headers or ())
+    parts.append(len(pairs).to_bytes(4))
+    for name, present, data in pairs:
+        parts += (_sized(name), _sized(data if present else None))
+    return sha256(b"".join(parts)).digest()
+
+
+class DigestBuilder:
+    """Collects the messages of one partition from `start` on; empty until the first `add`."""
+
+    __slots__ = ("_tree", "first_time", "last_time", "start")
+
+    def __init__(self, start: int) -> None:
+        """Begin at a position."""
+        self.start = start
+        self._tree = Frontier()
+        self.first_time: int | None = None
+        self.last_time: int | None = None
+
+    @property
+    def count(self) -> int:
+        """Return the messages so far."""
+        return self._tree.size
+
+    def add(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]] | None,
+        append_ms: int,
+    ) -> None:
+        """Take the next message in offset order, with its append time."""
+        self._tree.append(message_hash(key, value, headers))
+        if self.first_time is None:
+            self.first_time = append_ms
+        self.last_time = append_ms
+
+    def root(self) -> bytes:
+        """Return the Merkle root so far."""
+        return self._tree.root()
+
+    def statement(self, end: int) -> bytes:
+        """Return the payload of the digest entry for [start, end)."""
+        return canonical(
+            {
+                "count": self.count,
+                "first_append_ms": self.first_time,
+                "from": self.start,
+                "last_append_ms": self.last_time,
+                "root": self.root().hex(),
+                "to": end,
+                "v": 1,
+            }
+        )
+
+
+def parse_statement(payload: bytes) -> tuple[int, int, int, bytes]:
+    """Return (from, to, count, root) of a digest's payload; raises LeafMalformed."""
+    try:
+        value = orjson.loads(payload)
+        start, end, count, root = value["from"], value["to"], value["count"], value["root"]
+        parsed = int(start), int(end), int(count), bytes.fromhex(root)
+    except (ValueError, TypeError, KeyError) as error:
+        msg = "the payload is not the statement of a digest"
+        raise LeafMalformed(msg) from error
+    return parsed

@@ -1,0 +1,322 @@
+"""Reading a ledger: entries, trails, heads and proofs, each call in one consistent snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from driftline.ledger.chain import Head, Known
+from driftline.ledger.errors import LedgerUnavailable
+from driftline.ledger.leaf import Source
+from driftline.ledger.store import tables as t
+from driftline.ledger.store.engine import open_engine, reading
+from driftline.ledger.tree import FetchNodes, root_at
+from driftline.ledger.verify import CheckpointRow, Row, SourceName, Subject
+
+__all__ = ["LedgerStore", "Query", "Snapshot", "Statistics", "StoredEntry", "open_store"]
+
+_PAGE: Final = 2_000
+_ID_CHUNK: Final = 500
+_JOINED: Final = t.entry.outerjoin(t.payload, t.payload.c.seq == t.entry.c.seq)
+_CHAIN: Final = (
+    t.entry.c.seq,
+    t.entry.c.entry_id,
+    t.entry.c.ts_us,
+    t.entry.c.event_ts_us,
+    t.entry.c.action,
+    t.entry.c.actor,
+    t.entry.c.resource_type,
+    t.entry.c.resource_id,
+    t.entry.c.data_hash,
+    t.entry.c.details_hash,
+    t.entry.c.previous_hash,
+    t.entry.c.entry_hash,
+    t.entry.c.leaf,
+    t.entry.c.source_id,
+    t.entry.c.src_start,
+    t.entry.c.src_end,
+)
+_COLUMNS: Final = (*_CHAIN, t.payload.c.salt, t.payload.c.body, t.payload.c.details)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry for people: `actor_name` is None when the pseudonym has no name (a service, or erased)."""
+
+    seq: int
+    entry_id: bytes
+    ts: int
+    event_ts: int | None
+    action: str
+    actor: str
+    actor_name: str | None
+    resource_type: str
+    resource_id: str
+    data_hash: bytes
+    details_hash: bytes | None
+    previous_hash: bytes
+    entry_hash: bytes
+    leaf: bytes
+    source: Source | None
+    salt: bytes | None
+    payload: bytes | None
+    details: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which entries: every condition given must hold. Times are microseconds of the ledger, [since, until)."""
+
+    actor: str | None = None
+    """A name or a pseudonym."""
+    resource: tuple[str, str] | None = None
+    action: str | None = None
+    since: int | None = None
+    until: int | None = None
+    after_seq: int = -1
+    before_seq: int | None = None
+    newest_first: bool = False
+    limit: int | None = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much is in the ledger."""
+
+    entries: int
+    actors: int
+    resources: int
+    actions: Mapping[str, int]
+    first_ts: int | None
+    last_ts: int | None
+    signed_size: int
+
+
+class Snapshot:
+    """One state of one log, as a transaction sees it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def head(self) -> Head:
+        """Return the head row."""
+        h = t.head.c
+        row = self._connection.execute(select(h.size, h.head_hash, h.frontier, h.last_ts_us)).one()
+        return Head(*row)
+
+    def rows(self, *, payloads: bool = True) -> Iterator[Row]:
+        """Stream all entries in order, as tuples in the order of `Row`; without payloads the last three are None."""
+        statement: Select[Any] = select(*_COLUMNS).select_from(_JOINED) if payloads else select(*_CHAIN)
+        for page in self._stream(statement.order_by(t.entry.c.seq)):
+            yield from page if payloads else [Row._make((*row, None, None, None)) for row in page]
+
+    def _stream(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+        """Yield pages of rows; from SQLite plain tuples, verification is too hot for SQLAlchemy's rows."""
+        if self._connection.dialect.name != "sqlite":
+            yield from self._connection.execute(statement).yield_per(_PAGE).partitions()
+            return
+        cursor = self._connection.execute(statement).cursor
+        while page := cursor.fetchmany(_PAGE):
+            yield page
+
+    def sources(self) -> dict[int, SourceName]:
+        """Return what each source id stands for."""
+        o = t.offset.c
+        found = self._connection.execute(select(o.source_id, o.cluster, o.topic, o.topic_id, o.partition))
+        return {row[0]: SourceName(*row[1:]) for row in found}
+
+    def positions(self) -> dict[int, int]:
+        """Return the next offset of each source id."""
+        o = t.offset.c
+        found = self._connection.execute(select(o.source_id, o.next_offset))
+        return dict(found.all())
+
+    def subjects(self) -> list[Subject]:
+        """Return the table of names."""
+        s = t.subject.c
+        found = self._connection.execute(select(s.actor, s.salt, s.name))
+        return [Subject(*row) for row in found]
+
+    def checkpoints(self) -> list[CheckpointRow]:
+        """Return all checkpoints, oldest first."""
+        c = t.checkpoint.c
+        found = self._connection.execute(select(c.size, c.root, c.note).order_by(c.size))
+        return [CheckpointRow(*row) for row in found]
+
+    def latest_note(self) -> str | None:
+        """Return the newest signed checkpoint."""
+        c = t.checkpoint.c
+        return self._connection.scalar(select(c.note).where(c.note.is_not(None)).order_by(c.size.desc()).limit(1))
+
+    def nodes(self) -> dict[tuple[int, int], bytes]:
+        """Return all stored tree nodes by (level, index)."""
+        n = t.node.c
+        found = self._connection.execute(select(n.level, n.idx, n.hash))
+        return {(level, index): value for level, index, value in found}
+
+    def fetch_nodes(self) -> FetchNodes:
+        """Return the nodes that roots and proofs are computed from."""
+
+        def fetch(level: int, first: int, end: int) -> Sequence[bytes]:
+            e, n = t.entry.c, t.node.c
+            if level == 0:
+                statement = select(e.entry_hash).where(e.seq >= first, e.seq < end).order_by(e.seq)
+            else:
+                statement = select(n.hash).where(n.level == level, n.idx >= first, n.idx < end).order_by(n.idx)
+            return self._connection.scalars(statement).all()
+
+        return fetch
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root over the first `size` entries; LookupError when they are not all there."""
+        return root_at(self.fetch_nodes(), size)
+
+    def known(self, entry_ids: Sequence[bytes]) -> dict[bytes, Known]:
+        """Return those of the ids that have an entry."""
+        found: dict[bytes, Known] = {}
+        for first in range(0, len(entry_ids), _ID_CHUNK):
+            statement = (
+                select(t.entry.c.entry_id, t.entry.c.seq, t.payload.c.salt, t.entry.c.data_hash)
+                .select_from(_JOINED)
+                .where(
+                    t.entry.c.entry_id.in_(entry_ids[first : first + _ID_CHUNK]),
+                )
+            )
+            for entry_id, seq, salt, data_hash in self._connection.execute(statement):
+                found[entry_id] = Known(seq, salt, data_hash)
+        return found
+
+    def source_rows(self, source_id: int) -> Iterator[Row]:
+        """Stream the entries of one source partition in offset order, payloads joined."""
+        statement = select(*_COLUMNS).select_from(_JOINED).where(t.entry.c.source_id == source_id).order_by(t.entry.c.src_start)
+        for page in self._stream(statement):
+            yield from (Row(*row) for row in page)
+
+    def entries(self, query: Query) -> Iterator[StoredEntry]:
+        """Stream entries that fit."""
+        e = t.entry.c
+        statement: Select[Any] = select(*_COLUMNS).select_from(_JOINED).where(e.seq > query.after_seq)
+        if query.actor is not None:
+            statement = statement.where(e.actor == self._pseudonym(query.actor))
+        if query.resource is not None:
+            kind, resource_id = query.resource
+            statement = statement.where(e.resource_type == kind, e.resource_id == resource_id)
+        if query.action is not None:
+            statement = statement.where(e.action == query.action)
+        if query.since is not None:
+            statement = statement.where(e.ts_us >= query.since)
+        if query.until is not None:
+            statement = statement.where(e.ts_us < query.until)
+        if query.before_seq is not None:
+            statement = statement.where(e.seq < query.before_seq)
+        statement = statement.order_by(e.seq.desc() if query.newest_first else e.seq).limit(query.limit)
+        yield from self._named(self._connection.execution_options(yield_per=_PAGE).execute(statement))
+
+    def entry(self, entry_id: bytes) -> StoredEntry | None:
+        """Return one entry."""
+        found = self._connection.execute(select(*_COLUMNS).select_from(_JOINED).where(t.entry.c.entry_id == entry_id))
+        return next(self._named(found), None)
+
+    def _named(self, rows: Iterable[Any]) -> Iterator[StoredEntry]:
+        sources = self.sources()
+        names: dict[str, str | None] = {}
+        for values in rows:
+            row = Row(*values)
+            if row.actor not in names:
+                s = t.subject.c
+                names[row.actor] = self._connection.scalar(select(s.name).where(s.actor == row.actor))
+            yield _stored(row, sources, names[row.actor])
+
+    def _pseudonym(self, actor: str) -> str:
+        s = t.subject.c
+        found = self._connection.scalar(select(s.actor).where(s.name == actor))
+        return actor if found is None else found
+
+    def statistics(self) -> Statistics:
+        """Count entries, actors, resources and actions."""
+        e = t.entry.c
+        first, last = self._connection.execute(select(func.min(e.ts_us), func.max(e.ts_us))).one()
+        actions = self._connection.execute(select(e.action, func.count()).group_by(e.action).order_by(e.action))
+        pairs = select(e.resource_type, e.resource_id).distinct().subquery()
+        c = t.checkpoint.c
+        signed = self._connection.scalar(select(func.max(c.size)).where(c.note.is_not(None)))
+        counts: dict[str, int] = dict(actions.all())
+        return Statistics(
+            entries=sum(counts.values()),
+            actors=self._connection.scalar(select(func.count(e.actor.distinct()))) or 0,
+            resources=self._connection.scalar(select(func.count()).select_from(pairs)) or 0,
+            actions=counts,
+            first_ts=first,
+            last_ts=last,
+            signed_size=signed or 0,
+        )
+
+
+def _stored(row: Row, sources: Mapping[int, SourceName], name: str | None) -> StoredEntry:
+    """Return a row as an entry for people."""
+    source = None
+    if row.source_id is not None and row.src_start is not None and row.src_end is not None:
+        source = Source(*sources[row.source_id], row.src_start, row.src_end)
+    return StoredEntry(
+        seq=row.seq,
+        entry_id=row.entry_id,
+        ts=row.ts_us,
+        event_ts=row.event_ts_us,
+        action=row.action,
+        actor=row.actor,
+        actor_name=name,
+        resource_type=row.resource_type,
+        resource_id=row.resource_id,
+        data_hash=row.data_hash,
+        details_hash=row.details_hash,
+        previous_hash=row.previous_hash,
+        entry_hash=row.entry_hash,
+        leaf=row.leaf,
+        source=source,
+        salt=row.salt,
+        payload=row.body,
+        details=row.details,
+    )
+
+
+class LedgerStore:
+    """One log in one database, for reading."""
+
+    def __init__(self, engine: Engine, origin: str) -> None:
+        self.engine = engine
+        self.origin = origin
+
+    @contextmanager
+    def snapshot(self, *, tolerant: bool = False) -> Iterator[Snapshot]:
+        """Open a consistent view; `tolerant` also reads text that is no UTF-8."""
+        with reading(self.engine, tolerant=tolerant) as connection:
+            yield Snapshot(connection)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self.engine.dispose()
+
+
+def open_store(url: str, origin: str | None = None) -> LedgerStore:
+    """Open an existing ledger ; with an origin, only that one. Raises LedgerUnavailable when there is none."""
+    engine = open_engine(url)
+    database = engine.url.database
+    if engine.dialect.name == "sqlite" and (not database or not Path(database).exists()):
+        msg = f"there is no ledger at {database!r}; check the database URL"
+        raise LedgerUnavailable(msg)
+    try:
+        with reading(engine) as connection:
+            found = connection.scalar(select(t.head.c.origin))
+    except SQLAlchemyError as error:
+        msg = f"this database holds no ledger: {error}"
+        raise LedgerUnavailable(msg) from error
+    if found is None or origin not in {None, found}:
+        msg = f"this database holds {f'the ledger {found!r}' if found else 'no ledger'}, not {origin!r}"
+        raise LedgerUnavailable(msg)
+    return LedgerStore(engine, found)

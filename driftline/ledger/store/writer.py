@@ -1,0 +1,400 @@
+"""Appending: entries, offsets, head and checkpoint row in one transaction; the signature right after it.
+
+No leader is elected. Who moves an offset from just the position it read at owns that record; a writer that
+stalled and came back finds the offset elsewhere, writes nothing and reads its positions again (StaleOffsets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from driftline.ledger.chain import (
+    EMPTY_HEAD,
+    Draft,
+    Duplicate,
+    Entry,
+    Extension,
+    Head,
+    Tail,
+    extend,
+    sort_repeats,
+)
+from driftline.ledger.checkpoint import Checkpoint, SigningKey, sign_checkpoint
+from driftline.ledger.errors import IdConflict, LedgerUnavailable, RollbackDetected, StaleOffsets
+from driftline.ledger.leaf import Source, bounded, decode, is_service, pseudonym
+from driftline.ledger.store import tables as t
+from driftline.ledger.store.engine import create_schema, insert_rows, open_engine, writing
+from driftline.ledger.store.reader import LedgerStore, Snapshot
+from driftline.ledger.store.signed import LastSigned
+from driftline.ledger.verify import SourceName
+
+__all__ = ["Appended", "LedgerWriter", "OffsetMove", "Position", "open_writer"]
+
+_CACHED: Final = 50_000
+_ENTRY_COLUMNS: Final = (
+    "seq",
+    "entry_id",
+    "ts_us",
+    "event_ts_us",
+    "action",
+    "actor",
+    "resource_type",
+    "resource_id",
+    "data_hash",
+    "details_hash",
+    "previous_hash",
+    "entry_hash",
+    "leaf",
+    "source_id",
+    "src_start",
+    "src_end",
+)
+
+
+class Position(NamedTuple):
+    """A source partition as the ledger knows it, and the next offset it wants."""
+
+    source_id: int
+    next_offset: int
+
+
+class OffsetMove(NamedTuple):
+    """A claim on offsets [expected, new) of a source."""
+
+    source_id: int
+    expected: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What a batch became. `note` is the signed head after it, None when no entry was added."""
+
+    entries: tuple[Entry, ...]
+    duplicates: tuple[Duplicate, ...]
+    conflicts: tuple[bytes, ...]
+    size: int
+    note: str | None
+
+
+class LedgerWriter:
+    """Appends to one log and signs its heads. Not for several threads; for several processes, yes.
+
+    `random` returns that many random bytes (salts of pseudonyms). Made by `open_writer`.
+    """
+
+    def __init__(
+        self,
+        store: LedgerStore,
+        key: SigningKey,
+        signed: LastSigned,
+        *,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.store = store
+        self._engine = store.engine
+        self._key = key
+        self._signed = signed
+        self._random = random
+        self._head = EMPTY_HEAD
+        self._sources: dict[SourceName, int] = {}
+        self._names: dict[str, str] = {}
+        self._actors: dict[str, Tail] = {}
+        self._resources: dict[tuple[str, str], Tail] = {}
+
+    def start(self, *, adopt: bool = False) -> str | None:
+        """Refuse a database that was put back, then sign a head that a crash left unsigned.
+
+        Returns the note of the head, None for an empty ledger. `adopt` accepts a ledger whose last-signed
+        file is missing (a deliberate move to another machine).
+        """
+        last = self._signed.read()  # before the snapshot: what was signed by then must be in it
+        with self.store.snapshot() as snapshot:
+            self._head = snapshot.head()
+            note = snapshot.latest_note()
+            if last is None and note is not None and not adopt:
+                self._refuse_missing_file()
+            self._refuse_rollback(snapshot, self._head, last)
+        if self._head.size == 0:
+            return None
+        return self._sign(self._head) or note
+
+    def _refuse_missing_file(self) -> None:
+        """Refuse signed heads without the file, unless another first start wrote it just now."""
+        if self._signed.read() is None:
+            msg = (
+                f"the ledger has signed heads but {self._signed.path} is gone: put the file back, or verify "
+                "the ledger against a head that you trust and start once with adopt_head"
+            )
+            raise RollbackDetected(msg)
+
+    def positions(self, sources: Iterable[SourceName]) -> dict[SourceName, Position]:
+        """Return where to read each source partition from; an unknown one is registered at offset 0."""
+        wanted = list(sources)
+        with writing(self._engine) as connection:
+            o = t.offset.c
+            known = self._known_sources(connection)
+            number = connection.scalar(select(func.max(o.source_id))) or 0
+            for source in wanted:
+                if source not in known:
+                    number += 1
+                    connection.execute(insert(t.offset).values(source_id=number, next_offset=0, **source._asdict()))
+                    known[source] = Position(number, 0)
+        self._sources.update({source: position.source_id for source, position in known.items()})
+        return {source: known[source] for source in wanted}
+
+    def _known_sources(self, connection: Connection) -> dict[SourceName, Position]:
+        o = t.offset.c
+        rows = connection.execute(select(o.cluster, o.topic, o.topic_id, o.partition, o.source_id, o.next_offset))
+        return {SourceName(*row[:4]): Position(*row[4:]) for row in rows}
+
+    def append(self, drafts: Sequence[Draft], moves: Sequence[OffsetMove], *, now: int) -> Appended:
+        """Commit a batch, all or nothing, and sign the new head. `now`: microseconds.
+
+        Drafts of the same source partition must stand in offset order. Raises StaleOffsets when another
+        writer was faster, IdConflict when a draft without a source repeats an id with other bytes,
+        RollbackDetected when the database fell behind what was signed.
+        """
+        with writing(self._engine) as connection:
+            self._move(connection, moves)
+            head = self._lock_head(connection)
+            snapshot = Snapshot(connection)
+            if head != self._head:
+                self._forget()
+                self._refuse_rollback(snapshot, head, self._signed.read())
+            batch = sort_repeats(drafts, snapshot.known([draft.entry_id for draft in drafts]))
+            self._refuse_conflicts(batch.drafts, batch.conflicts)
+            named, names = self._pseudonyms(connection, batch.drafts)
+            actors, resources = self._tails(connection, named)
+            grown = extend(self.store.origin, head, named, now=now, actors=actors, resources=resources)
+            if grown.entries:
+                self._insert(connection, head, grown)
+        self._remember(grown.head, names, actors, resources)
+        note = self._sign(grown.head) if grown.entries else None
+        return Appended(grown.entries, batch.duplicates, batch.conflicts, grown.head.size, note)
+
+    def _move(self, connection: Connection, moves: Iterable[OffsetMove]) -> None:
+        o = t.offset.c
+        for move in moves:
+            moved = connection.execute(
+                update(t.offset)
+                .where(o.source_id == move.source_id, o.next_offset == move.expected)
+                .values(next_offset=move.new)
+            )
+            if moved.rowcount != 1:
+                msg = f"another writer has taken offsets from {move.expected} of source {move.source_id}"
+                raise StaleOffsets(msg)
+
+    def _lock_head(self, connection: Connection) -> Head:
+        h = t.head.c
+        row = connection.execute(select(h.size, h.head_hash, h.frontier, h.last_ts_us).with_for_update()).one()
+        return Head(*row)
+
+    def _refuse_rollback(self, snapshot: Snapshot, head: Head, last: Checkpoint | None) -> None:
+        if last is None:
+            return
+        if head.size < last.size:
+            msg = (
+                f"{last.size} entries were signed, the database has {head.size}: an older copy was restored or "
+                "entries were removed; restore the newest copy, then run `driftline ledger verify`"
+            )
+            raise RollbackDetected(msg)
+        try:
+            root = snapshot.root_at(last.size)
+        except LookupError as error:
+            msg = f"entries before {last.size} are missing: {error}"
+            raise RollbackDetected(msg) from error
+        if root != last.root:
+            msg = (
+                f"the first {last.size} entries are not those that were signed: history was rewritten; "
+                "run `driftline ledger verify` to find where"
+            )
+            raise RollbackDetected(msg)
+
+    def _refuse_conflicts(self, drafts: Sequence[Draft], conflicts: Sequence[bytes]) -> None:
+        refused = {draft.entry_id for draft in drafts if draft.source is None}.intersection(conflicts)
+        if refused:
+            msg = f"entry {refused.pop().hex()} exists with other contents; use an id of its own"
+            raise IdConflict(msg)
+
+    def _pseudonyms(self, connection: Connection, drafts: Sequence[Draft]) -> tuple[list[Draft], dict[str, str]]:
+        """Replace the names of people; a new name gets its pseudonym in this transaction."""
+        people = {bounded(draft.actor) for draft in drafts if not is_service(draft.actor)}
+        names = {name: self._names[name] for name in people if name in self._names}
+        missing = sorted(people.difference(names))
+        s = t.subject.c
+        if missing:
+            found = connection.execute(select(s.name, s.actor).where(s.name.in_(missing)))
+            names.update(dict(found.all()))
+        for name in missing:
+            if name not in names:
+                salt = self._random(32)
+                names[name] = pseudonym(salt, name)
+                connection.execute(insert(t.subject).values(actor=names[name], salt=salt, name=name))
+        return [_chainable(draft, names) for draft in drafts], names
+
+    def _tails(self, connection: Connection, drafts: Sequence[Draft]) -> tuple[dict[str, Tail], dict[tuple[str, str], Tail]]:
+        """Return the last entry of every actor and resource of the batch."""
+        e = t.entry.c
+        actors: dict[str, Tail] = {}
+        resources: dict[tuple[str, str], Tail] = {}
+        for draft in drafts:
+            actor, resource = draft.actor, (draft.resource_type, draft.resource_id)
+            if actor not in actors:
+                tail = self._actors.get(actor)
+                actors[actor] = tail or self._tail(connection, actor=True, where=(e.actor == actor,))
+            if resource not in resources:
+                tail = self._resources.get(resource)
+                where = (e.resource_type == resource[0], e.resource_id == resource[1])
+                resources[resource] = tail or self._tail(connection, actor=False, where=where)
+        return actors, resources
+
+    def _tail(self, connection: Connection, *, actor: bool, where: Sequence[object]) -> Tail:
+        e = t.entry.c
+        row = connection.execute(
+            select(e.leaf, e.entry_hash)
+            .where(*where)  # type: ignore[arg-type]
+            .order_by(e.seq.desc())
+            .limit(1)
+        ).one_or_none()
+        if row is None:
+            return Tail(0, bytes(32))
+        leaf = decode(row[0])
+        return Tail((leaf.aseq if actor else leaf.rseq) + 1, row[1])
+
+    def _insert(self, connection: Connection, head: Head, grown: Extension) -> None:
+        insert_rows(connection, t.entry, _ENTRY_COLUMNS, [self._entry_row(entry) for entry in grown.entries])
+        insert_rows(
+            connection,
+            t.payload,
+            ("seq", "salt", "body", "details"),
+            [(e.leaf.seq, e.salt, e.payload, e.details) for e in grown.entries],
+        )
+        if grown.nodes:
+            insert_rows(
+                connection,
+                t.node,
+                ("level", "idx", "hash"),
+                [(node.level, node.index, node.hash) for node in grown.nodes],
+            )
+        h, after = t.head.c, grown.head
+        moved = connection.execute(
+            update(t.head)
+            .where(h.size == head.size, h.head_hash == head.hash)
+            .values(size=after.size, head_hash=after.hash, frontier=after.frontier, last_ts_us=after.last_ts)
+        )
+        if moved.rowcount != 1:
+            msg = "another writer has moved the head"
+            raise StaleOffsets(msg)
+        connection.execute(insert(t.checkpoint).values(size=after.size, root=after.root()))
+
+    def _entry_row(self, entry: Entry) -> tuple[object, ...]:
+        leaf, source = entry.leaf, entry.leaf.source
+        return (
+            leaf.seq,
+            leaf.entry_id,
+            leaf.ts,
+            leaf.event_ts,
+            leaf.action,
+            leaf.actor,
+            leaf.resource_type,
+            leaf.resource_id,
+            leaf.data_hash,
+            leaf.details_hash,
+            leaf.prev,
+            entry.hash,
+            entry.leaf_bytes,
+            None if source is None else self._sources[_name(source)],
+            None if source is None else source.start,
+            None if source is None else source.end,
+        )
+
+    def _remember(
+        self,
+        head: Head,
+        names: Mapping[str, str],
+        actors: Mapping[str, Tail],
+        resources: Mapping[tuple[str, str], Tail],
+    ) -> None:
+        """Keep what the commit made true; only as long as nobody else moves the head."""
+        if max(len(self._names), len(self._actors), len(self._resources)) > _CACHED:
+            self._forget()
+        self._head = head
+        self._names.update(names)
+        self._actors.update(actors)
+        self._resources.update(resources)
+
+    def _forget(self) -> None:
+        self._names.clear()
+        self._actors.clear()
+        self._resources.clear()
+
+    def _sign(self, head: Head) -> str | None:
+        """Sign a committed head; None when a faster writer signed a later one that contains it."""
+        checkpoint = Checkpoint(self.store.origin, head.size, head.root())
+        note = sign_checkpoint(checkpoint, self._key)
+        latest = self._signed.advance(checkpoint, note)
+        if not latest:
+            last = self._signed.read()
+            with self.store.snapshot() as snapshot:
+                self._refuse_rollback(snapshot, snapshot.head(), last)
+        c = t.checkpoint.c
+        with writing(self._engine) as connection:
+            connection.execute(update(t.checkpoint).where(c.size == head.size, c.note.is_(None)).values(note=note))
+        return note if latest else None
+
+
+def _name(source: Source) -> SourceName:
+    return SourceName(source.cluster, source.topic, source.topic_id, source.partition)
+
+
+def _chainable(draft: Draft, names: Mapping[str, str]) -> Draft:
+    """Return the draft as it goes into the leaf: people by pseudonym, texts within the columns' bounds."""
+    actor = bounded(draft.actor)
+    texts = (bounded(draft.action), bounded(draft.resource_type), bounded(draft.resource_id))
+    actor = actor if is_service(actor) else names[actor]
+    if (actor, *texts) == (draft.actor, draft.action, draft.resource_type, draft.resource_id):
+        return draft
+    action, resource_type, resource_id = texts
+    return replace(draft, actor=actor, action=action, resource_type=resource_type, resource_id=resource_id)
+
+
+def open_writer(
+    url: str,
+    key: SigningKey,
+    *,
+    signed_path: Path,
+    random: Callable[[int], bytes],
+    adopt: bool = False,
+) -> tuple[LedgerWriter, list[str]]:
+    """Open or create the log that the key names; also returns the guards that were found missing.
+
+    Raises RollbackDetected for a database that lies behind the last signed head, LedgerUnavailable for one
+    that cannot be opened.
+    """
+    engine = open_engine(url)
+    lost = create_schema(engine)
+    origin = key.verifier.name
+    _register(engine, origin)
+    store = LedgerStore(engine, origin)
+    writer = LedgerWriter(store, key, LastSigned(signed_path, key.verifier), random=random)
+    writer.start(adopt=adopt)
+    return writer, lost
+
+
+def _register(engine: Engine, origin: str) -> None:
+    """Make this database the log of that origin, or find that it is."""
+    with writing(engine) as connection:
+        found = connection.scalar(select(t.head.c.origin))
+        if found is None:
+            connection.execute(
+                insert(t.head).values(id=1, origin=origin, size=0, head_hash=EMPTY_HEAD.hash, frontier=b"", last_ts_us=0)
+            )
+        elif found != origin:
+            msg = f"this database holds the ledger {found!r}, the key is of {origin!r}; one log per database"
+            raise LedgerUnavailable(msg)
