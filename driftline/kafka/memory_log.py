@@ -87,6 +87,10 @@ class MemoryMessage:
         """Return None: errors are raised."""
         return
 
+    def __len__(self) -> int:
+        """Return the length of the value."""
+        return len(self._value or b"")
+
     def __repr__(self) -> str:
         """Show where it lies."""
         return f"<{self._topic}[{self._partition}]@{self._offset}>"

@@ -89,6 +89,10 @@ class Message(Protocol):
         """Return None for every message that `consume` returns."""
         ...
 
+    def __len__(self) -> int:
+        """Return the length of the value, 0 for none."""
+        ...
+
 
 class GroupMetadata(Protocol):
     """Opaque: membership of a consumer at one generation, to fence transactions with."""
