@@ -46,9 +46,8 @@ def notification_id(group: Group, look: Look) -> str:
     A second attempt at the same decision has the same id, also after the state was lost and read again; a repeat of the
     same state has another.
     """
-    before = "" if look.told is None else look.told.notification_id
     state = sorted(f"{member.alert.alert_id} {member.alert.status} {member.alert.starts_at}" for member in look.members)
-    text = "\x1f".join((before, group.key, look.channel.name, *state))
+    text = "\x1f".join((look.previous_id, group.key, look.channel.name, *state))
     return "msg_" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

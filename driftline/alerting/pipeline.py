@@ -6,7 +6,7 @@ finally fails restores what had been told before it.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftline.alerting.alert import Priority, Status
 from driftline.alerting.decisions import Decision, Notify, NotifyReason, Suppress, SuppressReason, Wait
@@ -31,6 +31,9 @@ class Told:
     """False where the channel had no address, so nothing went out."""
 
 
+NOTHING_TOLD = Told(firing=frozenset(), resolved=frozenset(), priority=Priority.LOW, at=0, notification_id="")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One channel's view of a group at a tick."""
@@ -42,6 +45,8 @@ class Look:
     channel: ChannelSpec
     configured: bool
     """Whether the channel has an address to send to."""
+    previous_id: str = ""
+    """Id of the last notification of this group and channel; empty for the first."""
 
     @property
     def heard(self) -> frozenset[str]:
@@ -130,15 +135,15 @@ def decide(look: Look) -> Decision:
 
 def told_after(look: Look, decision: Notify | Suppress, notification_id: str) -> Told:
     """What the channel counts as having been told once this decision is stored."""
-    firing, resolved = look.firing, tuple(member for member in look.members if member.alert.status is Status.RESOLVED)
-    quiet = isinstance(decision, Suppress) and decision.reason is SuppressReason.RESOLVED_BEFORE_TOLD
-    told_before = look.told
+    resolved = tuple(member for member in look.members if member.alert.status is Status.RESOLVED)
+    if look.told is not None and decision == Suppress(SuppressReason.RESOLVED_BEFORE_TOLD):
+        # What else was told stands: it may still be on its way, and its repeat is not put off.
+        return replace(look.told, resolved=look.told.resolved | ids(resolved))
     return Told(
-        firing=ids(firing),
+        firing=ids(look.firing),
         resolved=ids(resolved),
-        priority=top_priority(firing),
-        # An end that nobody was told of does not put off the repeat of what still fires.
-        at=told_before.at if quiet and told_before is not None else look.now,
+        priority=top_priority(look.firing),
+        at=look.now,
         notification_id=notification_id,
         sent=look.configured,
     )

@@ -95,7 +95,7 @@ def test_the_same_decision_has_the_same_id_and_a_repeat_another() -> None:
     seen = look(alert("a"), alert("b"))
     assert notification_id(GROUP, seen) == notification_id(GROUP, look(alert("b"), alert("a")))
     told = told_after(seen, FIRST, notification_id(GROUP, seen))
-    again = replace(seen, told=told, now=5)
+    again = replace(seen, told=told, previous_id=told.notification_id, now=5)
     assert decide(again) == Notify(NotifyReason.REPEAT)
     assert notification_id(GROUP, again) != notification_id(GROUP, seen)
     assert notification_id(GROUP, look(alert("a"), alert("b"), channel="other")) != notification_id(GROUP, seen)

@@ -1,0 +1,1 @@
+"""The alerting service: drift events become alerts, alerts become notifications."""

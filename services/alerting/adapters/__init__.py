@@ -1,0 +1,1 @@
+"""The outside: channels, and Faust."""

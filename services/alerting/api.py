@@ -1,0 +1,109 @@
+"""Alerts, groups and notifications over HTTP, read only."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy import Row
+
+from driftline.alerting.alert import AlertType, Priority, Status
+from driftline.alerting.enrichment import Links
+from driftline.alerting.grouping import Group
+from driftline.alerting.notification import describe
+from driftline.envelope import iso_time
+from driftline.runtime.http import Access
+from driftline.runtime.problems import Problem
+from services.alerting.store import alerts, groups, outbox
+from services.alerting.store.database import Database
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
+Offset = Annotated[int, Query(ge=0, description="how many to skip")]
+
+
+def routes(database: Database, links: Links, access: Access) -> APIRouter:
+    """The routes below /v1; any good token may read."""
+    router = APIRouter(prefix="/v1", tags=["alerts"], dependencies=[Depends(access.require())])
+
+    @router.get("/alerts", summary="Alerts, the latest change first")
+    def list_alerts(  # noqa: PLR0917 - one argument per parameter of the query
+        status: Status | None = None,
+        model_id: str | None = None,
+        priority: Priority | None = None,
+        alert_type: AlertType | None = None,
+        limit: Limit = 100,
+        offset: Offset = 0,
+    ) -> dict[str, Any]:
+        filters = {"status": status, "model_id": model_id, "priority": priority, "alert_type": alert_type}
+        with database.read() as tx:
+            found = alerts.page(tx, filters=_given(filters), limit=limit, offset=offset)
+        return {"alerts": [{**describe(alert, links), "updatedAt": iso_time(at)} for alert, at in found]}
+
+    @router.get("/alerts/{alert_id}", summary="One alert with its group and notifications")
+    def show_alert(alert_id: str) -> dict[str, Any]:
+        with database.read() as tx:
+            alert = alerts.find(tx, alert_id)
+            if alert is None:
+                raise Problem(
+                    404, "unknown_alert", f"there is no alert {alert_id!r}", remedy="GET /v1/alerts lists the fingerprints"
+                )
+            key = groups.key_of(tx, alert_id)
+            told = outbox.page(tx, filters={} if key is None else {"group_key": key}, limit=1000, offset=0)
+        mine = [notification_view(row) for row in told if alert_id in row.alert_ids]
+        return {**describe(alert, links), "group_key": key, "episode_id": alert.episode_id, "notifications": mine[:100]}
+
+    @router.get("/groups", summary="Groups of alerts in the order of their next look")
+    def list_groups(limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
+        with database.read() as tx:
+            found = groups.page(tx, limit=limit, offset=offset)
+            views = [_group_view(group, [m.alert.alert_id for m in groups.members_of(tx, group.key)]) for group in found]
+        return {"groups": views}
+
+    @router.get("/notifications", summary="What became of every notification, the latest first")
+    def list_notifications(
+        state: Annotated[str | None, Query(pattern="^(pending|sent|failed|suppressed)$")] = None,
+        kind: Annotated[str | None, Query(description="channel, such as webhook")] = None,
+        group_key: str | None = None,
+        limit: Limit = 100,
+        offset: Offset = 0,
+    ) -> dict[str, Any]:
+        filters = {"state": state, "kind": kind, "group_key": group_key}
+        with database.read() as tx:
+            rows = outbox.page(tx, filters=_given(filters), limit=limit, offset=offset)
+        return {"notifications": [notification_view(row) for row in rows]}
+
+    return router
+
+
+def notification_view(row: Row[Any]) -> dict[str, Any]:
+    """A notification as JSON."""
+    return {
+        "notification_id": row.notification_id,
+        "group_key": row.group_key,
+        "channel": row.kind,
+        "channel_name": row.channel,
+        "status": row.status,
+        "reason": row.reason,
+        "state": row.state,
+        "alert_ids": json.loads(row.alert_ids),
+        "attempts": row.attempts,
+        "response_code": row.response_code,
+        "error": row.error,
+        "decided_at": iso_time(row.decided_at),
+        "due_at": iso_time(row.due_at) if row.state == outbox.PENDING else None,
+        "finished_at": None if row.finished_at is None else iso_time(row.finished_at),
+    }
+
+
+def _group_view(group: Group, alert_ids: list[str]) -> dict[str, Any]:
+    return {
+        "group_key": group.key,
+        "receiver": group.receiver,
+        "labels": dict(group.labels),
+        "next_look_at": iso_time(group.next_flush_at),
+        "alert_ids": sorted(alert_ids),
+    }
+
+
+def _given(filters: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: str(value) for name, value in filters.items() if value is not None}

@@ -1,0 +1,117 @@
+"""Looks at the groups that are due and writes what each of their channels shall be told."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from driftline.alerting.decisions import Notify, Suppress, SuppressReason, Wait
+from driftline.alerting.enrichment import Links
+from driftline.alerting.grouping import Group, next_flush
+from driftline.alerting.notification import Notification, compose
+from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, told_after
+from driftline.alerting.routing import Routing
+from driftline.clock import Clock
+from driftline.events import NotificationSuppressed
+from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
+from services.alerting.store import groups, outbox
+from services.alerting.store.database import Database
+
+_GROUPS_AT_ONCE = 50
+"""Groups in one transaction; the intake waits for it."""
+
+
+class Dispatcher:
+    """Decides, in the transaction that claims the group, and never sends."""
+
+    def __init__(
+        self,
+        database: Database,
+        routing: Routing,
+        links: Links,
+        *,
+        configured: Collection[str],
+        clock: Clock,
+        on_decided: Callable[[], None],
+    ) -> None:
+        """`configured` names the channels that have an address; `on_decided` wakes the senders."""
+        self._database = database
+        self._routing = routing
+        self._links = links
+        self._configured = configured
+        self._clock = clock
+        self._on_decided = on_decided
+
+    def run_once(self, _wake: Callable[[], None]) -> int | None:
+        """Look at every group that is due."""
+        while True:
+            now = self._clock.now_us()
+            with self._database.write() as tx:
+                due = groups.claim_due(tx, now, _GROUPS_AT_ONCE)
+                for group in due:
+                    self._look(tx, group, now)
+                following = groups.next_due(tx)
+            if due:
+                GROUP_LATENESS_SECONDS.set((now - due[0].next_flush_at) / 1_000_000)
+                self._on_decided()
+            if len(due) < _GROUPS_AT_ONCE:
+                return following
+
+    def _look(self, tx: Connection, group: Group, now: int) -> None:
+        receiver = self._routing.receivers.get(group.receiver)
+        if receiver is None:  # the configuration dropped it; its alerts are in other groups by now
+            groups.remove(tx, group.key)
+            return
+        route = self._routing.route(group.route_key) or self._routing.root
+        members = groups.members_of(tx, group.key)
+        told = groups.told_of(tx, group.key)
+        late = now - group.next_flush_at > route.timers.group_interval
+        for channel in receiver.channels:
+            decided, delivered = told.get(channel.name, (None, NOTHING_TOLD))
+            look = Look(
+                now=now if late else group.next_flush_at,
+                members=members,
+                told=decided,
+                repeat_interval=route.timers.repeat_interval,
+                channel=channel,
+                configured=channel.name in self._configured,
+                previous_id=outbox.last_id(tx, group.key, channel.name),
+            )
+            self._decide(tx, group, look, delivered, now)
+        groups.schedule(tx, group.key, next_flush(group, route.timers, now))
+        groups.forget_settled(tx, group.key, [channel.name for channel in receiver.channels])
+
+    def _decide(self, tx: Connection, group: Group, look: Look, delivered: Told, now: int) -> None:
+        decision = decide(look)
+        if isinstance(decision, Wait):
+            return
+        message = compose(group, look, decision, self._links)
+        told = told_after(look, decision, message.notification_id)
+        groups.save_told(tx, group.key, look.channel.name, told)
+        DECISIONS.labels(message.reason, decision.reason.value if isinstance(decision, Suppress) else "").inc()
+        if isinstance(decision, Notify):
+            outbox.add_notification(tx, message, told, state=outbox.PENDING, now=now)
+            return
+        outbox.add_notification(tx, message, told, state=outbox.SUPPRESSED, now=now)
+        known = _known_after(decision, look, told, delivered)
+        groups.note_delivered(tx, group.key, look.channel.name, known)
+        outbox.add_event(tx, _suppressed(message, decision.reason, now), message.notification_id, now=now)
+
+
+def _known_after(decision: Suppress, look: Look, told: Told, delivered: Told) -> Told:
+    """What the channel really knows after a suppression: all of it counts, but an untold end changes nothing else."""
+    if decision.reason is SuppressReason.RESOLVED_BEFORE_TOLD:
+        return replace(delivered, resolved=delivered.resolved | ids(look.ended))
+    return told
+
+
+def _suppressed(message: Notification, reason: SuppressReason, now: int) -> NotificationSuppressed:
+    return NotificationSuppressed(
+        notification_id=message.notification_id,
+        group_key=message.group_key,
+        channel=message.kind,
+        status=message.status.value,
+        alert_ids=message.alert_ids,
+        reason=reason.value,
+        suppressed_at=now,
+    )

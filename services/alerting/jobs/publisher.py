@@ -1,0 +1,72 @@
+"""Brings the events of the outbox to Kafka, in the order of their decisions; a repeat after a crash has the same id."""
+
+from collections.abc import Callable
+
+from driftline.clock import Clock
+from driftline.errors import Unavailable
+from driftline.kafka.errors import QueueFull
+from driftline.kafka.ports import Delivery, Producer
+from services.alerting.store import outbox
+from services.alerting.store.database import Database
+
+_AT_ONCE = 500
+_FLUSH_SECONDS = 10.0
+_PAUSE_US = 1_000_000
+"""Between tries while Kafka does not take events."""
+
+
+class Publisher:
+    """The only one that writes to `alerts` and `notifications`."""
+
+    def __init__(self, database: Database, producer: Producer, clock: Clock) -> None:
+        self._database = database
+        self._producer = producer
+        self._clock = clock
+        self._under_way: set[int] = set()
+        self._acknowledged: list[int] = []
+        self.last_error: str | None = None
+        """Why Kafka did not take an event at the last try; None where it took all."""
+
+    def run_once(self, _wake: Callable[[], None]) -> int | None:
+        """Publish what waits; what Kafka does not acknowledge stays and is tried again."""
+        while True:
+            with self._database.read() as tx:
+                events = outbox.pending_events(tx, _AT_ONCE)
+            if not events:
+                return None
+            self._publish(events)
+            done, self._acknowledged = self._acknowledged, []
+            if done:
+                with self._database.write() as tx:
+                    outbox.remove_events(tx, done)
+            if self.last_error is not None or len(done) < len(events):
+                return self._clock.now_us() + _PAUSE_US
+
+    def _publish(self, events: list[outbox.OutEvent]) -> None:
+        self.last_error = None
+        try:
+            # What an earlier try left in the client's queue may still arrive: it is not sent beside itself.
+            for event in events if not self._under_way else ():
+                self._under_way.add(event.seq)
+                self._producer.produce(
+                    event.topic,
+                    event.value,
+                    key=event.key.encode(),
+                    headers=event.envelope.headers(),
+                    on_delivery=self._answered(event.seq),
+                )
+            if self._producer.flush(_FLUSH_SECONDS):
+                self.last_error = f"Kafka has not acknowledged events for {_FLUSH_SECONDS:.0f} s"
+        except (Unavailable, QueueFull) as error:
+            self._under_way.clear()
+            self.last_error = str(error)
+
+    def _answered(self, seq: int) -> Callable[[Delivery], None]:
+        def note(delivery: Delivery) -> None:
+            self._under_way.discard(seq)
+            if delivery.error is None:
+                self._acknowledged.append(seq)
+            else:
+                self.last_error = delivery.error
+
+        return note

@@ -1,0 +1,37 @@
+"""Every metric of alerting, in one place."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS = Counter(
+    "driftline_alerting_events_total",
+    "Events handled, by what came of them: fired, resolved, duplicate, or why they changed nothing.",
+    ["outcome"],
+)
+ALERTS_ACTIVE = Gauge("driftline_alerting_alerts_active", "Alerts that hold now.", ["priority"])
+DECISIONS = Counter(
+    "driftline_alerting_decisions_total",
+    "Looks at groups that called for a notification, by reason, and by why it was suppressed (empty: it was not).",
+    ["reason", "suppressed"],
+)
+NOTIFICATIONS = Counter(
+    "driftline_alerting_notifications_total",
+    "Tries to send, by channel and result: sent, retried or failed (given up).",
+    ["channel", "result"],
+)
+SEND_SECONDS = Histogram(
+    "driftline_alerting_send_seconds",
+    "Time that a channel took to answer one try.",
+    ["channel"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+OUTBOX_PENDING = Gauge("driftline_alerting_outbox_pending", "Notifications that are still to be sent.")
+OUTBOX_AGE_SECONDS = Gauge(
+    "driftline_alerting_outbox_age_seconds", "Age of the oldest notification that is still to be sent; 0 where none waits."
+)
+EVENT_OUTBOX_AGE_SECONDS = Gauge(
+    "driftline_alerting_event_outbox_age_seconds",
+    "Age of the oldest event that Kafka has not acknowledged; 0 where none waits.",
+)
+GROUP_LATENESS_SECONDS = Gauge(
+    "driftline_alerting_group_lateness_seconds", "By how much the last look at a group came after its tick."
+)

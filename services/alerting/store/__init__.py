@@ -1,0 +1,1 @@
+"""Everything that alerting remembers, in SQL."""

@@ -1,0 +1,93 @@
+"""Alerts as rows."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from driftline.alerting.alert import Alert, AlertType, Priority
+from services.alerting.store.tables import alerts
+
+
+def find(tx: Connection, alert_id: str) -> Alert | None:
+    """The last occurrence of an alert."""
+    row = tx.execute(select(alerts).where(alerts.c.alert_id == alert_id)).one_or_none()
+    return None if row is None else _alert(row)
+
+
+def find_all(tx: Connection, alert_ids: Iterable[str]) -> list[Alert]:
+    """Those of some alerts that are known."""
+    return [_alert(row) for row in tx.execute(select(alerts).where(alerts.c.alert_id.in_(list(alert_ids))))]
+
+
+def firing(tx: Connection) -> list[Alert]:
+    """Every alert that holds, oldest first."""
+    rows = tx.execute(select(alerts).where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id))
+    return [_alert(row) for row in rows]
+
+
+def save(tx: Connection, alert: Alert, now: int) -> None:
+    """Write an alert over its last state."""
+    values = _values(alert, now)
+    if not tx.execute(update(alerts).where(alerts.c.alert_id == alert.alert_id).values(values)).rowcount:
+        tx.execute(insert(alerts).values(alert_id=alert.alert_id, **values))
+
+
+def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) -> Sequence[tuple[Alert, int]]:
+    """Alerts with the time of their last change, the latest change first; `filters` are column names and values."""
+    query = select(alerts).order_by(alerts.c.updated_at.desc(), alerts.c.alert_id).limit(limit).offset(offset)
+    for name, value in filters.items():
+        query = query.where(alerts.c[name] == value)
+    return [(_alert(row), row.updated_at) for row in tx.execute(query)]
+
+
+def count_firing(tx: Connection) -> dict[str, int]:
+    """How many alerts hold, by priority."""
+    query = select(alerts.c.priority, func.count()).where(alerts.c.ends_at.is_(None)).group_by(alerts.c.priority)
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def _values(alert: Alert, now: int) -> dict[str, Any]:
+    return {
+        "status": alert.status.value,
+        "model_id": alert.model_id,
+        "model_version": alert.model_version,
+        "alert_type": alert.alert_type.value,
+        "priority": alert.priority.value,
+        "severity": alert.severity,
+        "risk_score": alert.risk_score,
+        "title": alert.title,
+        "details": alert.details,
+        "labels": json.dumps(dict(alert.labels), ensure_ascii=False),
+        "affected_segments": json.dumps(alert.affected_segments, ensure_ascii=False),
+        "starts_at": alert.starts_at,
+        "ends_at": alert.ends_at,
+        "fired_at": alert.fired_at,
+        "updated_at": now,
+        "episode_id": alert.episode_id,
+        "sequence": alert.sequence,
+        "source_event_id": alert.source_event_id,
+    }
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert(
+        alert_id=row.alert_id,
+        labels=json.loads(row.labels),
+        alert_type=AlertType(row.alert_type),
+        title=row.title,
+        model_id=row.model_id,
+        model_version=row.model_version,
+        priority=Priority(row.priority),
+        severity=row.severity,
+        risk_score=row.risk_score,
+        details=row.details,
+        affected_segments=tuple(json.loads(row.affected_segments)),
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        fired_at=row.fired_at,
+        episode_id=row.episode_id,
+        sequence=row.sequence,
+        source_event_id=row.source_event_id,
+    )

@@ -1,0 +1,102 @@
+"""The database: one writer at a time on SQLite, row locks elsewhere."""
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from driftline.errors import ConfigurationError
+from services.alerting.store.tables import metadata
+
+_BUSY_MS = 30_000
+
+
+class Database:
+    """Connections to the alerting database, whose tables it creates where they are missing.
+
+    On SQLite a lock beside the file keeps a second replica out. Raises ConfigurationError.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            message = "DRIFTLINE_DATABASE_URL is no SQLAlchemy URL, such as sqlite:////var/lib/driftline/alerting.db"
+            raise ConfigurationError(message) from error
+        self.single_replica = parsed.get_backend_name() == "sqlite"
+        self._write_lock = threading.Lock()
+        self._owner: IO[str] | None = None
+        if self.single_replica and parsed.database:
+            self._owner = _own(Path(parsed.database))
+        self._engine = create_engine(parsed)
+        if self.single_replica:
+            _tune_sqlite(self._engine)
+        metadata.create_all(self._engine)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that changes something; rolled back where the block raises."""
+        if not self.single_replica:
+            with self._engine.begin() as connection:
+                yield connection
+            return
+        # SQLite would let the threads of this process poll for its one lock; waiting in line is quicker.
+        with self._write_lock, self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view; changes made in it are lost."""
+        with self._engine.connect() as connection:
+            if self.single_replica:
+                connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                if self.single_replica:
+                    connection.exec_driver_sql("ROLLBACK")
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._engine.dispose()
+        if self._owner is not None:
+            self._owner.close()
+
+
+def _own(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(path.name + ".lock").open("a", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        message = (
+            f"{path} belongs to another running alerting service: with SQLite one replica runs. "
+            "Stop that one, or give DRIFTLINE_DATABASE_URL a PostgreSQL database"
+        )
+        raise ConfigurationError(message) from error
+    return lock
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are opened by the statements above, not by the driver
+        for pragma in (
+            "journal_mode=WAL",
+            # A power cut may take the last transactions back; positions go back with them and are read again.
+            "synchronous=NORMAL",
+            f"busy_timeout={_BUSY_MS}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")

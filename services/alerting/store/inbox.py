@@ -1,0 +1,61 @@
+"""Which events were handled, and how far the topics were read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from driftline.kafka.ports import TopicPartition
+from services.alerting.store.tables import flags, positions, seen
+
+HISTORY_READ = "history_read"
+"""Flag: the topics were read to their end once, so that what comes now is news."""
+
+
+def unseen(tx: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Those of some events that were not handled yet."""
+    known = tx.execute(select(seen.c.event_id).where(seen.c.event_id.in_(event_ids))).scalars()
+    return set(event_ids) - set(known)
+
+
+def mark_seen(tx: Connection, event_ids: Iterable[str], now: int) -> None:
+    """Note that these were handled."""
+    rows = [{"event_id": event_id, "at": now} for event_id in event_ids]
+    if rows:
+        tx.execute(insert(seen), rows)
+
+
+def forget_seen(tx: Connection, before: int) -> int:
+    """Drop notes older than the topics keep their records; returns how many."""
+    return tx.execute(delete(seen).where(seen.c.at < before)).rowcount
+
+
+def positions_of(tx: Connection, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
+    """Where to read on, for the topics of these ids; a topic that was created anew has no position."""
+    rows = tx.execute(select(positions)).all()
+    return {
+        TopicPartition(row.topic, row.partition): row.next_offset for row in rows if topic_ids.get(row.topic) == row.topic_id
+    }
+
+
+def set_positions(tx: Connection, offsets: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> None:
+    """Note how far was handled; a position never goes back on the same topic."""
+    for (topic, partition), offset in offsets.items():
+        topic_id = topic_ids[topic]
+        here = (positions.c.topic == topic) & (positions.c.partition == partition)
+        row = tx.execute(select(positions).where(here)).one_or_none()
+        values = {"topic_id": topic_id, "next_offset": offset}
+        if row is None:
+            tx.execute(insert(positions).values(topic=topic, partition=partition, **values))
+        elif row.topic_id != topic_id or row.next_offset < offset:
+            tx.execute(update(positions).where(here).values(values))
+
+
+def has_flag(tx: Connection, name: str) -> bool:
+    """Whether it happened."""
+    return tx.execute(select(flags.c.name).where(flags.c.name == name)).one_or_none() is not None
+
+
+def set_flag(tx: Connection, name: str, now: int) -> None:
+    """Note that it happened."""
+    if not has_flag(tx, name):
+        tx.execute(insert(flags).values(name=name, at=now))

@@ -1,0 +1,140 @@
+"""The tables of alerting. Times are microseconds since 1970 UTC."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+_SEQUENCE = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what is called INTEGER
+
+seen = Table(
+    "seen_events",
+    metadata,
+    Column("event_id", String(400), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+"""Events that were handled, by ce_source and ce_id."""
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("topic", String(249), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("topic_id", String(64), nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+)
+"""How far each source partition was handled, written with what was handled."""
+
+flags = Table("flags", metadata, Column("name", String(64), primary_key=True), Column("at", BigInteger, nullable=False))
+"""Things that happened once, such as the first reading of the history."""
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(16), primary_key=True),
+    Column("status", String(10), nullable=False, index=True),
+    Column("model_id", String(128), nullable=False, index=True),
+    Column("model_version", String(128), nullable=False),
+    Column("alert_type", String(40), nullable=False),
+    Column("priority", String(10), nullable=False),
+    Column("severity", String(40), nullable=False),
+    Column("risk_score", Float),
+    Column("title", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("affected_segments", Text, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger),
+    Column("fired_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("episode_id", String(128), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("source_event_id", String(255), nullable=False),
+)
+"""The last occurrence of every alert; earlier ones are on the topic `alerts`."""
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("group_key", String(700), primary_key=True),
+    Column("route_key", String(500), nullable=False),
+    Column("receiver", String(128), nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("next_flush_at", BigInteger, nullable=False, index=True),
+    Column("epoch", BigInteger, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("group_key", String(700), primary_key=True),
+    Column("alert_id", String(16), primary_key=True, index=True),
+    Column("leaving", Boolean, nullable=False),
+)
+"""Which alerts are in which groups."""
+
+told = Table(
+    "told",
+    metadata,
+    Column("group_key", String(700), primary_key=True),
+    Column("channel", String(255), primary_key=True),
+    Column("firing", Text, nullable=False),
+    Column("resolved", Text, nullable=False),
+    Column("priority", String(10), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("notification_id", String(64), nullable=False),
+    Column("sent", Boolean, nullable=False),
+    Column("delivered_firing", Text, nullable=False),
+    Column("delivered_resolved", Text, nullable=False),
+)
+"""What each channel was last told of a group: as decided, and as delivered."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _SEQUENCE, primary_key=True),
+    Column("notification_id", String(64), nullable=False, unique=True),
+    Column("group_key", String(700), nullable=False, index=True),
+    Column("channel", String(255), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("alert_ids", Text, nullable=False),
+    Column("firing", Text, nullable=False),
+    Column("resolved", Text, nullable=False),
+    Column("body", LargeBinary(1_048_576), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("response_code", Integer),
+    Column("error", Text),
+    Column("finished_at", BigInteger),
+    Index("outbox_due", "state", "channel", "due_at"),
+)
+"""Notifications: pending, sent, failed or suppressed. A pending one that is being tried has its `due_at` in the future."""
+
+event_outbox = Table(
+    "event_outbox",
+    metadata,
+    Column("seq", _SEQUENCE, primary_key=True),
+    Column("event_id", String(64), nullable=False, unique=True),
+    Column("topic", String(249), nullable=False),
+    Column("key", String(700), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("value", LargeBinary(1_048_576), nullable=False),
+)
+"""Events that Kafka has not acknowledged yet."""
