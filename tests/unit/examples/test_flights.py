@@ -91,7 +91,8 @@ class FakeCluster:
 
 def test_the_driver_stays_three_days_ahead_of_the_slower_group():
     admin = FakeAdmin()
-    pace = Pace(FakeCluster(admin), {"profile": ["predictions"], "join": ["predictions", "labels"]})
+    cluster: Any = FakeCluster(admin)
+    pace = Pace(cluster, {"profile": ["predictions"], "join": ["predictions", "labels"]})
     for day in (10, 20, 30):
         assert pace.may_go_on()
         admin.end = day
