@@ -42,8 +42,8 @@ class Catalogue:
         self._places = [TopicPartition(topic, 0) for topic in TOPICS]
         self._positions: dict[TopicPartition, int] = {}
 
-    def refresh(self) -> int:
-        """Read to the present ends (open transactions included); returns how many records were new.
+    def refresh(self) -> None:
+        """Read to the present ends, open transactions included.
 
         Raises CatalogueBehind when the ends stay out of reach for half a minute, as under an open transaction.
         """
@@ -51,13 +51,10 @@ class Catalogue:
             self._positions = {place: self._consumer.watermarks(place).low for place in self._places}
             self._consumer.assign(self._positions)
         ends = self._consumer.ends(self._places)
-        read = 0
         for _ in range(_ATTEMPTS):
             if all(self._positions[place] >= end for place, end in ends.items()):
-                return read
-            messages = self._consumer.consume(_READ_AT_ONCE, _WAIT_SECONDS)
-            self._learn(messages)
-            read += len(messages)
+                return
+            self._learn(self._consumer.consume(_READ_AT_ONCE, _WAIT_SECONDS))
             self._positions |= self._consumer.positions(self._places)
         behind = ", ".join(f"{place.topic} at {self._positions[place]} of {end}" for place, end in ends.items())
         raise CatalogueBehind(f"the catalogue does not reach its end: {behind}; look for a transaction that hangs")

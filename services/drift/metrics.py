@@ -1,6 +1,6 @@
 """Every metric of drift, in one place. `stage` is profile, join or evaluate."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 ROWS = Counter("driftline_drift_rows_total", "Predictions that stage profile has accepted and counted.")
 REFUSED = Counter(
@@ -18,31 +18,20 @@ COMMIT_INTERVAL = Gauge(
     "How often a stage commits at present; above 0.5 it is writing more partial counts than rows warrant.",
     ["stage"],
 )
-STAGE_UP = Gauge("driftline_drift_stage_up", "1 while the loop of a stage runs in this process.", ["stage"])
 LABELS = Counter("driftline_drift_labels_total", "Labels that stage join has accepted.")
 PAIRS = Counter("driftline_drift_pairs_total", "Labels that met their prediction, in time or later than label_delay.", ["part"])
 JOIN_REBUILD_SECONDS = Gauge(
     "driftline_drift_join_rebuild_seconds", "How long the last rebuild of the label join took, in seconds."
 )
 JOIN_ENTRIES = Gauge("driftline_drift_join_entries", "Predictions and labels that the join remembers.")
-WINDOWS_CLOSED = Counter(
-    "driftline_drift_windows_closed_total", "Windows decided, by what closed them.", ["decision", "closed_by"]
+SOURCE_RANGES = Counter(
+    "driftline_drift_source_ranges_total",
+    "Source ranges that progress spoke of, by verdict; gap, overlap and recreated make open windows inexact.",
+    ["verdict"],
 )
-WINDOWS_INEXACT = Counter(
-    "driftline_drift_windows_inexact_total", "Windows published with exact=false: a source range had a gap or an overlap."
+LOST_SETS = Counter(
+    "driftline_drift_lost_profile_sets_total", "ProfileSets that progress counts and nobody saw, or the other way round."
 )
-WINDOW_REPORTS = Counter("driftline_drift_window_reports_total", "WindowReports written, revisions included.")
-RANGE_FAULTS = Counter(
-    "driftline_drift_range_faults_total", "Gaps and overlaps between the source ranges of progress records.", ["kind"]
-)
-DRIFT_EVENTS = Counter("driftline_drift_events_total", "DriftDetected and DriftCleared written.", ["event", "kind"])
-OPEN_PANES = Gauge("driftline_drift_open_panes", "Pane profiles that stage evaluate keeps.")
-STALLED = Gauge(
-    "driftline_drift_stalled_partitions",
-    "Source partitions whose reader has not been heard of; they hold every window back.",
-)
-EVALUATE_SECONDS = Histogram(
-    "driftline_drift_evaluate_seconds",
-    "Time to work through one batch of profiles, in seconds.",
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+LATE_AFTER_FINAL = Counter(
+    "driftline_drift_late_after_final_rows_total", "Rows whose window was final when they came; reports count them apart."
 )

@@ -103,7 +103,7 @@ class ProfileHandler:
         """Gather; judge and count when there is much."""
         del now
         self._gathered.extend(messages)
-        self._gathered_bytes += sum(map(len, map(_value, messages)))
+        self._gathered_bytes += sum(map(len, messages))
         if len(self._gathered) >= MAXIMUM_MESSAGES or self._gathered_bytes >= MAXIMUM_BYTES:
             self._count_gathered()
 
@@ -246,7 +246,3 @@ def _encode(counting: _Counting) -> None:
     for (stream, pane), profile in counting.tally.profiles().items():
         counting.partials.setdefault(counting.versions[stream], []).append(profile.to_event("", pane))
     counting.tally.clear()
-
-
-def _value(message: Message) -> bytes:
-    return message.value() or b""

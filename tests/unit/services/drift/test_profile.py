@@ -119,7 +119,7 @@ class World:
         if flush.offsets is None:
             self.positions = ends
             self.stage.committed(ends, self.clock.now_us())
-        events = [decode(record.value) for record in flush.records]
+        events = [decode(record.value or b"") for record in flush.records]
         return Out(
             [event for event in events if isinstance(event, ProfileSet)],
             [event for event in events if isinstance(event, DeadLetter)],
@@ -141,6 +141,7 @@ class Out:
 
 
 def prediction(i=0, time=START, *, version="v1", model="m", **features):
+    values: dict[str, Any] = {"age": 5.0, "origin": "JFK"}
     return Prediction(
         model_id=model,
         model_version=version,
@@ -148,7 +149,7 @@ def prediction(i=0, time=START, *, version="v1", model="m", **features):
         event_time=time,
         prediction="yes",
         score=0.5,
-        features={"age": 5.0, "origin": "JFK"} | features,
+        features=values | features,
     )
 
 
@@ -260,6 +261,30 @@ GOOD = encode(prediction(0))
         (encode(prediction(model="nobody")), Reason.UNKNOWN_MODEL, "model_id"),
         (encode(Watermark(model_id="nobody", event_time=START)), Reason.UNKNOWN_MODEL, "model_id"),
         (encode(Watermark(model_id="m", event_time=START + 6 * SECOND)), Reason.FUTURE_EVENT_TIME, "event_time"),
+    ],
+    ids=[
+        "empty",
+        "tombstone",
+        "json",
+        "confluent framing",
+        "cut",
+        "trailing bytes",
+        "garbage",
+        "unknown schema",
+        "label",
+        "empty id",
+        "empty model",
+        "long version",
+        "infinity",
+        "text for a number",
+        "missing required",
+        "number for a category",
+        "score above one",
+        "future",
+        "before year 1",
+        "unknown model",
+        "watermark of an unknown model",
+        "watermark from the future",
     ],
 )
 def test_what_is_refused_becomes_a_dead_letter_with_its_bytes_and_the_rest_counts(value, reason, field):
