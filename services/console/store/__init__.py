@@ -1,0 +1,1 @@
+"""Read models of the console in SQL: tables, how topics fill them, and what the page asks of them."""

@@ -1,0 +1,254 @@
+"""From events to rows: each record is one idempotent upsert, and the positions go with them in one transaction."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select, update
+
+from driftline import codec, topics
+from driftline.events import (
+    AlertFired,
+    AlertResolved,
+    CheckpointSigned,
+    DriftCleared,
+    DriftDetected,
+    HealthCleared,
+    HealthOpened,
+    Measure,
+    ModelRegistered,
+    ModelVersionRegistered,
+    Monitor,
+    MonitorStatus,
+    Stage,
+    StageChanged,
+    WindowReport,
+)
+from driftline.kafka.ports import Message, TopicPartition
+from services.console.store import tables
+
+Values = Mapping[str, object]
+
+FLEET = ""
+"""Stands for the whole page where a change concerns no model."""
+
+
+class Projection:
+    """Fills the tables from messages. One thread writes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._schemas = codec.Schemas()
+
+    def positions(self, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
+        """Next offsets of what was read already. What a topic said before it was created anew is forgotten."""
+        by_name = {topics.name(topic): filled for topic, filled in tables.BY_TOPIC.items()}
+        known = tables.positions
+        with self._engine.begin() as connection:
+            for row in connection.execute(select(known.c.topic, known.c.topic_id).distinct()).all():
+                if topic_ids.get(row.topic) != row.topic_id:
+                    for table in by_name.get(row.topic, ()):
+                        connection.execute(delete(table))
+                    connection.execute(delete(known).where(known.c.topic == row.topic))
+            rows = connection.execute(select(known)).all()
+        return {TopicPartition(row.topic, row.partition): row.next_offset for row in rows}
+
+    def take(
+        self, messages: Iterable[Message], positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]
+    ) -> set[str]:
+        """Show what the messages say; returns the models concerned ("" = the page as a whole).
+
+        Raises InvalidRecord or UnknownSchema for a record that cannot be read: our own topics hold none.
+        """
+        concerned: set[str] = set()
+        with self._engine.begin() as connection:
+            for message in messages:
+                value = message.value()
+                if value is not None:
+                    concerned.add(_apply(connection, self._schemas.decode(value)))
+            for place, offset in positions.items():
+                key = {"topic": place.topic, "partition": place.partition}
+                _upsert(connection, tables.positions, key, {"next_offset": offset, "topic_id": topic_ids[place.topic]})
+        return concerned
+
+
+def _apply(connection: Connection, event: Any) -> str:
+    match event:
+        case WindowReport():
+            _window(connection, event)
+        case DriftDetected() | DriftCleared():
+            _episode(connection, event)
+        case AlertFired() | AlertResolved():
+            _alert(connection, event)
+        case ModelRegistered() | ModelVersionRegistered() | StageChanged():
+            _registry(connection, event)
+        case Monitor() | MonitorStatus():
+            _monitor(connection, event)
+        case HealthOpened() | HealthCleared():
+            _health(connection, event)
+            return FLEET
+        case CheckpointSigned():
+            key = {"log_id": event.log_id}
+            _upsert(connection, tables.checkpoints, key, {"size": event.size, "root": event.root, "at": event.at})
+            return FLEET
+        case _:  # an event of a later version of Driftline: nothing is shown of it
+            return FLEET
+    model_id: str = event.model_id
+    return model_id
+
+
+def _window(connection: Connection, report: WindowReport) -> None:
+    key = {
+        "model_id": report.model_id,
+        "granularity": report.granularity,
+        "slice": report.slice,
+        "start": report.start,
+        "model_version": report.model_version,
+    }
+    columns, whole = _measures(report.measures)
+    values = {
+        "end": report.end,
+        "revision": report.revision,
+        "closed_by": report.closed_by.value,
+        "final": report.final,
+        "completeness": report.completeness,
+        "exact": report.exact,
+        "n": report.n,
+        "label_coverage": report.label_coverage,
+        "risk_score": report.risk_score,
+        "severity": report.severity,
+        "monitor_version": report.monitor_version,
+        "columns": json.dumps(columns),
+        "whole": json.dumps(whole),
+    }
+    _upsert(connection, tables.windows, key, values, unless=tables.windows.c.revision > report.revision)
+
+
+def _measures(measures: Iterable[Measure]) -> tuple[dict[str, dict[str, list[object]]], dict[str, list[object]]]:
+    columns: dict[str, dict[str, list[object]]] = defaultdict(dict)
+    whole: dict[str, list[object]] = {}
+    for measure in measures:
+        said: list[object] = [measure.value, measure.limit, measure.violated]
+        if measure.column is None:
+            whole[measure.name] = said
+        else:
+            columns[measure.name][measure.column] = said
+    return columns, whole
+
+
+def _episode(connection: Connection, event: DriftDetected | DriftCleared) -> None:
+    key = {"episode_id": event.episode_id}
+    told: Values = {
+        "sequence": event.sequence,
+        "window_end": event.window_end,
+        "open": isinstance(event, DriftDetected),
+    }
+    known: Values = {
+        "model_id": event.model_id,
+        "model_version": event.model_version,
+        "slice": event.slice,
+        "granularity": event.granularity,
+        "kind": event.kind,
+        "since": event.since,
+    }
+    missing: Values = {"severity": "MINIMAL", "priority": "low", "risk_score": 0.0, "summary": ""}
+    if isinstance(event, DriftDetected):
+        missing = {
+            "severity": event.severity,
+            "priority": event.priority,
+            "risk_score": event.risk_score,
+            "summary": event.summary,
+        }
+        told = {**told, **missing}
+    later = tables.episodes.c.sequence > event.sequence
+    _upsert(connection, tables.episodes, key, told, {**known, **missing}, unless=later)
+
+
+def _alert(connection: Connection, event: AlertFired | AlertResolved) -> None:
+    key = {"alert_id": event.alert_id, "starts_at": event.starts_at}
+    if isinstance(event, AlertResolved):
+        told: Values = {"open": False, "ends_at": event.ends_at, "reason": event.reason}
+        unknown: Values = {
+            "model_id": event.model_id,
+            "model_version": event.labels.get("model_version", ""),
+            "alert_type": "general",
+            "title": "An alert that began before this console's memory",
+            "details": "",
+            "priority": "low",
+            "severity": "MINIMAL",
+            "runbook_url": "",
+        }
+        _upsert(connection, tables.alerts, key, told, unknown)
+        return
+    told = {
+        "model_id": event.model_id,
+        "model_version": event.model_version,
+        "alert_type": event.alert_type,
+        "title": event.title,
+        "details": event.details,
+        "priority": event.priority,
+        "severity": event.severity,
+        "risk_score": event.risk_score,
+        "runbook_url": event.runbook_url,
+    }
+    _upsert(connection, tables.alerts, key, told, {"open": True, "reason": ""})
+
+
+def _registry(connection: Connection, event: ModelRegistered | ModelVersionRegistered | StageChanged) -> None:
+    model = {"model_id": event.model_id}
+    if isinstance(event, ModelRegistered):
+        _upsert(connection, tables.models, model, {"description": event.description, "owner": event.owner})
+        return
+    _upsert(connection, tables.models, model, {}, {"description": "", "owner": ""})
+    key = model | {"model_version": event.model_version}
+    if isinstance(event, StageChanged):
+        _upsert(connection, tables.versions, key, {"stage": event.to_stage.value})
+    else:
+        _upsert(connection, tables.versions, key, {}, {"stage": Stage.DEVELOPMENT.value})
+
+
+def _monitor(connection: Connection, event: Monitor | MonitorStatus) -> None:
+    model = {"model_id": event.model_id}
+    if isinstance(event, MonitorStatus):
+        told: Values = {"status": event.status.value, "reason": event.reason}
+        key = model | {"monitor_version": event.monitor_version}
+        if event.watermark is not None:
+            told = {**told, "watermark": event.watermark}
+        _upsert(connection, tables.statuses, key, told)
+        return
+    values = {
+        "monitor_version": event.monitor_version,
+        "granularities": json.dumps(event.granularities),
+        "alert_on": event.alert_on,
+        "description": event.description,
+    }
+    later = tables.monitors.c.monitor_version > event.monitor_version
+    _upsert(connection, tables.monitors, model, values, unless=later)
+
+
+def _health(connection: Connection, event: HealthOpened | HealthCleared) -> None:
+    key = {"source": event.source, "kind": event.kind, "subject": event.subject}
+    if isinstance(event, HealthOpened):
+        told: Values = {"open": True, "severity": event.severity, "detail": event.detail, "at": event.at}
+        _upsert(connection, tables.health, key, told)
+        return
+    _upsert(connection, tables.health, key, {"open": False, "at": event.at}, {"severity": "LOW", "detail": ""})
+
+
+def _upsert(
+    connection: Connection,
+    table: Table,
+    key: Values,
+    told: Values,
+    first: Values | None = None,
+    *,
+    unless: ColumnElement[bool] | None = None,
+) -> None:
+    """Set `told` where the row is, else insert it with `first` as well. A row for which `unless` holds stays as it is."""
+    same = [table.c[name] == value for name, value in key.items()]
+    row = connection.execute(select(unless if unless is not None else table.c[next(iter(key))]).where(*same)).first()
+    if row is None:
+        connection.execute(insert(table).values({**key, **(first or {}), **told}))
+    elif told and not (unless is not None and row[0]):
+        connection.execute(update(table).where(*same).values(**told))

@@ -1,0 +1,178 @@
+"""The tables of the read models. Everything in them comes from topics and can be built again from there."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
+
+metadata = MetaData()
+
+_LONG_TEXT = 16_777_216
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("topic", String(255), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("topic_id", String(64), nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("model_id", String(128), primary_key=True),
+    Column("granularity", String(32), primary_key=True),
+    Column("slice", String(255), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("model_version", String(128), primary_key=True),
+    Column("end", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("closed_by", String(16), nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("completeness", Float, nullable=False),
+    Column("exact", Boolean, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("label_coverage", Float),
+    Column("risk_score", Float),
+    Column("severity", String(16)),
+    Column("monitor_version", Integer, nullable=False),
+    Column("columns", Text(_LONG_TEXT), nullable=False),  # JSON: measure -> column -> [value, limit, violated]
+    Column("whole", Text(_LONG_TEXT), nullable=False),  # JSON: measure -> [value, limit, violated] of the table itself
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("episode_id", String(128), primary_key=True),
+    Column("model_id", String(128), nullable=False, index=True),
+    Column("model_version", String(128), nullable=False),
+    Column("slice", String(255), nullable=False),
+    Column("granularity", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("window_end", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("priority", String(16), nullable=False),
+    Column("risk_score", Float, nullable=False),
+    Column("summary", Text, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(128), primary_key=True),
+    Column("starts_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("model_id", String(128), nullable=False, index=True),
+    Column("model_version", String(128), nullable=False),
+    Column("open", Boolean, nullable=False, index=True),
+    Column("ends_at", BigInteger),
+    Column("reason", String(32), nullable=False),
+    Column("alert_type", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("priority", String(16), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("risk_score", Float),
+    Column("runbook_url", Text, nullable=False),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("model_id", String(128), primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("model_id", String(128), primary_key=True),
+    Column("model_version", String(128), primary_key=True),
+    Column("stage", String(16), nullable=False),
+)
+
+monitors = Table(
+    "monitors",
+    metadata,
+    Column("model_id", String(128), primary_key=True),
+    Column("monitor_version", Integer, nullable=False),
+    Column("granularities", Text, nullable=False),  # JSON list
+    Column("alert_on", String(32), nullable=False),
+    Column("description", Text, nullable=False),
+)
+
+statuses = Table(
+    "statuses",
+    metadata,
+    Column("model_id", String(128), primary_key=True),
+    Column("monitor_version", Integer, primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("watermark", BigInteger),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("log_id", String(255), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", String(128), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+health = Table(
+    "health",
+    metadata,
+    Column("source", String(128), primary_key=True),
+    Column("kind", String(128), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("open", Boolean, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+Index("windows_by_time", windows.c.model_id, windows.c.granularity, windows.c.slice, windows.c.start)
+
+BY_TOPIC = {
+    "windows": (windows,),
+    "drift-events": (episodes,),
+    "alerts": (alerts,),
+    "governance": (models, versions),
+    "monitors": (monitors,),
+    "monitor-status": (statuses,),
+    "checkpoints": (checkpoints,),
+    "health": (health,),
+}
+"""Which tables each topic fills, by its short name; also the list of topics that are read."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with every table; SQLite gets a write-ahead log, so that pages are served while it is written."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: object, _record: object) -> None:
+            cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection has no public type
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=NORMAL")
+            cursor.close()
+
+    metadata.create_all(engine)
+    return engine
