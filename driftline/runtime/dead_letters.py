@@ -9,10 +9,13 @@ from driftline.events import DeadLetter, SourceHeader
 from driftline.kafka.ports import Message
 from driftline.runtime.loop import OutRecord
 
-__all__ = ["REPLAYED_FROM", "dead_letter_from", "dead_letter_record", "replay_record"]
+__all__ = ["REPLAYED", "REPLAYED_FROM", "dead_letter_from", "dead_letter_record", "replay_note", "replay_record"]
 
 REPLAYED_FROM = "driftline-replayed-from"
 """Header of a replayed message: where its dead letter lies, `topic/partition/offset`."""
+
+REPLAYED = "driftline-replayed"
+"""Header of the note that a dead letter was replayed: `partition/offset` of that letter on `dead-letters`."""
 
 
 def dead_letter_from(
@@ -44,10 +47,11 @@ def dead_letter_from(
     )
 
 
-def dead_letter_record(letter: DeadLetter, *, now: int) -> OutRecord:
+def dead_letter_record(letter: DeadLetter) -> OutRecord:
     """Return the record for `dead-letters`.
 
-    Its ce_id names (record, reason, rows, refuser), so that a repeat of the same refusal has the same id.
+    Its ce_id names (record, reason, rows, refuser) and its time is the source's, so that a repeat of
+    the same refusal is the same record, byte for byte.
     """
     envelope = Envelope(
         id=deterministic_id(
@@ -62,7 +66,7 @@ def dead_letter_record(letter: DeadLetter, *, now: int) -> OutRecord:
         ),
         type="DeadLetter",
         source=f"/{letter.rejected_by}",
-        time_us=now,
+        time_us=letter.source_time,
         subject=letter.model_id,
     )
     return OutRecord(topics.name("dead-letters"), letter.source_key, codec.encode(letter), envelope.headers())
@@ -82,3 +86,21 @@ def replay_record(letter: DeadLetter, *, at: str) -> OutRecord:
         [*headers, (REPLAYED_FROM, at.encode())],
         partition,
     )
+
+
+def replay_note(letter: DeadLetter, *, place: str, now: int, actor: str) -> OutRecord:
+    """Return the note on `dead-letters` that the letter at `place` (`partition/offset`) was replayed, by whom.
+
+    It is written in the transaction of the replay: a letter is replayed once unless somebody insists,
+    and the ledger has it.
+    """
+    envelope = Envelope(
+        id=deterministic_id("dead-letter-replayed", place, now),
+        type="DeadLetterReplayed",
+        source="/cli",
+        time_us=now,
+        subject=letter.model_id,
+        actor=actor,
+    )
+    headers = [*envelope.headers(), (REPLAYED, place.encode())]
+    return OutRecord(topics.name("dead-letters"), letter.source_key, codec.encode(letter), headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -132,7 +134,7 @@ def test_ranges_follow_each_other_without_gap_even_over_aborted_records(rig):
     rig.run(loop)
     ranges = [reach[IN0] for reach in handler.reaches]
     assert ranges[0].start == 0
-    assert all(after.start == before.end for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(after.start == before.end for before, after in itertools.pairwise(ranges))
     assert ranges[-1].end == 3
 
 

@@ -1,0 +1,52 @@
+"""From a message to its dead letter and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftline import codec, topics
+from driftline.clock import ManualClock
+from driftline.errors import Reason
+from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.dead_letters import REPLAYED_FROM, dead_letter_from, dead_letter_record, replay_record
+
+
+@pytest.fixture
+def message():
+    cluster = MemoryCluster(ManualClock(1_700_000_000_000_000))
+    cluster.admin().create([NewTopic("driftline.predictions", 8)])
+    cluster.producer().produce(
+        "driftline.predictions", b"\xff broken", key=b"id-1", headers=[("ce_id", b"7"), ("x", b"\xff")], partition=5
+    )
+    consumer = cluster.consumer()
+    consumer.assign({TopicPartition("driftline.predictions", 5): 0})
+    return consumer.consume(1, 0)[0]
+
+
+def _letter(message, **options):
+    return dead_letter_from(message, Reason.MALFORMED_AVRO, "not Avro", rejected_by="drift", **options)
+
+
+def test_a_dead_letter_keeps_the_message_and_says_where_it_came_from(message):
+    record = dead_letter_record(_letter(message))
+    letter = codec.decode(record.value)
+    assert record.topic == topics.name("dead-letters")
+    assert (letter.source_topic, letter.source_partition, letter.source_offset) == ("driftline.predictions", 5, 0)
+    assert (letter.source_key, letter.source_value, letter.source_time) == (b"id-1", b"\xff broken", 1_700_000_000_000_000)
+    assert (letter.reason, letter.detail) == ("malformed_avro", "not Avro")
+
+
+def test_the_same_refusal_is_the_same_record_byte_for_byte(message):
+    assert dead_letter_record(_letter(message)) == dead_letter_record(_letter(message))
+
+
+def test_other_rows_of_the_same_message_are_another_dead_letter(message):
+    first, second = (dead_letter_record(_letter(message, rows=rows)) for rows in ((1,), (2,)))
+    assert dict(first.headers)["ce_id"] != dict(second.headers)["ce_id"]
+
+
+def test_a_replay_is_the_original_with_a_mark(message):
+    record = replay_record(_letter(message), at="driftline.dead-letters/0/3")
+    assert (record.topic, record.partition, record.key, record.value) == ("driftline.predictions", 5, b"id-1", b"\xff broken")
+    assert list(record.headers) == [("ce_id", b"7"), ("x", b"\xff"), (REPLAYED_FROM, b"driftline.dead-letters/0/3")]
