@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["Finding", "FindingKind", "Findings", "Level", "Report", "SourceCounts", "Verdict"]
+__all__ = ["Finding", "FindingKind", "Findings", "Level", "Report", "SourceCounts", "Verdict", "verdict_of"]
 
 _KEPT: Final = 100
 
@@ -73,7 +73,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SourceCounts:
-    """What the comparison with the topics saw; every record is in exactly one of the first four."""
+    """What the comparison with the topics saw: records in the first four, entries in the others."""
 
     matched: int = 0
     """Records with an entry of their own."""
@@ -107,13 +107,20 @@ class Report:
     findings: tuple[Finding, ...]
     """The first hundred."""
     source: SourceCounts | None = None
-    duplicates: tuple[tuple[str, int, int, int], ...] = ()
-    """(topic, partition, offset, sequence of the entry that the record repeats), the first hundred."""
+    duplicates: tuple[str, ...] = ()
+    """Which records repeat which entry, in words; the first hundred."""
 
     @property
     def valid(self) -> bool:
         """Tell whether the ledger is vouched for and nothing is wrong."""
         return self.verdict is Verdict.VALID
+
+
+def verdict_of(findings: Findings, *, vouched: bool) -> Verdict:
+    """Return what follows: any finding is tampering; without a signature nothing is valid."""
+    if findings.first is not None:
+        return Verdict.TAMPERED
+    return Verdict.VALID if vouched else Verdict.UNVERIFIABLE
 
 
 @dataclass(slots=True)

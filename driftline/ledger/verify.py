@@ -20,7 +20,7 @@ from driftline.ledger.chain import Head
 from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
 from driftline.ledger.errors import LeafMalformed, NoteMalformed, SignatureInvalid
 from driftline.ledger.leaf import GENESIS, Leaf, data_hash, decode, details_hash, is_service, pseudonym
-from driftline.ledger.report import FindingKind, Findings, Level, Report, Verdict
+from driftline.ledger.report import FindingKind, Findings, Level, Report, verdict_of
 from driftline.ledger.tree import Frontier, Node
 
 __all__ = ["ChainVerifier", "CheckpointRow", "Row", "SignedHead", "SourceName", "Subject", "open_checkpoints"]
@@ -355,7 +355,7 @@ class ChainVerifier:
             self._add(min(index << level, size), FindingKind.NODE_CHANGED, "a tree node of no entries is stored")
         signed_size = max((head.size for head in signed if head.size <= size), default=0)
         return Report(
-            verdict=_verdict(self._findings, vouched=key and (size == 0 or signed_size > 0)),
+            verdict=verdict_of(self._findings, vouched=key and (size == 0 or signed_size > 0)),
             level=self._level,
             entries=size,
             root=self._tree.root(),
@@ -365,12 +365,6 @@ class ChainVerifier:
             chain_breaks=self._findings.counts[FindingKind.CHAIN_BROKEN] + self._findings.counts[FindingKind.ENTRY_MISSING],
             findings=tuple(self._findings.kept),
         )
-
-
-def _verdict(findings: Findings, *, vouched: bool) -> Verdict:
-    if findings.first is not None:
-        return Verdict.TAMPERED
-    return Verdict.VALID if vouched else Verdict.UNVERIFIABLE
 
 
 def _hash_of(leaf: object) -> bytes:

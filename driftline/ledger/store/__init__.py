@@ -3,8 +3,9 @@
 `open_store` gives a `LedgerStore` to read with; `LedgerWriter` appends and signs.
 """
 
-from driftline.ledger.store.reader import LedgerStore, Query, StoredEntry, open_store
+from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
 from driftline.ledger.store.signed import LastSigned
+from driftline.ledger.store.verification import verify_store
 from driftline.ledger.store.writer import Appended, LedgerWriter, OffsetMove, Position, open_writer
 
 __all__ = [
@@ -14,8 +15,8 @@ __all__ = [
     "LedgerWriter",
     "OffsetMove",
     "Position",
-    "Query",
-    "StoredEntry",
+    "Snapshot",
     "open_store",
     "open_writer",
+    "verify_store",
 ]

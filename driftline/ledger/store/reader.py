@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, Engine, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from driftline.ledger.chain import Head, Known
+from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.leaf import Source
 from driftline.ledger.store import tables as t
@@ -19,7 +19,7 @@ from driftline.ledger.store.engine import open_engine, reading
 from driftline.ledger.tree import FetchNodes, root_at
 from driftline.ledger.verify import CheckpointRow, Row, SourceName, Subject
 
-__all__ = ["LedgerStore", "Query", "Snapshot", "Statistics", "StoredEntry", "open_store"]
+__all__ = ["LedgerStore", "Snapshot", "open_store"]
 
 _PAGE: Final = 2_000
 _ID_CHUNK: Final = 500
@@ -43,59 +43,6 @@ _CHAIN: Final = (
     t.entry.c.src_end,
 )
 _COLUMNS: Final = (*_CHAIN, t.payload.c.salt, t.payload.c.body, t.payload.c.details)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
-    """An entry for people: `actor_name` is None when the pseudonym has no name (a service, or erased)."""
-
-    seq: int
-    entry_id: bytes
-    ts: int
-    event_ts: int | None
-    action: str
-    actor: str
-    actor_name: str | None
-    resource_type: str
-    resource_id: str
-    data_hash: bytes
-    details_hash: bytes | None
-    previous_hash: bytes
-    entry_hash: bytes
-    leaf: bytes
-    source: Source | None
-    salt: bytes | None
-    payload: bytes | None
-    details: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """Which entries: every condition given must hold. Times are microseconds of the ledger, [since, until)."""
-
-    actor: str | None = None
-    """A name or a pseudonym."""
-    resource: tuple[str, str] | None = None
-    action: str | None = None
-    since: int | None = None
-    until: int | None = None
-    after_seq: int = -1
-    before_seq: int | None = None
-    newest_first: bool = False
-    limit: int | None = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """How much is in the ledger."""
-
-    entries: int
-    actors: int
-    resources: int
-    actions: Mapping[str, int]
-    first_ts: int | None
-    last_ts: int | None
-    signed_size: int
 
 
 class Snapshot:

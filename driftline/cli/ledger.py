@@ -1,0 +1,348 @@
+"""`driftline ledger`: verify, query and export the audit ledger, straight from its database; make its key."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+
+from driftline.envelope import iso_time, time_of
+from driftline.errors import ConfigurationError
+from driftline.ledger.checkpoint import SigningKey, VerifierKey
+from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, view
+from driftline.ledger.errors import KeyMalformed, LedgerUnavailable, RollbackDetected
+from driftline.ledger.export import Format, export
+from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
+from driftline.ledger.store import LastSigned, LedgerStore, open_store, verify_store
+from driftline.ledger.verify import SignedHead
+
+app = typer.Typer(no_args_is_help=True)
+
+DEFAULT_NAME = "driftline.local/audit"
+KEY_VARIABLE = "DRIFTLINE_LEDGER_KEY_FILE"
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="DRIFTLINE_LEDGER_DATABASE_URL",
+        help="URL of the ledger's database; by default audit.db in DRIFTLINE_DATA_DIR.",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key", envvar="DRIFTLINE_LEDGER_VKEY", help=f"Verifier key, or a file with it; by default {KEY_VARIABLE}.vkey."
+    ),
+]
+
+
+@app.callback()
+def _ledger() -> None:
+    """Verify, query and export the audit ledger."""
+
+
+@app.command()
+def verify(
+    level: Annotated[
+        Level, typer.Option(help="hash: chain and tree; full: every column and payload; source: every Kafka record.")
+    ] = (Level.FULL),
+    database: Database = None,
+    key: Key = None,
+    last_signed: Annotated[
+        Path | None,
+        typer.Option(envvar="DRIFTLINE_LEDGER_SIGNED_FILE", help="File with the last signed head; by default beside the key."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Verify the whole ledger; exit 0 valid, 1 tampering, 2 cannot be verified."""
+    began = time.monotonic()
+    verifier = _verifier_key(key)
+    with _store(database) as store:
+        trusted, stray = _trusted(last_signed, verifier)
+        report = _verified(store, level, verifier, trusted)
+    seconds = time.monotonic() - began
+    if as_json:
+        _print(_as_json(report, seconds, stray))
+    else:
+        _tell(report, seconds, stray)
+    tampered = report.verdict is Verdict.TAMPERED or stray is not None
+    raise typer.Exit(1 if tampered else 0 if report.valid else 2)
+
+
+@app.command()
+def trail(
+    actor: Annotated[str | None, typer.Option(help="Entries of this actor (name or pseudonym).")] = None,
+    resource: Annotated[str | None, typer.Option(help="Entries of this resource, as type/id.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many, from the beginning.")] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Show the trail of one actor or one resource; exit 1 if an entry of it is missing."""
+    if (actor is None) == (resource is None):
+        raise typer.BadParameter("give --actor NAME or --resource TYPE/ID")
+    kind = TrailKind.ACTOR if actor is not None else TrailKind.RESOURCE
+    pair = None if resource is None else _resource(resource)
+    with _store(database) as store, store.snapshot() as snapshot:
+        found = check_trail(list(snapshot.entries(Query(actor=actor, resource=pair, limit=limit))), kind)
+    if as_json:
+        _print({"complete": found.complete, "broken_at": found.broken_at, "entries": [view(entry) for entry in found.entries]})
+    else:
+        _tell_trail(found)
+    raise typer.Exit(0 if found.complete else 1)
+
+
+@app.command()
+def stats(*, database: Database = None, as_json: Json = False) -> None:
+    """Count entries, actors, resources and actions."""
+    with _store(database) as store, store.snapshot() as snapshot:
+        counted = snapshot.statistics()
+    times = [None if at is None else iso_time(at) for at in (counted.first_ts, counted.last_ts)]
+    if as_json:
+        _print(
+            {
+                "log": store.origin,
+                "entries": counted.entries,
+                "actors": counted.actors,
+                "resources": counted.resources,
+                "actions": dict(counted.actions),
+                "first_time": times[0],
+                "last_time": times[1],
+                "signed_size": counted.signed_size,
+            }
+        )
+        return
+    typer.echo(f"{store.origin}: {counted.entries} entries, {counted.signed_size} of them signed")
+    typer.echo(f"{counted.actors} actors, {counted.resources} resources, {times[0] or '-'} to {times[1] or '-'}")
+    for action, count in counted.actions.items():
+        typer.echo(f"{count:10} {action}")
+
+
+@app.command(name="export")
+def export_entries(
+    form: Annotated[Format, typer.Option("--format", help="json, jsonl or csv.")] = Format.JSONL,
+    output: Annotated[Path | None, typer.Option(help="File to write; by default standard output.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only this actor.")] = None,
+    resource: Annotated[str | None, typer.Option(help="Only this resource, as type/id.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from this time on (2026-03-01T00:00:00Z).")] = None,
+    until: Annotated[str | None, typer.Option(help="Only before this time.")] = None,
+    payloads: Annotated[bool, typer.Option(help="Write payloads and salts, too (not in CSV).")] = True,
+    database: Database = None,
+) -> None:
+    """Export entries, oldest first."""
+    query = Query(
+        actor=actor,
+        resource=None if resource is None else _resource(resource),
+        since=_time(since),
+        until=_time(until),
+        limit=None,
+    )
+    with _store(database) as store, store.snapshot() as snapshot:
+        pieces = export(snapshot.entries(query), form, payloads=payloads)
+        if output is None:
+            for piece in pieces:
+                typer.echo(piece, nl=False)
+            return
+        try:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {output}: {error.strerror}") from error
+
+
+@app.command()
+def entry(entry_id: Annotated[str, typer.Argument(help="Id of the entry.")], database: Database = None) -> None:
+    """Show one entry in full, as JSON."""
+    try:
+        raw = UUID(entry_id).bytes
+    except ValueError:
+        raise typer.BadParameter(f"{entry_id!r} is no entry id; it looks like 1d3f0c6e-5a5b-8c1d-9f0e-2b4c6d8e0f12") from None
+    with _store(database) as store, store.snapshot() as snapshot:
+        found = snapshot.entry(raw)
+    if found is None:
+        typer.echo(f"driftline: there is no entry {entry_id}", err=True)
+        raise typer.Exit(1)
+    _print(view(found))
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Option("--file", envvar=KEY_VARIABLE, help="Where to write the key; made with mode 0600.")],
+    name: Annotated[
+        str, typer.Option(help="Name of the log, without spaces and '+': a host and path of yours.")
+    ] = DEFAULT_NAME,
+    as_json: Json = False,
+) -> None:
+    """Make the key that a ledger signs with, and beside it the verifier key (.vkey) to hand to anybody."""
+    key = SigningKey(name, os.urandom(32))
+    _write_new(file, key.encode() + "\n", mode=0o600)
+    vkey_file = _vkey_file(file)
+    vkey_file.write_text(key.verifier.encode() + "\n", encoding="utf-8")
+    if as_json:
+        _print({"file": str(file), "vkey_file": str(vkey_file), "vkey": key.verifier.encode()})
+    else:
+        typer.echo(f"{file} holds the signing key; keep it secret and backed up")
+        typer.echo(f"verifier key ({vkey_file}): {key.verifier.encode()}")
+
+
+def _write_new(path: Path, text: str, *, mode: int) -> None:
+    """Write a file that must not exist yet, readable by its owner only from its first byte."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{path} exists already; a ledger keeps its key, so move the file away if you mean it"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _vkey_file(key_file: Path) -> Path:
+    return key_file.with_name(key_file.name + ".vkey")
+
+
+def signed_file(key_file: Path) -> Path:
+    """Where the last signed head of the ledger with this key is kept: beside the key, not beside the database."""
+    return key_file.with_name(key_file.name + ".last-signed")
+
+
+@contextmanager
+def _store(database: str | None) -> Iterator[LedgerStore]:
+    data = Path(os.environ.get("DRIFTLINE_DATA_DIR") or ".driftline")
+    store = open_store(database or f"sqlite:///{data / 'audit.db'}")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _verifier_key(given: str | None) -> VerifierKey | None:
+    """The key to verify with: given as text or file, else what stands beside the signing key; None without any."""
+    if given is not None:
+        path = Path(given)
+        text = given if not path.is_file() else path.read_text(encoding="utf-8")
+        return VerifierKey.parse(text)
+    key_file = os.environ.get(KEY_VARIABLE)
+    if not key_file:
+        return None
+    vkey = _vkey_file(Path(key_file))
+    try:
+        if vkey.exists():
+            return VerifierKey.parse(vkey.read_text(encoding="utf-8"))
+        return SigningKey.parse(Path(key_file).read_text(encoding="utf-8")).verifier
+    except OSError as error:
+        raise KeyMalformed(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _trusted(given: Path | None, key: VerifierKey | None) -> tuple[list[SignedHead], Finding | None]:
+    """The head of the last-signed file; a file that is none of this log's heads is a finding of its own."""
+    key_file = os.environ.get(KEY_VARIABLE)
+    path = given or (signed_file(Path(key_file)) if key_file else None)
+    if path is None or key is None:
+        return [], None
+    try:
+        last = LastSigned(path, key).read()
+    except RollbackDetected as error:
+        return [], Finding(None, FindingKind.CHECKPOINT_INVALID, str(error))
+    if last is None:
+        if given is not None:
+            raise LedgerUnavailable(f"there is no file {given} with the last signed head")
+        return [], None
+    return [SignedHead(last.size, last.root, f"last-signed file {path}")], None
+
+
+def _verified(store: LedgerStore, level: Level, key: VerifierKey | None, trusted: list[SignedHead]) -> Report:
+    if level is not Level.SOURCE:
+        return verify_store(store, level, key=key, trusted=trusted)
+    from driftline.cli.ledger_source import verify_source
+    from driftline.kafka.confluent import ConfluentCluster
+
+    return verify_source(store, ConfluentCluster.from_environment(), key=key, trusted=trusted)
+
+
+def _as_json(report: Report, seconds: float, stray: Finding | None) -> dict[str, Any]:
+    first = report.first_bad or stray
+    source = report.source
+    return {
+        "verdict": (Verdict.TAMPERED if stray else report.verdict).value,
+        "level": report.level.value,
+        "entries": report.entries,
+        "head": {"size": report.entries, "root": report.root.hex(), "signed_size": report.signed_size},
+        "first_bad": None if first is None else {"sequence": first.sequence, "kind": first.kind.value, "detail": first.detail},
+        "invalid_entries": report.invalid_entries,
+        "chain_breaks": report.chain_breaks,
+        "findings": [{"sequence": f.sequence, "kind": f.kind.value, "detail": f.detail} for f in report.findings],
+        "source": None if source is None else {name: getattr(source, name) for name in source.__slots__},
+        "duplicates": list(report.duplicates),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
+    rate = f" in {seconds:.1f} s"
+    findings = [*report.findings, *([stray] if stray else [])]
+    if findings:
+        typer.echo(f"TAMPERED: {report.entries} entries, {report.invalid_entries} invalid, {report.chain_breaks} breaks{rate}")
+        for finding in findings[:20]:
+            place = "the log" if finding.sequence is None else f"entry {finding.sequence}"
+            typer.echo(f"  {place}: {finding.kind.value}: {finding.detail}")
+        if report.invalid_entries > 20:
+            typer.echo(f"  ... and {report.invalid_entries - 20} more")
+    elif report.verdict is Verdict.VALID:
+        typer.echo(f"valid: {report.entries} entries verified at level {report.level.value}{rate}, 0 invalid, 0 breaks")
+    else:
+        typer.echo(f"unverifiable: {report.entries} entries are consistent{rate}, but nothing signed vouches for them")
+        typer.echo(f"  give the verifier key with --key, or set {KEY_VARIABLE}")
+    typer.echo(f"head: {report.entries} entries, {report.signed_size} signed, root {report.root.hex()}")
+    if report.source is not None:
+        counts = ", ".join(f"{getattr(report.source, name)} {name}" for name in report.source.__slots__)
+        typer.echo(f"source: {counts}")
+    for line in report.duplicates:
+        typer.echo(f"  {line}")
+
+
+def _tell_trail(found: Trail) -> None:
+    for shown in found.entries:
+        typer.echo(_line(shown))
+    if found.broken_at is None:
+        typer.echo(f"{len(found.entries)} entries; nothing is missing between them")
+    else:
+        typer.echo(
+            f"{len(found.entries)} entries; entry {found.broken_at} does not continue the trail: run `driftline ledger verify`"
+        )
+
+
+def _line(shown: StoredEntry) -> str:
+    who = shown.actor_name or shown.actor
+    return f"{shown.seq:8} {iso_time(shown.ts)} {shown.action} by {who} on {shown.resource_type}/{shown.resource_id}"
+
+
+def _resource(text: str) -> tuple[str, str]:
+    kind, slash, resource_id = text.partition("/")
+    if not slash or not kind or not resource_id:
+        raise typer.BadParameter(f"{text!r} is no resource; write it as type/id, such as model/shop.churn")
+    return kind, resource_id
+
+
+def _time(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return time_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no time ({error}); write it as 2026-03-01T05:15:00Z") from None
+
+
+def _print(value: object) -> None:
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())

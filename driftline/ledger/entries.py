@@ -1,0 +1,165 @@
+"""Entries as people and programs see them: queries, views, trails, exports' rows."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+import orjson
+
+from driftline.envelope import iso_time
+from driftline.ledger.leaf import GENESIS, Source, decode
+
+__all__ = ["Query", "Statistics", "StoredEntry", "Trail", "TrailKind", "check_trail", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry for people: `actor_name` is None when the pseudonym has no name (a service, or erased)."""
+
+    seq: int
+    entry_id: bytes
+    ts: int
+    event_ts: int | None
+    action: str
+    actor: str
+    actor_name: str | None
+    resource_type: str
+    resource_id: str
+    data_hash: bytes
+    details_hash: bytes | None
+    previous_hash: bytes
+    entry_hash: bytes
+    leaf: bytes
+    source: Source | None
+    salt: bytes | None
+    payload: bytes | None
+    details: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which entries: every condition given must hold. Times are microseconds of the ledger, [since, until)."""
+
+    actor: str | None = None
+    """A name or a pseudonym."""
+    resource: tuple[str, str] | None = None
+    action: str | None = None
+    since: int | None = None
+    until: int | None = None
+    after_seq: int = -1
+    before_seq: int | None = None
+    newest_first: bool = False
+    limit: int | None = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much is in the ledger."""
+
+    entries: int
+    actors: int
+    resources: int
+    actions: Mapping[str, int]
+    first_ts: int | None
+    last_ts: int | None
+    signed_size: int
+
+
+def view(entry: StoredEntry, *, payload: bool = True) -> dict[str, object]:
+    """Return an entry as JSON values: hashes in hex, times in RFC 3339, the payload in base64.
+
+    With the salt anybody can check the payload against `data_hash`; without payload, salt and details stay out too.
+    """
+    source = entry.source
+    shown: dict[str, object] = {
+        "seq": entry.seq,
+        "entry_id": str(uuid.UUID(bytes=entry.entry_id)),
+        "time": iso_time(entry.ts),
+        "event_time": None if entry.event_ts is None else _time(entry.event_ts),
+        "action": entry.action,
+        "actor": entry.actor_name or entry.actor,
+        "actor_pseudonym": entry.actor,
+        "resource": {"type": entry.resource_type, "id": entry.resource_id},
+        "source": None
+        if source is None
+        else {
+            "cluster": source.cluster,
+            "topic": source.topic,
+            "topic_id": source.topic_id,
+            "partition": source.partition,
+            "from": source.start,
+            "to": source.end,
+        },
+        "data_hash": entry.data_hash.hex(),
+        "details_hash": None if entry.details_hash is None else entry.details_hash.hex(),
+        "previous_hash": entry.previous_hash.hex(),
+        "entry_hash": entry.entry_hash.hex(),
+    }
+    if payload:
+        shown |= {
+            "leaf": entry.leaf.decode("utf-8", "replace"),
+            "salt": None if entry.salt is None else entry.salt.hex(),
+            "payload": None if entry.payload is None else base64.b64encode(entry.payload).decode(),
+            "details": None if entry.details is None else _json(entry.details),
+        }
+    return shown
+
+
+def _time(microseconds: int) -> str | int:
+    """Return the text of a time, or the number itself where the calendar ends."""
+    try:
+        return iso_time(microseconds)
+    except OverflowError:
+        return microseconds
+
+
+def _json(details: bytes) -> object:
+    try:
+        return orjson.loads(details)
+    except ValueError:
+        return {"hex": details.hex()}
+
+
+class TrailKind(StrEnum):
+    """Whose entries a trail holds."""
+
+    ACTOR = "actor"
+    RESOURCE = "resource"
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The entries of one actor or resource, and whether they prove that none is missing between them."""
+
+    entries: Sequence[StoredEntry]
+    broken_at: int | None
+    """Sequence of the first entry that does not continue the trail; None when it is whole from its beginning."""
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every entry up to the last one shown is there."""
+        return self.broken_at is None
+
+
+def check_trail(entries: Sequence[StoredEntry], kind: TrailKind) -> Trail:
+    """Check that entries, oldest first, are a whole trail: counted from 0, each linked to the one before.
+
+    LeafMalformed is raised for an entry whose leaf is none.
+    """
+    links = [(entry.seq, entry.entry_hash, *_link(entry, kind)) for entry in entries]
+    if links and (links[0][2], links[0][3]) != (0, GENESIS):
+        return Trail(entries, links[0][0])
+    for (_, before, count, _), (seq, _, ordinal, previous) in pairwise(links):
+        if (ordinal, previous) != (count + 1, before):
+            return Trail(entries, seq)
+    return Trail(entries, None)
+
+
+def _link(entry: StoredEntry, kind: TrailKind) -> tuple[int, bytes]:
+    leaf = decode(entry.leaf)
+    return (leaf.aseq, leaf.aprev) if kind is TrailKind.ACTOR else (leaf.rseq, leaf.rprev)
