@@ -94,6 +94,32 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.stream)
 
+    def of(self, stream: int) -> Pairs:
+        """The pairs of one stream."""
+        chosen = np.flatnonzero(self.stream == stream)
+        if len(chosen) == len(self):
+            return self
+        return Pairs(
+            self.stream[chosen],
+            self.event_time[chosen],
+            self.predicted[chosen],
+            self.value[chosen],
+            self.in_time[chosen],
+            [self.actual[i] for i in chosen.tolist()],
+        )
+
+    @staticmethod
+    def total(parts: Sequence[Pairs]) -> Pairs:
+        """All of some pairs, at least one lot."""
+        return Pairs(
+            np.concatenate([part.stream for part in parts]),
+            np.concatenate([part.event_time for part in parts]),
+            np.concatenate([part.predicted for part in parts]),
+            np.concatenate([part.value for part in parts]),
+            np.concatenate([part.in_time for part in parts]),
+            [value for part in parts for value in part.actual],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

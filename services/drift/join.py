@@ -1,0 +1,327 @@
+"""Stage `join`: labels meet their predictions; the pairs become counts in one transaction with the offsets of both topics.
+
+What is remembered is a function of the committed offsets, so a start reads both topics again up to them, silently. Within a
+transaction the order of the two topics does not matter; what is told is settled before each commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from driftline.drift.labels import LabelJoin, Pairs, count_pairs
+from driftline.drift.labels import Refused as RefusedLabel
+from driftline.drift.profile import Layout
+from driftline.errors import ConfigurationError, Reason
+from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
+from driftline.kafka.ports import Consumer, Message, TopicPartition
+from driftline.runtime.loop import Flush, OutRecord, Reach
+from driftline.topics import name as topic_name
+from services.drift import metrics
+from services.drift.catalogue import Catalogue
+from services.drift.dead_letters import dead_letter
+from services.drift.joining import Stream, append_times, label_rows, prediction_rows
+from services.drift.judgement import Judged, Refused
+from services.drift.labels import LabelReader
+from services.drift.pace import Pace
+from services.drift.predictions import PredictionReader
+from services.drift.profile import MAXIMUM_VERSIONS, OTHER_VERSIONS, Place
+from services.drift.profile_sets import progress_records, set_records, split
+from services.drift.rebuild import Seconds, replay
+
+__all__ = ["JoinHandler", "Readers"]
+
+PREDICTIONS, LABELS = topic_name("predictions"), topic_name("labels")
+REJECTED_BY = "drift/join"
+MAXIMUM_MESSAGES = 65_536
+"""What is gathered at most before it is judged and joined."""
+_NEVER = -(2**62)
+_DETAILS = {
+    Reason.LABEL_CHANGED: "a label of this id was accepted before, and the first one counts; corrections are not taken yet",
+    Reason.LABEL_TOO_LATE: "the label is further past its prediction than label_ttl of the monitor allows",
+    Reason.LABEL_WITHOUT_PREDICTION: "no prediction of this id came within label_ttl and 7 days; send it, then replay the label",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """How the two topics are judged: by the same functions as everybody judges them."""
+
+    predictions: PredictionReader
+    labels: LabelReader
+    rebuild: Callable[[], Consumer]
+    """Gives a consumer outside of any group, to read the topics again."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of one partition number, in both topics."""
+
+    joins: dict[str, LabelJoin] = field(default_factory=dict)
+
+
+class JoinHandler:
+    """Joins labels to predictions; a `driftline.runtime.loop.Handler`."""
+
+    def __init__(
+        self, catalogue: Catalogue, readers: Readers, place: Place, *, key: bytes, monotonic: Seconds = time.monotonic
+    ) -> None:
+        """`key` is that of the hashed ids, any secret bytes: nothing that is hashed outlives the process."""
+        self._catalogue = catalogue
+        self._readers = readers
+        self._place = place
+        self._key = key
+        self._monotonic = monotonic
+        self._pace = Pace()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget every partition."""
+        self._memory: dict[int, _Memory] = defaultdict(_Memory)
+        self._reached: dict[str, dict[int, int]] = {PREDICTIONS: {}, LABELS: {}}
+        self._streams: dict[tuple[str, str, int], int] = {}
+        self._known: list[Stream] = []
+        self._versions: dict[str, set[str]] = defaultdict(set)
+        self._layouts: dict[tuple[str, int], Layout] = {}
+        self._drop()
+
+    def _drop(self) -> None:
+        """Forget what was gathered for this transaction."""
+        self._gathered: list[Message] = []
+        self._rows = 0
+        self._times: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
+        self._monitors: dict[str, Monitor] = {}
+        self._dead: list[OutRecord] = []
+
+    def commit_interval(self) -> float:
+        """Seconds between transactions now."""
+        return self._pace.interval
+
+    def on_assign(self, starts: Mapping[TopicPartition, int], now: int) -> None:
+        """Read both topics up to where reading begins. Raises ConfigurationError where their partitions differ."""
+        del now
+        self._forget()
+        self._pace.last_progress = None
+        owned = {topic: {place.partition for place in starts if place.topic == topic} for topic in (PREDICTIONS, LABELS)}
+        if owned[PREDICTIONS] != owned[LABELS]:
+            message = (
+                f"{PREDICTIONS} gives partitions {sorted(owned[PREDICTIONS])} and {LABELS} {sorted(owned[LABELS])}: labels would not "
+                "meet their predictions. Both topics need the same number of partitions, and every member of the group both topics"
+            )
+            raise ConfigurationError(message)
+        if not starts:
+            return
+        self._catalogue.refresh()
+        consumer = self._readers.rebuild()
+        seconds = replay(consumer, starts, self._join, self._monotonic)
+        consumer.close()
+        for partition, memory in self._memory.items():
+            self._settle(partition, memory, labels_idle=False)
+            for join in memory.joins.values():
+                join.take()
+        self._drop()
+        metrics.JOIN_REBUILD_SECONDS.set(seconds)
+
+    def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:
+        """Drop everything: eager rebalancing takes all partitions."""
+        del partitions
+        self._forget()
+
+    def handle(self, messages: Sequence[Message], now: int) -> None:
+        """Gather; judge and join when there is much."""
+        del now
+        self._gathered.extend(messages)
+        if len(self._gathered) >= MAXIMUM_MESSAGES:
+            self._join_gathered()
+
+    def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
+        """Sets, dead letters and progress since the last flush; progress alone every second; else nothing."""
+        self._join_gathered()
+        moved = any(reached.end > reached.start for reached in reach.values())
+        if not reach or not (moved or self._pace.progress_due(now)):
+            return Flush(offsets={})
+        sets = list(self._profile_sets(reach))
+        partials = sum(len(each.panes) for each in sets)
+        records = set_records(sets, self._place.profiles_partitions)
+        if moved:
+            self._pace.learn(partials=partials, events=self._rows)
+        metrics.PARTIALS.inc(partials)
+        metrics.PROFILE_SETS.inc(len(sets))
+        metrics.JOIN_ENTRIES.set(self.remembered)
+        progress = progress_records(
+            records,
+            reach,
+            group=Group.JOIN,
+            writer=self._place.writer,
+            topic_ids=self._place.topic_ids,
+            partitions=self._place.profiles_partitions,
+            commit_interval=self._pace.interval,
+        )
+        self._pace.last_progress = now
+        return Flush(records=(*self._dead, *records, *progress))
+
+    def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:
+        """What was flushed is durable: begin anew."""
+        del offsets, now
+        self._drop()
+
+    @property
+    def remembered(self) -> int:
+        """Predictions and waiting labels in memory."""
+        joins = [join for memory in self._memory.values() for join in memory.joins.values()]
+        return sum(join.remembered + join.waiting for join in joins)
+
+    def _join_gathered(self) -> None:
+        if not self._gathered:
+            return
+        self._catalogue.refresh()
+        gathered, self._gathered = self._gathered, []
+        self._join(gathered)
+
+    def _join(self, messages: Sequence[Message]) -> None:
+        """Judge messages of both topics and let them meet; what is told waits in the joins."""
+        predictions = [message for message in messages if message.topic() == PREDICTIONS]
+        labels = [message for message in messages if message.topic() == LABELS]
+        self._join_predictions(predictions)
+        self._join_labels(labels)
+
+    def _join_predictions(self, messages: Sequence[Message]) -> None:
+        """Remember what stage profile counts; what it refuses, it dead-letters itself."""
+        appended = append_times(messages, self._reached[PREDICTIONS])
+        judgement = self._readers.predictions.read(messages)
+        judged = [each for each in judgement.judged if each.monitor.labels]
+        rows = prediction_rows(judged, appended, self._codes, self._known, self._key)
+        for model_id, partition, found in rows:
+            self._join_of(partition, model_id).add_predictions(found)
+            self._note_time(model_id, PREDICTIONS, partition, int(found.event_time.max()))
+            self._rows += len(found.stream)
+        for each in judged:
+            self._note_monitor(each.monitor)
+        for mark in judgement.marks:
+            self._note_monitor(mark.monitor)
+            self._note_time(mark.monitor.model_id, PREDICTIONS, mark.partition, mark.event_time)
+
+    def _join_labels(self, messages: Sequence[Message]) -> None:
+        appended = append_times(messages, self._reached[LABELS])
+        judgement = self._readers.labels.read(messages)
+        for model_id, partition, found in label_rows(judgement.judged, messages, appended, self._key):
+            self._join_of(partition, model_id).add_labels(found)
+            self._note_time(model_id, LABELS, partition, int(found.label_time.max()))
+            self._rows += len(found.values)
+            metrics.LABELS.inc(len(found.values))
+        for each in judgement.judged:
+            self._note_monitor(each.monitor)
+        for mark in judgement.marks:
+            self._note_monitor(mark.monitor)
+            self._note_time(mark.monitor.model_id, LABELS, mark.partition, mark.event_time)
+        for refused in judgement.refused:
+            self._refuse(refused)
+
+    def _join_of(self, partition: int, model_id: str) -> LabelJoin:
+        joins = self._memory[partition].joins
+        if model_id not in joins:
+            joins[model_id] = LabelJoin()
+        return joins[model_id]
+
+    def _codes(self, judged: Judged) -> dict[int, int]:
+        """Stream of the join for each stream code of the reader; versions beyond the hundredth are one."""
+        monitor, codes = judged.monitor, {}
+        for code in np.unique(judged.stream[judged.chosen]).tolist():
+            version = self._readers.predictions.stream_name(code)[1]
+            known = self._versions[monitor.model_id]
+            if version not in known and len(known) >= MAXIMUM_VERSIONS:
+                version = OTHER_VERSIONS
+            known.add(version)
+            stream = (monitor.model_id, version, monitor.monitor_version)
+            if stream not in self._streams:
+                self._streams[stream] = len(self._known)
+                self._known.append(Stream(version, monitor, self._layout(monitor)))
+            codes[code] = self._streams[stream]
+        return codes
+
+    def _layout(self, monitor: Monitor) -> Layout:
+        place = (monitor.model_id, monitor.monitor_version)
+        if place not in self._layouts:
+            baseline = self._catalogue.book.baseline(monitor.baseline_id)
+            assert baseline is not None  # a monitor without its baseline is rejected by the book
+            self._layouts[place] = Layout.of(monitor, baseline)
+        return self._layouts[place]
+
+    def _note_time(self, model_id: str, topic: str, partition: int, event_time: int) -> None:
+        latest = self._times[model_id]
+        latest[topic, partition] = max(event_time, latest.get((topic, partition), event_time))
+
+    def _note_monitor(self, monitor: Monitor) -> None:
+        known = self._monitors.get(monitor.model_id)
+        if known is None or known.monitor_version < monitor.monitor_version:
+            self._monitors[monitor.model_id] = monitor
+
+    def _refuse(self, refused: Refused) -> None:
+        self._dead.append(dead_letter(refused, rejected_by=REJECTED_BY))
+        metrics.REFUSED.labels("join", refused.reason.value).inc()
+
+    def _settle(self, partition: int, memory: _Memory, *, labels_idle: bool) -> None:
+        """Forget by append time. Labels that are all read cannot hold an older append time back."""
+        predictions_at = self._reached[PREDICTIONS].get(partition, _NEVER)
+        labels_at = self._reached[LABELS].get(partition, _NEVER)
+        if labels_idle:
+            labels_at = max(labels_at, predictions_at)
+        for join in memory.joins.values():
+            join.settle(predictions_at, labels_at)
+
+    def _profile_sets(self, reach: Mapping[TopicPartition, Reach]) -> Iterator[ProfileSet]:
+        """One for each model, version and monitor version with pairs; one without counts for a model that only moved on."""
+        pairs: dict[int, list[Pairs]] = defaultdict(list)
+        for partition, memory in self._memory.items():
+            labels = reach.get(TopicPartition(LABELS, partition))
+            self._settle(partition, memory, labels_idle=labels is not None and labels.caught_up)
+            for model_id, join in memory.joins.items():
+                for stream, found in self._told(model_id, join):
+                    pairs[stream].append(found)
+        counted = set()
+        for stream in sorted(pairs):
+            known = self._known[stream]
+            counted.add(known.monitor.model_id)
+            panes = [
+                profile.to_event("", pane)
+                for (_, pane), profile in sorted(count_pairs(known.layout, Pairs.total(pairs[stream])).items())
+            ]
+            for pane in panes:
+                metrics.PAIRS.labels(pane.part.value).inc(pane.rows)
+            yield from self._sets(known.monitor, known.version, panes)
+        for model_id in sorted(self._times.keys() - counted):
+            yield from self._sets(self._monitors[model_id], "", ())
+
+    def _told(self, model_id: str, join: LabelJoin) -> Iterator[tuple[int, Pairs]]:
+        """Pairs by stream; refused labels become dead letters."""
+        pairs, refused = join.take()
+        for each in refused:
+            self._refuse(_as_refused(model_id, each))
+        for found in pairs:
+            for stream in np.unique(found.stream).tolist():
+                yield stream, found.of(stream)
+
+    def _sets(self, monitor: Monitor, version: str, panes: Sequence[PaneProfile]) -> Iterator[ProfileSet]:
+        times = tuple(
+            SourceTime(topic=topic, partition=partition, event_time=event_time)
+            for (topic, partition), event_time in sorted(self._times[monitor.model_id].items())
+        )
+        for part in split(panes):
+            yield ProfileSet(
+                model_id=monitor.model_id,
+                model_version=version,
+                monitor_version=monitor.monitor_version,
+                layout=self._layout(monitor).hash,
+                group=Group.JOIN,
+                writer=self._place.writer,
+                times=times,
+                panes=part,
+            )
+
+
+def _as_refused(model_id: str, refused: RefusedLabel) -> Refused:
+    return Refused(refused.source, refused.reason, _DETAILS[refused.reason], "prediction_id", model_id)

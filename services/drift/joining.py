@@ -1,0 +1,193 @@
+"""From judged rows to what the join takes: columns in offset order, ids as hashes, classes as codes of the layout."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.avro import Column, Kind
+from driftline.avro.layout import hash_texts
+from driftline.drift.labels import LabelRows, PredictionRows, Terms, hash_ids
+from driftline.drift.profile import Layout
+from driftline.drift.profile.tally import category_hashes
+from driftline.events import Monitor, Task
+from driftline.kafka.ports import Message
+from driftline.validation.rows import PREDICTION, SCORE
+from services.drift.judgement import Judged
+from services.drift.labels import JudgedLabels
+
+__all__ = ["Stream", "append_times", "label_rows", "prediction_rows"]
+
+Integers = NDArray[np.int64]
+Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a stream code of the join stands for: a model version under a monitor version."""
+
+    version: str
+    monitor: Monitor
+    layout: Layout
+
+    @property
+    def terms(self) -> Terms:
+        """What its monitor says of labels."""
+        return Terms(self.monitor.label_delay_us, self.monitor.label_ttl_us)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """Rows of one model from one judgement, as columns."""
+
+    partition: Integers
+    message: Integers
+    row: Integers
+    ids: list[bytes]
+    columns: tuple[NDArray[Any], ...]
+
+
+def append_times(messages: Sequence[Message], reached: dict[int, int]) -> Integers:
+    """Append time of each message, never less than an earlier one's of its partition; moves `reached` on."""
+    times = np.empty(len(messages), np.int64)
+    for i, message in enumerate(messages):
+        partition, at = message.partition(), message.timestamp()[1] * 1000
+        latest = reached.get(partition, at)
+        reached[partition] = times[i] = max(at, latest)
+    return times
+
+
+def prediction_rows(
+    judged: Iterable[Judged],
+    appended: Integers,
+    streams: Callable[[Judged], Mapping[int, int]],
+    known: Sequence[Stream],
+    key: bytes,
+) -> Iterator[tuple[str, int, PredictionRows]]:
+    """Model, partition and rows in offset order. `streams` maps the reader's codes to codes of the join."""
+    lots: dict[str, list[_Lot]] = defaultdict(list)
+    for each in judged:
+        codes = streams(each)
+        chosen = each.chosen
+        stream = np.array([codes[code] for code in each.stream[chosen].tolist()], np.int32)
+        layout = known[int(stream[0])].layout
+        predicted, value = _outcome(each, layout)
+        columns = (stream, each.event_time[chosen], predicted, value)
+        lots[each.monitor.model_id].append(
+            _Lot(
+                each.partition[chosen].astype(np.int64),
+                each.message[chosen],
+                chosen,
+                _raw(each.rows.prediction_id, chosen),
+                columns,
+            )
+        )
+    for model_id, found in lots.items():
+        for partition, message, keys, (stream, event_time, predicted, value) in _ordered(found, key):
+            terms = {code: known[code].terms for code in np.unique(stream).tolist()}
+            yield (
+                model_id,
+                partition,
+                PredictionRows(
+                    terms=terms,
+                    stream=stream,
+                    keys=keys,
+                    event_time=event_time,
+                    append_time=appended[message],
+                    predicted=predicted,
+                    value=value,
+                ),
+            )
+
+
+def label_rows(
+    judged: Iterable[JudgedLabels], messages: Sequence[Message], appended: Integers, key: bytes
+) -> Iterator[tuple[str, int, LabelRows]]:
+    """Model, partition and labels in offset order; the source of a label is its message."""
+    lots: dict[str, list[_Lot]] = defaultdict(list)
+    for each in judged:
+        chosen = each.chosen
+        times = each.labels.label_time.integers
+        assert times is not None  # an accepted label has one
+        memory = Terms(each.monitor.label_delay_us, each.monitor.label_ttl_us).memory
+        values = np.empty(len(chosen), np.object_)
+        values[:] = each.values()
+        columns = (times[chosen], np.full(len(chosen), memory, np.int64), values)
+        lots[each.monitor.model_id].append(
+            _Lot(
+                each.partition[chosen].astype(np.int64),
+                each.message[chosen],
+                chosen,
+                _raw(each.labels.prediction_id, chosen),
+                columns,
+            )
+        )
+    for model_id, found in lots.items():
+        for partition, message, keys, (label_time, memories, outcomes) in _ordered(found, key):
+            yield (
+                model_id,
+                partition,
+                LabelRows(
+                    keys=keys,
+                    label_time=label_time,
+                    append_time=appended[message],
+                    memory=memories,
+                    values=outcomes.tolist(),
+                    sources=[messages[i] for i in message.tolist()],
+                ),
+            )
+
+
+def _ordered(lots: Sequence[_Lot], key: bytes) -> Iterator[tuple[int, Integers, NDArray[np.uint64], list[NDArray[Any]]]]:
+    """Partition, message index, hashed ids and columns, by partition and in the order of messages and their rows."""
+    partition = np.concatenate([lot.partition for lot in lots])
+    message = np.concatenate([lot.message for lot in lots])
+    row = np.concatenate([lot.row for lot in lots])
+    keys = hash_ids((each for lot in lots for each in lot.ids), key)
+    columns = [np.concatenate(parts) for parts in zip(*(lot.columns for lot in lots), strict=True)]
+    order = np.lexsort((row, message, partition))
+    borders = np.flatnonzero(np.diff(partition[order])) + 1
+    for part in np.split(order, borders):
+        yield int(partition[part[0]]), message[part], keys[part], [column[part] for column in columns]
+
+
+def _raw(column: Column, chosen: Integers) -> list[bytes]:
+    assert column.start is not None  # an accepted row has an id
+    assert column.length is not None
+    buffer = column.buffer
+    start, length = column.start[chosen].tolist(), column.length[chosen].tolist()
+    return [buffer[at : at + size] for at, size in zip(start, length, strict=True)]
+
+
+def _outcome(judged: Judged, layout: Layout) -> tuple[Codes, Floats]:
+    """Class code and value (score, or predicted number) of the chosen rows."""
+    chosen = judged.chosen
+    prediction, score = judged.rows.columns.get(PREDICTION), judged.rows.columns.get(SCORE)
+    if layout.task is Task.REGRESSION:
+        return np.zeros(len(chosen), np.int32), _numbers(prediction, chosen)
+    value = _numbers(score if layout.task is Task.BINARY else None, chosen)
+    return _classes(prediction, chosen, layout.classes), value
+
+
+def _numbers(column: Column | None, chosen: Integers) -> Floats:
+    if column is None:
+        return np.full(len(chosen), np.nan)
+    return np.where(column.numeric[chosen], column.numbers()[chosen], np.nan)
+
+
+def _classes(column: Column | None, chosen: Integers, classes: tuple[str, ...]) -> Codes:
+    other = len(classes)
+    if column is None or not classes:
+        return np.full(len(chosen), other, np.int32)
+    known = hash_texts(classes)
+    order = np.argsort(known)
+    hashes = category_hashes(column)[chosen]
+    place = order[np.searchsorted(known[order], hashes).clip(max=other - 1)]
+    found = (known[place] == hashes) & (column.kind[chosen] > Kind.NULL)
+    return np.where(found, place, other).astype(np.int32)

@@ -1,0 +1,492 @@
+"""Stage join over the in-memory twin of Kafka: what meets, what is refused and why, and what a restart knows."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftline.batches import from_rows
+from driftline.clock import ManualClock
+from driftline.codec import decode, encode
+from driftline.drift.baseline import fit_baseline
+from driftline.drift.labels.join import MARGIN_US
+from driftline.drift.profile import Layout, Profile
+from driftline.errors import ConfigurationError, Reason
+from driftline.events import (
+    ColumnKind,
+    DeadLetter,
+    Group,
+    Label,
+    Monitor,
+    MonitorColumn,
+    Part,
+    Prediction,
+    ProfileSet,
+    Progress,
+    Task,
+    Watermark,
+)
+from driftline.kafka.configuration import StartAt
+from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.partitioning import partition_for
+from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.loop import Reach
+from services.drift.catalogue import Catalogue
+from services.drift.join import JoinHandler, Readers
+from services.drift.labels import LabelReader
+from services.drift.predictions import PredictionReader
+from services.drift.profile import Place
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+START = 400_000 * HOUR
+PANE = START // HOUR * HOUR
+PARTITIONS = 2
+PREDICTIONS, LABELS = "driftline.predictions", "driftline.labels"
+KINDS = {"age": ColumnKind.NUMERIC, ":prediction": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
+DATA: dict[str, Any] = {"age": np.arange(100.0), ":prediction": ["yes", "no"] * 50, ":score": np.linspace(0, 1, 100)}
+BASELINE = fit_baseline("m", DATA, KINDS)
+MONITOR = Monitor(
+    model_id="m",
+    monitor_version=1,
+    effective_from=-(2**63),
+    task=Task.BINARY,
+    positive_class="yes",
+    columns=tuple(MonitorColumn(name=name, kind=kind, required=name == "age") for name, kind in KINDS.items()),
+    baseline_id=BASELINE.baseline_id,
+    labels=True,
+    granularities=("1 hour",),
+    alert_on="1 hour",
+    lateness_us=0,
+    idle_timeout_us=0,
+    max_wait_us=0,
+    label_delay_us=DAY,
+    label_ttl_us=3 * DAY,
+    future_skew_us=30 * DAY,
+    minimum_n=1,
+    thresholds=(),
+    weights={},
+    retired_versions=(),
+    actor="test",
+)
+LAYOUT = Layout.of(MONITOR, BASELINE)
+change = dataclasses.replace
+
+
+class World:
+    """A cluster with a monitor on it, and a join that reads what is sent to it."""
+
+    def __init__(self, *monitors):
+        self.clock = ManualClock(START)
+        self.cluster = MemoryCluster(self.clock)
+        names = ("predictions", "labels", "monitors", "baselines", "schemas", "profiles", "dead-letters")
+        counts = {"predictions": PARTITIONS, "labels": PARTITIONS, "profiles": 4}
+        self.cluster.admin().create([NewTopic(f"driftline.{name}", counts.get(name, 1)) for name in names])
+        self.producer = self.cluster.producer()
+        self.put("baselines", BASELINE, 0)
+        for monitor in monitors or (MONITOR,):
+            self.put("monitors", monitor, 0)
+        self.positions = {TopicPartition(topic, p): 0 for topic in (PREDICTIONS, LABELS) for p in range(PARTITIONS)}
+        self.restart()
+
+    def restart(self, key=b"key"):
+        """What a new process does: read on from what is committed, remembering what lies before it."""
+        self.consumer = self.cluster.consumer(start_at=StartAt.EARLIEST)
+        self.consumer.assign(self.positions)
+        catalogue = Catalogue(self.cluster.consumer())
+        readers = Readers(
+            PredictionReader(catalogue.book, catalogue.schemas, PARTITIONS),
+            LabelReader(catalogue.book, catalogue.schemas, PARTITIONS),
+            self.cluster.consumer,
+        )
+        place = Place("w1", {PREDICTIONS: "p-id", LABELS: "l-id"}, 4)
+        self.stage = JoinHandler(catalogue, readers, place, key=key)
+        self.stage.on_assign(self.positions, self.clock.now_us())
+
+    def put(self, topic, event, partition):
+        value = event if isinstance(event, bytes) else encode(event)
+        self.producer.produce(f"driftline.{topic}", value, key=b"the key", partition=partition)
+        self.producer.flush(1)
+
+    def predict(self, *events):
+        for event in events:
+            self.put("predictions", event, partition_for(event.prediction_id.encode(), PARTITIONS))
+
+    def label(self, *events):
+        for event in events:
+            self.put("labels", event, partition_for(event.prediction_id.encode(), PARTITIONS))
+
+    def read(self, most=10_000):
+        self.stage.handle(self.consumer.consume(most, 0), self.clock.now_us())
+
+    def flush(self):
+        """Read all there is, and commit it: what went out, decoded."""
+        self.read()
+        return self.commit()
+
+    def commit(self):
+        ends = self.consumer.positions(self.positions)
+        reach = {place: Reach(self.positions[place], ends[place], caught_up=True) for place in self.positions}
+        flush = self.stage.flush(reach, self.clock.now_us())
+        self.records = flush.records
+        if flush.offsets is None:
+            self.positions = ends
+            self.stage.committed(ends, self.clock.now_us())
+        events = [decode(record.value or b"") for record in flush.records]
+        return Out(
+            [event for event in events if isinstance(event, ProfileSet)],
+            [event for event in events if isinstance(event, DeadLetter)],
+            [event for event in events if isinstance(event, Progress)],
+        )
+
+
+@dataclasses.dataclass
+class Out:
+    sets: list[ProfileSet]
+    dead: list[DeadLetter]
+    progress: list[Progress]
+
+    def reasons(self):
+        return [(each.reason, each.field) for each in self.dead]
+
+    def pairs(self):
+        """(version, part, pane, predicted, actual) -> pairs."""
+        classes = (*LAYOUT.classes, "other")
+        found = {}
+        for each in self.sets:
+            for event in each.panes:
+                cells = Profile.from_event(LAYOUT, event).cells[LAYOUT.confusion.cells].reshape(3, 3)
+                for i, j in np.argwhere(cells).tolist():
+                    found[each.model_version, event.part, event.pane, classes[i], classes[j]] = int(cells[i, j])
+        return found
+
+
+def prediction(i=0, time=START, *, version="v1", said="yes", score: float | None = 0.5, **features):
+    return Prediction(
+        model_id="m",
+        model_version=version,
+        prediction_id=f"p{i}",
+        event_time=time,
+        prediction=said,
+        score=score,
+        features={"age": 5.0} | features,
+    )
+
+
+def label(i=0, time=START, value: float | str = "yes"):
+    return Label(model_id="m", prediction_id=f"p{i}", label_time=time, label=value)
+
+
+ONE = {("v1", Part.IN_TIME, PANE, "yes", "yes"): 1}
+
+
+@pytest.mark.parametrize("labels_first", [False, True])
+def test_a_label_meets_its_prediction_whichever_comes_first(labels_first):
+    world = World()
+    sends = [lambda: world.predict(prediction()), lambda: world.label(label())]
+    if labels_first:
+        sends.reverse()
+    sends[0]()
+    assert world.flush().pairs() == {}
+    sends[1]()
+    assert world.flush().pairs() == ONE
+    assert world.flush().pairs() == {}
+
+
+def test_pairs_belong_to_the_pane_and_version_of_the_prediction():
+    world = World()
+    world.predict(prediction(0, START - 5 * HOUR, version="v2", said="no"), prediction(1))
+    world.label(label(0, START), label(1, START + 2 * DAY, "no"))
+    assert world.flush().pairs() == {
+        ("v2", Part.IN_TIME, PANE - 5 * HOUR, "no", "yes"): 1,
+        ("v1", Part.LATER, PANE, "yes", "no"): 1,
+    }
+
+
+def test_scores_are_counted_by_the_actual_class():
+    world = World()
+    world.predict(prediction(0, score=1.0), prediction(1, score=0.0), prediction(2, score=None))
+    world.label(label(0), label(1, value="no"), label(2))
+    (found,) = world.flush().sets
+    profile = Profile.from_event(LAYOUT, found.panes[0])
+    scores = profile.cells[LAYOUT.scores.cells]
+    assert np.flatnonzero(scores).tolist() == [0, 64 + 63]
+    assert profile.rows == 3
+    assert profile.sums.tolist() == [2, 1, 0]
+
+
+def test_classes_that_the_baseline_does_not_know_are_other():
+    world = World()
+    world.predict(prediction(0, said="maybe"), prediction(1))
+    world.label(label(0), label(1, value="perhaps"))
+    assert world.flush().pairs() == {
+        ("v1", Part.IN_TIME, PANE, "other", "yes"): 1,
+        ("v1", Part.IN_TIME, PANE, "yes", "other"): 1,
+    }
+
+
+def test_batches_and_single_predictions_join_alike():
+    rows = [prediction(i, said=["yes", "no"][i % 2]) for i in range(40) if partition_for(f"p{i}".encode(), PARTITIONS) == 0]
+    labels = [label(int(row.prediction_id[1:]), value=["yes", "no"][i % 3 % 2]) for i, row in enumerate(rows)]
+    single, batch = World(), World()
+    single.predict(*rows)
+    batch.put("predictions", from_rows(rows), 0)
+    for world in (single, batch):
+        world.label(*labels)
+    assert single.flush().sets[0].panes == batch.flush().sets[0].panes
+
+
+def test_the_first_prediction_in_offset_order_wins_across_batches_and_single_rows():
+    world = World()
+    home = partition_for(b"p0", PARTITIONS)
+    world.put("predictions", from_rows([prediction(0, said="no"), prediction(0, said="yes")]), home)
+    world.predict(prediction(0, said="yes"))
+    world.label(label(0))
+    assert world.flush().pairs() == {("v1", Part.IN_TIME, PANE, "no", "yes"): 1}
+
+
+def test_a_prediction_that_profile_refuses_is_not_joined_and_not_refused_twice():
+    world = World()
+    world.predict(prediction(0, age=math.inf))
+    world.predict(prediction(0, said="no"))
+    world.label(label(0))
+    out = world.flush()
+    assert out.dead == []
+    assert out.pairs() == {("v1", Part.IN_TIME, PANE, "no", "yes"): 1}
+
+
+def test_a_second_label_is_a_dead_letter_with_its_bytes():
+    world = World()
+    world.predict(prediction())
+    world.label(label(0), label(0, value="no"))
+    out = world.flush()
+    assert out.pairs() == ONE
+    assert out.reasons() == [("label_changed", "prediction_id")]
+    dead = out.dead[0]
+    home = partition_for(b"p0", PARTITIONS)
+    assert (dead.source_topic, dead.source_partition, dead.source_offset) == (LABELS, home, 1)
+    assert dead.source_value == encode(label(0, value="no"))
+    assert (dead.source_key, dead.model_id, dead.rejected_by) == (b"the key", "m", "drift/join")
+    assert dead.detail
+
+
+def test_a_label_past_the_ttl_is_a_dead_letter():
+    world = World()
+    world.predict(prediction())
+    world.label(label(0, START + 3 * DAY + 1))
+    out = world.flush()
+    assert (out.pairs(), out.reasons()) == ({}, [("label_too_late", "prediction_id")])
+
+
+def test_a_label_without_prediction_is_a_dead_letter_when_its_memory_has_passed():
+    world = World()
+    world.label(label(0))
+    assert world.flush().dead == []
+    world.clock.advance(3 * DAY + MARGIN_US)
+    same = next(i for i in range(1, 99) if partition_for(f"p{i}".encode(), 2) == partition_for(b"p0", 2))
+    world.predict(prediction(same))
+    assert world.flush().dead == []
+    world.clock.advance(SECOND)
+    world.predict(prediction(same))
+    out = world.flush()
+    assert out.reasons() == [("label_without_prediction", "prediction_id")]
+    assert out.dead[0].source_value == encode(label(0))
+    world.restart()
+    world.predict(prediction(same))
+    assert world.flush().dead == []
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "field"),
+    [
+        (b"", Reason.MALFORMED_AVRO, None),
+        (b"junk" * 9, Reason.MALFORMED_AVRO, None),
+        (encode(label())[:-2], Reason.MALFORMED_AVRO, None),
+        (b"\xc3\x01" + b"\x07" * 8 + encode(label())[10:], Reason.UNKNOWN_SCHEMA, None),
+        (encode(prediction()), Reason.UNEXPECTED_EVENT, None),
+        (encode(change(label(), prediction_id="")), Reason.INVALID_ID, "prediction_id"),
+        (encode(change(label(), prediction_id="x" * 129)), Reason.INVALID_ID, "prediction_id"),
+        (encode(change(label(), model_id="")), Reason.INVALID_ID, "model_id"),
+        (encode(change(label(), model_id="nobody")), Reason.UNKNOWN_MODEL, "model_id"),
+        (encode(label(value=1.0)), Reason.WRONG_TYPE, "label"),
+        (encode(label(time=START + 31 * DAY)), Reason.FUTURE_EVENT_TIME, "label_time"),
+        (encode(label(time=-(2**62))), Reason.OUT_OF_RANGE, "label_time"),
+        (encode(Watermark(model_id="nobody", event_time=START)), Reason.UNKNOWN_MODEL, "model_id"),
+        (encode(Watermark(model_id="m", event_time=START + 31 * DAY)), Reason.FUTURE_EVENT_TIME, "event_time"),
+        (encode(Watermark(model_id="m", event_time=-(2**62))), Reason.OUT_OF_RANGE, "event_time"),
+    ],
+)
+def test_a_bad_label_becomes_a_dead_letter_and_the_rest_joins(value, reason, field):
+    world = World()
+    home = partition_for(b"p0", PARTITIONS)
+    world.predict(prediction())
+    world.put("labels", value, home)
+    world.label(label())
+    out = world.flush()
+    assert out.pairs() == ONE
+    assert out.reasons() == [(reason.value, field)]
+    assert out.dead[0].source_value == value
+    assert out.dead[0].detail
+
+
+@pytest.mark.parametrize(("value", "reason"), [("yes", "wrong_type"), (math.inf, "non_finite"), (math.nan, "non_finite")])
+def test_a_label_of_a_regression_is_a_finite_number(value, reason):
+    columns = (MonitorColumn(name="age", kind=ColumnKind.NUMERIC),)
+    world = World(change(MONITOR, task=Task.REGRESSION, positive_class=None, columns=columns))
+    world.predict(change(prediction(), prediction=3.0))
+    world.label(label(0, value=value), label(0, value=1.0))
+    out = world.flush()
+    assert out.reasons() == [(reason, "label")]
+    assert out.sets[0].panes[0].rows == 1
+
+
+def test_a_stray_label_is_a_dead_letter():
+    world = World()
+    world.predict(prediction())
+    world.put("labels", label(), 1 - partition_for(b"p0", PARTITIONS))
+    out = world.flush()
+    assert (out.pairs(), out.reasons()) == ({}, [("wrong_partition", "prediction_id")])
+
+
+def test_a_label_for_a_model_that_expects_none_is_refused():
+    world = World(change(MONITOR, labels=False))
+    world.predict(prediction())
+    world.label(label())
+    out = world.flush()
+    assert (out.sets, out.reasons()) == ([], [("unexpected_event", None)])
+
+
+def test_a_label_older_than_its_models_monitor_is_refused_for_ever():
+    world = World()
+    world.label(change(label(), model_id="late"))
+    world.clock.advance(1000)
+    world.put("monitors", change(MONITOR, model_id="late"), 0)
+    world.flush()
+    world.label(change(label(), model_id="late"))
+    assert world.flush().reasons() == []
+
+
+def test_a_restart_knows_what_was_committed_and_tells_nothing_again():
+    world = World()
+    world.predict(prediction(0), prediction(1))
+    world.label(label(0), label(9))
+    assert world.flush().pairs() == ONE
+    world.restart(key=b"another key")
+    out = world.flush()
+    assert (out.pairs(), out.dead) == ({}, [])
+    world.label(label(0, value="no"), label(1))
+    world.predict(prediction(9))
+    out = world.flush()
+    assert out.pairs() == {("v1", Part.IN_TIME, PANE, "yes", "yes"): 2}
+    assert out.reasons() == [("label_changed", "prediction_id")]
+
+
+def test_what_was_not_committed_is_joined_by_the_next_owner():
+    world = World()
+    world.predict(prediction())
+    world.label(label())
+    world.read()
+    world.stage.on_revoke(list(world.positions))
+    world.restart()
+    assert world.flush().pairs() == ONE
+
+
+def test_unequal_partitions_of_the_two_topics_are_refused():
+    world = World()
+    del world.positions[TopicPartition(LABELS, 1)]
+    with pytest.raises(ConfigurationError, match="same number of partitions"):
+        world.restart()
+
+
+def test_sets_carry_the_clocks_of_both_topics():
+    world = World()
+    names = {p: next(i for i in range(99) if partition_for(f"p{i}".encode(), 2) == p) for p in (0, 1)}
+    world.predict(prediction(names[0], START - HOUR))
+    world.label(label(names[1], START + HOUR))
+    (found,) = world.flush().sets
+    assert (found.model_version, found.panes, found.group) == ("", (), Group.JOIN)
+    assert [(t.topic, t.partition, t.event_time) for t in found.times] == [
+        (LABELS, 1, START + HOUR),
+        (PREDICTIONS, 0, START - HOUR),
+    ]
+
+
+def test_watermarks_of_both_topics_move_the_clocks_and_count_nowhere():
+    world = World()
+    for topic in ("predictions", "labels"):
+        world.put(topic, Watermark(model_id="m", event_time=START + HOUR), 1)
+    (found,) = world.flush().sets
+    assert [(t.topic, t.partition, t.event_time) for t in found.times] == [
+        (LABELS, 1, START + HOUR),
+        (PREDICTIONS, 1, START + HOUR),
+    ]
+
+
+def test_progress_covers_both_topics_without_a_hole_and_comes_every_second():
+    world = World()
+    world.predict(prediction())
+    first = world.flush().progress
+    assert len(first) == 4
+    assert {(r.topic, r.topic_id) for r in first[0].ranges} == {(PREDICTIONS, "p-id"), (LABELS, "l-id")}
+    assert world.commit().progress == []
+    world.clock.advance(SECOND)
+    second = world.commit().progress
+    assert [r.to_offset for r in first[0].ranges] == [r.from_offset for r in second[0].ranges]
+    assert {p.group for p in (*first, *second)} == {Group.JOIN}
+
+
+def test_the_monitor_of_the_prediction_decides_what_is_in_time():
+    longer = change(MONITOR, monitor_version=2, effective_from=START, label_delay_us=2 * DAY)
+    world = World(MONITOR, longer)
+    world.predict(prediction(0, START - HOUR), prediction(1, START))
+    world.label(label(0, START + DAY + HOUR), label(1, START + DAY + HOUR))
+    found = {(each.monitor_version, pane.part) for each in world.flush().sets for pane in each.panes}
+    assert found == {(1, Part.LATER), (2, Part.IN_TIME)}
+
+
+SENDS = st.lists(
+    st.tuples(
+        st.sampled_from(["predict", "label", "read", "commit", "crash"]),
+        st.integers(0, 5),
+        st.sampled_from(["yes", "no"]),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SENDS)
+def test_any_order_of_sends_reads_commits_and_crashes_counts_each_first_pair_once(steps):
+    world = World()
+    said: dict[int, str] = {}
+    actual: dict[int, str] = {}
+    found: list[Out] = []
+    for what, i, value in steps:
+        if what == "predict":
+            world.predict(prediction(i, said=value))
+            said.setdefault(i, value)
+        elif what == "label":
+            world.label(label(i, value=value))
+            actual.setdefault(i, value)
+        elif what == "read":
+            world.read(i + 1)
+        elif what == "commit":
+            found.append(world.commit())
+        else:
+            world.restart()
+    found.append(world.flush())
+    total: dict[tuple[str, str], int] = {}
+    for out in found:
+        for (_, _, _, predicted, true), n in out.pairs().items():
+            total[predicted, true] = total.get((predicted, true), 0) + n
+    expected: dict[tuple[str, str], int] = {}
+    for i in said.keys() & actual.keys():
+        expected[said[i], actual[i]] = expected.get((said[i], actual[i]), 0) + 1
+    assert total == expected
+    repeats = sum(what == "label" for what, _, _ in steps) - len(actual)
+    assert sum(len(out.dead) for out in found) == repeats
