@@ -1,7 +1,11 @@
 """From records to alerts: decode, ask the core, write; all of a batch in one database transaction."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
+import structlog
 from sqlalchemy import Connection
 
 from driftline import codec
@@ -12,11 +16,15 @@ from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
 from driftline.events import AlertFired, AlertResolved, DriftCleared, DriftDetected, HealthCleared, HealthOpened
-from driftline.kafka.ports import TopicPartition
-from services.alerting.adapters.received import Received
+from driftline.kafka.ports import Message, TopicPartition
+from driftline.runtime.health import Health
+from services.alerting.adapters.faust_app import FaustConsumer
+from services.alerting.adapters.received import Received, received
 from services.alerting.metrics import EVENTS
 from services.alerting.store import alerts, groups, inbox, outbox
 from services.alerting.store.database import Database
+
+_LOG = structlog.get_logger("driftline.alerting")
 
 
 class Intake:
@@ -132,6 +140,56 @@ class Intake:
             source_event_id=cause,
         )
         outbox.add_event(tx, event, alert.alert_id, cause, now=now)
+
+
+class Catching(Protocol):
+    """Reads what was missed; `services.alerting.jobs.catch_up.CatchUp`."""
+
+    def run(self, handle: Callable[..., None], stopping: Callable[[], bool]) -> int:
+        """Hand over everything up to the present end; returns how many messages."""
+        ...
+
+
+class Following:
+    """The consuming part of the process: first the history, then Faust."""
+
+    def __init__(
+        self, reader: FaustConsumer, history: Catching, intake: Intake, health: Health, *, on_handled: Callable[[], None]
+    ) -> None:
+        """`on_handled` wakes those who go on with what was written."""
+        self._reader = reader
+        self._history = history
+        self._intake = intake
+        self._health = health
+        self._on_handled = on_handled
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Consume until stopped; raises where a record cannot be handled."""
+        count = self._history.run(self._handle_history, self._must_stop)
+        if self._stopping.is_set():
+            return
+        opened = self._intake.open_all()
+        self._on_handled()
+        _LOG.info("history read", messages=count, opened=opened)
+        asyncio.run(self._reader.run(self._handle, self._must_stop, self._health.ready))
+
+    def stop(self) -> None:
+        """Consume no more."""
+        self._stopping.set()
+
+    def _must_stop(self) -> bool:
+        self._health.beat("consumer")
+        return self._stopping.is_set()
+
+    def _handle_history(self, messages: Sequence[Message], *, news: bool) -> None:
+        self._intake.handle([received(message) for message in messages], news=news)
+        if news:
+            self._on_handled()
+
+    async def _handle(self, records: Sequence[Received]) -> None:
+        await asyncio.to_thread(self._intake.handle, records)
+        self._on_handled()
 
 
 def _decode(record: Received) -> Event:

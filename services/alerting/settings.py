@@ -37,8 +37,9 @@ class AlertingSettings(ServiceSettings):
         default=3600.0, gt=0, description="after which a notification that cannot be delivered counts as failed"
     )
     alerting_send_workers: int = Field(default=4, ge=1, le=64, description="messages under way at once per channel")
-    alerting_runbooks_url: str = Field(default="http://127.0.0.1:8080", description="before /mlops/<name>-runbook")
-    alerting_dashboards_url: str = Field(default="http://127.0.0.1:8080", description="before /model-monitoring-<model>")
+    console_url: str = Field(default="http://127.0.0.1:8080", description="where the console is, for links")
+    alerting_runbooks_url: str | None = Field(default=None, description="before /mlops/<name>-runbook; else the console")
+    alerting_dashboards_url: str | None = Field(default=None, description="before /model-monitoring-<model>; else the console")
 
     @field_validator("alerting_webhook_secret")
     @classmethod
@@ -67,7 +68,10 @@ class AlertingSettings(ServiceSettings):
     @property
     def links(self) -> Links:
         """Where runbooks and dashboards are."""
-        return Links(runbooks=self.alerting_runbooks_url.rstrip("/"), dashboards=self.alerting_dashboards_url.rstrip("/"))
+        return Links(
+            runbooks=(self.alerting_runbooks_url or self.console_url).rstrip("/"),
+            dashboards=(self.alerting_dashboards_url or self.console_url).rstrip("/"),
+        )
 
     @property
     def timers_us(self) -> dict[str, int | None]:

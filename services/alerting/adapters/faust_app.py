@@ -5,6 +5,7 @@ of its guarantees: the transport below mends the first, the handler must not min
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -24,6 +25,9 @@ _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 _BATCH = 200
 _WITHIN_SECONDS = 0.02
+
+_CHATTY = ("faust", "mode", "aiokafka", __name__)
+"""Loggers that tell their life story at the level info; Faust also logs under the module of its subclasses."""
 
 _UNDERSTOOD = {
     "bootstrap.servers",
@@ -81,6 +85,8 @@ class FaustConsumer:
         transport: type[driver.Transport] = ReadCommittedTransport,
     ) -> None:
         """`client` holds librdkafka's properties; raises ConfigurationError for those that aiokafka does not know."""
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
         brokers = [URL(f"kafka://{server.strip()}") for server in str(client["bootstrap.servers"]).split(",")]
         self._app = _App(
             group,
@@ -101,7 +107,6 @@ class FaustConsumer:
         )
         self._app.transport = transport(brokers, self._app)
         self._topics = tuple(topics)
-        self._failed: asyncio.Future[BaseException] | None = None
 
     async def run(self, handle: Handle, stopping: Callable[[], bool], on_started: Callable[[], None]) -> None:
         """Consume until `stopping()`; raises what `handle` raised, or what broke inside Faust."""

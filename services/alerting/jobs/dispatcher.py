@@ -1,7 +1,7 @@
 """Looks at the groups that are due and writes what each of their channels shall be told."""
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -21,26 +21,25 @@ _GROUPS_AT_ONCE = 50
 """Groups in one transaction; the intake waits for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What decides where a group's notifications go."""
+
+    routing: Routing
+    links: Links
+    configured: frozenset[str]
+    """Channels that have an address."""
+    on_decided: Callable[[], None]
+    """Wakes the senders."""
+
+
 class Dispatcher:
     """Decides, in the transaction that claims the group, and never sends."""
 
-    def __init__(
-        self,
-        database: Database,
-        routing: Routing,
-        links: Links,
-        *,
-        configured: Collection[str],
-        clock: Clock,
-        on_decided: Callable[[], None],
-    ) -> None:
-        """`configured` names the channels that have an address; `on_decided` wakes the senders."""
+    def __init__(self, database: Database, outlook: Outlook, clock: Clock) -> None:
         self._database = database
-        self._routing = routing
-        self._links = links
-        self._configured = configured
+        self._outlook = outlook
         self._clock = clock
-        self._on_decided = on_decided
 
     def run_once(self, _wake: Callable[[], None]) -> int | None:
         """Look at every group that is due."""
@@ -53,16 +52,19 @@ class Dispatcher:
                 following = groups.next_due(tx)
             if due:
                 GROUP_LATENESS_SECONDS.set((now - due[0].next_flush_at) / 1_000_000)
-                self._on_decided()
+                self._outlook.on_decided()
             if len(due) < _GROUPS_AT_ONCE:
                 return following
 
+    def close(self) -> None:
+        """Nothing is left under way between two runs."""
+
     def _look(self, tx: Connection, group: Group, now: int) -> None:
-        receiver = self._routing.receivers.get(group.receiver)
+        receiver = self._outlook.routing.receivers.get(group.receiver)
         if receiver is None:  # the configuration dropped it; its alerts are in other groups by now
             groups.remove(tx, group.key)
             return
-        route = self._routing.route(group.route_key) or self._routing.root
+        route = self._outlook.routing.route(group.route_key) or self._outlook.routing.root
         members = groups.members_of(tx, group.key)
         told = groups.told_of(tx, group.key)
         late = now - group.next_flush_at > route.timers.group_interval
@@ -74,7 +76,7 @@ class Dispatcher:
                 told=decided,
                 repeat_interval=route.timers.repeat_interval,
                 channel=channel,
-                configured=channel.name in self._configured,
+                configured=channel.name in self._outlook.configured,
                 previous_id=outbox.last_id(tx, group.key, channel.name),
             )
             self._decide(tx, group, look, delivered, now)
@@ -85,7 +87,7 @@ class Dispatcher:
         decision = decide(look)
         if isinstance(decision, Wait):
             return
-        message = compose(group, look, decision, self._links)
+        message = compose(group, look, decision, self._outlook.links)
         told = told_after(look, decision, message.notification_id)
         groups.save_told(tx, group.key, look.channel.name, told)
         DECISIONS.labels(message.reason, decision.reason.value if isinstance(decision, Suppress) else "").inc()

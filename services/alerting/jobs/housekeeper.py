@@ -37,6 +37,9 @@ class Housekeeper:
             self._cleaned_at = now
         return now + _SECOND_US
 
+    def close(self) -> None:
+        """Nothing is left under way between two runs."""
+
     def _measure(self, now: int) -> None:
         with self._database.read() as tx:
             firing = alerts.count_firing(tx)

@@ -42,6 +42,11 @@ class Publisher:
             if self.last_error is not None or len(done) < len(events):
                 return self._clock.now_us() + _PAUSE_US
 
+    def close(self) -> None:
+        """Publish what was written last, and let go."""
+        self.run_once(lambda: None)
+        self._producer.close()
+
     def _publish(self, events: list[outbox.OutEvent]) -> None:
         self.last_error = None
         try:

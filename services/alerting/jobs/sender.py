@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,9 +14,13 @@ from driftline.clock import Clock
 from driftline.events import NotificationFailed, NotificationSent
 from services.alerting.adapters.channels.port import Channel, Outgoing
 from services.alerting.metrics import NOTIFICATIONS, SEND_SECONDS
-from services.alerting.store import groups, outbox
+from services.alerting.store import channel_health, groups, outbox
 from services.alerting.store.database import Database
 from services.alerting.store.outbox import Parcel
+
+_DRAIN_SECONDS = 5.0
+_TRIES_TILL_FAILING = 3
+"""So many tries of one notification in vain, and the channel counts as failing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +79,9 @@ class Sender:
             future.add_done_callback(lambda _: wake())
         return following
 
-    def close(self, timeout_seconds: float) -> None:
+    def close(self) -> None:
         """Wait a while for the messages under way and record them; the others go out again, with the same id."""
-        concurrent.futures.wait(self._sending, timeout=timeout_seconds)
+        concurrent.futures.wait(self._sending, timeout=_DRAIN_SECONDS)
         with self._database.write() as tx:
             for future, parcel in self._sending.items():
                 if future.done():
@@ -96,10 +100,14 @@ class Sender:
         now = self._clock.now_us()
         match outcome:
             case Delivered(code):
+                channel_health.note_working(tx, parcel.channel, now)
                 self._delivered(tx, parcel, code, now)
             case Refused():
+                channel_health.note_failing(tx, parcel.channel, outcome.error, now)
                 self._failed(tx, parcel, outcome, now)
             case TryAgain(error, code):
+                if parcel.attempts >= _TRIES_TILL_FAILING:
+                    channel_health.note_failing(tx, parcel.channel, error, now)
                 attempt = Attempt(parcel.attempts, parcel.decided_at, now)
                 due = next_try(outcome, attempt, self._options.retry, jitter=self._jitter())
                 if due is None:
@@ -141,6 +149,12 @@ def give_up(tx: Connection, parcel: Parcel, error: str, now: int, *, code: int |
         return
     groups.take_back(tx, parcel.group_key, parcel.channel, parcel.notification_id)
     outbox.add_event(tx, _failed_event(parcel, error, None, now), parcel.notification_id, parcel.attempts, now=now)
+
+
+def give_up_elsewhere(tx: Connection, channels: Collection[str], now: int) -> None:
+    """End what waits for channels that are not among these: nobody will send it."""
+    for parcel in outbox.pending_elsewhere(tx, channels):
+        give_up(tx, parcel, "its channel is not configured any more", now)
 
 
 def _failed_event(parcel: Parcel, error: str, retry_at: int | None, now: int) -> NotificationFailed:

@@ -11,7 +11,15 @@ from driftline import codec, topics
 from driftline.alerting.notification import Notification
 from driftline.alerting.pipeline import NOTHING_TOLD, Told
 from driftline.envelope import Envelope, deterministic_id
-from driftline.events import AlertFired, AlertResolved, NotificationFailed, NotificationSent, NotificationSuppressed
+from driftline.events import (
+    AlertFired,
+    AlertResolved,
+    HealthCleared,
+    HealthOpened,
+    NotificationFailed,
+    NotificationSent,
+    NotificationSuppressed,
+)
 from services.alerting.store.groups import ids_text
 from services.alerting.store.tables import event_outbox, outbox
 
@@ -22,6 +30,7 @@ ALERTS, NOTIFICATIONS = topics.name("alerts"), topics.name("notifications")
 
 AlertEvent = AlertFired | AlertResolved
 NotificationEvent = NotificationSent | NotificationFailed | NotificationSuppressed
+Event = AlertEvent | NotificationEvent | HealthOpened | HealthCleared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,19 +163,34 @@ def forget_finished(tx: Connection, before: int) -> int:
     return tx.execute(delete(outbox).where(outbox.c.state != PENDING, outbox.c.finished_at < before)).rowcount
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What an event is about, and what made it: the same cause makes the same id."""
+
+    subject: str
+    parts: tuple[str | int, ...]
+
+
 def add_event(tx: Connection, event: AlertEvent | NotificationEvent, *cause: str | int, now: int) -> None:
-    """Put an event into the outbox for Kafka. The same event for the same cause has the same id and goes out once."""
-    event_id = deterministic_id(SOURCE, type(event).__name__, *cause)
+    """Put an event about an alert or a notification into the outbox for Kafka, under its group's key."""
+    if isinstance(event, AlertFired | AlertResolved):
+        add_event_to(tx, ALERTS, event.group_key, event, Cause(event.alert_id, cause), now=now)
+    else:
+        add_event_to(tx, NOTIFICATIONS, event.group_key, event, Cause(event.notification_id, cause), now=now)
+
+
+def add_event_to(tx: Connection, topic: str, key: str, event: Event, cause: Cause, *, now: int) -> None:
+    """Put an event into the outbox for a topic; it stands there once, also where it is asked for twice."""
+    event_id = deterministic_id(SOURCE, type(event).__name__, *cause.parts)
     if tx.execute(select(event_outbox.c.seq).where(event_outbox.c.event_id == event_id)).one_or_none() is not None:
         return
-    about_alert = isinstance(event, AlertFired | AlertResolved)
     tx.execute(
         insert(event_outbox).values(
             event_id=event_id,
-            topic=ALERTS if about_alert else NOTIFICATIONS,
-            key=event.group_key,
+            topic=topic,
+            key=key,
             type=type(event).__name__,
-            subject=event.alert_id if isinstance(event, AlertFired | AlertResolved) else event.notification_id,
+            subject=cause.subject,
             at=now,
             value=codec.encode(event),
         )
