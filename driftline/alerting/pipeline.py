@@ -92,11 +92,11 @@ def needs_update(look: Look, _: Decision) -> Decision:
     ended = ids(look.ended)
     if firing - look.heard:
         return Notify(NotifyReason.NEW_ALERTS if look.heard else NotifyReason.FIRST)
-    if look.told is not None and firing and top_priority(look.firing).rank > look.told.priority.rank:
+    staying = tuple(member for member in look.firing if not member.leaving)
+    if look.told is not None and staying and top_priority(staying).rank > look.told.priority.rank:
         return Notify(NotifyReason.RAISED)
     if ended & look.heard:
         return Notify(NotifyReason.SOME_RESOLVED if firing else NotifyReason.ALL_RESOLVED)
-    staying = any(not member.leaving for member in look.firing)
     due = look.told.at + look.repeat_interval if look.told is not None and staying else None
     if due is not None and due <= look.now:
         return Notify(NotifyReason.REPEAT)

@@ -113,6 +113,7 @@ def test_a_leaving_alert_is_not_repeated_but_its_end_is_told() -> None:
     assert decide(look(A, told=told, leaving=leaving, now=REPEAT)) == Wait(None)
     assert decide(look(ended(A), told=told, leaving=leaving)) == Notify(NotifyReason.ALL_RESOLVED)
     assert decide(look(A, leaving=leaving)) == Wait(None)
+    assert decide(look(replace(A, priority=Priority.CRITICAL), told=told, leaving=leaving)) == Wait(None)
 
 
 @pytest.mark.parametrize("leaving", [False, True])

@@ -1,0 +1,119 @@
+"""Whatever happens in whatever order: who was told that something fires is told that it ended, and nobody is told twice."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from driftline.alerting.delivery import Delivered, Refused, TryAgain
+from services.alerting.store import groups, outbox
+from tests.unit.alerting.builders import DAY, cleared, detected
+from tests.unit.services.alerting.bench_of_parts import FakeChannel, Parts, by_priority
+
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("detect"), st.integers(0, 2), st.sampled_from(["LOW", "MEDIUM", "CRITICAL"])),
+        st.tuples(st.just("clear"), st.integers(0, 2)),
+        st.tuples(st.just("time"), st.sampled_from([1, 30, 300, 3600])),
+        st.tuples(st.just("deliver"), st.sampled_from(["ok", "ok", "retry", "refuse"])),
+        st.tuples(st.just("restart")),
+        st.tuples(st.just("repeat")),
+    ),
+    max_size=40,
+)
+ANSWERS = {"ok": Delivered(200), "retry": TryAgain("answered 503", 503), "refuse": Refused("answered 400", 400)}
+
+
+class Story:
+    """Drives the parts, and believes what a receiver would believe."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parts = Parts(folder, by_priority(), configured=frozenset({"webhook"}))
+        self.believed: dict[str, set[str]] = {}
+        self.delivered: dict[str, bytes] = {}
+        self.history: list[object] = []
+        self.episodes = dict.fromkeys(range(3), 0)
+        self.sequences = dict.fromkeys(range(3), 0)
+
+    def run(self, operation):
+        getattr(self, operation[0])(*operation[1:])
+
+    def _take(self, event):
+        self.history.append(event)
+        self.parts.take(event)
+
+    def _episode(self, model):
+        return {
+            "model_id": "m",
+            "model_version": str(model),
+            "episode_id": f"{model}.{self.episodes[model]}",
+            "since": (10 + self.episodes[model]) * DAY,
+        }
+
+    def detect(self, model, severity):
+        self.sequences[model] += 1
+        self._take(detected(**self._episode(model), sequence=self.sequences[model], severity=severity))
+
+    def clear(self, model):
+        if self.sequences[model]:
+            self._take(cleared(**self._episode(model), sequence=self.sequences[model] + 1))
+            self.episodes[model] += 1
+            self.sequences[model] = 0
+
+    def time(self, seconds):
+        self.parts.pass_time(seconds)
+
+    def deliver(self, answer):
+        self.parts.channel = FakeChannel(lambda message: self._receive(message, answer))
+        self.parts.deliver()
+
+    def _receive(self, message, answer):
+        if answer == "ok":
+            body = json.loads(message.body)
+            known = self.delivered.setdefault(message.notification_id, message.body)
+            assert known == message.body, "one id, two messages"
+            self.believed[body["groupKey"]] = {item["fingerprint"] for item in body["alerts"] if item["status"] == "firing"}
+        return ANSWERS[answer]
+
+    def restart(self):
+        offset = self.parts.offset
+        self.parts.database.close()
+        self.parts = Parts(self.folder, by_priority(), configured=frozenset({"webhook"}), clock=self.parts.clock)
+        self.parts.offset = offset
+        self.parts.intake.place_again()
+        with self.parts.database.write() as tx:
+            outbox.release_claims(tx, self.parts.clock.now_us())
+
+    def repeat(self):
+        """Faust reads everything again."""
+        self.parts.take(*self.history)
+
+    def settle(self):
+        for _ in range(3):
+            self.parts.pass_time(300)
+            self.deliver("ok")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(OPERATIONS)
+def test_what_a_receiver_believes_comes_true(operations) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        story = Story(Path(folder))
+        for operation in operations:
+            story.run(operation)
+        story.settle()
+        with story.parts.database.read() as tx:
+            from services.alerting.store import alerts
+
+            firing = {alert.alert_id for alert in alerts.firing(tx)}
+        assert set().union(*story.believed.values()) == firing
+        for model in range(3):
+            story.clear(model)
+        story.settle()
+        assert set().union(*story.believed.values()) == set()
+        with story.parts.database.read() as tx:
+            assert groups.page(tx, limit=9, offset=0) == []
+        story.parts.database.close()
