@@ -56,7 +56,7 @@ def client_properties(environ: Mapping[str, str] | None = None) -> Properties:
 def connection_properties(client: Mapping[str, str | int | float | bool]) -> Properties:
     """Return what every client shares: quick reconnects, so that a broker's restart is short."""
     return {
-        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.ms": 200,
         "reconnect.backoff.max.ms": 1000,
         "socket.nagle.disable": True,
         "socket.keepalive.enable": True,

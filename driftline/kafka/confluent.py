@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
 
 import confluent_kafka as ck
 from confluent_kafka.admin import AdminClient
 
-from driftline.errors import ConfigurationError
 from driftline.kafka.configuration import (
     Properties,
     StartAt,
@@ -21,6 +18,7 @@ from driftline.kafka.configuration import (
     transactional_properties,
 )
 from driftline.kafka.confluent_admin import ConfluentAdmin, uncommitted_ends
+from driftline.kafka.confluent_clients import LOG, make_client
 from driftline.kafka.confluent_errors import IGNORED_WHILE_CONSUMING, failure, transaction_failure
 from driftline.kafka.errors import KafkaUnavailable, QueueFull
 from driftline.kafka.ports import (
@@ -35,9 +33,6 @@ from driftline.kafka.ports import (
 
 __all__ = ["ConfluentCluster", "ConfluentConsumer", "ConfluentProducer", "ConfluentTransactionalProducer"]
 
-_Client = TypeVar("_Client")
-
-_LOG = logging.getLogger("driftline.kafka")
 _TRANSACTION_CALL_SECONDS = 20.0
 _INIT_SECONDS = 60.0
 _QUEUE_FULL_SECONDS = 10.0
@@ -87,7 +82,7 @@ class ConfluentConsumer:
 
     def __init__(self, properties: Properties, admin_properties: Properties) -> None:
         """Connect in the background; the first call that needs a broker waits for it."""
-        self._consumer = _client(ck.Consumer, properties)
+        self._consumer = make_client(ck.Consumer, properties)
         self._admin_properties = admin_properties
         self._admin: AdminClient | None = None
         self._starts: dict[TopicPartition, int] = {}
@@ -204,7 +199,7 @@ class ConfluentConsumer:
     def ends(self, partitions: Iterable[TopicPartition], timeout_seconds: float = 10.0) -> dict[TopicPartition, int]:
         """Ask for the uncommitted high-water marks in one request per leader."""
         if self._admin is None:
-            self._admin = _client(AdminClient, self._admin_properties)
+            self._admin = make_client(AdminClient, self._admin_properties)
         return uncommitted_ends(self._admin, partitions, timeout_seconds)
 
     def offsets_for_times(
@@ -241,7 +236,7 @@ class ConfluentProducer:
 
     def __init__(self, properties: Properties) -> None:
         """Connect in the background."""
-        self._producer = _client(ck.Producer, properties)
+        self._producer = make_client(ck.Producer, properties)
 
     def produce(
         self,
@@ -344,7 +339,7 @@ def _is_error(message: ck.Message) -> bool:
     if error is None:
         return False
     if error.code() in IGNORED_WHILE_CONSUMING or (error.retriable() and not error.fatal()):
-        _LOG.warning("consume: %s", error.str())
+        LOG.warning("consume: %s", error.str())
         return True
     place = f" from {message.topic()}[{message.partition()}]" if message.topic() else ""
     raise failure(error, f"consume{place}")
@@ -381,19 +376,3 @@ def _delivery(
         )
 
     return report
-
-
-def _client(kind: Callable[..., _Client], properties: Properties) -> _Client:
-    """Make a client; a wrong property is named, its value is not shown."""
-    try:
-        return kind(dict(properties), logger=_LOG)
-    except (ck.KafkaException, ValueError, TypeError) as error:
-        names = ", ".join(sorted(properties))
-        reason = error.args[0].name() if isinstance(error, ck.KafkaException) else type(error).__name__
-        guilty = [name for name in properties if f'"{name}"' in str(error)]
-        message = (
-            f"Kafka client setting {guilty[0]!r} is refused ({reason}): check DRIFTLINE_KAFKA_{guilty[0].upper().replace('.', '_')}"
-            if guilty
-            else f"the Kafka client settings are refused ({reason}); they are: {names}"
-        )
-        raise ConfigurationError(message) from None

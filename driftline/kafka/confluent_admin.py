@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -10,7 +11,6 @@ from typing import Any
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
     IsolationLevel,
-    KafkaError,
     KafkaException,
     TopicCollection,
 )
@@ -26,8 +26,9 @@ from confluent_kafka.admin import (
 from confluent_kafka.admin import NewTopic as AdminNewTopic
 
 from driftline.kafka.configuration import Properties
+from driftline.kafka.confluent_clients import make_client
 from driftline.kafka.confluent_errors import failure
-from driftline.kafka.errors import KafkaUnavailable
+from driftline.kafka.errors import KafkaUnavailable, TopicMissing
 from driftline.kafka.ports import Isolation, NewTopic, TopicDescription, TopicPartition
 
 __all__ = ["ConfluentAdmin", "uncommitted_ends"]
@@ -40,7 +41,7 @@ class ConfluentAdmin:
 
     def __init__(self, properties: Properties) -> None:
         """Connect in the background."""
-        self._admin = AdminClient({**properties, "log_level": 3})
+        self._admin = make_client(AdminClient, {**properties, "log_level": 0})
 
     def topic_names(self) -> list[str]:
         """Return the names of all topics, sorted, internal ones left out."""
@@ -58,11 +59,8 @@ class ConfluentAdmin:
         futures = self._admin.describe_topics(TopicCollection(wanted), request_timeout=_SECONDS)
         found = {}
         for name, future in futures.items():
-            try:
-                found[name] = future.result(_SECONDS)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise failure(error, f"describe {name}") from error
+            with contextlib.suppress(TopicMissing):
+                found[name] = _result(future, f"describe {name}")
         configs = self._configs(ResourceType.TOPIC, found)
         return {
             name: TopicDescription(
@@ -121,12 +119,7 @@ class ConfluentAdmin:
         """Return what a group has committed, without the offsets of open transactions."""
         request = [ConsumerGroupTopicPartitions(group)]
         future = self._admin.list_consumer_group_offsets(request, require_stable=True, request_timeout=_SECONDS)[group]
-        try:
-            found = future.result(_SECONDS)
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return {}
-            raise failure(error, f"read the offsets of group {group}") from error
+        found = _result(future, f"read the offsets of group {group}")
         places = found.topic_partitions or []
         return {TopicPartition(p.topic, p.partition): p.offset for p in places if p.offset >= 0}
 
@@ -199,5 +192,7 @@ def _result(future: Future[Any], doing: str) -> Any:
     except KafkaException as error:
         raise failure(error, doing) from error
     except TimeoutError as error:
-        message = f"could not {doing}: no answer within {_SECONDS:.0f} s"
+        message = (
+            f"could not {doing}: no broker answered within {_SECONDS:.0f} s; is it up, and DRIFTLINE_KAFKA_BOOTSTRAP right?"
+        )
         raise KafkaUnavailable(message) from error
