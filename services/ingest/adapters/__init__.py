@@ -1,0 +1,1 @@
+"""What ingest stands on outside: the producer with its acknowledgements, Redis."""

@@ -1,0 +1,1 @@
+"""The HTTP side of ingest: JSON to columns to records."""
