@@ -1,6 +1,6 @@
 """Style, script and plotly, each under a name that changes with its content, so that browsers may keep them for ever.
 
-plotly.min.js comes from the installed package; it is compressed once, at start.
+plotly.min.js comes from the installed package; each file is compressed once, when it is first asked for.
 """
 
 import gzip
@@ -21,11 +21,17 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asset:
     body: bytes
-    packed: bytes
     media_type: str
+    packed: bytes | None = None
+
+    def pack(self) -> bytes:
+        """The body compressed; two requests at once may both do the work, with the same result."""
+        if self.packed is None:
+            self.packed = gzip.compress(self.body, 6, mtime=0)
+        return self.packed
 
 
 class Assets:
@@ -39,7 +45,7 @@ class Assets:
         for name, body in contents.items():
             stem, dot, suffix = name.rpartition(".")
             hashed = f"{stem}.{hashlib.sha256(body).hexdigest()[:12]}{dot}{suffix}"
-            self._assets[hashed] = _Asset(body, gzip.compress(body, 6, mtime=0), _TYPES[dot + suffix])
+            self._assets[hashed] = _Asset(body, _TYPES[dot + suffix])
             self.url[name] = f"/static/{hashed}"
 
     def routes(self) -> APIRouter:
@@ -53,7 +59,7 @@ class Assets:
                 raise Problem(404, "not_found", f"there is no file {name!r}", remedy="load the page again")
             headers: Mapping[str, str] = {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
             if "gzip" in accept_encoding:
-                return Response(asset.packed, media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})
+                return Response(asset.pack(), media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})
             return Response(asset.body, media_type=asset.media_type, headers=dict(headers))
 
         return router

@@ -24,7 +24,7 @@ def routes(queries: Queries, door: Door, feed: Feed) -> APIRouter:
     def models() -> list[dict[str, Any]]:
         return [asdict(line) for line in queries.fleet()]
 
-    @router.get("/models/{model_id}/windows", summary="Windows of a model as the charts need them")
+    @router.get("/models/{model_id:path}/windows", summary="Windows of a model as the charts need them")
     def windows(
         model_id: str,
         granularity: Annotated[str, Query(max_length=32)],

@@ -8,7 +8,7 @@ import json
 import secrets
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from services.console import metrics
 
@@ -41,7 +41,7 @@ class Feed:
         self._closed = True
         self._wake()
 
-    async def events(self, last_event_id: str | None) -> AsyncIterator[str]:
+    async def events(self, last_event_id: str | None) -> AsyncGenerator[str]:
         """The stream of one page, beginning after `last_event_id`."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
 

@@ -12,7 +12,15 @@ from services.console.api.charts import sparkline
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOLDER = Path(__file__).resolve().parents[1] / "templates"
 
-PRIORITY_SIGNS = {"low": "🟡", "medium": "🟠", "high": "🔴", "critical": "🚨"}
+MEASURE_NAMES = {
+    "psi": "PSI",
+    "js": "JS distance",
+    "tv": "TV distance",
+    "ks": "KS",
+    "null_rate": "null rate",
+    "auc": "AUC",
+    "f1": "F1",
+}
 PRIORITY_OF_SEVERITY = {"MINIMAL": "none", "LOW": "low", "MEDIUM": "medium", "HIGH": "high", "CRITICAL": "critical"}
 
 
@@ -24,11 +32,11 @@ def environment() -> Environment:
     made.filters |= {
         "day": day,
         "iso": iso_time,
+        "measure": lambda name: MEASURE_NAMES.get(name, name),
         "number": number,
         "safe_url": safe_url,
         "short": short_name,
         "priority": lambda severity: PRIORITY_OF_SEVERITY.get(severity or "", "none"),
-        "sign": lambda priority: PRIORITY_SIGNS.get(priority, "\u2139\ufe0f"),
         "sparkline": sparkline,
         "words": lambda name: str(name).replace("_", " "),
     }

@@ -4,7 +4,7 @@
 (() => {
   const page = document.getElementById("page"), live = document.getElementById("live");
   const state = page.dataset;
-  const LINES = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"]; // Okabe and Ito: told apart by everybody
+  const COLOURS = 6; // after Okabe and Ito: told apart by everybody
   let chart = null, busy = false, again = false;
 
   const address = () => {
@@ -69,9 +69,10 @@
     document.documentElement.dataset.drawn = String(chart.start.length);
   }
 
+  const NAMES = { psi: "PSI", auc: "AUC", f1: "F1", mae: "MAE", rmse: "RMSE" };
   const line = (name, values, i) => ({
-    name, x: chart.start, y: values, mode: chart.start.length > 1 ? "lines" : "markers", connectgaps: false,
-    line: { color: LINES[i % LINES.length], width: 1.8 }, hovertemplate: "%{y:.3f}",
+    name: NAMES[name] ?? name, x: chart.start, y: values, mode: chart.start.length > 1 ? "lines" : "markers", connectgaps: false,
+    line: { color: Heatmap.variable(`--line-${(i % COLOURS) + 1}`), width: 1.8 }, hovertemplate: "%{y:.3f}",
   });
 
   function plot(id, traces, axis, limits) {

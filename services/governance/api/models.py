@@ -60,29 +60,11 @@ def routes(counter: Counter) -> APIRouter:
     def list_models() -> list[View]:
         return [model_view(model) for model in counter.store.models().values()]
 
-    @router.get("/{model_id}", summary="One model with its versions and their history", dependencies=readers)
+    @router.get("/{model_id:path}", summary="One model with its versions and their history", dependencies=readers)
     def show_model(model_id: str) -> View:
         return _view(counter.store, model_id)
 
-    @router.put("/{model_id}", summary="Register a model, or describe it anew")
-    async def put_model(model_id: str, wanted: ModelDescription, response: Response, actor: Annotated[Actor, changer]) -> View:
-        event = ModelRegistered(model_id=model_id, actor=actor.name, at=counter.clock.now_us(), **wanted.model_dump())
-        return await _changed(
-            counter, response, model_id, actor.name, lambda store: register_model(store.model(model_id), event)
-        )
-
-    @router.put("/{model_id}/versions/{model_version}", summary="Register a version")
-    async def put_version(
-        model_id: str, model_version: str, wanted: VersionDescription, response: Response, actor: Annotated[Actor, changer]
-    ) -> View:
-        event = ModelVersionRegistered(
-            model_id=model_id, model_version=model_version, actor=actor.name, at=counter.clock.now_us(), **wanted.model_dump()
-        )
-        return await _changed(
-            counter, response, model_id, actor.name, lambda store: register_version(store.model(model_id), event)
-        )
-
-    @router.post("/{model_id}/versions/{model_version}/stage", summary="Move a version to another stage")
+    @router.post("/{model_id:path}/versions/{model_version:path}/stage", summary="Move a version to another stage")
     async def post_stage(
         model_id: str, model_version: str, step: Step, response: Response, actor: Annotated[Actor, changer]
     ) -> View:
@@ -101,6 +83,24 @@ def routes(counter: Counter) -> APIRouter:
             return change_stage(store.model(model_id), event, expected_stage=step.expected, monitored=monitored)
 
         return await _changed(counter, response, model_id, actor.name, decide)
+
+    @router.put("/{model_id:path}/versions/{model_version:path}", summary="Register a version")
+    async def put_version(
+        model_id: str, model_version: str, wanted: VersionDescription, response: Response, actor: Annotated[Actor, changer]
+    ) -> View:
+        event = ModelVersionRegistered(
+            model_id=model_id, model_version=model_version, actor=actor.name, at=counter.clock.now_us(), **wanted.model_dump()
+        )
+        return await _changed(
+            counter, response, model_id, actor.name, lambda store: register_version(store.model(model_id), event)
+        )
+
+    @router.put("/{model_id:path}", summary="Register a model, or describe it anew")
+    async def put_model(model_id: str, wanted: ModelDescription, response: Response, actor: Annotated[Actor, changer]) -> View:
+        event = ModelRegistered(model_id=model_id, actor=actor.name, at=counter.clock.now_us(), **wanted.model_dump())
+        return await _changed(
+            counter, response, model_id, actor.name, lambda store: register_model(store.model(model_id), event)
+        )
 
     return router
 

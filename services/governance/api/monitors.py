@@ -30,12 +30,12 @@ def routes(counter: Counter) -> APIRouter:
         now = counter.clock.now_us()
         return [monitor_view(applied, counter.store, now, whole=False) for applied in counter.store.current_monitors()]
 
-    @router.get("/{model_id}", summary="Every version of a monitor, the latest in full", dependencies=readers)
+    @router.get("/{model_id:path}", summary="Every version of a monitor, the latest in full", dependencies=readers)
     def show_monitor(model_id: str) -> View:
         return _whole(counter, model_id)
 
     @router.put(
-        "/{model_id}",
+        "/{model_id:path}",
         summary="Apply a definition (YAML or JSON)",
         description="201: a new version. 200: the present version says the same. 409: `expected_version` is not the present one.",
     )

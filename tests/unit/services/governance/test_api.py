@@ -207,3 +207,12 @@ def test_while_the_broker_is_away_changes_are_refused_as_unavailable(house):
     assert house.ask("GET", "/v1/monitors").status_code == 200
     house.cluster.set_available(True)
     assert put(house, LEAST + "minimum_n: 9\n").status_code == 201
+
+
+def test_a_model_id_may_hold_a_slash(house):
+    assert put(house, LEAST.replace("shop.churn", "shop/churn"), model="shop%2Fchurn").status_code == 201
+    assert house.ask("GET", "/v1/monitors/shop%2Fchurn").json()["model_id"] == "shop/churn"
+    house.ask("PUT", "/v1/models/shop%2Fchurn", json={})
+    assert house.ask("PUT", "/v1/models/shop%2Fchurn/versions/a%2F1", json={}).status_code == 201
+    step = "/v1/models/shop%2Fchurn/versions/a%2F1/stage"
+    assert house.ask("POST", step, json={"to": "STAGING", "reason": "x"}).json()["versions"][0]["stage"] == "STAGING"
