@@ -1,0 +1,106 @@
+"""What must be true of every schedule, and what of the orderly ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from driftline.drift.profile import Layout, Profile
+from driftline.events import ClosedBy, Decision, DriftDetected, Part, WindowReport
+from tests.unit.simulation.world import BASELINE, World, counts_of, input_measures, label_measures
+
+
+def check_final_counts(world: World) -> None:
+    """Every window is final, exact, and equal to the batch computation, integer for integer."""
+    expected, reports = world.expected(), world.reports()
+    assert reports.keys() == expected.keys()
+    for key, revisions in reports.items():
+        last = revisions[-1]
+        assert last.final, key
+        assert last.exact, key
+        assert last.late_after_final == 0, key
+        assert counts_of(last, world.monitors[last.model_id]) == expected[key], key
+
+
+def check_revisions(world: World) -> None:
+    """Revisions are contiguous and never repeated; each window is decided at most twice, and never after it is final."""
+    for key, revisions in world.reports().items():
+        assert [report.revision for report in revisions] == list(range(1, len(revisions) + 1)), key
+        assert [report.final for report in revisions].count(True) == 1, key
+        decided = Counter(report.decision for report in revisions)
+        assert decided[Decision.INPUTS] <= 1, key
+        assert decided[Decision.PERFORMANCE] <= 1, key
+        if revisions[0].closed_by is ClosedBy.LATE:
+            assert set(decided) == {Decision.NONE}, key
+
+
+def check_episodes(world: World) -> None:
+    """Sequences are contiguous from 1 within an episode; nothing is told twice."""
+    sequences: dict[str, list[int]] = {}
+    for event in world.told("drift-events"):
+        sequences.setdefault(event.episode_id, []).append(event.sequence)
+    for episode, found in sequences.items():
+        assert found == list(range(1, len(found) + 1)), episode
+
+
+def check_identity(world: World) -> None:
+    """Every record that stage 2 tells has a ce_id of its own."""
+    for topic in ("windows", "drift-events", "monitor-status", "health"):
+        ids = [dict(record.headers())["ce_id"] for record in world.cluster.records(f"driftline.{topic}")]
+        assert len(ids) == len(set(ids)), topic
+
+
+def decisions(world: World) -> dict:
+    """What was decided, without how it came about."""
+    found = {}
+    for key, revisions in world.reports().items():
+        for report in revisions:
+            if report.decision is not Decision.NONE:
+                found[key, report.decision] = _content(report)
+    return found
+
+
+def drift(world: World) -> dict:
+    """The story of every episode."""
+    found: dict[str, list] = {}
+    for event in world.told("drift-events"):
+        columns = tuple((c.column, c.measure, c.value) for c in event.columns) if isinstance(event, DriftDetected) else ()
+        told = (type(event).__name__, event.sequence, event.window_start, event.window_end, columns)
+        found.setdefault(event.episode_id, []).append(told)
+    return found
+
+
+def _content(report: WindowReport) -> tuple:
+    return (
+        report.n,
+        report.cells,
+        report.label_cells if report.decision is Decision.PERFORMANCE else b"",
+        report.closed_by,
+        report.completeness,
+        report.risk_score,
+        report.severity,
+        tuple(measure for measure in report.measures if report.decision is Decision.PERFORMANCE or measure.column),
+    )
+
+
+def check_all(world: World) -> None:
+    """What holds for every schedule."""
+    check_final_counts(world)
+    check_revisions(world)
+    check_episodes(world)
+    check_identity(world)
+
+
+def check_functions(world: World) -> None:
+    """Every report equals its function recomputed from what it names."""
+    for revisions in world.reports().values():
+        for report in revisions:
+            monitor = world.monitors[report.model_id]
+            layout = Layout.of(monitor, BASELINE)
+            inputs = Profile.decode(layout, Part.INPUTS, report.n, report.cells, report.sums)
+            pairs = Profile.decode(layout, Part.IN_TIME, report.labels_in_time, report.label_cells, b"")
+            measures = input_measures(layout, BASELINE, monitor, inputs)
+            labels = label_measures(layout, monitor, pairs, rows=report.n, baseline=BASELINE)
+            told = tuple(m for m in report.measures if m.name != "adwin_error_rate")
+            assert told in (measures, (*measures, *labels))
+            if report.n < monitor.minimum_n:
+                assert (report.risk_score, report.severity, report.decision) == (None, None, Decision.NONE)

@@ -1,0 +1,498 @@
+"""A whole pipeline on the in-memory twin: producers, stage 1, the real stage 2 in the real loop, and every kind of trouble.
+
+Nothing is random but by the seed, and nothing happens but by a call: a schedule can be played again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from driftline.clock import ManualClock
+from driftline.codec import decode
+from driftline.drift.baseline import fit_baseline
+from driftline.drift.profile import Layout, Profile
+from driftline.drift.windows import Rules
+from driftline.errors import Unavailable
+from driftline.events import (
+    ColumnKind,
+    Direction,
+    Group,
+    Measure,
+    Monitor,
+    MonitorColumn,
+    Part,
+    Task,
+    Threshold,
+    WindowReport,
+)
+from driftline.kafka.errors import KafkaFailure, OutcomeUnknown
+from driftline.kafka.memory import OFFSETS, MemoryCluster
+from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.health import Health
+from driftline.runtime.loop import BatchLoop, Limits, Surroundings
+from driftline.runtime.metrics import LoopMetrics
+from driftline.validation.book import MonitorBook
+from services.drift.evaluate import EvaluateHandler
+from services.drift.states import States
+from services.drift.store import StateCache
+from tests.unit.simulation.events import CARRIERS, MODELS, OUTCOMES, Counts, Row, batch, predicted
+from tests.unit.simulation.stage1 import PROFILES, JoinModel, ProfileModel
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+NOW = 1_700_000_000 * SECOND
+START = 1_362_096_000 * SECOND
+"""2013-03-01 UTC."""
+EVER = 10**15
+PARTITIONS = 2
+PROFILES_PARTITIONS = 2
+INPUT_TOPICS = ("predictions", "labels")
+KINDS = {"carrier": ColumnKind.CATEGORICAL, ":prediction": ColumnKind.CATEGORICAL}
+BASELINE = fit_baseline("north", {"carrier": ["AA", "UA"] * 50, ":prediction": ["late", "on time"] * 50}, KINDS)
+
+
+def monitor_of(model: str, *, patient: bool, **changes) -> Monitor:
+    """A monitor that waits for ever, or one that does not."""
+    monitor = Monitor(
+        model_id=model,
+        monitor_version=1,
+        effective_from=-(2**63),
+        task=Task.BINARY,
+        positive_class="late",
+        columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in KINDS.items()),
+        baseline_id=BASELINE.baseline_id,
+        labels=True,
+        granularities=("1 hour", "1 day"),
+        alert_on="1 hour",
+        lateness_us=5 * MINUTE,
+        idle_timeout_us=EVER if patient else 20 * SECOND,
+        max_wait_us=EVER if patient else 100 * SECOND,
+        label_delay_us=2 * HOUR,
+        label_ttl_us=30 * DAY,
+        future_skew_us=5 * MINUTE,
+        minimum_n=2,
+        thresholds=(
+            Threshold(family="feature", measure="share", limit=0.6, direction=Direction.ABOVE),
+            Threshold(family="performance", measure="accuracy", limit=0.5, direction=Direction.BELOW),
+        ),
+        weights={"feature": 0.5, "performance": 0.5},
+        retired_versions=(),
+        actor="test",
+    )
+    return dataclasses.replace(monitor, **changes)
+
+
+def input_measures(layout: Layout, baseline: object, monitor: Monitor, profile: Profile) -> tuple[Measure, ...]:
+    """A cheap measure: the share of AA."""
+    block = layout.by_column["carrier"]
+    rows = int(profile.rows)
+    value = int(profile.cells[block.offset + 2 + block.categories.index("AA")]) / rows if rows else None
+    violated = value is not None and value > 0.6
+    return (Measure(family="feature", name="share", column="carrier", value=value, limit=0.6, violated=violated),)
+
+
+def label_measures(layout: Layout, monitor: Monitor, profile: Profile, *, rows, baseline) -> tuple[Measure, ...]:
+    """Another: accuracy."""
+    size = len(layout.classes) + 1
+    right = sum(int(profile.cells[at * size + at]) for at in range(size))
+    value = right / profile.rows if profile.rows else None
+    violated = value is not None and value < 0.5
+    return (Measure(family="performance", name="accuracy", value=value, limit=0.5, violated=violated),)
+
+
+@cache
+def shared_metrics() -> LoopMetrics:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    return LoopMetrics(CollectorRegistry())
+
+
+class Instance:
+    """One process of one part: it can die at any call, and start again under the same name."""
+
+    def __init__(self, world: World, part: str, name: str):
+        self.world, self.part, self.name = world, part, name
+        self.loop: BatchLoop | None = None
+        self.deaths: list[str] = []
+        self.starts_at = 0
+
+    @property
+    def alive(self) -> bool:
+        return self.loop is not None
+
+    def start(self) -> None:
+        cluster = self.world.cluster
+        self.consumer = cluster.consumer(self.part, instance_id=self.name)
+        self.handler = self.world.handler(self.part, self.name)
+        topics = {"profile": ["predictions"], "join": list(INPUT_TOPICS), "evaluate": [PROFILES]}[self.part]
+        loop = BatchLoop(
+            self.part,
+            self.handler,
+            consumer=self.consumer,
+            producer=cluster.transactional_producer(f"{self.part}-{self.name}"),
+            topics=topics,
+            surroundings=self.world.surroundings,
+            limits=Limits(poll_messages=self.world.poll_messages),
+        )
+        loop.start()
+        self.loop = loop
+
+    def step(self) -> None:
+        assert self.loop is not None
+        try:
+            self.loop.step()
+        except (KafkaFailure, Unavailable) as error:
+            self.die(type(error).__name__)
+        finally:
+            self.world.clear_faults()
+
+    def die(self, why: str = "SIGKILL") -> None:
+        """No goodbye: the open transaction stays open until this name comes back or the broker's patience ends."""
+        self.deaths.append(why)
+        self.consumer.crash()
+        self.loop = None
+        self.starts_at = self.world.clock.now_us() + self.world.random.choice((0, 1, 4, 12)) * SECOND
+
+    def leave(self) -> None:
+        """An orderly end."""
+        assert self.loop is not None
+        try:
+            self.loop.drain()
+        except (KafkaFailure, Unavailable) as error:
+            self.die(type(error).__name__)
+            return
+        self.loop = None
+        self.starts_at = self.world.clock.now_us() + 3 * SECOND
+
+
+class World:
+    """The pipeline, its clock, and what was truly sent."""
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        patient: bool = True,
+        instances: int = 2,
+        states: type[States] = States,
+        monitors: dict[str, Monitor] | None = None,
+        caches: bool = False,
+        reports_per_transaction: int = 3,
+    ):
+        self.random = random.Random(seed)
+        self.clock = ManualClock(NOW)
+        self.cluster = MemoryCluster(self.clock)
+        self.poll_messages = self.random.choice((3, 7, 50))
+        self.reports_per_transaction = reports_per_transaction
+        self.states_type = states
+        self.caches: dict[str, StateCache] | None = {} if caches else None
+        self.monitors = monitors or {model: monitor_of(model, patient=patient) for model in MODELS}
+        seconds = lambda: self.clock.now_us() / SECOND  # noqa: E731
+        self.surroundings = Surroundings(self.clock, Health(seconds), shared_metrics(), seconds)
+        self.cluster.admin().create(
+            [
+                NewTopic("predictions", PARTITIONS),
+                NewTopic("labels", PARTITIONS),
+                NewTopic(PROFILES, PROFILES_PARTITIONS),
+                NewTopic("states", PROFILES_PARTITIONS, {"cleanup.policy": "compact"}),
+                *(NewTopic(f"driftline.{name}", 1) for name in ("windows", "drift-events", "monitor-status", "health")),
+            ]
+        )
+        self.book = MonitorBook()
+        self.book.add_baseline(BASELINE, NOW - DAY)
+        for monitor in self.monitors.values():
+            self.book.add_monitor(monitor, NOW - DAY + 1)
+        self.sent: list[tuple[str, int, Row]] = []
+        self.parts = {
+            part: [Instance(self, part, f"{part}-{number}") for number in range(instances)]
+            for part in ("profile", "join", "evaluate")
+        }
+        self.producer = self.cluster.producer()
+
+    def handler(self, part: str, name: str):
+        if part == "evaluate":
+            return self._evaluate(name)
+        arguments = (name, self.monitors, BASELINE, PROFILES_PARTITIONS)
+        return ProfileModel(*arguments) if part == "profile" else JoinModel(*arguments, cluster=self.cluster)
+
+    def _evaluate(self, name: str) -> EvaluateHandler:
+        predictions = [("predictions", number) for number in range(PARTITIONS)]
+        cache_of = None if self.caches is None else self.caches.setdefault(name, StateCache(":memory:"))
+        topic_id = self.cluster.admin().describe(["states"])["states"].topic_id
+        return EvaluateHandler(
+            Rules(self.book, input_measures, label_measures),
+            self.states_type(self.cluster.consumer(), "states", topic_id, cache_of, patience=3),
+            {Group.PROFILE: predictions, Group.JOIN: predictions + [("labels", n) for n in range(PARTITIONS)]},
+            instance=name,
+            partitions=PROFILES_PARTITIONS,
+            refresh=lambda: None,
+            reports_per_transaction=self.reports_per_transaction,
+        )
+
+    # What happens.
+
+    def send(self, topic: str, partition: int, *rows: Row) -> None:
+        for row in rows:
+            self.producer.produce(topic, row.encode(), partition=partition)
+            self.sent.append((topic, partition, row))
+
+    def send_aborted(self, topic: str, partition: int, *rows: Row) -> None:
+        """Records that a producer took back: offsets that nobody reads."""
+        producer = self.cluster.transactional_producer("source")
+        producer.init_transactions()
+        producer.begin()
+        for row in rows:
+            producer.produce(topic, row.encode(), partition=partition)
+        producer.abort()
+
+    def tick(self, microseconds: int) -> None:
+        self.clock.advance(microseconds)
+        self.cluster.expire_transactions()
+
+    def instances(self, part: str | None = None) -> list[Instance]:
+        return [one for name, found in self.parts.items() for one in found if part in (None, name)]
+
+    def start(self, **numbers: int) -> None:
+        """Start so many instances of each part (one unless told)."""
+        for part, found in self.parts.items():
+            for one in found[: numbers.get(part, 1)]:
+                one.start()
+
+    def run(self, turns: int = 10, step_us: int = 300_000, parts: Iterable[str] = ("profile", "join", "evaluate")) -> None:
+        """Everybody alive takes a turn, then time passes."""
+        for _ in range(turns):
+            for part in parts:
+                for one in self.parts[part]:
+                    if one.alive:
+                        one.step()
+            self.tick(step_us)
+
+    def clear_faults(self) -> None:
+        self.cluster._broker.faults.clear()
+
+    def finish(self, marks: Callable[[World], None] | None = None) -> None:
+        """Everything recovers, everything is read, and a watermark far ahead makes every window final."""
+        self.cluster.release_markers()
+        self.settle()
+        (marks or World.mark_the_end)(self)
+        self.settle()
+
+    def mark_the_end(self) -> None:
+        for model in MODELS:
+            latest = max((row.time for _, _, row in self.sent if row.model == model), default=START)
+            for topic in INPUT_TOPICS:
+                for partition in range(PARTITIONS):
+                    self.send(topic, partition, Row(model, "", latest + 60 * DAY, version=""))
+
+    def settle(self) -> None:
+        for _ in range(400):
+            for part, found in self.parts.items():
+                if not any(one.alive for one in found):
+                    self._revive(part)
+                for one in found:
+                    if one.alive:
+                        one.step()
+            self.tick(400_000)
+            if self.is_settled():
+                return
+        raise AssertionError("the pipeline does not come to rest")
+
+    def _revive(self, part: str) -> None:
+        for one in self.parts[part]:
+            if self.clock.now_us() >= one.starts_at:
+                try:
+                    one.start()
+                except KafkaFailure as error:
+                    one.die(type(error).__name__)
+                return
+
+    def is_settled(self) -> bool:
+        """All input is counted, and stage 2 has read some progress that says so."""
+        admin = self.cluster.admin()
+        for part, topics in (("profile", ["predictions"]), ("join", INPUT_TOPICS)):
+            offsets = admin.group_offsets(part)
+            for topic in topics:
+                for number in range(PARTITIONS):
+                    place = TopicPartition(topic, number)
+                    if offsets.get(place, 0) < self._end(place):
+                        return False
+        self._counted = getattr(self, "_counted", {})
+        ends = {number: self._end(TopicPartition(PROFILES, number)) for number in range(PROFILES_PARTITIONS)}
+        sent = len(self.sent)
+        if self._counted.get("sent") != sent:
+            self._counted = {"sent": sent, "ends": ends}
+        offsets = admin.group_offsets("evaluate")
+        return all(
+            offsets.get(TopicPartition(PROFILES, number), 0) >= end for number, end in self._counted["ends"].items()
+        ) and not any(evaluator.busy for one in self.parts["evaluate"] if one.alive for evaluator in one.handler.evaluators())
+
+    def _end(self, place: TopicPartition) -> int:
+        return self.cluster.consumer().watermarks(place).end
+
+    # What came out.
+
+    def told(self, topic: str) -> list:
+        return [decode(record.value()) for record in self.cluster.records(f"driftline.{topic}")]
+
+    def reports(self) -> dict[tuple[str, str, str, int], list[WindowReport]]:
+        found = defaultdict(list)
+        for report in self.told("windows"):
+            found[report.model_id, report.model_version, report.granularity, report.start].append(report)
+        return found
+
+    def expected(self) -> dict[tuple[str, str, str, int], Counts]:
+        return batch((row for _, _, row in self.sent), self.monitors)
+
+
+def counts_of(report: WindowReport, monitor: Monitor) -> Counts:
+    """A report in the words of the batch computation."""
+    layout = Layout.of(monitor, BASELINE)
+    inputs = Profile.decode(layout, Part.INPUTS, report.n, report.cells, report.sums)
+    pairs = Profile.decode(layout, Part.IN_TIME, report.labels_in_time, report.label_cells, b"")
+    block = layout.by_column["carrier"]
+    names = {block.offset + 2 + at: name for at, name in enumerate(block.categories)} | {block.unseen: "??"}
+    carriers = tuple(sorted((name, int(inputs.cells[at])) for at, name in names.items() if inputs.cells[at]))
+    size = len(layout.classes) + 1
+    in_time = tuple(
+        sorted(
+            ((guess, truth), int(pairs.cells[row * size + column]))
+            for row, guess in enumerate(layout.classes)
+            for column, truth in enumerate(layout.classes)
+            if pairs.cells[row * size + column]
+        )
+    )
+    return Counts(report.n, carriers, in_time, report.labels_later)
+
+
+def traffic(rng: random.Random, *, rows: int, disorder_us: int, hours: float = 14) -> dict[tuple[str, int], list[Row]]:
+    """What producers will send, by source partition and in order; times run back by `disorder_us` at most."""
+    queues: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    spans = {"north": START, "south": START - 200 * DAY + 90 * MINUTE}
+    for partition in range(PARTITIONS):
+        predictions, labels = [], []
+        for number in range(rows):
+            model = rng.choice(MODELS)
+            time = spans[model] + int(number / rows * hours * HOUR) + rng.randrange(MINUTE)
+            row = Row(model, f"{partition}-{number}", time, rng.choice(CARRIERS), version=rng.choice("12"))
+            predictions.append((time - spans[model] + rng.randrange(disorder_us + 1), row))
+            if rng.random() < 0.05:
+                predictions.append((time - spans[model] + rng.randrange(disorder_us + 1), row))
+            if rng.random() < 0.8:
+                known = time + int(rng.random() ** 2 * 5 * HOUR)
+                label = Row(model, row.id, known, outcome=rng.choice((predicted(row), *OUTCOMES)), version=row.version)
+                labels.append((known - spans[model] + rng.randrange(disorder_us + 1), label))
+        queues["predictions", partition] = [row for _, row in sorted(predictions, key=lambda entry: entry[0])]
+        queues["labels", partition] = [row for _, row in sorted(labels, key=lambda entry: entry[0])]
+    return queues
+
+
+class Chaos:
+    """Plays a random schedule on a world."""
+
+    def __init__(self, world: World, queues: dict[tuple[str, int], list[Row]], *, long_pauses: bool):
+        self.world, self.queues, self.long_pauses = world, queues, long_pauses
+        self.held = False
+
+    def play(self, turns: int) -> None:
+        world, rng = self.world, self.world.random
+        world.start()
+        actions = [self.produce] * 6 + [self.step] * 24 + [self.tick] * 8 + [self.crash] * 2
+        actions += [self.revive] * 4 + [self.rebalance, self.hold, self.release, self.leave, self.abort, self.join_in]
+        if self.long_pauses:
+            actions += [self.pause]
+        for _ in range(turns):
+            rng.choice(actions)()
+        for place, rows in self.queues.items():
+            world.send(*place, *rows)
+        world.finish()
+
+    def produce(self) -> None:
+        places = [place for place, rows in self.queues.items() if rows]
+        if places:
+            place = self.world.random.choice(places)
+            count = self.world.random.randrange(1, 6)
+            self.world.send(*place, *self.queues[place][:count])
+            del self.queues[place][:count]
+
+    def step(self) -> None:
+        alive = [one for one in self.world.instances() if one.alive]
+        if alive:
+            one = self.world.random.choice(alive)
+            one.step()
+            self.world.tick(self.world.random.randrange(100_000))
+
+    def tick(self) -> None:
+        self.world.tick(self.world.random.randrange(10_000, 1_200_000))
+
+    def pause(self) -> None:
+        """A part stands still for long, or all do."""
+        self.world.tick(self.world.random.randrange(2, 40) * SECOND)
+
+    def crash(self) -> None:
+        """Between two calls, or inside one: before the commit, after it, or with its answer lost."""
+        alive = [one for one in self.world.instances() if one.alive]
+        if not alive:
+            return
+        rng = self.world.random
+        one = rng.choice(alive)
+        where = rng.choice(("now", "begin", "produce", "send_offsets", "commit", "commit_after"))
+        if where == "now":
+            one.die()
+            return
+        operation, after = where.removesuffix("_after"), where.endswith("_after")
+        self.world.cluster.fail_next(operation, OutcomeUnknown("killed"), after=after)
+        self.world.tick(600_000)
+        one.step()
+        if one.alive and not self.held:
+            return
+
+    def revive(self) -> None:
+        for part, found in self.world.parts.items():
+            waiting = [one for one in found if not one.alive]
+            if waiting and not any(one.alive for one in found):
+                self.world._revive(part)
+
+    def join_in(self) -> None:
+        """Scale out."""
+        waiting = [one for one in self.world.instances() if not one.alive]
+        if waiting:
+            one = self.world.random.choice(waiting)
+            if self.world.clock.now_us() >= one.starts_at:
+                try:
+                    one.start()
+                except KafkaFailure as error:
+                    one.die(type(error).__name__)
+
+    def leave(self) -> None:
+        """Scale in, or a rolling update."""
+        alive = [one for one in self.world.instances() if one.alive]
+        if alive:
+            self.world.random.choice(alive).leave()
+
+    def rebalance(self) -> None:
+        self.world.cluster.rebalance(self.world.random.choice(("profile", "join", "evaluate")))
+
+    def hold(self) -> None:
+        """Commit markers reach some partitions later than others (of one producer: in the order of its transactions)."""
+        if self.held:
+            return
+        topics = self.world.random.sample(("states", PROFILES, OFFSETS, "driftline.windows"), 2)
+        self.world.cluster.hold_markers(lambda place: place.topic in topics)
+        self.held = True
+
+    def release(self) -> None:
+        self.world.cluster.release_markers()
+        self.held = False
+
+    def abort(self) -> None:
+        place = self.world.random.choice(sorted(self.queues))
+        rows = [Row(MODELS[0], f"taken-back-{n}", START, "AA") for n in range(self.world.random.randrange(1, 4))]
+        self.world.send_aborted(*place, *rows)
