@@ -11,7 +11,7 @@ import typer
 
 from driftline.errors import ConfigurationError, DriftlineError, Unavailable
 
-DEFAULT_URL = "http://127.0.0.1:8084"
+DEFAULT_URL = "http://127.0.0.1:8085"
 TIMEOUT_SECONDS = 30.0
 
 

@@ -1,7 +1,7 @@
 """What Driftline says while the demo runs: every event of its output topics, read as any subscriber could."""
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -11,6 +11,8 @@ from driftline.kafka.ports import Cluster, TopicPartition
 
 TOPICS = ("windows", "drift-events", "alerts", "notifications", "dead-letters")
 WindowKey = tuple[str, int]
+MINIMUM_N = 200
+"""As in monitor.yaml."""
 
 
 class Observer:
@@ -24,7 +26,7 @@ class Observer:
         self.counts: Counter[str] = Counter()
         self.windows: dict[WindowKey, WindowReport] = {}
         """The last revision of every window, by granularity and start."""
-        self.decided: set[tuple[WindowKey, Decision]] = set()
+        self._decisions: dict[WindowKey, set[Decision]] = defaultdict(set)
         self.drift_events: list[DriftDetected | DriftCleared] = []
         starts = {
             TopicPartition(topics.name(topic), partition): 0
@@ -51,6 +53,14 @@ class Observer:
         """How many events of these names were seen."""
         return sum(self.counts[event] for event in events)
 
+    def is_decided(self, key: WindowKey) -> bool:
+        """Whether a window was decided twice, or seen at both of its closes where it has too few rows to decide anything."""
+        report = self.windows.get(key)
+        if report is None:
+            return False
+        decided = {Decision.INPUTS, Decision.PERFORMANCE} <= self._decisions[key]
+        return decided or (report.n < MINIMUM_N and report.revision > 1)
+
     def _follow(self) -> None:
         try:
             while not self._closing.is_set():
@@ -68,6 +78,6 @@ class Observer:
 
     def _note_window(self, report: WindowReport) -> None:
         key = (report.granularity, report.start)
-        self.decided.add((key, report.decision))
+        self._decisions[key].add(report.decision)
         if key not in self.windows or self.windows[key].revision < report.revision:
             self.windows[key] = report

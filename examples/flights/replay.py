@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from driftline.errors import Unavailable
-from driftline.events import Decision
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.sdk import Client
 from examples.flights.driver import DAY_US, MODEL, Emitter, Pace, Sent, days
 from examples.flights.observer import Observer
 from examples.flights.preparation import Prepared
 from examples.flights.stand import STATE
+from services.drift.settings import Stage
 from services.supervisor import Supervisor
 
 PATIENCE_SECONDS = 180.0
@@ -25,7 +25,7 @@ def stream(console: Console, supervisor: Supervisor, cluster: ConfluentCluster, 
     """Play the year; at most three days of event time ahead of what drift has committed."""
     flights = prepared.flights
     calendar = list(days(flights))
-    pace = Pace(cluster, {"profile": ["predictions"], "join": ["predictions", "labels"]})
+    pace = Pace(cluster, {stage.group: stage.reads for stage in (Stage.PROFILE, Stage.JOIN)})
     authorization = {"authorization": f"Bearer {supervisor.token}"}
     with (
         Client.connect(supervisor.bootstrap, on_error=console.print) as client,
@@ -57,8 +57,7 @@ def stream(console: Console, supervisor: Supervisor, cluster: ConfluentCluster, 
         client.flush()
         pace.day_is_sent()
         _wait(pace.all_committed, show, "drift to commit the end of the stream")
-        expected = {(key, decision) for key in prepared.windows() for decision in (Decision.INPUTS, Decision.PERFORMANCE)}
-        _wait(lambda: expected <= observer.decided, show, "the last windows to be decided")
+        _wait(lambda: all(map(observer.is_decided, prepared.windows())), show, "the last windows to be decided")
         show()
     return emitter.sent
 
