@@ -2,10 +2,6 @@
 
 import sys
 
-from driftline.errors import DriftlineError
-from services.console.app import run
+from services.console.app import main
 
-try:
-    run()
-except DriftlineError as error:
-    sys.exit(f"console: {error}")
+sys.exit(main())

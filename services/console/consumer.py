@@ -1,16 +1,22 @@
 """Follows the topics into the read models and says what has changed."""
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from driftline import topics
-from driftline.kafka.errors import TopicMissing
 from driftline.kafka.ports import Admin, Consumer, TopicPartition
+from driftline.runtime.health import Health
 from services.console import metrics
 from services.console.store.projection import Projection
 from services.console.store.tables import BY_TOPIC
 
 BATCH = 2000
+POLL_SECONDS = 0.25
+PAUSE_SECONDS = 0.01
+"""So that a consumer that does not wait (the in-memory twin) does not spin."""
+LAG_SECONDS = 5.0
 
 
 class Cluster(Protocol):
@@ -39,11 +45,8 @@ class Follower:
         self._topic_ids: dict[str, str] = {}
 
     def open(self) -> None:
-        """Begin where the read models stand, or at the beginning of the log. Raises TopicMissing."""
-        names = [declared.name for declared in self._declared]
-        found = self._cluster.admin().describe(names)
-        if missing := [name for name in names if name not in found]:
-            raise TopicMissing(f"there is no topic {', '.join(missing)}; create what is declared with `driftline topics apply`")
+        """Begin where the read models stand, or at the beginning of the log."""
+        found = self._cluster.admin().describe([declared.name for declared in self._declared])
         self._topic_ids = {name: described.topic_id for name, described in found.items()}
         known = self._projection.positions(self._topic_ids)
         self._consumer.assign({place: max(known.get(place, 0), self._consumer.watermarks(place).low) for place in self._places})
@@ -70,3 +73,36 @@ class Follower:
     def close(self) -> None:
         """Let go."""
         self._consumer.close()
+
+
+class FollowerPart:
+    """The follower as a part of the process: ready once the page shows everything that was there."""
+
+    def __init__(self, follower: Follower, health: Health) -> None:
+        self._follower = follower
+        self._health = health
+        self._stop = threading.Event()
+
+    def open(self) -> None:
+        """Begin."""
+        self._follower.open()
+
+    def run(self) -> None:
+        """Take in what comes until stopped."""
+        measured = 0.0
+        while not self._stop.is_set():
+            if self._follower.step(POLL_SECONDS) == 0:
+                self._stop.wait(PAUSE_SECONDS)
+            self._health.beat("follower")
+            if time.monotonic() - measured >= LAG_SECONDS or "starting" in self._health.not_ready():
+                measured = time.monotonic()
+                if self._follower.lag() == 0:
+                    self._health.ready()
+
+    def stop(self) -> None:
+        """End after the batch under way."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Let the consumer go, after `run` has ended."""
+        self._follower.close()

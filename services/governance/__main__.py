@@ -2,10 +2,6 @@
 
 import sys
 
-from driftline.errors import DriftlineError
-from services.governance.app import run
+from services.governance.app import main
 
-try:
-    run()
-except DriftlineError as error:
-    sys.exit(f"governance: {error}")
+sys.exit(main())

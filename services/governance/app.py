@@ -1,62 +1,66 @@
 """Governance from start to drain."""
 
-import signal
-import threading
+import sys
 
 import structlog
 
 from driftline.clock import Clock, SystemClock
+from driftline.errors import DriftlineError
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, HttpServer
 from driftline.runtime.logs import configure_logs
+from driftline.runtime.preflight import require_topics
+from driftline.runtime.process import run_parts
 from driftline.runtime.settings import load
 from driftline.runtime.tokens import TokenBook
-from services.governance.adapters.journal import Journal
+from services.governance.adapters.journal import TOPICS, Journal
 from services.governance.api.application import application
 from services.governance.api.desk import Counter
-from services.governance.consumer import Desk
+from services.governance.consumer import Desk, DeskPart
 from services.governance.jobs import Census
-from services.governance.settings import Settings
+from services.governance.settings import GovernanceSettings
 from services.governance.store import Store, open_engine
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+log = structlog.get_logger("driftline.governance")
 
 
-def run() -> None:
-    """Serve until a signal; raises DriftlineError where the service cannot go on."""
-    settings = load(Settings)
-    configure_logs("governance", level=settings.log_level, style=settings.log_format)
-    stop = threading.Event()
-    for number in _SIGNALS:
-        signal.signal(number, lambda *_: stop.set())
-    serve(settings, SystemClock(), stop)
+def main() -> int:
+    """Run until SIGTERM or SIGINT; 0 after a clean end, 1 after a failure, 2 where it could not start."""
+    try:
+        settings = load(GovernanceSettings)
+        configure_logs("governance", level=settings.log_level, style=settings.log_format)
+        return run(settings, SystemClock())
+    except DriftlineError as error:
+        sys.stderr.write(f"driftline governance: {error}\n")
+        return 2
 
 
-def serve(settings: Settings, clock: Clock, stop: threading.Event) -> None:
-    """Follow the topics and answer requests until `stop` is set."""
-    log = structlog.get_logger("governance")
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+def run(settings: GovernanceSettings, clock: Clock) -> int:
+    """Check all that can be wrong, put everything together, serve."""
     health = Health()
+    access = Access(TokenBook(settings.tokens_file))
+    cluster = ConfluentCluster.from_environment()
+    require_topics(cluster.admin(), TOPICS)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     store = Store(open_engine(settings.database))
-    journal = Journal(ConfluentCluster.from_environment(), clock)
+    journal = Journal(cluster, clock)
     desk = Desk(journal, store)
-    counter = Counter(store, desk, clock, Access(TokenBook(settings.tokens_file)))
-    server = HttpServer(application(counter, health), settings.http_host, settings.http_port)
+    server = HttpServer(application(Counter(store, desk, clock, access), health), settings.http_host, settings.http_port)
     census = Census(store, clock)
+
+    def moved() -> None:
+        health.beat("desk")
+        census.take_if_due()
+
     try:
         desk.open()
         server.start()
         health.ready()
         log.info("ready", url=server.url, models=len(store.models()), monitors=len(store.current_monitors()))
-
-        def tick() -> None:
-            health.beat("desk")
-            census.take_if_due()
-
-        desk.run(stop, tick)
+        return run_parts({"desk": DeskPart(desk, moved)}, health)
     finally:
-        health.block("stopping", "the service is stopping")
         server.stop()
         journal.close()
+        store.close()
         log.info("stopped")

@@ -49,11 +49,8 @@ class Desk:
             future.set_exception(Unavailable("too many changes are waiting; try again in a moment"))
         return future
 
-    def run(self, stop: threading.Event, tick: Callable[[], None]) -> None:
-        """Serve until stopped, calling `tick` between steps; changes that still wait then are refused."""
-        while not stop.is_set():
-            self.step(PAUSE_SECONDS)
-            tick()
+    def close(self) -> None:
+        """Refuse the changes that still wait."""
         while not self._requests.empty():
             self._requests.get_nowait().future.set_exception(Unavailable("the service is stopping; try again in a moment"))
 
@@ -97,3 +94,24 @@ class Desk:
         if batch.messages:
             self._store.take(batch.messages, batch.positions, self._topic_ids)
             metrics.RECORDS_READ.inc(len(batch.messages))
+
+
+class DeskPart:
+    """The desk as a part of the process."""
+
+    def __init__(self, desk: Desk, moved: Callable[[], None]) -> None:
+        """`moved` is called after every step."""
+        self._desk = desk
+        self._moved = moved
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        while not self._stop.is_set():
+            self._desk.step(PAUSE_SECONDS)
+            self._moved()
+        self._desk.close()
+
+    def stop(self) -> None:
+        """End after the step under way."""
+        self._stop.set()

@@ -5,10 +5,10 @@ from pydantic import Field
 from driftline.runtime.settings import ServiceSettings
 
 
-class Settings(ServiceSettings):
+class GovernanceSettings(ServiceSettings):
     """As every service; nothing of its own but the port."""
 
-    http_port: int = Field(default=8084, ge=0, le=65535, description="port to listen on; 0 takes any free one")
+    http_port: int = Field(default=8085, ge=0, le=65535, description="port to listen on; 0 takes any free one")
 
     @property
     def database(self) -> str:

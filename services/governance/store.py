@@ -246,6 +246,10 @@ class Store:
         with self._engine.connect() as connection:
             return connection.scalar(select(_watermarks.c.watermark).where(_watermarks.c.model_id == model_id))
 
+    def close(self) -> None:
+        """Let the database go."""
+        self._engine.dispose()
+
 
 def _insert_new(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
     """Insert unless the key is there: what was said first counts."""

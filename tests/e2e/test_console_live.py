@@ -28,10 +28,10 @@ from driftline.events import (
     WindowReport,
 )
 from driftline.kafka.memory import MemoryCluster
-from driftline.kafka.ports import NewTopic
-from driftline.runtime.tokens import TokenBook, create_token
-from services.console.app import serve
-from services.console.settings import Settings
+from driftline.runtime.preflight import new_topic
+from driftline.runtime.tokens import create_token
+from services.console.app import assemble
+from services.console.settings import ConsoleSettings
 from services.console.store.tables import BY_TOPIC
 
 pytestmark = [
@@ -45,7 +45,18 @@ pytestmark = [
 DAY_US = 86_400_000_000
 MARCH = 1_362_096_000_000_000
 """2013-03-01 UTC."""
-CHROMIUM_FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1600,1150"]
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1600,1150",
+]
 WAIT_SECONDS = 20
 HOSTILE = "shop.<img src=x onerror=\"document.title='owned'\">'\"&"
 
@@ -56,16 +67,16 @@ class Console:
     def __init__(self, directory: Path) -> None:
         self.cluster = MemoryCluster(SystemClock())
         declared = [topics.catalogue()[topic] for topic in BY_TOPIC]
-        self.cluster.admin().create([NewTopic(each.name, each.partitions) for each in declared])
+        self.cluster.admin().create([new_topic(each) for each in declared])
         self.producer = self.cluster.producer()
         tokens = directory / "tokens.json"
         self.token = create_token(tokens, "vera", ["viewer"])
-        TokenBook(tokens)
-        self.port = _free_port()
-        settings = Settings(data_dir=directory, tokens_file=tokens, http_port=self.port)
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=serve, args=(settings, self.cluster, SystemClock(), self.stop))
-        self.url = f"http://127.0.0.1:{self.port}"
+        settings = ConsoleSettings(data_dir=directory, tokens_file=tokens, http_port=0)
+        self.service = assemble(settings, self.cluster, SystemClock())
+        self.service.start()
+        self.url = self.service.server.url
+        self.work = threading.Thread(target=self.service.follower.run)
+        self.work.start()
 
     def say(self, topic: str, *events: object) -> None:
         for event in events:
@@ -73,16 +84,9 @@ class Console:
         self.producer.flush(1)
 
     def close(self) -> None:
-        self.stop.set()
-        self.thread.join(20)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        self.service.follower.stop()
+        self.work.join(20)
+        self.service.close()
 
 
 def window(
@@ -189,7 +193,6 @@ def a_season(console: Console, days: int = 120) -> None:
 @pytest.fixture
 def console(tmp_path):
     made = Console(tmp_path)
-    made.thread.start()
     yield made
     made.close()
 
@@ -228,14 +231,8 @@ def text(browser, selector):
 def log_in(browser, console):
     import httpx
 
-    def answered():
-        try:
-            return httpx.post(f"{console.url}/v1/login-links", headers={"Authorization": f"Bearer {console.token}"})
-        except httpx.ConnectError:
-            return None
-
-    link = until(browser, answered).json()["path"]
-    browser.get(console.url + link)
+    answer = httpx.post(f"{console.url}/v1/login-links", headers={"Authorization": f"Bearer {console.token}"})
+    browser.get(console.url + answer.json()["path"])
     until(browser, lambda: "live" in text(browser, "#live"))
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment
 
 from driftline.runtime.problems import Problem
@@ -13,6 +14,7 @@ from driftline.runtime.tokens import Actor
 from services.console.api.charts import HEAT_MEASURES
 from services.console.api.door import Door
 from services.console.api.runbooks import read_runbook, runbook_names, to_html
+from services.console.api.views import short_name
 from services.console.store.queries import ModelLine, Queries
 
 CLOSED_ALERTS = 5
@@ -31,7 +33,7 @@ class Chosen:
 
 
 def routes(queries: Queries, templates: Environment, door: Door, runbooks: Path) -> APIRouter:
-    """`/` and `/runbooks`."""
+    """`/`, `/runbooks`, and the addresses that alerts carry."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/")
@@ -52,12 +54,21 @@ def routes(queries: Queries, templates: Environment, door: Door, runbooks: Path)
     def all_runbooks(actor: Annotated[Actor, Depends(door.visitor)]) -> str:
         return templates.get_template("runbooks.html").render(actor=actor, names=runbook_names(runbooks))
 
+    @router.get("/model-monitoring-{short:path}")
+    def dashboard(short: str, _actor: Annotated[Actor, Depends(door.visitor)]) -> Response:
+        found = next((line.model_id for line in queries.fleet() if short_name(line.model_id) == short), short)
+        return RedirectResponse(f"/?model={quote(found, safe='')}", 303)
+
+    @router.get("/mlops-overview")
+    def overview() -> Response:
+        return RedirectResponse("/", 303)
+
+    @router.get("/mlops/{name}")
     @router.get("/runbooks/{name}")
-    def runbook(name: str, request: Request, actor: Annotated[Actor, Depends(door.visitor)]) -> Response:
+    def runbook(name: str, actor: Annotated[Actor, Depends(door.visitor)]) -> Response:
         text = read_runbook(runbooks, name)
         if text is None:
             raise Problem(404, "not_found", f"there is no runbook {name!r}", remedy="see /runbooks for those there are")
-        del request
         return HTMLResponse(templates.get_template("runbook.html").render(actor=actor, name=name, body=to_html(text)))
 
     return router

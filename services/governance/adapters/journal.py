@@ -16,7 +16,7 @@ from driftline.envelope import Envelope, deterministic_id
 from driftline.errors import Unavailable
 from driftline.events import Monitor
 from driftline.governance.registry import RegistryEvent
-from driftline.kafka.errors import Fenced, KafkaFailure, OutcomeUnknown, TopicMissing
+from driftline.kafka.errors import Fenced, KafkaFailure, OutcomeUnknown
 from driftline.kafka.ports import Admin, Consumer, Message, TopicPartition, TransactionalProducer
 
 TRANSACTIONAL_ID = "driftline-governance"
@@ -79,11 +79,8 @@ class Journal:
         self._places = [TopicPartition(each.name, number) for each in declared for number in range(each.partitions)]
 
     def topic_ids(self) -> dict[str, str]:
-        """Ids of the topics, which change when one is created anew. Raises TopicMissing."""
-        found = self._cluster.admin().describe(self._names)
-        if missing := [name for name in self._names if name not in found]:
-            raise TopicMissing(f"there is no topic {', '.join(missing)}; create what is declared with `driftline topics apply`")
-        return {name: described.topic_id for name, described in found.items()}
+        """Ids of the topics, which change when one is created anew."""
+        return {name: described.topic_id for name, described in self._cluster.admin().describe(self._names).items()}
 
     def start(self, positions: Mapping[TopicPartition, int]) -> None:
         """Begin to read at these positions, or at the beginning of the log where they are missing or behind it."""

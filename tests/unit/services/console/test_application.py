@@ -227,3 +227,11 @@ def test_health_and_metrics_are_open(house):
     assert house.ask("GET", "/healthz").status_code == 200
     assert house.ask("GET", "/readyz").status_code == 503
     assert "driftline_console_records_read_total" in house.ask("GET", "/metrics").text
+
+
+def test_the_addresses_that_alerts_carry_lead_somewhere(house):
+    house.put_window("shop.churn")
+    house.log_in()
+    assert house.ask("GET", "/model-monitoring-churn").headers["location"] == "/?model=shop.churn"
+    assert house.ask("GET", "/mlops-overview").headers["location"] == "/"
+    assert "<h1>Alert</h1>" in house.ask("GET", "/mlops/Alert").text
