@@ -24,7 +24,7 @@ from driftline.runtime.tokens import TokenBook
 from services.alerting import api
 from services.alerting.adapters.channels.port import Channel
 from services.alerting.adapters.channels.registry import WebhookDefaults, build_channels
-from services.alerting.adapters.faust_app import GROUP, FaustConsumer
+from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.consumer import Following, Intake
 from services.alerting.jobs.beat import Beat, Work
 from services.alerting.jobs.catch_up import CatchUp
@@ -87,7 +87,7 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
 
     intake = Intake(database, routing, settings.links, {name: topic.topic_id for name, topic in sources.items()}, clock)
     intake.place_again()
-    history = CatchUp(database, cluster.admin(), cluster.consumer(f"{GROUP}.history", start_at=StartAt.STOP), sources)
+    history = CatchUp(database, cluster.admin(), cluster.consumer(start_at=StartAt.STOP), sources)
     following = Following(reader, history, intake, health, on_handled=lambda: wake(dispatcher, publisher))
 
     http = create_app("Driftline alerting", health=health, registry=REGISTRY)
