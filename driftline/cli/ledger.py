@@ -63,8 +63,8 @@ def verify(
 ) -> None:
     """Verify the whole ledger; exit 0 valid, 1 tampering, 2 cannot be verified."""
     began = time.monotonic()
-    verifier = _verifier_key(key)
     with _store(database) as store:
+        verifier = _verifier_key(key)
         trusted, stray = _trusted(last_signed, verifier)
         report = _verified(store, level, verifier, trusted)
     seconds = time.monotonic() - began

@@ -252,6 +252,7 @@ class ChainVerifier:
         if not _typed(row):
             self._add(self._next, FindingKind.LEAF_MALFORMED, "a column holds a value of the wrong type")
             self._hash, self._next = row[11] if isinstance(row[11], bytes) else GENESIS, self._next + 1
+            self._carry(row, None)
             return
         self._check_link(row, hashed)
         if row.ts_us < self._ts:
@@ -265,9 +266,11 @@ class ChainVerifier:
         if salt is None or body is None:
             self._add(seq, FindingKind.PAYLOAD_MISSING, "the payload is gone without an entry that erased it")
             return
-        if data_hash(salt, body) != row.data_hash:
+        if not isinstance(salt, bytes) or not isinstance(body, bytes) or data_hash(salt, body) != row.data_hash:
             self._add(seq, FindingKind.PAYLOAD_CHANGED, "the payload is not the one that the leaf commits to")
-        if (None if details is None else details_hash(salt, details)) != row.details_hash:
+            return
+        commitment = details_hash(salt, details) if isinstance(details, bytes) else details
+        if commitment != row.details_hash:
             self._add(seq, FindingKind.DETAILS_CHANGED, "the details are not those that the leaf commits to")
 
     def _diagnose(self, row: Row) -> None:
@@ -276,6 +279,7 @@ class ChainVerifier:
             leaf = decode(row.leaf)
         except LeafMalformed as error:
             self._add(row.seq, FindingKind.LEAF_MALFORMED, str(error))
+            self._carry(row, None)
             return
         changed = _differences(row, leaf, self._log, self._sources)
         if changed:
@@ -289,10 +293,19 @@ class ChainVerifier:
         for name, (here, expected) in trails.items():
             if here != expected:
                 self._add(row.seq, FindingKind.TRAIL_BROKEN, f"the trail of the {name} does not continue here")
-        link = row.entry_hash.hex()
-        self._first_by.setdefault(leaf.actor, row.seq)
-        self._actors[leaf.actor] = (leaf.aseq + 1, link)
-        self._resources[resource] = (leaf.rseq + 1, link)
+        self._carry(row, leaf)
+
+    def _carry(self, row: Row, leaf: Leaf | None) -> None:
+        """Continue the trails behind a bad row, so that it is not found again in each entry that follows."""
+        link = row.entry_hash.hex() if isinstance(row.entry_hash, bytes) else GENESIS.hex()
+        actor, resource = row.actor, (row.resource_type, row.resource_id)
+        if leaf is not None:
+            actor, resource = leaf.actor, (leaf.resource_type, leaf.resource_id)
+        self._first_by.setdefault(actor, self._next - 1)
+        aseq = self._actors.get(actor, _FIRST)[0] if leaf is None else leaf.aseq
+        rseq = self._resources.get(resource, _FIRST)[0] if leaf is None else leaf.rseq
+        self._actors[actor] = (aseq + 1, link)
+        self._resources[resource] = (rseq + 1, link)
 
     def _check_nodes(self, completed: Sequence[Node]) -> None:
         if self._level is Level.HASH:
@@ -374,14 +387,13 @@ def _hash_of(leaf: object) -> bytes:
 
 _TYPES: Final[tuple[tuple[type, ...], ...]] = (
     (int,), (bytes,), (int,), (int, NoneType), (str,), (str,), (str,), (str,), (bytes,), (bytes, NoneType),
-    (bytes,), (bytes,), (bytes,), (int, NoneType), (int, NoneType), (int, NoneType), (bytes, NoneType),
-    (bytes, NoneType), (bytes, NoneType),
+    (bytes,), (bytes,), (bytes,), (int, NoneType), (int, NoneType), (int, NoneType),
 )  # fmt: skip
 
 
 def _typed(row: Row) -> bool:
-    """Tell whether every column has the type that a writer gives it (SQLite stores what it is told to)."""
-    return all(type(value) in types for value, types in zip(row, _TYPES, strict=True))
+    """Tell whether the columns of the entry have the types that a writer gives them (SQLite stores what it is told)."""
+    return all(type(value) in types for value, types in zip(row, _TYPES, strict=False))
 
 
 def _differences(row: Row, leaf: Leaf, log: str, sources: Mapping[int, SourceName]) -> list[str]:

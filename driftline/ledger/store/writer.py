@@ -107,6 +107,11 @@ class LedgerWriter:
         self._actors: dict[str, Tail] = {}
         self._resources: dict[tuple[str, str], Tail] = {}
 
+    @property
+    def size(self) -> int:
+        """Return the entries of the log, as this writer last saw it."""
+        return self._head.size
+
     def start(self, *, adopt: bool = False) -> str | None:
         """Refuse a database that was put back, then sign a head that a crash left unsigned.
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from driftline.ledger.chain import Draft
@@ -77,7 +81,19 @@ def grow(writer: LedgerWriter, batches: Iterable[Iterable[Draft]]) -> None:
 
 
 def ledger(folder: Path, entries: int, batch: int = 10) -> LedgerWriter:
-    """Return a ledger with that many entries, a checkpoint after each batch."""
+    """Return a ledger with that many entries, a checkpoint after each batch; an existing one is left as it is."""
+    if entries:
+        for file in _template(entries, batch).iterdir():
+            shutil.copy(file, folder / file.name)
+    return writer_at(folder)
+
+
+@cache
+def _template(entries: int, batch: int) -> Path:
+    """Build each kind of ledger once: commits that reach the disk take their time."""
+    folder = Path(tempfile.mkdtemp(prefix="ledger-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     writer = writer_at(folder)
     grow(writer, ([draft(i) for i in range(at, min(at + batch, entries))] for at in range(0, entries, batch)))
-    return writer
+    writer.store.close()
+    return folder

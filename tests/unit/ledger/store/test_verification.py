@@ -120,6 +120,15 @@ def test_attack_is_found_with_its_first_entry_and_kind(name: str, tmp_path: Path
     assert kind in {finding.kind for finding in report.findings if finding.sequence == sequence}
 
 
+ONLY_ONE = ("payload edited", "salt edited", "details edited", "payload removed", "column actor", "column action",
+    "column resource", "column event time", "column entry id", "column source", "column not UTF-8")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONLY_ONE)
+def test_one_edit_is_one_finding(name: str, tmp_path: Path) -> None:
+    assert attacked(tmp_path, MATRIX[name][0]).invalid_entries == 1
+
+
 HASH_LEVEL = (
     "leaf edited", "leaf edited and hashed", "leaf as text", "entry hash edited", "link edited", "entry deleted",
     "first entry deleted", "last entry deleted", "entries exchanged", "head shrunk", "head grown", "checkpoint root edited",

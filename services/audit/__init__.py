@@ -1,0 +1,1 @@
+"""The audit service: every topic into one tamper-evident ledger, exactly once."""

@@ -1,0 +1,1 @@
+"""What the audit service says to the outside."""

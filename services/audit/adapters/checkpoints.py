@@ -1,0 +1,59 @@
+"""Signed heads on the topic `checkpoints`: the copy of the ledger's head that is not in its owner's hands."""
+
+from driftline import codec, topics
+from driftline.clock import Clock
+from driftline.envelope import Envelope, deterministic_id
+from driftline.events import CheckpointSigned
+from driftline.kafka.ports import Producer
+from driftline.ledger.checkpoint import Note
+from services.audit import metrics
+
+EVERY_US = 1_000_000
+_FLUSH_SECONDS = 5.0
+
+
+class CheckpointPublisher:
+    """Publishes the newest head, at most once a second: later heads contain the earlier ones."""
+
+    def __init__(self, producer: Producer, origin: str, clock: Clock) -> None:
+        self._producer = producer
+        self._origin = origin
+        self._clock = clock
+        self._waiting: tuple[int, str] | None = None
+        self._due = 0
+
+    def signed(self, size: int, note: str) -> None:
+        """Take a new head."""
+        self._waiting = (size, note)
+        self.tick()
+
+    def tick(self) -> None:
+        """Publish the newest head if it is time."""
+        now = self._clock.now_us()
+        if self._waiting is not None and now >= self._due:
+            self._due = now + EVERY_US
+            self._publish(*self._waiting, now=now)
+            self._waiting = None
+        self._producer.poll(0.0)
+
+    def close(self) -> None:
+        """Publish what waits and see it through."""
+        self._due = 0
+        self.tick()
+        self._producer.flush(_FLUSH_SECONDS)
+        self._producer.close()
+
+    def _publish(self, size: int, note: str, *, now: int) -> None:
+        root = Note.parse(note).text.split("\n")[2]
+        event = CheckpointSigned(log_id=self._origin, size=size, root=root, note=note, at=now)
+        envelope = Envelope(
+            id=deterministic_id("checkpoint", self._origin, size, root),
+            type="CheckpointSigned",
+            source="/audit",
+            time_us=now,
+            subject=self._origin,
+        )
+        self._producer.produce(
+            topics.name("checkpoints"), codec.encode(event), key=self._origin.encode(), headers=envelope.headers()
+        )
+        metrics.PUBLISHED.inc()

@@ -1,0 +1,173 @@
+"""The ledger over HTTP, for reading and verifying."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from driftline.envelope import iso_time, time_of
+from driftline.ledger import entries as found
+from driftline.ledger.entries import TrailKind, check_trail, view
+from driftline.ledger.report import Level, Report
+from driftline.ledger.store import LedgerStore
+from driftline.runtime.http import Access
+from driftline.runtime.problems import Problem
+
+READERS = ("auditor",)
+VIEWERS = ("viewer", "operator", "approver", "auditor")
+LARGEST_VERIFY = 200_000
+LARGEST_PAGE = 1_000
+
+Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="at most so many entries")]
+
+
+class Selection(BaseModel):
+    """Which entries; all that is given must hold. Times are RFC 3339 with a zone, by the ledger's clock."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actor: str | None = None
+    resource_type: str | None = None
+    resource_id: str | None = None
+    action: str | None = None
+    since: str | None = None
+    until: str | None = None
+    after: int = Field(default=-1, ge=-1, description="only entries with a larger sequence: the last one of the page before")
+    limit: int = Field(default=100, ge=1, le=LARGEST_PAGE)
+
+    def query(self) -> found.Query:
+        """The selection as the store takes it; raises Problem 422."""
+        if (self.resource_type is None) != (self.resource_id is None):
+            raise Problem(422, "invalid_request", "resource_type and resource_id go together", remedy="give both or none")
+        pair = None if self.resource_type is None or self.resource_id is None else (self.resource_type, self.resource_id)
+        return found.Query(
+            actor=self.actor,
+            resource=pair,
+            action=self.action,
+            since=_time("since", self.since),
+            until=_time("until", self.until),
+            after_seq=self.after,
+            limit=self.limit,
+        )
+
+
+class VerifyRequest(BaseModel):
+    """How deep to look."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    level: Literal["hash", "full"] = Field(default="full", description="level source reads Kafka: `driftline ledger verify`")
+
+
+def routes(store: LedgerStore, access: Access, verify: Callable[[Level], Report]) -> APIRouter:
+    """Return the routes of one ledger."""
+    router = APIRouter(prefix="/v1", tags=["ledger"])
+    router.include_router(_entries(store, Depends(access.require(*READERS))))
+    router.include_router(_state(store, Depends(access.require(*VIEWERS)), Depends(access.require(*READERS)), verify))
+    return router
+
+
+def _entries(store: LedgerStore, may_read: Any) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/entries", dependencies=[may_read], summary="Entries, oldest first")
+    def list_entries(selection: Annotated[Selection, Query()]) -> dict[str, Any]:
+        with store.snapshot() as snapshot:
+            page = [view(entry, payload=False) for entry in snapshot.entries(selection.query())]
+        return {"entries": page, "next_after": page[-1]["seq"] if len(page) == selection.limit else None}
+
+    @router.get("/entries/{entry_id}", dependencies=[may_read], summary="One entry with its payload and leaf")
+    def get_entry(entry_id: UUID) -> dict[str, Any]:
+        with store.snapshot() as snapshot:
+            entry = snapshot.entry(entry_id.bytes)
+        if entry is None:
+            raise Problem(404, "not_found", f"there is no entry {entry_id}")
+        return view(entry)
+
+    @router.get("/trail/actor/{actor}", dependencies=[may_read], summary="All of one actor")
+    def actor_trail(actor: str, limit: Limit = LARGEST_PAGE) -> dict[str, Any]:
+        return _trail(store, found.Query(actor=actor, limit=limit), TrailKind.ACTOR)
+
+    @router.get("/trail/resource/{resource_type}/{resource_id:path}", dependencies=[may_read], summary="All about one resource")
+    def resource_trail(resource_type: str, resource_id: str, limit: Limit = LARGEST_PAGE) -> dict[str, Any]:
+        return _trail(store, found.Query(resource=(resource_type, resource_id), limit=limit), TrailKind.RESOURCE)
+
+    return router
+
+
+def _state(store: LedgerStore, may_view: Any, may_read: Any, verify: Callable[[Level], Report]) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/stats", dependencies=[may_view], summary="How much is in the ledger")
+    def stats() -> dict[str, Any]:
+        with store.snapshot() as snapshot:
+            counted = snapshot.statistics()
+        return {
+            "log": store.origin,
+            "entries": counted.entries,
+            "actors": counted.actors,
+            "resources": counted.resources,
+            "actions": dict(counted.actions),
+            "first_time": None if counted.first_ts is None else iso_time(counted.first_ts),
+            "last_time": None if counted.last_ts is None else iso_time(counted.last_ts),
+            "signed_size": counted.signed_size,
+        }
+
+    @router.get("/checkpoint", dependencies=[may_view], summary="The newest signed head, a C2SP note")
+    def checkpoint() -> Response:
+        with store.snapshot() as snapshot:
+            note = snapshot.latest_note()
+        if note is None:
+            raise Problem(404, "not_found", "nothing is signed yet", remedy="come back when the ledger has an entry")
+        return Response(note, media_type="text/plain; charset=utf-8")
+
+    @router.post("/verify", dependencies=[may_read], summary="Verify the whole ledger now")
+    def verify_now(request: VerifyRequest | None = None) -> dict[str, Any]:
+        with store.snapshot() as snapshot:
+            size = snapshot.head().size
+        if size > LARGEST_VERIFY:
+            raise Problem(
+                413,
+                "ledger_too_large",
+                f"the ledger has {size} entries, more than the {LARGEST_VERIFY} that are verified over HTTP",
+                remedy="run `driftline ledger verify`",
+            )
+        return _report(verify(Level((request or VerifyRequest()).level)))
+
+    return router
+
+
+def _trail(store: LedgerStore, query: found.Query, kind: TrailKind) -> dict[str, Any]:
+    with store.snapshot() as snapshot:
+        trail = check_trail(list(snapshot.entries(query)), kind)
+    return {
+        "complete": trail.complete,
+        "broken_at": trail.broken_at,
+        "entries": [view(entry, payload=False) for entry in trail.entries],
+    }
+
+
+def _report(report: Report) -> dict[str, Any]:
+    first = report.first_bad
+    return {
+        "verdict": report.verdict.value,
+        "level": report.level.value,
+        "valid": report.valid,
+        "total_entries": report.entries,
+        "invalid_entries": report.invalid_entries,
+        "chain_breaks": report.chain_breaks,
+        "head": {"size": report.entries, "root": report.root.hex(), "signed_size": report.signed_size},
+        "first_bad": None if first is None else {"sequence": first.sequence, "kind": first.kind.value, "detail": first.detail},
+        "findings": [{"sequence": f.sequence, "kind": f.kind.value, "detail": f.detail} for f in report.findings],
+    }
+
+
+def _time(field: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return time_of(text)
+    except ValueError as error:
+        raise Problem(422, "invalid_request", f"{field}: {error}", remedy="write it as 2026-03-01T05:15:00Z") from None

@@ -1,0 +1,40 @@
+"""Settings of the audit service."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from driftline.runtime.settings import ServiceSettings
+
+
+class AuditSettings(ServiceSettings):
+    """As every service, and what the ledger wants."""
+
+    http_port: int = Field(default=8084, ge=0, le=65535, description="port to listen on; 0 takes any free one")
+    ledger_key_file: Path = Field(default=..., description="signing key of the ledger (driftline ledger keygen)")
+    ledger_signed_file: Path | None = Field(
+        default=None,
+        description="file of the last signed head, kept apart from the database; by default beside the key",
+    )
+    ledger_adopt_head: bool = Field(
+        default=False, description="start although the file of the last signed head is gone: once, after a verification"
+    )
+    ledger_cluster: str = Field(
+        default="kafka", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="name of the Kafka cluster in entries"
+    )
+    ledger_digest_seconds: float = Field(default=1.0, gt=0, le=60, description="a digest covers at most so much time")
+    ledger_digest_records: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="a digest covers at most so many records"
+    )
+    ledger_verify_seconds: float = Field(default=3_600.0, ge=0, description="time between verifications; 0 for none")
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'audit.db'}"
+
+    @property
+    def signed_file(self) -> Path:
+        """File of the last signed head."""
+        key_file = self.ledger_key_file
+        return self.ledger_signed_file or key_file.with_name(key_file.name + ".last-signed")

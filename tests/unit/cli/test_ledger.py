@@ -1,0 +1,222 @@
+"""`driftline ledger`: exit codes, JSON, files."""
+
+import csv
+import json
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from driftline.cli import main
+from driftline.ledger.checkpoint import SigningKey, VerifierKey
+from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, ledger, writer_at
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name in (
+        "DRIFTLINE_LEDGER_DATABASE_URL",
+        "DRIFTLINE_LEDGER_VKEY",
+        "DRIFTLINE_LEDGER_SIGNED_FILE",
+        "DRIFTLINE_KAFKA_BOOTSTRAP",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DRIFTLINE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DRIFTLINE_LEDGER_KEY_FILE", str(tmp_path / "key"))
+
+    def call(*words: object, database: bool = True) -> tuple[int, str, str]:
+        arguments = ["ledger", *map(str, words)]
+        if database:
+            arguments += ["--database", f"sqlite:///{tmp_path}/ledger.db"]
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A ledger of 20 entries with its key and last-signed file where the command looks for them."""
+    ledger(tmp_path, 20).store.close()
+    (tmp_path / "key").write_text(KEY.encode())
+    (tmp_path / "key").chmod(0o600)
+    (tmp_path / "key.last-signed").write_text((tmp_path / "last-signed").read_text())
+    return tmp_path
+
+
+def tamper(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "ledger.db")
+    connection.execute("DROP TRIGGER ledger_payload_no_update")
+    connection.execute("UPDATE ledger_payload SET body = x'00' WHERE seq = 7")
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("level", ["hash", "full"])
+def test_verify_of_a_good_ledger_exits_0(run: Run, house: Path, level: str) -> None:
+    code, out, _ = run("verify", "--level", level)
+    assert code == 0
+    assert "valid: 20 entries" in out
+    code, out, _ = run("verify", "--level", level, "--json")
+    answer = json.loads(out)
+    assert (code, answer["verdict"], answer["level"], answer["entries"], answer["first_bad"]) == (0, "valid", level, 20, None)
+    assert answer["head"]["size"] == 20
+    assert answer["seconds"] >= 0
+
+
+def test_verify_of_a_tampered_ledger_exits_1_and_names_the_entry(run: Run, house: Path) -> None:
+    tamper(house)
+    code, out, _ = run("verify", "--json")
+    assert code == 1
+    assert json.loads(out)["first_bad"]["sequence"] == 7
+    assert json.loads(out)["first_bad"]["kind"] == "payload_changed"
+    code, out, _ = run("verify")
+    assert code == 1
+    assert "entry 7: payload_changed" in out
+
+
+def test_verify_without_a_key_exits_2_but_still_finds_tampering(run: Run, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DRIFTLINE_LEDGER_KEY_FILE")
+    assert run("verify")[0] == 2
+    assert json.loads(run("verify", "--json")[1])["verdict"] == "unverifiable"
+    tamper(house)
+    assert run("verify")[0] == 1
+
+
+def test_verify_takes_the_key_as_text_or_file(run: Run, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DRIFTLINE_LEDGER_KEY_FILE")
+    (house / "v").write_text(KEY.verifier.encode() + "\n")
+    assert run("verify", "--key", KEY.verifier.encode())[0] == 0
+    assert run("verify", "--key", house / "v")[0] == 0
+    assert run("verify", "--key", "nonsense")[0] == 2
+
+
+def test_verify_with_the_key_of_another_log_does_not_call_it_valid(run: Run, house: Path) -> None:
+    other = SigningKey(ORIGIN, bytes(32)).verifier.encode()
+    assert run("verify", "--key", other)[0] == 1
+
+
+def test_verify_compares_with_the_last_signed_file(run: Run, house: Path) -> None:
+    (house / "key.last-signed").write_text("not a note")
+    code, out, _ = run("verify")
+    assert code == 1
+    assert "not a head that this ledger signed" in out
+    assert run("verify", "--last-signed", house / "last-signed")[0] == 0
+    assert run("verify", "--last-signed", house / "missing")[0] == 2
+
+
+def test_verify_of_no_ledger_exits_2(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("verify")
+    assert code == 2
+    assert "there is no ledger at" in err
+    assert not (tmp_path / "ledger.db").exists()
+    (tmp_path / "ledger.db").write_bytes(b"this is no database")
+    assert run("verify")[0] == 2
+    (tmp_path / "ledger.db").unlink()
+    sqlite3.connect(tmp_path / "ledger.db").close()
+    (tmp_path / "ledger.db").touch()
+    assert run("verify")[0] == 2
+
+
+def test_level_source_without_kafka_exits_2(run: Run, house: Path) -> None:
+    code, _, err = run("verify", "--level", "source")
+    assert code == 2
+    assert "DRIFTLINE_KAFKA_BOOTSTRAP" in err
+
+
+def test_trail_shows_one_resource(run: Run, house: Path) -> None:
+    code, out, _ = run("trail", "--resource", "model/m1")
+    assert code == 0
+    assert out.count("drift.detected by service:drift on model/m1") == 7
+    answer = json.loads(run("trail", "--resource", "model/m1", "--json")[1])
+    assert (answer["complete"], len(answer["entries"])) == (True, 7)
+    assert json.loads(run("trail", "--actor", "service:drift", "--json")[1])["complete"]
+
+
+def test_trail_with_a_hole_exits_1(run: Run, house: Path) -> None:
+    connection = sqlite3.connect(house / "ledger.db")
+    connection.execute("DROP TRIGGER ledger_entry_no_update")
+    connection.execute("UPDATE ledger_entry SET resource_id = 'm2' WHERE seq = 4")
+    connection.commit()
+    connection.close()
+    code, out, _ = run("trail", "--resource", "model/m1")
+    assert code == 1
+    assert "entry 7 does not continue" in out
+
+
+@pytest.mark.parametrize("words", [(), ("--actor", "a", "--resource", "b/c"), ("--resource", "noslash"), ("--resource", "/x")])
+def test_trail_wants_one_of_both(run: Run, house: Path, words: tuple[str, ...]) -> None:
+    assert run("trail", *words)[0] == 2
+
+
+def test_stats_count(run: Run, house: Path) -> None:
+    assert "20 entries, 20 of them signed" in run("stats")[1]
+    assert json.loads(run("stats", "--json")[1])["actions"] == {"drift.detected": 20}
+
+
+def test_export_writes_json_lines_json_and_csv(run: Run, house: Path) -> None:
+    lines = run("export")[1].splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == list(range(20))
+    assert [row["seq"] for row in json.loads(run("export", "--format", "json")[1])] == list(range(20))
+    out = house / "out.csv"
+    assert run("export", "--format", "csv", "--output", out)[0] == 0
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["seq"] for row in rows] == [str(i) for i in range(20)]
+    assert rows[3]["topic"] == "driftline.drift-events"
+    assert "payload" not in json.loads(run("export", "--no-payloads")[1].splitlines()[0])
+
+
+def test_export_of_a_time_range_and_actor(run: Run, house: Path) -> None:
+    assert run("export", "--until", "1970-01-01T00:00:00Z")[1] == ""
+    assert len(run("export", "--since", "1970-01-01T00:00:00.001001Z")[1].splitlines()) == 10
+    assert run("export", "--actor", "nobody")[1] == ""
+    assert run("export", "--since", "soon")[0] == 2
+    assert run("export", "--output", house / "no" / "such" / "folder")[0] == 2
+
+
+def test_entry_is_shown_in_full(run: Run, house: Path) -> None:
+    entry = json.loads(run("export")[1].splitlines()[0])
+    assert json.loads(run("entry", entry["entry_id"])[1]) == entry
+    assert run("entry", "00000000-0000-0000-0000-000000000000")[0] == 1
+    assert run("entry", "x")[0] == 2
+
+
+def test_keygen_makes_a_secret_file_once(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "ledger.key"
+    code, out, _ = run("keygen", "--file", path, "--name", "a.example/log", "--json", database=False)
+    answer = json.loads(out)
+    key = SigningKey.parse(path.read_text())
+    assert code == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert VerifierKey.parse(answer["vkey"]) == key.verifier == VerifierKey.parse(Path(answer["vkey_file"]).read_text())
+    assert key.encode() not in out
+    before = path.read_text()
+    assert run("keygen", "--file", path, database=False)[0] == 2
+    assert path.read_text() == before
+
+
+def test_keygen_takes_the_file_from_the_environment(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("keygen", database=False)
+    assert code == 0
+    assert "driftline.local/audit" in out
+    assert (tmp_path / "key").exists()
+    assert run("keygen", "--file", tmp_path / "other", "--name", "a b", database=False)[0] == 2
+
+
+def test_a_spreadsheet_executes_nothing_of_an_export(run: Run, tmp_path: Path) -> None:
+    writer = writer_at(tmp_path)
+    formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"]
+    grow(writer, [[draft(i, actor=f, resource=("model", f)) for i, f in enumerate(formulas)]])
+    writer.store.close()
+    run("export", "--format", "csv", "--output", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["resource_id"] for row in rows] == ["'" + f for f in formulas]
+    assert [row["actor"] for row in rows] == ["'" + f for f in formulas]
