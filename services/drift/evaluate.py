@@ -78,12 +78,15 @@ class EvaluateHandler:
         *,
         instance: str,
         partitions: int,
-        refresh: Callable[[], None],
+        refresh: Callable[[], object],
         topics: EvaluateTopics | None = None,
         accept_gap: bool = False,
         reports_per_transaction: int = REPORTS_PER_TRANSACTION,
     ) -> None:
-        """`refresh` reads monitors and baselines to their end; `partitions` is the count of `profiles`."""
+        """`sources`: every source partition that each group of stage 1 reads, by the topics' full names.
+
+        `refresh` reads monitors and baselines to their end; `partitions` is the count of `profiles`.
+        """
         self._rules = rules
         self._states = states
         self._sources = sources

@@ -59,6 +59,22 @@ class Counters:
     lost_sets: int = 0
     """Profile sets that progress spoke of and nobody saw, or the other way round."""
     late_after_final: int = 0
+    reports: dict[tuple[str, str], int] = field(default_factory=dict)
+    """WindowReports by decision and closed_by."""
+    inexact: int = 0
+    """WindowReports that say exact=false."""
+    drift: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Drift events by name and kind."""
+
+    def count(self, output: Output) -> None:
+        """Note what was told."""
+        if isinstance(output, WindowReport):
+            report = (output.decision.value, output.closed_by.value)
+            self.reports[report] = self.reports.get(report, 0) + 1
+            self.inexact += not output.exact
+        elif isinstance(output, DriftDetected | DriftCleared):
+            event = (type(output).__name__, output.kind)
+            self.drift[event] = self.drift.get(event, 0) + 1
 
 
 class Evaluator:
@@ -130,6 +146,8 @@ class Evaluator:
                 self.state.save_cursor()
             else:
                 done += portion
+        for output in done:
+            self.counters.count(output)
         return done
 
     def doubt_everything(self) -> None:

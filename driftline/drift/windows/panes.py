@@ -87,6 +87,10 @@ class Panes:
         """Return the monitor version that shaped a pane."""
         return self._stored[series][key].monitor_version
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return sum(map(len, self._stored.values()))
+
     def within(self, series: Series, span: Span) -> list[PaneKey]:
         """Return the panes of a series that lie wholly within a span, sorted."""
         found = self._stored.get(series, {})

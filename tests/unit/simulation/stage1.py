@@ -29,6 +29,7 @@ class Stage1:
         self.monitors = monitors
         self.layouts = {model: Layout.of(monitor, baseline) for model, monitor in monitors.items()}
         self.partitions = partitions
+        self.said = 0
         self._clear()
 
     def _clear(self):
@@ -39,6 +40,7 @@ class Stage1:
         return 0.5
 
     def on_assign(self, starts: Mapping[TopicPartition, int], now: int) -> None:
+        self.said = 0
         self._clear()
 
     def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:
@@ -67,6 +69,10 @@ class Stage1:
         panes[key] = panes[key] + profile if key in panes else profile
 
     def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
+        moved = any(covered.end > covered.start for covered in reach.values())
+        if not reach or not (moved or now - self.said >= 1_000_000):
+            return Flush(offsets={})
+        self.said = now
         records, sent = [], [0] * self.partitions
         for (model, version), times in sorted(self.times.items()):
             partition = partition_for(model.encode(), self.partitions)
@@ -140,6 +146,7 @@ class JoinModel(Stage1):
         self.labels = {place.partition: {} for place in starts}
         for place, start in starts.items():
             self._replay(place, start)
+        self.said = 0
         self._clear()
 
     def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:

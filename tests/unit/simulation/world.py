@@ -190,7 +190,7 @@ class World:
         self.random = random.Random(seed)
         self.clock = ManualClock(NOW)
         self.cluster = MemoryCluster(self.clock)
-        self.poll_messages = self.random.choice((3, 7, 50))
+        self.poll_messages = self.random.choice((5, 20, 60))
         self.reports_per_transaction = reports_per_transaction
         self.states_type = states
         self.caches: dict[str, StateCache] | None = {} if caches else None
@@ -405,7 +405,7 @@ class Chaos:
         world, rng = self.world, self.world.random
         world.start()
         actions = [self.produce] * 6 + [self.step] * 24 + [self.tick] * 8 + [self.crash] * 2
-        actions += [self.revive] * 4 + [self.rebalance, self.hold, self.release, self.leave, self.abort, self.join_in]
+        actions += [self.revive] * 4 + [self.handover] * 2 + [self.rebalance, self.hold, self.release, self.leave, self.abort, self.join_in]
         if self.long_pauses:
             actions += [self.pause]
         for _ in range(turns):
@@ -459,6 +459,23 @@ class Chaos:
             waiting = [one for one in found if not one.alive]
             if waiting and not any(one.alive for one in found):
                 self.world._revive(part)
+
+    def handover(self) -> None:
+        """An evaluator commits, its marker reaches `states` late, it dies, and its successor starts before that."""
+        world = self.world
+        alive = [one for one in world.parts["evaluate"] if one.alive]
+        if self.held or not alive:
+            return
+        world.cluster.hold_markers(lambda place: place.topic == "states")
+        world.run(2, 600_000)
+        for one in alive:
+            if one.alive:
+                one.die()
+        successor = world.random.choice(world.parts["evaluate"])
+        world.run(1, 12 * SECOND, ["profile", "join"])  # a static member keeps its partitions until its session ends
+        successor.start()
+        world.run(2, 300_000)
+        world.cluster.release_markers()
 
     def join_in(self) -> None:
         """Scale out."""
