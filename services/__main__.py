@@ -22,18 +22,21 @@ def main() -> int:
     console = Console(stderr=True)
     if arguments.stop:
         return _stop(console, arguments.state)
-    supervisor = Supervisor(arguments.state, progress=lambda message: console.print(f"[dim]{message}[/dim]"))
+    supervisor = Supervisor(arguments.state, progress=lambda message: console.print(message, style="dim", markup=False))
     signal.signal(signal.SIGTERM, _interrupt)
+    pid_file = _pid_file(arguments.state)
     try:
         with supervisor:
-            _pid_file(arguments.state).write_text(str(os.getpid()), encoding="utf-8")
+            pid_file.write_text(str(os.getpid()), encoding="utf-8")
             _say_where(console, supervisor)
             supervisor.wait()
     except KeyboardInterrupt:
         return 0
     except DriftlineError as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red", markup=False)
         return 2
+    finally:
+        pid_file.unlink(missing_ok=True)
     return 0
 
 

@@ -1,26 +1,26 @@
 """Driftline on one machine: an embedded Kafka, the six services as processes of their own, SQLite, one place for all state.
 
 The supervisor does what an operator would do with the command line (create the topics, a token, the ledger's key), once, then starts
-the services and starts again what falls: crash-only services rely on it.
+the services and starts again what falls, the broker too: crash-only services rely on it.
 """
 
 import json
 import os
-import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Self
-
-import httpx
+from typing import Self
 
 from driftline.broker.embedded import EmbeddedBroker, free_port
-from driftline.broker.resident_memory import peak_rss_bytes
+from driftline.broker.errors import BrokerError
+from driftline.broker.interruption import signals_to
 from driftline.errors import DriftlineError, Unavailable
+from services.child import Child
 
 # In order of start: each needs only what stands before it.
 SERVICES: Mapping[str, int] = {
@@ -33,9 +33,11 @@ SERVICES: Mapping[str, int] = {
 }
 """Services and the port that each prefers."""
 
-_STOP_SECONDS = 20.0
-_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.5, 30.0
-_HEALTHY_SECONDS = 60.0
+_OWN_TO_EACH = {"DRIFTLINE_DATABASE_URL", "DRIFTLINE_INSTANCE_ID", "DRIFTLINE_HTTP_PORT"}
+"""Settings that services must not share, whatever this process's environment says."""
+_STOP_SECONDS = 30.0
+_READY_SECONDS = 120.0
+_FALLS_WHILE_STARTING = 3
 _MEGABYTE = 1_000_000
 
 Progress = Callable[[str], None]
@@ -43,21 +45,6 @@ Progress = Callable[[str], None]
 
 class ServiceFailed(DriftlineError):
     """A service does not come up; the message holds the end of its log."""
-
-
-@dataclass(slots=True)
-class _Child:
-    """One service process and its history."""
-
-    name: str
-    port: int
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
-    restart_at: float = 0.0
-    backoff: float = _FIRST_BACKOFF_SECONDS
-    restarts: int = 0
-    peak_bytes: int = 0
 
 
 @dataclass
@@ -71,13 +58,18 @@ class Supervisor:
     progress: Progress = field(default=lambda _message: None)
     fixed_ports: bool = True
     """Prefer the documented ports; taken ones, and all of them otherwise, give way to free ones."""
+    services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
+    """What to start, in this order, and the port that each prefers."""
+    command: Callable[[str], Sequence[str]] = field(default=lambda name: [sys.executable, "-m", f"services.{name}"])
+    """How a service is started, by its name."""
 
     def __post_init__(self) -> None:
         self.state = self.state.absolute()
         self._broker: EmbeddedBroker | None = None
-        self._children: dict[str, _Child] = {}
+        self._children: dict[str, Child] = {}
         self._environment: dict[str, str] = {}
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def __enter__(self) -> Self:
@@ -99,7 +91,15 @@ class Supervisor:
     @property
     def urls(self) -> dict[str, str]:
         """Where each service listens."""
-        return {name: f"http://127.0.0.1:{child.port}" for name, child in self._children.items()}
+        return {name: child.url for name, child in self._children.items()}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of what runs now, the broker's as `kafka`."""
+        found = {name: child.pid for name, child in self._children.items()}
+        if self._broker is not None:
+            found["kafka"] = self._broker.pid
+        return {name: pid for name, pid in found.items() if pid is not None}
 
     @property
     def token(self) -> str:
@@ -122,13 +122,13 @@ class Supervisor:
     def start(self) -> None:
         """Bring everything up and wait until it is ready. Raises ServiceFailed, Unavailable or the broker's errors."""
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self._settings(), **self.environment}
+        inherited = {name: value for name, value in os.environ.items() if name not in _OWN_TO_EACH}
+        self._environment = {**inherited, "PYTHONUNBUFFERED": "1", **self._settings(), **self.environment}
         self._start_broker()
         self._prepare()
-        for name, port in SERVICES.items():
-            child = _Child(name, self._port(port), self.state / "logs" / f"{name}.log")
-            child.log.parent.mkdir(exist_ok=True)
-            self._children[name] = child
+        for name, port in self.services.items():
+            log = self.state / "logs" / f"{name}.log"
+            self._children[name] = Child(name, self.command(name), port=self._port(port), log=log)
         self._environment |= {f"DRIFTLINE_{name.upper()}_URL": url for name, url in self.urls.items()}
         for child in self._children.values():
             self._launch(child)
@@ -137,26 +137,36 @@ class Supervisor:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Drain the services in reverse order, then the broker; kill what does not go."""
+        """Drain the services in reverse order, then the broker; kill what does not go in time.
+
+        A signal meanwhile (the second Ctrl-C) makes it kill at once: nothing is lost by that but time at the next start.
+        """
         self._stopping.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
-        self._measure()
-        for child in reversed(self._children.values()):
-            if child.process is not None and child.process.poll() is None:
-                self.progress(f"stopping {child.name}")
-                child.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
-        for child in reversed(self._children.values()):
-            _wait_or_kill(child.process, deadline)
-        if self._broker is not None:
-            self.progress("stopping Kafka")
-            self._broker.stop()
-            self._broker = None
+        with signals_to(self._hurry.set):
+            self._stop()
 
     def wait(self) -> None:
         """Return when `stop` was called from elsewhere."""
         self._stopping.wait()
+
+    def _stop(self) -> None:
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self._measure()
+        children = list(reversed(self._children.values()))
+        for child in children:
+            if child.pid is not None:
+                self.progress(f"stopping {child.name}")
+                child.ask_to_stop()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in children:
+            while child.pid is not None and not self._hurry.is_set() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if not child.wait_stopped(time.monotonic()):
+                self.progress(f"{child.name} did not drain in time and was killed")
+        if self._broker is not None and self._broker.pid is not None:
+            self.progress("stopping Kafka")
+            self._broker.kill() if self._hurry.is_set() else self._broker.stop()
 
     @property
     def _token_file(self) -> Path:
@@ -176,8 +186,12 @@ class Supervisor:
             return
         self.progress("starting Kafka")
         self._broker = EmbeddedBroker(self.state / "kafka")
-        self._broker.start(lambda what, done, total: self.progress(f"{what} {done} of {total}"))
+        self._broker.start(self._download_progress)
         self._environment["DRIFTLINE_KAFKA_BOOTSTRAP"] = self._broker.bootstrap
+
+    def _download_progress(self, what: str, done: int, total: int) -> None:
+        if what.startswith("fetching"):  # the start itself takes seconds: no need to count them
+            self.progress(f"{what} {done} of {total}")
 
     def _prepare(self) -> None:
         """What an operator does once: topics, a token, the ledger's key."""
@@ -197,102 +211,73 @@ class Supervisor:
             [sys.executable, "-m", "driftline.cli", *words], env=self._environment, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            message = f"`driftline {' '.join(words[:2])}` failed: {done.stderr.strip()}"
+            message = f"`driftline {' '.join(words[:2])}` failed: {(done.stderr or done.stdout).strip()}"
             raise Unavailable(message)
         return done.stdout
 
     def _port(self, preferred: int) -> int:
-        return preferred if self.fixed_ports and _is_free(preferred) else free_port()
+        taken = {child.port for child in self._children.values()}
+        return preferred if self.fixed_ports and preferred not in taken and _is_free(preferred) else free_port()
 
-    def _launch(self, child: _Child) -> None:
+    def _launch(self, child: Child) -> None:
         self.progress(f"starting {child.name}")
         data = Path(self._environment["DRIFTLINE_DATA_DIR"])
-        environment = {
+        own = {
             "DRIFTLINE_DATABASE_URL": f"sqlite:///{data / (child.name + '.db')}",
             "DRIFTLINE_INSTANCE_ID": f"{child.name}-1",
-            **self._environment,
-            "DRIFTLINE_HTTP_PORT": str(child.port),
         }
-        with child.log.open("ab") as log:
-            child.process = _spawn([sys.executable, "-m", f"services.{child.name}"], environment, log)
-        child.started = time.monotonic()
+        child.launch({**own, **self._environment})
 
-    def _wait_ready(self, child: _Child, timeout_seconds: float = 90.0) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            if child.process is None or child.process.poll() is not None:
-                break
-            if _answers(f"http://127.0.0.1:{child.port}/readyz"):
+    def _wait_ready(self, child: Child) -> None:
+        """Wait for a service, starting it again where it falls while its surroundings are still coming up."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline and child.restarts <= _FALLS_WHILE_STARTING:
+            if child.is_ready():
+                self.progress(f"{child.name} is ready")
                 return
+            self._revive(child)
             time.sleep(0.1)
-        message = f"{child.name} does not become ready; the end of {child.log}:\n{_tail(child.log)}"
+        message = f"{child.name} does not become ready; the end of {child.log}:\n{child.log_end()}"
         raise ServiceFailed(message)
 
+    def _revive(self, child: Child) -> None:
+        if (fall := child.has_fallen()) is not None:
+            self.progress(fall)
+        if child.is_due():
+            self._launch(child)
+
     def _watch(self) -> None:
-        """Start again what ended by itself, ever more slowly while it keeps falling."""
+        """Start again what ended by itself."""
         while not self._stopping.wait(0.2):
             self._measure()
-            now = time.monotonic()
+            self._revive_broker()
             for child in self._children.values():
-                if child.process is not None and child.process.poll() is not None:
-                    self._note_fall(child, now)
-                if child.process is None and now >= child.restart_at:
-                    self._launch(child)
+                self._revive(child)
 
-    def _note_fall(self, child: _Child, now: float) -> None:
-        if child.process is None:
+    def _revive_broker(self) -> None:
+        if self._broker is None or self._broker.pid is not None:
             return
-        if now - child.started > _HEALTHY_SECONDS:
-            child.backoff = _FIRST_BACKOFF_SECONDS
-        self.progress(f"{child.name} ended with {child.process.returncode}; again in {child.backoff:g} s (log: {child.log})")
-        child.process = None
-        child.restarts += 1
-        child.restart_at = now + child.backoff
-        child.backoff = min(2 * child.backoff, _LONGEST_BACKOFF_SECONDS)
+        self.progress(f"Kafka ended by itself; starting it again (log: {self._broker.log_path})")
+        try:
+            self._broker.restart()
+        except BrokerError as error:
+            self.progress(str(error))
 
     def _measure(self) -> None:
         for child in self._children.values():
-            if child.process is not None and child.process.poll() is None:
-                child.peak_bytes = max(child.peak_bytes, peak_rss_bytes(child.process.pid) or 0)
-
-
-def _spawn(command: list[str], environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, so that Ctrl-C reaches the supervisor alone and the drain stays in order."""
-    return subprocess.Popen(command, env=dict(environment), stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-
-
-def _wait_or_kill(process: subprocess.Popen[bytes] | None, deadline: float) -> None:
-    if process is None:
-        return
-    try:
-        process.wait(max(0.1, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2.0).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+            child.measure()
+        if self._broker is not None:
+            self._broker.peak_rss()
 
 
 def _is_free(port: int) -> bool:
-    try:
-        httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=0.5)
-    except httpx.ConnectError:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
         return True
-    except httpx.HTTPError:
-        return False
-    return False
-
-
-def _tail(path: Path, lines: int = 15) -> str:
-    try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-    except OSError:
-        return "(no log)"
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from typing import IO, Self
 
 from driftline.broker.configuration import JAVA_FLAGS, server_properties
 from driftline.broker.errors import DataInUse, DownloadFailed, PortInUse, StartFailed
+from driftline.broker.interruption import uninterrupted
 from driftline.broker.jars import Progress, ensure_jars
 from driftline.broker.resident_memory import peak_rss_bytes
 
@@ -97,7 +98,8 @@ class EmbeddedBroker:
             self._choose_ports()
             self._write_properties()
             self._format(java, jars)
-            self._process = self._launch(java, jars)
+            with uninterrupted():
+                self._process = self._launch(java, jars)
             self._wait_ready(timeout_seconds, progress)
         except BaseException:
             self.kill()
@@ -124,6 +126,15 @@ class EmbeddedBroker:
             self._process.kill()
             self._process.wait()
         self._release()
+
+    def restart(self, timeout_seconds: float = 60.0) -> None:
+        """Start again on the same port and data after it ended, by whatever cause; raises as `start`."""
+        self.kill()
+        wanted, self._wanted_port = self._wanted_port, self.port
+        try:
+            self.start(None, timeout_seconds)
+        finally:
+            self._wanted_port = wanted
 
     def freeze(self) -> None:
         """SIGSTOP: it keeps its connections and answers nothing."""
