@@ -42,10 +42,12 @@ class MonitorDirectory:
     def lots(self, model_id: str, event_time: Integers) -> list[tuple[Monitor, Integers]] | None:
         """The rows (indices) that each monitor version holds for, None for a model without one that counts."""
         with self._lock:
-            places = self._book.versions_for(model_id, event_time, np.full(len(event_time), _LATEST))
             entries = self._book.entries(model_id)
-        if not entries:
-            return None
+            if not entries:
+                return None
+            if len(entries) == 1:  # the first version holds from the beginning
+                return [(entries[0].monitor, np.arange(len(event_time)))]
+            places = self._book.versions_for(model_id, event_time, np.full(len(event_time), _LATEST))
         return [(entries[place].monitor, np.flatnonzero(places == place)) for place in np.unique(places).tolist()]
 
 

@@ -14,7 +14,7 @@ EVENTS_REFUSED = Counter(
 )
 REQUESTS_TURNED_AWAY = Counter(
     "driftline_ingest_requests_turned_away_total",
-    "Requests answered without being stored: busy = too much is waiting for the broker (429), "
+    "Requests answered without being stored: busy = too much is being worked on (429), "
     "silent = the broker does not acknowledge (503).",
     ["cause"],
 )
@@ -27,5 +27,5 @@ ACKNOWLEDGE_SECONDS = Histogram(
     "Time from handing the records of a request to the producer to the broker's acknowledgement of the last one.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
-IN_FLIGHT_BYTES = Gauge("driftline_ingest_in_flight_bytes", "Bytes handed to the producer and not acknowledged yet.")
+IN_FLIGHT_BYTES = Gauge("driftline_ingest_in_flight_bytes", "Bytes of the bodies of requests that are not answered yet.")
 MODELS = Gauge("driftline_ingest_models", "Models with a monitor that counts: events of others are answered 404.")

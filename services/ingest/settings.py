@@ -16,8 +16,8 @@ class Settings(ServiceSettings):
     in_flight_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=1024,
-        le=96 * 1024 * 1024,
-        description="bytes waiting for the broker before callers are told 429",
+        le=1024 * 1024 * 1024,
+        description="bodies of requests not answered yet, before callers are told 429",
     )
     redis_url: str | None = Field(default=None, description="Redis that replicas share Idempotency-Keys in; None is SQLite")
     idempotency_seconds: int = Field(default=24 * 3600, ge=60, description="how long an Idempotency-Key is remembered")

@@ -14,8 +14,10 @@ from driftline.kafka.ports import Delivery, Headers, Producer
 from services.ingest import metrics
 
 _POLL_SECONDS = 0.05
-_IN_FLIGHT_RECORDS = 50_000
-"""Half of librdkafka's queue, so that produce() never waits for room on the event loop."""
+QUEUE_RECORDS = 500_000
+"""Room in the producer's queue (`queue.buffering.max.messages`). One request of the largest size has its labels in it."""
+_IN_FLIGHT_RECORDS = 200_000
+"""With a request more this still fits the queue, so that produce() never waits for room on the event loop."""
 
 
 class Busy(Unavailable):
@@ -67,11 +69,10 @@ class Outbox:
     The producer must give up on a record by itself (`message.timeout.ms`), so that every record gets a report.
     """
 
-    def __init__(self, producer: Producer, *, limit_bytes: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, producer: Producer, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._producer = producer
-        self._limit_bytes = limit_bytes
         self._monotonic = monotonic
-        self._bytes = self._records = 0
+        self._records = 0
         self._silent = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve_reports, name="outbox", daemon=True)
@@ -92,13 +93,10 @@ class Outbox:
 
         Raises Busy without having written anything, BrokerSilent where some may be stored and some not.
         """
-        size = sum(len(record.value) for record in records)
-        self._admit(size, len(records))
-        self._bytes += size
+        self._admit(len(records))
         self._records += len(records)
-        metrics.IN_FLIGHT_BYTES.set(self._bytes)
         began = self._monotonic()
-        sending = self._hand_over(records, lambda: self._leave(size, len(records)))
+        sending = self._hand_over(records, lambda: self._leave(len(records)))
         # Shielded: a caller that hangs up does not free the room that its records still take.
         await asyncio.shield(sending.done)
         if (error := sending.error) is not None:
@@ -108,14 +106,14 @@ class Outbox:
             )
         metrics.ACKNOWLEDGE_SECONDS.observe(self._monotonic() - began)
 
-    def _admit(self, size: int, count: int) -> None:
+    def _admit(self, count: int) -> None:
         """Turn a request away: at once while the broker is silent, but for one that tries whether it still is."""
         if self._silent and self._records:
             metrics.REQUESTS_TURNED_AWAY.labels(cause="silent").inc()
             raise BrokerSilent("the broker has not acknowledged anything for a while; try again later")
-        if self._records and (self._bytes + size > self._limit_bytes or self._records + count > _IN_FLIGHT_RECORDS):
+        if self._records and self._records + count > _IN_FLIGHT_RECORDS:
             metrics.REQUESTS_TURNED_AWAY.labels(cause="busy").inc()
-            raise Busy(f"{self._bytes} bytes are waiting for the broker already; try again in a moment")
+            raise Busy(f"{self._records} records are waiting for the broker already; try again in a moment")
 
     def _hand_over(self, records: Sequence[Record], then: Callable[[], None]) -> _Sending:
         """Give records to the producer; `then` runs after the last report."""
@@ -144,10 +142,8 @@ class Outbox:
                 sending.report(str(error))
         return sending
 
-    def _leave(self, size: int, count: int) -> None:
-        self._bytes -= size
+    def _leave(self, count: int) -> None:
         self._records -= count
-        metrics.IN_FLIGHT_BYTES.set(self._bytes)
 
     def _serve_reports(self) -> None:
         while not self._stopping.is_set():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any, Protocol
 
 import orjson
@@ -40,6 +41,10 @@ class Refusal:
     def detail(self) -> str:
         """What is wrong and what to do."""
         return _DETAILS[self.reason].format(field=self.field, model=self.model_id)
+
+    def shifted(self, by: int) -> Refusal:
+        """The same row under another number."""
+        return replace(self, index=self.index + by) if by else self
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in the answer."""
@@ -117,15 +122,20 @@ def read_rows(body: bytes, list_name: str = "events") -> list[Any]:
     return rows
 
 
+_MODEL, _MODEL_AND_VERSION = itemgetter("model_id"), itemgetter("model_id", "model_version")
+
+
 def sort_out(rows: Sequence[Any], intake: Intake, *, versioned: bool) -> Iterator[Lot]:
     """Rows by model and (where `versioned`) model version; what has no such ids is refused here."""
-    if set(map(type, rows)) == {dict}:
-        first = rows[0].get("model_id"), rows[0].get("model_version") if versioned else ""
-        same = all(row.get("model_id") == first[0] for row in rows)
-        if same and versioned:
-            same = all(row.get("model_version") == first[1] for row in rows)
-        if same and _fit(first[0]) and (not versioned or _fit(first[1])):
-            yield Lot(str(first[0]), str(first[1]), rows, range(len(rows)))
+    try:
+        found = set(map(_MODEL_AND_VERSION if versioned else _MODEL, rows))
+    except (KeyError, TypeError, IndexError):  # a row without them, a row that is none, an id that is a list
+        found = set()
+    if len(found) == 1 and type(rows[0]) is dict:
+        ids = found.pop()
+        model_id, version = ids if versioned else (ids, "")
+        if _fit(model_id) and (not versioned or _fit(version)):
+            yield Lot(model_id, version, rows, range(len(rows)))
             return
     lots: dict[tuple[str, str], list[int]] = {}
     for number, row in enumerate(rows):
