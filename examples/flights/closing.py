@@ -73,7 +73,7 @@ def _summary(supervisor: Supervisor, observer: Observer, sent: Sent, verdict: Ma
         "notifications": observer.counts["NotificationSent"],
         "dead_letters": observer.counts["DeadLetter"],
         "ledger_entries": verdict["entries"],
-        "ledger_verified": verdict["verdict"] == "ok",
+        "ledger_verified": verdict["verdict"] == "valid",
         "restarts": supervisor.restarts,
         "rss_mb": supervisor.peaks() | {"demo": psutil.Process().memory_info().rss / 1e6},
     }

@@ -67,7 +67,7 @@ def _driftline(supervisor: Supervisor, *words: str, accept: tuple[int, ...] = (0
         "DRIFTLINE_KAFKA_BOOTSTRAP": supervisor.bootstrap,
         "DRIFTLINE_GOVERNANCE_URL": supervisor.urls["governance"],
         "DRIFTLINE_TOKEN": supervisor.token,
-        "DRIFTLINE_DATABASE_URL": f"sqlite:///{(STATE / 'data' / 'audit.db').absolute()}",
+        "DRIFTLINE_DATA_DIR": str((STATE / "data").absolute()),
         "DRIFTLINE_LEDGER_KEY_FILE": str((STATE / "ledger.key").absolute()),
     }
     command = [sys.executable, "-m", "driftline.cli", *words]
@@ -83,10 +83,10 @@ def _driftline(supervisor: Supervisor, *words: str, accept: tuple[int, ...] = (0
 def verify(supervisor: Supervisor) -> dict[str, Any]:
     """`driftline ledger verify --level source`, repeated while the ledger is still catching up with Kafka."""
     for _ in range(20):
-        verdict: dict[str, Any] = json.loads(
-            _driftline(supervisor, "ledger", "verify", "--level", "source", "--json", accept=(0, 1, 2))
-        )
-        if verdict["verdict"] == "ok":
+        # 1 = tampering or still behind; the verdict tells.
+        answer = _driftline(supervisor, "ledger", "verify", "--level", "source", "--json", accept=(0, 1))
+        verdict: dict[str, Any] = json.loads(answer)
+        if verdict["verdict"] == "valid":
             break
         time.sleep(1)
     return verdict
