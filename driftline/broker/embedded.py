@@ -205,9 +205,8 @@ class EmbeddedBroker:
     def _format(self, java: str, jars: Path) -> None:
         if (self.data_dir / "data" / "meta.properties").exists():
             return
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [java, *JAVA_FLAGS, "-cp", f"{jars}/*", "kafka.tools.StorageTool"]
-        command += ["format", "--standalone", "-t", cluster, "-c", str(self._properties)]
+        command += ["format", "--standalone", "-t", _cluster_id(), "-c", str(self._properties)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StartFailed(f"could not format {self.data_dir}: {(done.stderr or done.stdout).strip()[-800:]}")
@@ -250,6 +249,13 @@ class EmbeddedBroker:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _cluster_id() -> str:
+    """Return a UUID as Kafka writes it, never with a leading dash: the tool would take it for an option."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
 
 
 def _java() -> str:
