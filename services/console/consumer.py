@@ -36,20 +36,21 @@ class Follower:
 
     def __init__(self, cluster: Cluster, projection: Projection, changed: Callable[[set[str]], None]) -> None:
         """`changed` is told the models concerned by each batch, "" standing for the page as a whole."""
-        self._cluster = cluster
         self._projection = projection
         self._changed = changed
         self._consumer = cluster.consumer()
+        self._admin = cluster.admin()
         self._declared = [topics.catalogue()[topic] for topic in BY_TOPIC]
         self._places = [TopicPartition(each.name, number) for each in self._declared for number in range(each.partitions)]
         self._topic_ids: dict[str, str] = {}
 
     def open(self) -> None:
         """Begin where the read models stand, or at the beginning of the log."""
-        found = self._cluster.admin().describe([declared.name for declared in self._declared])
+        found = self._admin.describe([declared.name for declared in self._declared])
         self._topic_ids = {name: described.topic_id for name, described in found.items()}
         known = self._projection.positions(self._topic_ids)
-        self._consumer.assign({place: max(known.get(place, 0), self._consumer.watermarks(place).low) for place in self._places})
+        begins = self._admin.begin_offsets(self._places)
+        self._consumer.assign({place: max(known.get(place, 0), begin) for place, begin in begins.items()})
 
     def step(self, timeout_seconds: float = 0.0) -> int:
         """Take in what has come within the timeout; returns how many records."""

@@ -81,10 +81,10 @@ class Desk:
             if not proposal.events:
                 return proposal.answer
             try:
-                self._journal.append(proposal.events, actor)
+                written = self._journal.append(proposal.events, actor)
             except Overtaken:
                 continue
-            self._journal.read_to_end(self._take)
+            self._journal.read_to_end(self._take, written)
             for event in proposal.events:
                 metrics.EVENTS_WRITTEN.labels(event=type(event).__name__).inc()
             return proposal.answer

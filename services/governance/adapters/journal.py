@@ -17,11 +17,14 @@ from driftline.errors import Unavailable
 from driftline.events import Monitor
 from driftline.governance.registry import RegistryEvent
 from driftline.kafka.errors import Fenced, KafkaFailure, OutcomeUnknown
-from driftline.kafka.ports import Admin, Consumer, Message, TopicPartition, TransactionalProducer
+from driftline.kafka.ports import Admin, Consumer, Delivery, Isolation, Message, TopicPartition, TransactionalProducer
 
 TRANSACTIONAL_ID = "driftline-governance"
 SOURCE = "/governance"
 READ_TIMEOUT_US = 10_000_000
+FLUSH_SECONDS = 10.0
+READ_SLICE_SECONDS = 0.01
+"""A consumer waits this long for a full batch, which never comes on quiet topics."""
 
 GOVERNANCE, MONITORS = topics.name("governance"), topics.name("monitors")
 TOPICS = ("governance", "monitors", "baselines", "monitor-status")
@@ -73,6 +76,8 @@ class Journal:
         self._cluster = cluster
         self._clock = clock
         self._consumer = cluster.consumer()
+        # A client of its own: on the consumer's connection a question waits behind the fetch, for up to half a second.
+        self._admin = cluster.admin()
         self._producer: TransactionalProducer | None = None
         declared = [topics.catalogue()[topic] for topic in TOPICS]
         self._names = [declaration.name for declaration in declared]
@@ -80,25 +85,29 @@ class Journal:
 
     def topic_ids(self) -> dict[str, str]:
         """Ids of the topics, which change when one is created anew."""
-        return {name: described.topic_id for name, described in self._cluster.admin().describe(self._names).items()}
+        return {name: described.topic_id for name, described in self._admin.describe(self._names).items()}
 
     def start(self, positions: Mapping[TopicPartition, int]) -> None:
         """Begin to read at these positions, or at the beginning of the log where they are missing or behind it."""
-        self._consumer.assign(
-            {place: max(positions.get(place, 0), self._consumer.watermarks(place).low) for place in self._places}
-        )
+        begins = self._admin.begin_offsets(self._places)
+        self._consumer.assign({place: max(positions.get(place, 0), begin) for place, begin in begins.items()})
 
     def read(self, timeout_seconds: float = 0.0) -> Batch:
         """What has come since the last call."""
         messages = self._consumer.consume(1000, timeout_seconds)
         return Batch(messages, self._consumer.positions(self._places))
 
-    def read_to_end(self, take: Callable[[Batch], object]) -> None:
-        """Hand everything that is committed by now to `take`; raises Unavailable if the broker does not answer in time."""
-        ends = {place: self._consumer.watermarks(place).stable for place in self._places}
+    def read_to_end(self, take: Callable[[Batch], object], beyond: Mapping[TopicPartition, int] | None = None) -> None:
+        """Hand everything that is committed by now to `take`; raises Unavailable if the broker does not answer in time.
+
+        `beyond`: offsets to reach as well. A commit is acknowledged before its markers are written, so that the last stable
+        offset may still lie before the records of a transaction that has just been committed.
+        """
+        ends = self._admin.end_offsets(self._places, Isolation.READ_COMMITTED)
+        ends |= {place: max(offset, ends[place]) for place, offset in (beyond or {}).items()}
         deadline = self._clock.now_us() + READ_TIMEOUT_US
         while True:
-            batch = self.read(0.1)
+            batch = self.read(READ_SLICE_SECONDS)
             take(batch)
             if all(batch.positions.get(place, 0) >= end for place, end in ends.items()):
                 return
@@ -112,18 +121,26 @@ class Journal:
             producer.init_transactions()
             self._producer = producer
 
-    def append(self, events: Sequence[GovernanceEvent], actor: str) -> None:
-        """Write events in one transaction and return when the broker has acknowledged it.
+    def append(self, events: Sequence[GovernanceEvent], actor: str) -> dict[TopicPartition, int]:
+        """Write events in one transaction; returns the offsets after them when the broker has acknowledged it.
 
         Raises Overtaken if another instance became the writer, Unavailable if it is not known whether the events were written.
         """
         if self._producer is None:
             raise Overtaken("this instance is not the writer")
+        written: dict[TopicPartition, int] = {}
+
+        def delivered(delivery: Delivery) -> None:
+            written[TopicPartition(delivery.topic, delivery.partition)] = delivery.offset + 1
+
         try:
             self._producer.begin()
             for event in events:
                 topic, key, envelope = self._addressed(event, actor)
-                self._producer.produce(topic, encode(event), key=key.encode(), headers=envelope.headers())
+                self._producer.produce(
+                    topic, encode(event), key=key.encode(), headers=envelope.headers(), on_delivery=delivered
+                )
+            self._producer.flush(FLUSH_SECONDS)
             self._producer.commit()
         except Fenced as error:
             self.stop_writing()
@@ -131,6 +148,7 @@ class Journal:
         except (KafkaFailure, OutcomeUnknown) as error:
             self.stop_writing()
             raise Unavailable(f"the broker did not confirm the change; repeat it, which is harmless ({error})") from error
+        return written
 
     def stop_writing(self) -> None:
         """Let the producer go; the next change initialises a new one, which ends whatever this one left open."""

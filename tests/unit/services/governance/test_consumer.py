@@ -123,6 +123,26 @@ def test_a_refusal_reaches_the_caller_and_writes_nothing(bench):
     assert bench.written("monitors") == []
 
 
+def test_a_change_is_read_back_even_where_its_marker_is_written_after_its_acknowledgement(bench):
+    reads = []
+
+    class Late(Journal):
+        def read(self, timeout_seconds=0.0):
+            reads.append(timeout_seconds)
+            if len(reads) == 5:
+                bench.cluster.release_markers()
+            return super().read(timeout_seconds)
+
+    store = Store(open_engine(f"sqlite:///{bench.directory / 'late.db'}"))
+    desk = Desk(Late(bench.cluster, bench.clock), store)
+    desk.open()
+    reads.clear()
+    bench.cluster.hold_markers(lambda _: True)
+    ask(desk, lambda _: Proposal((MODEL,), None)).result(0)
+    assert list(store.models()) == ["m"]
+    assert len(reads) >= 5
+
+
 def test_two_instances_never_decide_on_the_same_state(bench):
     first, store = bench.instance("one")
     second, _ = bench.instance("two")
