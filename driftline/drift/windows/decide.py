@@ -29,6 +29,8 @@ from driftline.events import (
 
 __all__ = ["Decider", "governing", "settled"]
 
+LABEL_FAMILIES = frozenset({"performance", "label", "fairness"})
+"""Decided at label close; the others at data close."""
 Told = WindowReport | DriftDetected | DriftCleared
 
 
@@ -49,6 +51,24 @@ def settled(model: Model, monitor: Monitor, state: State) -> int | None:
     return None if inputs is None or labels is None else min(inputs, labels)
 
 
+def lives(key: EpisodeKey, monitor: Monitor) -> bool:
+    """Whether a monitor version still checks what an episode is about."""
+    families = {threshold.family for threshold in monitor.thresholds}
+    if monitor.labels:
+        families.add("performance")  # its detector needs no threshold
+    return (
+        not monitor.paused
+        and key.kind in families
+        and key.granularity in monitor.granularities
+        and key.model_version not in monitor.retired_versions
+    )
+
+
+def alerts(key: EpisodeKey, monitor: Monitor) -> bool:
+    """Whether people are told of an episode."""
+    return key.granularity == monitor.alert_on
+
+
 @dataclass(frozen=True, slots=True)
 class Decider:
     """Everything that is due at one progress record, in the order in which it has to be decided."""
@@ -59,35 +79,54 @@ class Decider:
     place: Place
 
     def due(self, model: Model) -> Iterator[list[Told]]:
-        """Do what is due for a model, one window at a time; what was done is not due again."""
+        """Do what is due for a model, one window at a time; what was done is not due again.
+
+        A change of the monitor supersedes episodes at its place among the windows, not when it happens to be seen: before
+        the first window that it governs, on the timeline of data closes and on that of label closes.
+        """
         monitor = governing(model, self.rules, self.state)
-        if monitor.monitor_version != model.governed:
-            yield list(self._superseded(model, monitor))
         for key in self._closing(model, monitor):
+            yield self._superseded(model, self._at_end(model, key), labels=False)
             yield self._close_inputs(model, model.windows[key], monitor)
+        yield self._superseded(model, self._in_force(model, self._reading(model, Group.PROFILE)), labels=False)
         for key in self._closing_labels(model, monitor):
+            own = self.rules.monitor(model.model_id, model.windows[key].monitor_version)
+            yield self._superseded(model, own, labels=True)
             yield self._close_labels(model, model.windows[key], monitor)
+        reading = self._reading(model, Group.JOIN)
+        reached = None if reading is None else reading - monitor.label_delay_us
+        yield self._superseded(model, self._in_force(model, reached), labels=True)
         for key in self._ended(model):
             yield self._end(model, model.windows[key])
         for key in self._changed(model):
             yield self._revise(model, model.windows[key])
 
-    def _superseded(self, model: Model, monitor: Monitor) -> Iterator[Told]:
-        families = {threshold.family for threshold in monitor.thresholds}
+    def _at_end(self, model: Model, key: WindowKey) -> Monitor:
+        return self.rules.in_force(model.model_id, key.end - 1, self.state.cursor.append_time)
+
+    def _in_force(self, model: Model, time: int | None) -> Monitor | None:
+        if time is None:
+            return None
+        return self.rules.in_force(model.model_id, time, self.state.cursor.append_time)
+
+    def _reading(self, model: Model, group: Group) -> int | None:
+        chosen = model.inputs if group is Group.PROFILE else model.labels
+        return chosen.read(self.state.cursor.calm[group])
+
+    def _superseded(self, model: Model, monitor: Monitor | None, *, labels: bool) -> list[Told]:
+        """End the episodes of one timeline that a newer monitor version does not know."""
+        side = "governed_labels" if labels else "governed"
+        if monitor is None or monitor.monitor_version <= getattr(model, side):
+            return []
+        setattr(model, side, monitor.monitor_version)
+        self.state.save_model(model)
+        told: list[Told] = []
         for key, episode in sorted(model.episodes.items()):
-            lives = (
-                not monitor.paused
-                and key.model_version not in monitor.retired_versions
-                and key.granularity in monitor.granularities
-                and (key.kind in families or (key.kind == "performance" and monitor.labels))
-                and episode.alert == (key.granularity == monitor.alert_on)
-            )
-            if not lives:
+            if (key.kind in LABEL_FAMILIES) is labels and not (lives(key, monitor) and episode.alert == alerts(key, monitor)):
                 del model.episodes[key]
                 self.state.save_episode(model, key)
-                yield episodes.supersede(episode, key, model.model_id)
-        model.governed = monitor.monitor_version
-        self.state.save_model(model)
+                told.append(episodes.supersede(episode, key, model.model_id))
+        return told
 
     def _closing(self, model: Model, monitor: Monitor) -> list[WindowKey]:
         reading = model.inputs.read(self.state.cursor.calm[Group.PROFILE])
@@ -144,8 +183,8 @@ class Decider:
         return chosen.read(self.state.cursor.calm[group])
 
     def _close_inputs(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
-        key, at = window.key, self.state.cursor.append_time
-        monitor = self.rules.in_force(model.model_id, key.end - 1, at)
+        key = window.key
+        monitor = self._at_end(model, key)
         if key.granularity not in monitor.granularities:
             self._forget(model, window)
             return []
@@ -153,9 +192,9 @@ class Decider:
         window.labelled = not monitor.labels
         window.closed_by, window.completeness = self._reached(model, Group.PROFILE, key.end, governed)
         sums = self._sums(model, window)
-        decides = self._decides(window, monitor, governed, sums.inputs.rows)
+        decides = self._decides(window, monitor, sums.inputs.rows)
         report = self._publish(model, window, sums, Decision.INPUTS if decides else Decision.NONE)
-        return [report, *(self._episodes(model, report, report.measures, governed) if decides else ())]
+        return [report, *(self._episodes(model, report, report.measures, model.governed) if decides else ())]
 
     def _close_labels(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
@@ -165,12 +204,12 @@ class Decider:
         window.completeness = min(window.completeness, completeness)
         window.closed_by = max(window.closed_by or closed_by, closed_by, key=_DOUBT.index)
         sums = self._sums(model, window)
-        decides = self._decides(window, monitor, governed, min(sums.in_time.rows, sums.inputs.rows))
+        decides = self._decides(window, monitor, min(sums.in_time.rows, sums.inputs.rows))
         labels = label_measures(model.model_id, window, sums, self.rules)
         if decides:
             labels = (*labels, *self._detect(model, window, labels))
         report = self._publish(model, window, sums, Decision.PERFORMANCE if decides else Decision.NONE, labels=labels)
-        return [report, *(self._episodes(model, report, labels, governed) if decides else ())]
+        return [report, *(self._episodes(model, report, labels, model.governed_labels) if decides else ())]
 
     def _revise(self, model: Model, window: Window) -> list[Told]:
         return [self._publish(model, window, self._sums(model, window))]
@@ -221,15 +260,9 @@ class Decider:
         why = ClosedBy.IDLE if reading is not None and reading >= time else ClosedBy.MAX_WAIT
         return why, ready / every
 
-    def _decides(self, window: Window, monitor: Monitor, governed: Monitor, n: int) -> bool:
-        return (
-            n >= monitor.minimum_n
-            and not window.late
-            and not monitor.paused
-            and not governed.paused
-            and window.key.model_version not in governed.retired_versions
-            and window.key.granularity in governed.granularities
-        )
+    def _decides(self, window: Window, monitor: Monitor, n: int) -> bool:
+        retired = window.key.model_version in monitor.retired_versions
+        return n >= monitor.minimum_n and not (window.late or monitor.paused or retired)
 
     def _detect(self, model: Model, window: Window, labels: Sequence[Measure]) -> tuple[Measure, ...]:
         error = error_rate.error_of(labels)
@@ -241,13 +274,16 @@ class Decider:
         window.detected = (measure,)
         return window.detected
 
-    def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], governed: Monitor) -> Iterator[Told]:
-        """Follow one episode per family that was decided on."""
+    def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], governed: int) -> Iterator[Told]:
+        """Follow one episode per family that was decided on; a version that has taken over since has its say."""
+        monitor = self.rules.monitor(model.model_id, max(governed, report.monitor_version))
         for family in sorted({measure.family for measure in measures}):
             key = EpisodeKey(report.model_version, report.slice, report.granularity, family, Reference.BASELINE)
+            if not lives(key, monitor):
+                continue
             checks = [measure for measure in measures if measure.family == family]
             before = model.episodes.get(key)
-            after, told = episodes.follow(before, key, report, checks, alert=report.granularity == governed.alert_on)
+            after, told = episodes.follow(before, key, report, checks, alert=alerts(key, monitor))
             if after != before:
                 if after is None:
                     del model.episodes[key]

@@ -66,7 +66,9 @@ class Model:
     acknowledged: int = 0
     """Last monitor_version that was acknowledged,"""
     governed: int = 0
-    """and the one in force at the last look, for what a change supersedes."""
+    """and the latest that has superseded what it does not know: among data closes,"""
+    governed_labels: int = 0
+    """and among label closes."""
     reported_at: int = 0
     """Append time at which the watermark was last reported,"""
     reported: int | None = None

@@ -96,6 +96,7 @@ def _model_body(model: Model, _: list[Any]) -> Body:
         "doubtful_until": model.doubtful_until,
         "acknowledged": model.acknowledged,
         "governed": model.governed,
+        "governed_labels": model.governed_labels,
         "reported_at": model.reported_at,
         "reported": model.reported,
         "late_after_final": model.late_after_final,

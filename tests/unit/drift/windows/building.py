@@ -121,6 +121,8 @@ class Feed:
         self.heads: dict[tuple[Group, str, int], int] = {}
         self.outputs: list = []
         self.reports = 10_000
+        self.kept: dict = {}
+        """What was written to `states`, where a test restarts the evaluator."""
 
     def send(self, record):
         self.evaluator.apply(record, self.offset, self.now)
@@ -167,7 +169,9 @@ class Feed:
             panes=panes,
         )
 
-    def progress(self, group=Group.PROFILE, moved=None, *, sets=0, caught_up=True, skip=0, back=0, only=None):
+    def progress(
+        self, group=Group.PROFILE, moved=None, *, sets=0, caught_up=True, skip=0, back=0, only=None, commit_interval_us=500_000
+    ):
         """Progress of all source partitions of the group; `skip` leaves a gap, `back` overlaps."""
         topics = ("predictions",) if group is Group.PROFILE else ("predictions", "labels")
         places = only or [(topic, number) for topic in topics for number in range(self.partitions)]
@@ -181,7 +185,9 @@ class Feed:
             ranges.append(
                 SourceRange(topic=topic, topic_id="T", partition=number, from_offset=start, to_offset=end, caught_up=caught_up)
             )
-        self.send(Progress(group=group, writer="w", ranges=tuple(ranges), profile_sets=sets, commit_interval_us=500_000))
+        self.send(
+            Progress(group=group, writer="w", ranges=tuple(ranges), profile_sets=sets, commit_interval_us=commit_interval_us)
+        )
 
     def told(self, kind):
         return [output for output in self.outputs if isinstance(output, kind)]

@@ -1,5 +1,5 @@
 from driftline.events import ClosedBy, Decision, DriftDetected, Group, WindowReport
-from tests.unit.drift.windows.building import DAY, HOUR, MINUTE, START, change, feed, MONITOR
+from tests.unit.drift.windows.building import HOUR, MINUTE, MONITOR, START, change, feed
 
 HOURLY = change(MONITOR, granularities=("1 hour",), alert_on="1 hour", labels=False)
 
@@ -33,7 +33,7 @@ def test_performance_is_decided_at_label_close_on_in_time_pairs():
     stream.pairs(START, START + 2 * HOUR, right=50, wrong=50)
     stream.mark(START + 8 * HOUR, group=Group.JOIN)
     stream.mark(START + 8 * HOUR)
-    inputs, *revisions, performance = stream.told(WindowReport)
+    inputs, *_revisions, performance = stream.told(WindowReport)
     assert inputs.decision is Decision.INPUTS
     assert performance.decision is Decision.PERFORMANCE
     assert performance.labels_in_time == 100
