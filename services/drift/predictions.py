@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,6 @@ from driftline.validation import MonitorBook, Rows, batch_rows, fit_id, partitio
 from driftline.validation.rows import EARLIEST_TIME
 from services.drift.judgement import DETAILS, Chunk, Integers, Judged, Judgement, Mark, Refused, Source
 
-CHUNK = 8192
-"""Messages decoded at once: their columns stay in the processor's cache."""
 _REMEMBERED_STREAMS = 65_536
 _SPECIAL = {"prediction": ":prediction", "score": ":score", "latency_ms": ":latency_ms"}
 _RESERVED = frozenset({"model_id", "model_version", "prediction_id", "event_time", "features", *_SPECIAL})
@@ -60,17 +57,15 @@ class PredictionReader:
 
     def read(self, messages: Sequence[Message]) -> Judgement:
         """Decode, judge and sort out. The catalogue must have been refreshed after these were fetched."""
+        return self.judge(Source.of(messages))
+
+    def judge(self, source: Source) -> Judgement:
+        """As `read`, of messages whose parts were taken when they came."""
         if len(self._streams) > _REMEMBERED_STREAMS:
             self._forget_streams()
         out = Judgement()
-        if not messages:
-            return out
-        values = _each(messages, "value")
-        partition = np.fromiter(_each(messages, "partition"), np.int32, len(messages))
-        append_time = np.fromiter((time for _, time in _each(messages, "timestamp")), np.int64, len(messages)) * 1000
-        for header, places in _by_header(values):
-            for part in _parts(places, len(messages)):
-                self._read_part(header, part, Source(messages, values, partition, append_time), out)
+        for header, places in _by_header(source.values):
+            self._read_part(header, places, source, out)
         return out
 
     def _read_part(self, header: bytes, part: Integers, source: Source, out: Judgement) -> None:
@@ -110,7 +105,7 @@ class PredictionReader:
     def _read_event(self, i: int, source: Source, out: Judgement) -> None:
         message = source.messages[i]
         try:
-            event = self._schemas.decode(source.values[i])
+            event = self._schemas.decode(source.values[i] or b"")
             if isinstance(event, Watermark):
                 self._judge_mark(event, i, source, out)
                 return
@@ -169,7 +164,9 @@ class PredictionReader:
             )
             out.refused.extend(Refused(source.messages[i], Reason.UNKNOWN_SCHEMA, detail) for i in part.tolist())
             return
-        decoded = program.decode([source.values[i] for i in part.tolist()], skip=HEADER_BYTES)
+        whole = len(part) == len(source.values)
+        bodies = [value for value in (source.values if whole else map(source.values.__getitem__, part.tolist())) if value]
+        decoded = program.decode(bodies, skip=HEADER_BYTES)
         for row in np.flatnonzero(decoded.error).tolist():
             what = RowError(decoded.error[row]).name.lower().replace("_", " ")
             detail = f"the body is no {schema['name']}: {what}"
@@ -254,30 +251,20 @@ class PredictionReader:
             yield model_id, candidates if len(models) == 1 else candidates[np.isin(codes, mine)]
 
 
-def _each(messages: Sequence[Message], method: str) -> list[Any]:
-    """One method of every message: unbound, because it is called some hundred thousand times a second."""
-    return list(map(getattr(type(messages[0]), method), messages))
-
-
-def _by_header(values: Sequence[bytes | None]) -> Iterator[tuple[bytes, Integers | None]]:
-    """Places of the messages with the same first ten bytes; None = all of them."""
-    first = values[0]
-    if first is not None and len(first) >= HEADER_BYTES and None not in values:
-        header = first[:HEADER_BYTES]
-        if all(map(bytes.startswith, values, repeat(header))):  # type: ignore[arg-type]  # none is None
-            yield header, None
-            return
+def _by_header(values: Sequence[bytes | None]) -> Iterator[tuple[bytes, Integers]]:
+    """Places of the messages with the same first ten bytes."""
+    if not values:
+        return
+    first = values[0][:HEADER_BYTES] if values[0] is not None else b""
+    # A tombstone becomes b"None" here, and a shorter value may seem to fit: it is cut, and refused as that.
+    if len(first) == HEADER_BYTES and bool((np.array(values, f"S{HEADER_BYTES}") == first).all()):
+        yield first, np.arange(len(values), dtype=np.int64)
+        return
     groups: dict[bytes, list[int]] = {}
     for place, value in enumerate(values):
         groups.setdefault((value or b"")[:HEADER_BYTES], []).append(place)
     for header, places in groups.items():
         yield header, np.array(places, np.int64)
-
-
-def _parts(places: Integers | None, n: int) -> Iterator[Integers]:
-    found = np.arange(n, dtype=np.int64) if places is None else places
-    for begin in range(0, len(found), CHUNK):
-        yield found[begin : begin + CHUNK]
 
 
 def _role(schema: Mapping[str, Any]) -> _Role:

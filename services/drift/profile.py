@@ -21,14 +21,14 @@ from driftline.topics import name as topic_name
 from services.drift import metrics
 from services.drift.catalogue import Catalogue
 from services.drift.dead_letters import dead_letter
-from services.drift.judgement import Judged, Judgement, Refused
+from services.drift.judgement import Judged, Judgement, Refused, Source
 from services.drift.pace import Pace
 from services.drift.predictions import PredictionReader
 from services.drift.profile_sets import progress_records, set_records, split
 
 PREDICTIONS = topic_name("predictions")
 REJECTED_BY = "drift/profile"
-MAXIMUM_MESSAGES, MAXIMUM_BYTES = 65_536, 16_000_000
+MAXIMUM_MESSAGES, MAXIMUM_BYTES = 4096, 16_000_000
 """What is gathered at most before it is judged and counted."""
 MAXIMUM_GROUPS_BYTES = 64_000_000
 """Counts kept apart in memory; beyond it they are encoded, and a pane has several partials in the transaction."""
@@ -75,8 +75,8 @@ class ProfileHandler:
 
     def _drop(self) -> None:
         """Forget what is not committed."""
-        self._gathered: list[Message] = []
-        self._gathered_bytes = 0
+        self._gathered: list[Source] = []
+        self._gathered_messages = self._gathered_bytes = 0
         self._counting: dict[_Key, _Counting] = {}
         self._times: dict[str, dict[int, int]] = defaultdict(dict)
         self._monitors: dict[str, Monitor] = {}
@@ -102,9 +102,11 @@ class ProfileHandler:
     def handle(self, messages: Sequence[Message], now: int) -> None:
         """Gather; judge and count when there is much."""
         del now
-        self._gathered.extend(messages)
-        self._gathered_bytes += sum(map(len, messages))
-        if len(self._gathered) >= MAXIMUM_MESSAGES or self._gathered_bytes >= MAXIMUM_BYTES:
+        source = Source.of(messages)
+        self._gathered.append(source)
+        self._gathered_messages += len(messages)
+        self._gathered_bytes += sum(map(len, filter(None, source.values)))
+        if self._gathered_messages >= MAXIMUM_MESSAGES or self._gathered_bytes >= MAXIMUM_BYTES:
             self._count_gathered()
 
     def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
@@ -142,8 +144,9 @@ class ProfileHandler:
         if not self._gathered:
             return
         self._catalogue.refresh()
-        judgement = self._reader.read(self._gathered)
-        self._gathered, self._gathered_bytes = [], 0
+        gathered, self._gathered = self._gathered, []
+        self._gathered_messages = self._gathered_bytes = 0
+        judgement = self._reader.judge(Source.joined(gathered))
         for judged in judgement.judged:
             self._count(judged)
         self._note_marks(judgement)

@@ -1,0 +1,157 @@
+"""Drift from start to drain: one, two or all three stages as loops in threads of one process."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import REGISTRY
+
+from driftline import topics
+from driftline.clock import Clock, SystemClock
+from driftline.drift.windows import Rules
+from driftline.errors import ConfigurationError
+from driftline.events import Group
+from driftline.kafka.configuration import StartAt
+from driftline.kafka.confluent import ConfluentCluster
+from driftline.kafka.ports import TopicDescription
+from driftline.runtime.health import Health
+from driftline.runtime.http import HttpServer, create_app
+from driftline.runtime.logs import configure_logs
+from driftline.runtime.loop import BatchLoop, Handler, Limits, Surroundings
+from driftline.runtime.metrics import LoopMetrics
+from driftline.runtime.preflight import require_topics
+from driftline.runtime.process import run_parts
+from driftline.runtime.settings import load
+from services.drift.catalogue import Catalogue
+from services.drift.evaluate import EvaluateHandler
+from services.drift.evaluate_metrics import CountedEvaluate
+from services.drift.join import JoinHandler, Readers
+from services.drift.labels import LabelReader
+from services.drift.predictions import PredictionReader
+from services.drift.profile import Place, ProfileHandler
+from services.drift.settings import Settings, Stage
+from services.drift.states import States
+from services.drift.store import StateCache
+
+TOPICS = (
+    "predictions", "labels", "profiles", "states", "monitors", "baselines", "schemas",
+    "windows", "drift-events", "dead-letters", "monitor-status", "health",
+)  # fmt: skip
+_MINUTE_MS = 60_000
+# Stage profile gathers 16 MB or 65,536 messages, counts them and goes on: what it keeps is counts, so that a transaction
+# may cover half a second however much comes.
+_PROFILE_LIMITS = Limits(transaction_bytes=1_000_000_000, transaction_rows=10_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Kafka as this process found it."""
+
+    kafka: ConfluentCluster
+    topics: Mapping[str, TopicDescription]
+    """By short name."""
+
+    def partitions(self, topic: str) -> int:
+        """Number of partitions."""
+        return self.topics[topic].partitions
+
+    def place(self, writer: str) -> Place:
+        """Where stage 1 reads and writes."""
+        ids = {topics.name(topic): self.topics[topic].topic_id for topic in ("predictions", "labels")}
+        return Place(writer, ids, self.partitions("profiles"))
+
+    def catalogue(self) -> Catalogue:
+        """A reader of monitors, baselines and schemas."""
+        return Catalogue(self.kafka.consumer(start_at=StartAt.EARLIEST))
+
+
+def run(stages: Iterable[Stage]) -> int:
+    """Run until a signal or the first failure; returns the exit code. Raises DriftlineError where it cannot start."""
+    settings = load(Settings)
+    configure_logs("drift", level=settings.log_level, style=settings.log_format)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    cluster = look_around(ConfluentCluster.from_environment())
+    health = Health()
+    surroundings = Surroundings(SystemClock(), health, LoopMetrics(REGISTRY))
+    loops = {stage.value: make_loop(stage, settings, cluster, surroundings) for stage in stages}
+    server = HttpServer(create_app("Driftline drift", health=health, registry=REGISTRY), settings.http_host, settings.http_port)
+    server.start()
+    health.ready()
+    structlog.get_logger("drift").info("started", stages=list(loops), url=server.url, instance=settings.instance_id)
+    try:
+        return run_parts(loops, health)
+    finally:
+        server.stop()
+
+
+def look_around(kafka: ConfluentCluster) -> Cluster:
+    """Check topics and the retention of offsets. Raises ConfigurationError that says what to do."""
+    admin = kafka.admin()
+    require_topics(admin, TOPICS)
+    found = admin.describe([topics.name(topic) for topic in TOPICS])
+    described = {topic: found[topics.name(topic)] for topic in TOPICS}
+    if described["predictions"].partitions != described["labels"].partitions:
+        raise ConfigurationError("predictions and labels must have the same number of partitions, or they do not meet")
+    setting = "offsets.retention.minutes"
+    kept = int(admin.broker_config([setting]).get(setting, "0")) * _MINUTE_MS
+    sources = {topic: int(topics.catalogue()[topic].config["retention.ms"]) for topic in ("predictions", "labels", "profiles")}
+    longest = max(sources, key=lambda topic: sources[topic])
+    if kept < sources[longest]:
+        raise ConfigurationError(
+            f"the broker forgets offsets of a stopped group after {kept // _MINUTE_MS} minutes, but {longest} is kept for "
+            f"{sources[longest] // _MINUTE_MS}: everything would be counted again; set {setting} to at least that"
+        )
+    return Cluster(kafka, described)
+
+
+def make_loop(stage: Stage, settings: Settings, cluster: Cluster, surroundings: Surroundings) -> BatchLoop:
+    """The loop of one stage, with clients of its own."""
+    return BatchLoop(
+        stage.value,
+        make_handler(stage, settings, cluster, surroundings.clock),
+        consumer=cluster.kafka.consumer(stage.group, instance_id=settings.instance_id),
+        producer=cluster.kafka.transactional_producer(settings.transactional_id(stage)),
+        topics=[topics.name(topic) for topic in stage.reads],
+        surroundings=surroundings,
+        limits=_PROFILE_LIMITS if stage is Stage.PROFILE else None,
+        accept_gap=settings.accept_gap,
+    )
+
+
+def make_handler(stage: Stage, settings: Settings, cluster: Cluster, clock: Clock) -> Handler:
+    """What a stage does with its messages."""
+    del clock
+    catalogue = cluster.catalogue()
+    if stage is Stage.EVALUATE:
+        return _evaluate(settings, cluster, catalogue)
+    reader = PredictionReader(catalogue.book, catalogue.schemas, cluster.partitions("predictions"))
+    place = cluster.place(settings.instance_id)
+    if stage is Stage.PROFILE:
+        return ProfileHandler(catalogue, reader, place)
+    labels = LabelReader(catalogue.book, catalogue.schemas, cluster.partitions("labels"))
+    readers = Readers(reader, labels, rebuild=cluster.kafka.consumer)
+    return JoinHandler(catalogue, readers, place, key=secrets.token_bytes(16))
+
+
+def _evaluate(settings: Settings, cluster: Cluster, catalogue: Catalogue) -> Handler:
+    states = States(
+        consumer=cluster.kafka.consumer(),
+        topic=topics.name("states"),
+        topic_id=cluster.topics["states"].topic_id,
+        cache=StateCache(settings.state_cache),
+    )
+    predictions = [(topics.name("predictions"), partition) for partition in range(cluster.partitions("predictions"))]
+    labels = [(topics.name("labels"), partition) for partition in range(cluster.partitions("labels"))]
+    handler = EvaluateHandler(
+        Rules(catalogue.book),
+        states,
+        {Group.PROFILE: predictions, Group.JOIN: [*predictions, *labels]},
+        instance=settings.instance_id,
+        partitions=cluster.partitions("profiles"),
+        refresh=catalogue.refresh,
+        accept_gap=settings.accept_gap,
+    )
+    return CountedEvaluate(handler)

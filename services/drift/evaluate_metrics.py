@@ -1,0 +1,55 @@
+"""Stage evaluate with its counters as metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from driftline.kafka.ports import Message, TopicPartition
+from driftline.runtime.loop import Flush, Reach
+from services.drift import metrics
+from services.drift.evaluate import EvaluateHandler
+
+
+class CountedEvaluate:
+    """Passes everything on, and after each commit tells the metrics what happened since."""
+
+    def __init__(self, handler: EvaluateHandler) -> None:
+        """Watch one handler."""
+        self._handler = handler
+        self._told: Counter[tuple[int, str]] = Counter()
+
+    def commit_interval(self) -> float:
+        """As the handler says."""
+        return self._handler.commit_interval()
+
+    def on_assign(self, starts: Mapping[TopicPartition, int], now: int) -> None:
+        """New evaluators count from nothing."""
+        self._told.clear()
+        self._handler.on_assign(starts, now)
+
+    def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:
+        """As the handler does."""
+        self._handler.on_revoke(partitions)
+
+    def handle(self, messages: Sequence[Message], now: int) -> None:
+        """As the handler does."""
+        self._handler.handle(messages, now)
+
+    def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
+        """As the handler does."""
+        return self._handler.flush(reach, now)
+
+    def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:
+        """Tell the metrics."""
+        self._handler.committed(offsets, now)
+        for partition, counters in self._handler.counters():
+            for verdict, times in counters.verdicts.items():
+                metrics.SOURCE_RANGES.labels(verdict.value).inc(self._since(partition, verdict.value, times))
+            metrics.LOST_SETS.inc(self._since(partition, "lost sets", counters.lost_sets))
+            metrics.LATE_AFTER_FINAL.inc(self._since(partition, "late after final", counters.late_after_final))
+
+    def _since(self, partition: int, what: str, total: int) -> int:
+        more = total - self._told[partition, what]
+        self._told[partition, what] = total
+        return max(0, more)
