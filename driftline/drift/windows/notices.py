@@ -57,6 +57,7 @@ class Notices:
         for model_id, version, status, reason in sorted(news):
             model = model_of(state, model_id, self.rules.layout)
             model.acknowledged = max(model.acknowledged, version)
+            model.reported, model.reported_at = model.inputs.read(state.cursor.calm[Group.PROFILE]), at
             state.save_model(model)
             yield self._status(state, model, version, status, reason)
 

@@ -121,6 +121,7 @@ class Feed:
         self.heads: dict[tuple[Group, str, int], int] = {}
         self.outputs: list = []
         self.reports = 10_000
+        self.topic_id = "T"
         self.kept: dict = {}
         """What was written to `states`, where a test restarts the evaluator."""
 
@@ -183,7 +184,9 @@ class Feed:
             end = start + count
             self.heads[group, topic, number] = max(begin, end)
             ranges.append(
-                SourceRange(topic=topic, topic_id="T", partition=number, from_offset=start, to_offset=end, caught_up=caught_up)
+                SourceRange(
+                    topic=topic, topic_id=self.topic_id, partition=number, from_offset=start, to_offset=end, caught_up=caught_up
+                )
             )
         self.send(
             Progress(group=group, writer="w", ranges=tuple(ranges), profile_sets=sets, commit_interval_us=commit_interval_us)
