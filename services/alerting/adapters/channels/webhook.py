@@ -126,11 +126,14 @@ class WebhookChannel:
     def _exchange(self, connection: "_Pinned", body: bytes, headers: dict[str, str]) -> Outcome:
         path = self._parts.path or "/"
         target = f"{path}?{self._parts.query}" if self._parts.query else path
-        with _Deadline(connection, self._target.timeout_seconds):
+        deadline = _Deadline(connection, self._target.timeout_seconds)
+        with deadline:
             connection.request("POST", target, body=body, headers=headers)
             answer = connection.getresponse()
-            rest = answer.read(_READ_BYTES)
-        if len(rest) == _READ_BYTES or answer.will_close:
+            if deadline.over:
+                raise TimeoutError
+            reusable = _read_to_end(answer)
+        if deadline.over or answer.will_close or not reusable:
             self._drop()
         return judge(answer.status, retry_after=answer.getheader("Retry-After"), now=self._clock.now_us())
 
@@ -145,6 +148,14 @@ class WebhookChannel:
         if kept is not None:
             kept.close()
             self._local.connection = None
+
+
+def _read_to_end(answer: http.client.HTTPResponse) -> bool:
+    """Whether the rest of an answer was read, so that its connection can be used again. What it says is of no interest."""
+    try:
+        return len(answer.read(_READ_BYTES)) < _READ_BYTES
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -171,10 +182,10 @@ class _Deadline:
         self._connection = connection
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
-        self._over = False
+        self.over = False
 
     def _end(self) -> None:
-        self._over = True
+        self.over = True
         sock = self._connection.sock
         if sock is not None:
             try:
@@ -187,7 +198,7 @@ class _Deadline:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         self._timer.cancel()
-        if self._over and error is not None:
+        if self.over and error is not None:
             raise TimeoutError from error
 
 
