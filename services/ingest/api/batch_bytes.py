@@ -123,7 +123,7 @@ class BatchTable:
         chosen = rows.tolist()
         dense = {name: values for name, values in columns.items() if values.pure == REAL}
         self._heads = [_head(name, BatchKind.DOUBLE) for name in dense]
-        self._dense = np.array([values.column.numbers() for values in dense.values()]).reshape(len(dense), -1)[:, rows]
+        self._dense = np.array([values.column.numbers()[rows] for values in dense.values()])
         others = (_prepare(name, values, rows, chosen) for name, values in columns.items() if name not in dense)
         self._others = [column for column in others if column is not None]
 
@@ -141,7 +141,7 @@ class BatchTable:
         cut = [column for other in self._others if (column := other.encode(begin, end))]
         if count := len(self._heads) + len(cut):
             parts.append(number(count))
-        wide, values = 8 * n, self._dense[:, begin:end].tobytes()
+        wide, values = 8 * n, self._dense[:, begin:end].tobytes() if self._heads else b""
         for place, head in enumerate(self._heads):
             parts += (head, eights, values[place * wide : (place + 1) * wide], _EMPTY, _EMPTY)
         parts += cut
