@@ -405,7 +405,11 @@ class Chaos:
         world, rng = self.world, self.world.random
         world.start()
         actions = [self.produce] * 6 + [self.step] * 24 + [self.tick] * 8 + [self.crash] * 2
-        actions += [self.revive] * 4 + [self.handover] * 2 + [self.rebalance, self.hold, self.release, self.leave, self.abort, self.join_in]
+        actions += (
+            [self.revive] * 4
+            + [self.handover] * 2
+            + [self.rebalance, self.hold, self.release, self.leave, self.abort, self.join_in]
+        )
         if self.long_pauses:
             actions += [self.pause]
         for _ in range(turns):

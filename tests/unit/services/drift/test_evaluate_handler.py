@@ -1,0 +1,118 @@
+"""Stage evaluate in the real loop on the in-memory twin."""
+
+from __future__ import annotations
+
+from driftline.codec import decode
+from driftline.envelope import read
+from driftline.events import Decision, DriftDetected, MonitorState, WindowReport
+from driftline.kafka.ports import TopicPartition
+from services.drift.store import StateCache
+from tests.unit.simulation.events import Row
+from tests.unit.simulation.world import HOUR, MODELS, PROFILES, SECOND, START, World
+
+
+def one_window(world: World) -> World:
+    world.start()
+    for partition in range(2):
+        world.send("predictions", partition, *(Row("north", f"{n}", START + n * SECOND, "AA") for n in range(10)))
+    world.run(6)
+    for partition in range(2):
+        world.send("predictions", partition, Row("north", "next", START + 2 * HOUR, "UA"))
+    world.run(8)
+    return world
+
+
+def test_report_drift_event_state_and_offsets_are_one_transaction():
+    world = one_window(World(1, instances=1))
+    (report,) = world.told("windows")
+    (event,) = world.told("drift-events")
+    assert isinstance(report, WindowReport)
+    assert isinstance(event, DriftDetected)
+    assert (report.n, report.decision) == (20, Decision.INPUTS)
+    records = [*world.cluster.records("driftline.windows"), *world.cluster.records("driftline.drift-events")]
+    transactions = {id(record.transaction): record.transaction for record in records}
+    assert len(transactions) == 1
+    (transaction,) = transactions.values()
+    assert {place.topic for place in transaction.partitions} >= {"states", "driftline.windows", "driftline.drift-events"}
+    assert transaction.offsets["evaluate"]
+
+
+def test_events_carry_an_envelope_that_names_the_model_and_a_deterministic_id():
+    first, second = (one_window(World(1, instances=1)) for _ in range(2))
+
+    def envelopes(world):
+        records = [*world.cluster.records("driftline.windows"), *world.cluster.records("driftline.drift-events")]
+        return [(record.key(), read(record.headers())) for record in records]
+
+    assert envelopes(first) == envelopes(second)
+    (key, report), (event_key, event) = envelopes(first)
+    assert key == f"north/1//1 hour/{START}".encode()
+    assert (report.type, report.subject, report.source) == ("WindowReport", "north", "/drift")
+    assert (event_key, event.type, event.subject) == (b"north", "DriftDetected", "north")
+
+
+def test_state_goes_to_the_partition_of_its_profiles():
+    world = one_window(World(1, instances=1))
+    for record in world.cluster.records("states"):
+        if record.value() is not None and b'"north"' in record.key():
+            assert record.partition() == partition_of(world)
+
+
+def partition_of(world: World) -> int:
+    (found,) = {record.partition() for record in world.cluster.records(PROFILES) if record.key() == b"north"}
+    return found
+
+
+def test_every_monitor_is_acknowledged_by_the_owner_of_its_partition_only():
+    world = one_window(World(1, instances=2))
+    active = [status.model_id for status in world.told("monitor-status") if status.watermark is None]
+    assert sorted(active) == sorted(MODELS)
+    assert {status.status for status in world.told("monitor-status")} == {MonitorState.ACTIVE}
+
+
+def test_the_first_start_commits_where_it_begins():
+    world = World(1, instances=1)
+    world.start()
+    world.run(2, parts=["evaluate"])
+    assert world.cluster.admin().group_offsets("evaluate") == {TopicPartition(PROFILES, n): 0 for n in range(2)}
+
+
+def test_a_restart_repeats_nothing():
+    world = one_window(World(1, instances=1))
+    before = [record.value() for record in world.cluster.records("driftline.windows")]
+    (evaluator,) = world.parts["evaluate"]
+    for _ in range(3):
+        evaluator.die()
+        evaluator.start()
+        world.run(3)
+    assert [record.value() for record in world.cluster.records("driftline.windows")] == before
+    assert [decode(value).revision for value in before] == [1]
+
+
+def test_the_cache_reflects_the_topic_and_is_used(tmp_path):
+    world = World(1, instances=1, caches=True)
+    world.caches["evaluate-0"] = cache = StateCache(tmp_path / "cache.sqlite")
+    one_window(world)
+    world.run(40)  # past the ten seconds between two writes of the cache
+    partition = partition_of(world)
+    stamp = cache.stamp(partition)
+    assert stamp.position > 0
+    (evaluator,) = world.parts["evaluate"]
+    known = cache.entries(partition)
+    truth = evaluator.handler._states.load(partition)
+    assert {key: known[key] for key in truth if b"pane" in key} == {key: truth[key] for key in truth if b"pane" in key}
+    read_from = []
+    rolled = type(evaluator.handler._states)._rolled_forward
+
+    class Watched(type(evaluator.handler._states)):
+        def _rolled_forward(self, place, found, stamp):
+            read_from.append(stamp.position)
+            return rolled(self, place, found, stamp)
+
+    world.states_type = Watched
+    evaluator.die()
+    evaluator.start()
+    world.run(3)
+    assert read_from[partition] == stamp.position
+    world.finish()
+    assert all(reports[-1].final for reports in world.reports().values())

@@ -1,0 +1,188 @@
+"""Named schedules that need a broker: transactions, offsets, retention. The others are in tests/unit/drift/windows."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftline.kafka.errors import KafkaFailure
+from driftline.kafka.ports import NewTopic, TopicPartition
+from services.drift.evaluate import StateWithoutOffsets
+from services.drift.states import States
+from tests.unit.simulation.checks import check_all, decisions
+from tests.unit.simulation.events import Row
+from tests.unit.simulation.world import DAY, HOUR, PROFILES, SECOND, START, World
+
+
+class OnlyToTheLastStableOffset(States):
+    """The mutant: the end of `states` asked as a read_committed consumer sees it."""
+
+    def goal(self, place):
+        return self.consumer.watermarks(place).stable
+
+
+class Unguarded(World):
+    """A world whose evaluators do not compare the state with the offsets."""
+
+    def _evaluate(self, name):
+        handler = super()._evaluate(name)
+        handler._accept_gap = True
+        return handler
+
+
+def rows(world: World, start: int = START, count: int = 6, hour: int = 0) -> None:
+    for partition in range(2):
+        found = [Row("north", f"{hour}-{n}", start + hour * HOUR + n * SECOND, "AA") for n in range(count)]
+        world.send("predictions", partition, *found)
+
+
+def handover_before_the_marker_on_states(world: World) -> World:
+    """H2: committed on the offsets, not yet on `states`; the new owner reads before the marker arrives."""
+    world.start()
+    rows(world)
+    world.run(6)
+    world.cluster.hold_markers(lambda place: place.topic == "states")
+    rows(world, hour=2)
+    world.run(3)
+    first, second = world.parts["evaluate"]
+    first.die()
+    world.tick(11 * SECOND)  # its session ends
+    second.start()
+    world.run(2, parts=["evaluate"])
+    world.cluster.release_markers()
+    world.finish()
+    return world
+
+
+def test_h2_a_new_owner_waits_for_the_marker_on_states():
+    world = handover_before_the_marker_on_states(World(2))
+    check_all(world)
+    assert world.parts["evaluate"][1].deaths == ["Unavailable"]  # it could not read to the end, gave up and came again
+
+
+def test_h2_restoring_to_the_last_stable_offset_is_refused_because_state_and_offsets_disagree():
+    with pytest.raises(StateWithoutOffsets, match="belongs to offset"):
+        handover_before_the_marker_on_states(World(2, states=OnlyToTheLastStableOffset))
+
+
+def test_h2_without_that_guard_restoring_to_the_last_stable_offset_loses_rows():
+    world = handover_before_the_marker_on_states(Unguarded(2, states=OnlyToTheLastStableOffset))
+    with pytest.raises(AssertionError):
+        check_all(world)
+    counted = sum(reports[-1].n for key, reports in world.reports().items() if key[2] == "1 hour")
+    assert counted < sum(counts.rows for key, counts in world.expected().items() if key[2] == "1 hour")
+
+
+def test_h9_a_kill_between_the_transactions_of_one_progress_record_changes_nothing():
+    def played(kill_after: int | None) -> World:
+        world = World(9, instances=1, reports_per_transaction=1)
+        world.start()
+        for version in "123":
+            world.send("predictions", 0, *(Row("north", f"{version}{n}", START + n, "AA", version=version) for n in range(4)))
+        world.run(6)
+        (evaluator,) = world.parts["evaluate"]
+        transact, done = evaluator.loop._transact, []
+
+        def counted(records, offsets):
+            if kill_after is not None and len(done) == kill_after:
+                raise KafkaFailure("killed")
+            done.append(offsets)
+            transact(records, offsets)
+
+        evaluator.loop._transact = counted
+        world.finish()
+        assert evaluator.deaths == ([] if kill_after is None else ["KafkaFailure"])
+        return world
+
+    undisturbed = played(None)
+    check_all(undisturbed)
+    for kill_after in range(4, 18, 3):
+        world = played(kill_after)
+        check_all(world)
+        assert decisions(world) == decisions(undisturbed)
+
+
+def test_h9_the_offset_passes_a_progress_record_with_the_last_of_its_transactions():
+    world = World(9, instances=1, reports_per_transaction=1)
+    world.start()
+    for version in "123":
+        world.send("predictions", 0, *(Row("north", f"{version}{n}", START + n, "AA", version=version) for n in range(4)))
+    world.run(6)
+    (evaluator,) = world.parts["evaluate"]
+    transact, offsets = evaluator.loop._transact, []
+
+    def noted(records, moved):
+        reports = [record for record in records if record.topic == "driftline.windows"]
+        offsets.append((len(reports), evaluator.handler.flush and dict(moved)))
+        transact(records, moved)
+
+    evaluator.loop._transact = noted
+    world.finish()
+    closing = [moved for reports, moved in offsets if reports]
+    assert max(len(moved) for moved in closing) == 1
+    assert sum(not moved for moved in closing) >= 10  # reports without any offset that moves
+
+
+def test_h21_a_group_whose_offsets_were_forgotten_is_not_started_over_its_own_state():
+    world = World(21, instances=1)
+    world.start()
+    rows(world)
+    world.run(6)
+    (evaluator,) = world.parts["evaluate"]
+    evaluator.leave()
+    world.cluster._broker.group("evaluate").committed.clear()
+    world.tick(8 * DAY)
+    evaluator.start()
+    with pytest.raises(StateWithoutOffsets, match="reset-offsets"):
+        evaluator.step()
+
+
+def test_h21_going_on_by_accept_gap_counts_nothing_twice_and_marks_the_windows():
+    world = Unguarded(21, instances=1)
+    world.start()
+    rows(world)
+    world.run(6)
+    (evaluator,) = world.parts["evaluate"]
+    evaluator.leave()
+    world.cluster._broker.group("evaluate").committed.clear()
+    world.tick(12 * SECOND)
+    world.finish()
+    expected = world.expected()
+    for key, reports in world.reports().items():
+        assert (reports[-1].n, reports[-1].exact) == (expected[key].rows, False)
+
+
+def test_a_hole_in_profiles_stops_the_evaluator():
+    world = World(21, instances=1)
+    world.start()
+    rows(world)
+    world.run(4)
+    (evaluator,) = world.parts["evaluate"]
+    evaluator.leave()
+    rows(world, hour=1)
+    world.run(8)
+    for partition in range(2):
+        place = TopicPartition(PROFILES, partition)
+        world.cluster.truncate(place, world._end(place) - 1)
+    world.tick(12 * SECOND)
+    evaluator.start()
+    evaluator.step()
+    assert evaluator.deaths == ["OffsetOutOfRange"]
+
+
+def test_a_state_topic_that_was_emptied_is_not_taken_for_a_new_beginning():
+    world = World(21, instances=1)
+    world.start()
+    rows(world)
+    world.run(6)
+    (evaluator,) = world.parts["evaluate"]
+    evaluator.leave()
+    admin = world.cluster.admin()
+    admin.delete(["states"])
+    admin.create([STATES])
+    world.tick(12 * SECOND)
+    evaluator.start()
+    with pytest.raises(StateWithoutOffsets):
+        evaluator.step()
+
+
+STATES = NewTopic("states", 2, {"cleanup.policy": "compact"})
