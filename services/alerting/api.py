@@ -17,13 +17,15 @@ from driftline.runtime.problems import Problem
 from services.alerting.store import alerts, groups, outbox
 from services.alerting.store.database import Database
 
+READERS = ("viewer", "operator", "approver", "auditor")
+
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 Offset = Annotated[int, Query(ge=0, description="how many to skip")]
 
 
 def routes(database: Database, links: Links, access: Access) -> APIRouter:
-    """The routes below /v1; any good token may read."""
-    router = APIRouter(prefix="/v1", tags=["alerts"], dependencies=[Depends(access.require())])
+    """The routes below /v1; producers may not read."""
+    router = APIRouter(prefix="/v1", tags=["alerts"], dependencies=[Depends(access.require(*READERS))])
 
     @router.get("/alerts", summary="Alerts, the latest change first")
     def list_alerts(  # noqa: PLR0917 - one argument per parameter of the query

@@ -1,0 +1,51 @@
+from driftline import codec, topics
+from driftline.envelope import read
+from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.partitioning import partition_for
+from driftline.runtime.preflight import new_topic
+from services.alerting.jobs.publisher import Publisher
+from services.alerting.store import outbox
+from tests.unit.alerting.builders import cleared, detected
+
+
+def cluster_with_topics(clock):
+    cluster = MemoryCluster(clock)
+    cluster.admin().create([new_topic(topics.catalogue()[name]) for name in ("alerts", "notifications")])
+    return cluster
+
+
+def left(parts):
+    with parts.database.read() as tx:
+        return outbox.pending_events(tx, 1000)
+
+
+def test_events_reach_their_topics_in_order_under_the_groups_key(parts) -> None:
+    cluster = cluster_with_topics(parts.clock)
+    parts.take(detected(), cleared())
+    Publisher(parts.database, cluster.producer(), parts.clock).run_once(lambda: None)
+    assert left(parts) == []
+    first, second = cluster.records(topics.name("alerts"))
+    assert [type(codec.decode(record.value())).__name__ for record in (first, second)] == ["AlertFired", "AlertResolved"]
+    assert first.key() == second.key() == b'{}:{model_id="flights.delay"}'
+    assert first.partition() == second.partition() == partition_for(first.key(), 4)
+    envelope = read(first.headers())
+    assert envelope is not None
+    assert (envelope.type, envelope.source) == ("AlertFired", "/alerting")
+
+
+def test_what_kafka_does_not_take_stays_and_goes_later_under_its_id(parts) -> None:
+    cluster = cluster_with_topics(parts.clock)
+    publisher = Publisher(parts.database, cluster.producer(), parts.clock)
+    parts.take(detected())
+    (event,) = left(parts)
+    cluster.set_available(False)
+    due = publisher.run_once(lambda: None)
+    assert due is not None
+    assert due > parts.clock.now_us()
+    assert publisher.last_error is not None
+    assert left(parts) == [event]
+    cluster.set_available(True)
+    publisher.run_once(lambda: None)
+    assert left(parts) == []
+    ids = {read(record.headers()).id for record in cluster.records(topics.name("alerts"))}
+    assert ids == {event.envelope.id}

@@ -1,0 +1,36 @@
+import pytest
+from sqlalchemy import insert, select
+
+from driftline.errors import ConfigurationError
+from services.alerting.store.database import Database
+from services.alerting.store.tables import flags
+
+
+def test_a_second_replica_on_the_same_file_is_refused(tmp_path) -> None:
+    first = Database(f"sqlite:///{tmp_path}/a.db")
+    assert first.single_replica
+    with pytest.raises(ConfigurationError, match="one replica runs"):
+        Database(f"sqlite:///{tmp_path}/a.db")
+    first.close()
+    Database(f"sqlite:///{tmp_path}/a.db").close()
+
+
+def test_a_block_that_raises_leaves_nothing(tmp_path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/deep/a.db")
+
+    def fail_half_way() -> None:
+        with database.write() as tx:
+            tx.execute(insert(flags).values(name="x", at=1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    with database.read() as tx:
+        assert tx.execute(select(flags)).all() == []
+    database.close()
+
+
+def test_a_url_that_is_none_is_refused_without_being_quoted() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Database("hunter2")
+    assert "hunter2" not in str(refused.value)

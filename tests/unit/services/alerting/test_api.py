@@ -1,0 +1,101 @@
+import asyncio
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from driftline.alerting.enrichment import Links
+from driftline.runtime.health import Health
+from driftline.runtime.http import Access, create_app
+from driftline.runtime.tokens import TokenBook, create_token
+from services.alerting.api import routes
+from tests.unit.alerting.builders import cleared, detected
+
+
+class Door:
+    """The API without a socket."""
+
+    def __init__(self, app, tokens) -> None:
+        self.app = app
+        self.tokens = tokens
+
+    def get(self, path, *, role="viewer", **options) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role else {}
+
+        async def request():
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://alerting") as client:
+                return await client.get(path, headers=headers, **options)
+
+        return asyncio.run(request())
+
+
+@pytest.fixture
+def client(parts, tmp_path) -> Door:
+    file = tmp_path / "tokens.json"
+    tokens = {role: create_token(file, role, [role]) for role in ("viewer", "producer")}
+    app = create_app("test", health=Health(), registry=CollectorRegistry())
+    app.include_router(routes(parts.database, Links(), Access(TokenBook(file))))
+    return Door(app, tokens)
+
+
+@pytest.fixture
+def story(parts):
+    parts.take(detected(severity="HIGH"), detected(model_id="shop.churn", episode_id="b"))
+    parts.pass_time(30)
+    parts.deliver()
+    parts.clock.advance(1)
+    parts.take(cleared())
+    return parts
+
+
+def test_alerts_are_listed_and_filtered(client, story) -> None:
+    both = client.get("/v1/alerts").json()["alerts"]
+    assert [alert["model_name"] for alert in both] == ["flights.delay", "shop.churn"]
+
+    def names(**query):
+        return [alert["model_name"] for alert in client.get("/v1/alerts", params=query).json()["alerts"]]
+
+    assert names(status="firing") == ["shop.churn"]
+    assert names(status="resolved") == ["flights.delay"]
+    assert names(priority="high") == ["flights.delay"]
+    assert names(model_id="shop.churn") == ["shop.churn"]
+    assert names(alert_type="data_quality") == []
+    assert names(limit=1, offset=1) == ["shop.churn"]
+
+
+def test_one_alert_comes_with_what_was_sent_about_it(client, story) -> None:
+    (alert,) = client.get("/v1/alerts", params={"status": "firing"}).json()["alerts"]
+    shown = client.get(f"/v1/alerts/{alert['fingerprint']}").json()
+    assert shown["group_key"] == '{}:{model_id="shop.churn"}'
+    (sent,) = shown["notifications"]
+    assert (sent["channel"], sent["state"], sent["reason"], sent["attempts"]) == ("webhook", "sent", "first", 1)
+    assert sent["due_at"] is None
+
+
+def test_groups_and_notifications_are_listed(client, story) -> None:
+    groups = client.get("/v1/groups").json()["groups"]
+    assert {group["labels"]["model_id"] for group in groups} == {"flights.delay", "shop.churn"}
+    assert len(client.get("/v1/notifications", params={"state": "sent"}).json()["notifications"]) == 2
+    assert client.get("/v1/notifications", params={"kind": "slack"}).json()["notifications"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/alerts/nope", 404),
+        ("/v1/alerts?status=open", 422),
+        ("/v1/alerts?limit=0", 422),
+        ("/v1/notifications?state=x", 422),
+    ],
+)
+def test_what_is_wrong_is_a_problem_document(client, story, path, status) -> None:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_without_a_token_nothing_is_shown(client, story) -> None:
+    for path in ("/v1/alerts", "/v1/alerts/x", "/v1/groups", "/v1/notifications"):
+        assert client.get(path, role=None).status_code == 401
+        assert client.get(path, role="producer").status_code == 403
