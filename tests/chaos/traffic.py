@@ -150,7 +150,7 @@ class Traffic:
 
     def _step(self) -> None:
         """A handful of predictions, one by one or as batches, and the labels that have become due."""
-        rows = [self._prediction() for _ in range(40)]
+        rows = [self._prediction() for _ in range(120)]
         if self._random.random() < 0.5:
             for row in rows:
                 self._send(PREDICTIONS, row, _home(row.prediction_id))
