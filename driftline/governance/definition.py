@@ -58,8 +58,24 @@ KEYS = (
     *("minimum_n", "thresholds", "weights", "retired_versions", "paused", "effective_from"),
 )
 
-Columns = Mapping[str, ColumnKind]
-"""Kinds of a baseline's columns by name."""
+OUTCOME = ":label"
+"""Column of a baseline that holds the true outcomes: compared by the family label, not watched as an input."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineFacts:
+    """What a definition is checked against of its baseline."""
+
+    columns: Mapping[str, ColumnKind]
+    """Kinds of its columns by name."""
+    classes: tuple[str, ...] = ()
+    """Classes that the model predicted in it; empty where it predicts numbers, or they are not known."""
+
+    @property
+    def inputs(self) -> dict[str, ColumnKind]:
+        """Columns that can be watched."""
+        return {name: kind for name, kind in self.columns.items() if name != OUTCOME}
+
 
 MAX_COLUMNS = 1000
 _VERSION_UNSET = 0
@@ -83,10 +99,10 @@ def baseline_named(text: str) -> str | None:
     return named if isinstance(named, str) else None
 
 
-def parse_definition(text: str, *, model_id: str, actor: str, baseline: Columns | None) -> Definition:
+def parse_definition(text: str, *, model_id: str, actor: str, baseline: BaselineFacts | None) -> Definition:
     """Read a YAML or JSON definition of the monitor of `model_id`.
 
-    `baseline`: kinds of the columns of the baseline that it names; None = no such baseline is known.
+    `baseline`: facts of the baseline that it names; None = no such baseline is known.
     Raises DefinitionRefused with every fault at once, each with its line, field and remedy.
     """
     document = read_document(text)
@@ -97,7 +113,8 @@ def parse_definition(text: str, *, model_id: str, actor: str, baseline: Columns 
     task = _task(fields)
     labels = fields.flag("labels", default=True)
     granularities = _granularities(fields)
-    columns = _columns(fields, _baseline(fields, baseline))
+    _check_baseline(fields, baseline)
+    columns = _columns(fields, baseline.inputs if baseline else None)
     lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
     if lengths["label_delay"] > lengths["label_ttl"]:
         fields.problem("label_delay", "is longer than label_ttl; a label cannot be in time and too late at once")
@@ -106,7 +123,7 @@ def parse_definition(text: str, *, model_id: str, actor: str, baseline: Columns 
         monitor_version=_VERSION_UNSET,
         effective_from=_VERSION_UNSET,
         task=task,
-        positive_class=_positive_class(fields, task),
+        positive_class=_positive_class(fields, task, baseline.classes if baseline else ()),
         columns=columns,
         baseline_id=fields.text("baseline") or "",
         labels=labels,
@@ -143,12 +160,14 @@ def _task(fields: Fields) -> Task:
         return Task.BINARY
 
 
-def _positive_class(fields: Fields, task: Task) -> str | None:
+def _positive_class(fields: Fields, task: Task, classes: tuple[str, ...]) -> str | None:
     named = fields.text("positive_class")
     if named is not None and task is not Task.BINARY:
         fields.problem("positive_class", "only a binary task has one; leave it out")
     if task is Task.BINARY and "positive_class" not in fields:
         fields.problem("positive_class", 'is missing: name the class that the score is the probability of, such as "late"')
+    elif named is not None and classes and named not in classes:
+        fields.problem("positive_class", f"the model never predicted {named!r} in the baseline; {nearest(named, classes)}")
     return named
 
 
@@ -193,16 +212,15 @@ def _duration(fields: Fields, key: str, default: int) -> int:
     return length
 
 
-def _baseline(fields: Fields, known: Columns | None) -> Columns | None:
+def _check_baseline(fields: Fields, known: BaselineFacts | None) -> None:
     named = fields.text("baseline")
     if named is None:
         fields.problem("baseline", "is missing: fit one with `driftline baseline fit FILE` and put its id here")
     elif known is None:
         fields.problem("baseline", f"no baseline {named!r} is published; fit and publish it with `driftline baseline fit FILE`")
-    return known
 
 
-def _columns(fields: Fields, baseline: Columns | None) -> tuple[MonitorColumn, ...]:
+def _columns(fields: Fields, baseline: Mapping[str, ColumnKind] | None) -> tuple[MonitorColumn, ...]:
     if "columns" not in fields:
         return tuple(MonitorColumn(name=name, kind=kind) for name, kind in (baseline or {}).items())
     section = fields.section("columns")
@@ -214,7 +232,7 @@ def _columns(fields: Fields, baseline: Columns | None) -> tuple[MonitorColumn, .
     return tuple(_column(section, name, baseline) for name in names)
 
 
-def _column(section: Fields, name: str, baseline: Columns | None) -> MonitorColumn:
+def _column(section: Fields, name: str, baseline: Mapping[str, ColumnKind] | None) -> MonitorColumn:
     required = False
     known = (baseline or {}).get(name)
     if section.is_mapping(name):

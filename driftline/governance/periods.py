@@ -35,18 +35,17 @@ _QUANTITY = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]+)\Z")
 _LONGEST_US = 10 * 366 * DAY_US
 
 _SPELLINGS = {
-    "m": "min",
-    "min": "min",
-    "minute": "min",
-    "h": "hour",
-    "hour": "hour",
-    "d": "day",
-    "day": "day",
-    "w": "week",
-    "week": "week",
+    **dict.fromkeys(("m", "min", "minute"), "minute"),
+    **dict.fromkeys(("h", "hour"), "hour"),
+    **dict.fromkeys(("d", "day"), "day"),
+    **dict.fromkeys(("w", "week"), "week"),
     "month": "month",
+    "year": "year",
 }
-_LENGTHS = {"min": MINUTE_US, "hour": HOUR_US, "day": DAY_US, "week": WEEK_US, "month": 30 * DAY_US}
+_LENGTHS = {"minute": MINUTE_US, "hour": HOUR_US, "day": DAY_US, "week": WEEK_US, "month": 30 * DAY_US}
+_WHOLE = {"minute": 60, "hour": 24, "month": 12}
+_SAME = {(60, "minute"): (1, "hour"), (24, "hour"): (1, "day"), (7, "day"): (1, "week"), (1, "year"): (12, "month")}
+_MOST = 31
 
 
 def parse_duration(text: str) -> int:
@@ -67,37 +66,36 @@ def parse_duration(text: str) -> int:
 
 
 def parse_granularity(text: str) -> str:
-    """The one spelling of a granularity: "15 min", "1 hour", "1 day", "1 week", "1 month"; raises ValueError.
+    """The one spelling of a granularity: "15 minutes", "1 hour", "1 day", "2 weeks", "1 month"; raises ValueError.
 
-    Minutes must divide the hour and hours the day, so that windows line up with the calendar; days, weeks and months come singly.
+    Minutes must divide the hour, hours the day and months the year, so that windows line up with the calendar; days and weeks
+    come up to 31. Seven days are a week and begin on Monday.
     """
     match = _QUANTITY.match(text.strip().lower())
     unit = match and _unit(match[2], _SPELLINGS)
     if match is None or unit is None or "." in match[1]:
-        message = f'{text!r} is no granularity; write "15 min", "1 hour", "1 day", "1 week" or "1 month"'
+        message = f'{text!r} is no granularity; write "15 minutes", "1 hour", "1 day", "1 week" or "1 month"'
         raise ValueError(message)
-    count, unit = int(match[1]), _SPELLINGS[unit]
-    whole = {"min": 60, "hour": 24}.get(unit, 1)
-    if count < 1 or whole % count:
-        allowed = {60: "minutes must divide the hour (5, 15, 30, ...)", 24: "hours must divide the day (1, 2, 6, 12, ...)"}
-        message = f"{text!r} does not line up with the calendar: {allowed.get(whole, f'take 1 {unit}')}"
+    count, word = _SAME.get((int(match[1]), _SPELLINGS[unit]), (int(match[1]), _SPELLINGS[unit]))
+    if not 1 <= count <= _WHOLE.get(word, _MOST) or _WHOLE.get(word, count) % count or word == "year":
+        message = (
+            f"{text!r} does not line up with the calendar: minutes must divide the hour, hours the day, months the year, "
+            "and there are at most 31 days or weeks"
+        )
         raise ValueError(message)
-    return _NEXT.get((count, unit), f"{count} {unit}")
-
-
-_NEXT = {(60, "min"): "1 hour", (24, "hour"): "1 day"}
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def granularity_length(granularity: str) -> int:
     """Microseconds of a granularity as `parse_granularity` spells it; a month counts 30 days (for ordering only)."""
     count, unit = granularity.split(" ")
-    return int(count) * _LENGTHS[unit]
+    return int(count) * _LENGTHS[unit.removesuffix("s")]
 
 
 def pane_length(granularities: Sequence[str], time_zone: str) -> int:
     """Microseconds of a pane: greatest common divisor, at most an hour; a quarter of one where a calendar granularity has a zone."""
-    calendar = any(granularity.endswith(("day", "week", "month")) for granularity in granularities)
-    longest = ZONED_PANE_US if calendar and time_zone != "UTC" else HOUR_US
+    calendar = any(granularity.rstrip("s").endswith(("day", "week", "month")) for granularity in granularities)
+    longest = ZONED_PANE_US if calendar and time_zone not in {"UTC", "Etc/UTC"} else HOUR_US
     return gcd(longest, *map(granularity_length, granularities))
 
 

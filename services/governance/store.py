@@ -30,12 +30,15 @@ from sqlalchemy import (
 
 from driftline import codec, topics
 from driftline.events import Baseline, ColumnKind, Monitor, MonitorState, MonitorStatus
+from driftline.governance.definition import BaselineFacts
 from driftline.governance.registry import Model, RegistryEvent, fold
 from driftline.kafka.ports import Message, TopicPartition
 
 GOVERNANCE, MONITORS = topics.name("governance"), topics.name("monitors")
 BASELINES, MONITOR_STATUS = topics.name("baselines"), topics.name("monitor-status")
 TOPICS = (GOVERNANCE, MONITORS, BASELINES, MONITOR_STATUS)
+
+_PREDICTION = ":prediction"
 
 _metadata = MetaData()
 _positions = Table(
@@ -67,7 +70,7 @@ _baselines = Table(
     _metadata,
     Column("baseline_id", String(128), primary_key=True),
     Column("model_id", String(128), nullable=False),
-    Column("columns", Text(16_777_216), nullable=False),
+    Column("facts", Text(16_777_216), nullable=False),
 )
 _reports = Table(
     "reports",
@@ -165,9 +168,8 @@ class Store:
             case MonitorStatus():
                 self._take_status(connection, said)
             case Baseline():
-                columns = json.dumps({column.name: column.kind for column in said.columns})
                 key = {"baseline_id": said.baseline_id}
-                _insert_new(connection, _baselines, key, {"model_id": said.model_id, "columns": columns})
+                _insert_new(connection, _baselines, key, {"model_id": said.model_id, "facts": _facts_text(said)})
             case _ if message.topic() == GOVERNANCE:
                 key = {"partition": message.partition(), "offset": message.offset()}
                 _insert_new(connection, _registry, key, {"model_id": said.model_id, "value": value})
@@ -218,11 +220,14 @@ class Store:
             rows = connection.execute(query).all()  # type: ignore[call-overload]  # any Select
         return [AppliedMonitor(self._schemas.decode(row.value), row.applied_at) for row in rows]
 
-    def baseline_columns(self, baseline_id: str) -> dict[str, ColumnKind] | None:
-        """Kinds of a baseline's columns by name, None if no such baseline is published."""
+    def baseline(self, baseline_id: str) -> BaselineFacts | None:
+        """What definitions are checked against of a baseline, None if no such baseline is published."""
         with self._engine.connect() as connection:
-            columns = connection.scalar(select(_baselines.c.columns).where(_baselines.c.baseline_id == baseline_id))
-        return None if columns is None else {name: ColumnKind(kind) for name, kind in json.loads(columns).items()}
+            text = connection.scalar(select(_baselines.c.facts).where(_baselines.c.baseline_id == baseline_id))
+        if text is None:
+            return None
+        facts = json.loads(text)
+        return BaselineFacts({name: ColumnKind(kind) for name, kind in facts["columns"].items()}, tuple(facts["classes"]))
 
     def reports(self, model_id: str) -> Sequence[MonitorStatus]:
         """What the evaluator said last of each version of a model's monitor."""
@@ -249,6 +254,11 @@ class Store:
     def close(self) -> None:
         """Let the database go."""
         self._engine.dispose()
+
+
+def _facts_text(baseline: Baseline) -> str:
+    classes = next((column.categories for column in baseline.columns if column.name == _PREDICTION), ())
+    return json.dumps({"columns": {column.name: column.kind for column in baseline.columns}, "classes": classes})
 
 
 def _insert_new(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:

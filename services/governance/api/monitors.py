@@ -63,7 +63,7 @@ def _propose(store: Store, model_id: str, text: str, expected_version: int | Non
     check_id(model_id, "model_id")
     named = baseline_named(text)
     definition = parse_definition(
-        text, model_id=model_id, actor=actor, baseline=None if named is None else store.baseline_columns(named)
+        text, model_id=model_id, actor=actor, baseline=None if named is None else store.baseline(named)
     )
     current = store.current_monitor(model_id)
     planned = plan(

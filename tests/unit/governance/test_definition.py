@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.events import ColumnKind, Direction, Monitor, Task
-from driftline.governance.definition import baseline_named, parse_definition
+from driftline.governance.definition import BaselineFacts, baseline_named, parse_definition
 from driftline.governance.errors import DefinitionRefused
 from driftline.governance.periods import DAY_US, MINUTE_US
 
@@ -15,6 +15,7 @@ BASELINE = {
     ":prediction": ColumnKind.CATEGORICAL,
     ":score": ColumnKind.NUMERIC,
 }
+FACTS = BaselineFacts(BASELINE | {":label": ColumnKind.CATEGORICAL}, ("late", "on time"))
 LEAST = "baseline: abc\npositive_class: late\n"
 
 
@@ -22,7 +23,7 @@ def monitor(text: str = LEAST, **changes) -> Monitor:
     return parse(text, **changes).monitor
 
 
-def parse(text: str = LEAST, *, model_id="shop.churn", baseline=BASELINE):
+def parse(text: str = LEAST, *, model_id="shop.churn", baseline=FACTS):
     return parse_definition(text, model_id=model_id, actor="ann", baseline=baseline)
 
 
@@ -95,6 +96,17 @@ def test_a_regression_has_no_classes():
 
 def test_columns_left_out_are_those_of_the_baseline():
     assert {column.name: column.kind for column in monitor().columns} == BASELINE
+
+
+def test_a_class_that_the_model_never_predicted_is_refused():
+    (problem,) = problems("baseline: abc\npositive_class: lat\n")
+    assert (problem.field, "did you mean 'late'" in problem.detail) == ("positive_class", True)
+    assert monitor("baseline: abc\npositive_class: lat\n", baseline=BaselineFacts(BASELINE)).positive_class == "lat"
+
+
+def test_the_outcome_is_no_column_to_watch():
+    (problem,) = problems(LEAST + 'columns: {":label": categorical}\n')
+    assert problem.field == "columns.:label"
 
 
 def test_columns_can_be_chosen_and_made_required():

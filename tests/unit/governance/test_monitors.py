@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from driftline.events import ColumnKind, MonitorState, MonitorStatus
-from driftline.governance.definition import parse_definition
+from driftline.governance.definition import BaselineFacts, parse_definition
 from driftline.governance.errors import Conflict, DefinitionRefused
 from driftline.governance.monitors import (
     ACKNOWLEDGE_WITHIN_US,
@@ -19,7 +19,9 @@ LEAST = "baseline: abc\npositive_class: late\n"
 
 
 def definition(more: str = "", actor: str = "ann"):
-    return parse_definition(LEAST + more, model_id="shop.churn", actor=actor, baseline={"temp": ColumnKind.NUMERIC})
+    return parse_definition(
+        LEAST + more, model_id="shop.churn", actor=actor, baseline=BaselineFacts({"temp": ColumnKind.NUMERIC})
+    )
 
 
 def apply(wanted, *, current=None, expected_version=None, watermark=None):

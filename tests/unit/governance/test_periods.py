@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from driftline.governance.periods import (
@@ -45,16 +47,23 @@ def test_anything_else_is_no_duration(text):
         ("1 hour", "1 hour"),
         ("60 minutes", "1 hour"),
         ("24 h", "1 day"),
-        ("15min", "15 min"),
+        ("7 days", "1 week"),
+        ("15min", "15 minutes"),
+        ("1 m", "1 minute"),
         ("1 weeks", "1 week"),
+        ("4 weeks", "4 weeks"),
+        ("2 days", "2 days"),
         ("1 MONTH", "1 month"),
+        ("1 year", "12 months"),
     ],
 )
 def test_a_granularity_has_one_spelling(text, spelling):
     assert parse_granularity(text) == spelling
 
 
-@pytest.mark.parametrize("text", ["7 min", "5 hours", "2 days", "0 hour", "1.5 hour", "1 year", "hour", "2 months", ""])
+@pytest.mark.parametrize(
+    "text", ["7 min", "5 hours", "32 days", "0 hour", "1.5 hour", "2 years", "hour", "5 months", "90 min", ""]
+)
 def test_a_granularity_lines_up_with_the_calendar(text):
     with pytest.raises(ValueError, match=r"granularity|calendar"):
         parse_granularity(text)
@@ -63,18 +72,30 @@ def test_a_granularity_lines_up_with_the_calendar(text):
 def test_a_pane_is_the_greatest_common_divisor_and_at_most_an_hour():
     assert pane_length(["1 hour", "1 day", "1 week"], "UTC") == HOUR_US
     assert pane_length(["1 day", "1 week"], "UTC") == HOUR_US
-    assert pane_length(["6 hour"], "UTC") == HOUR_US
-    assert pane_length(["10 min", "15 min"], "UTC") == 5 * MINUTE_US
+    assert pane_length(["6 hours"], "UTC") == HOUR_US
+    assert pane_length(["10 minutes", "15 minutes"], "UTC") == 5 * MINUTE_US
     assert pane_length(["1 month"], "UTC") == HOUR_US
 
 
 def test_a_zone_makes_panes_quarters_only_where_a_calendar_granularity_needs_it():
     assert pane_length(["1 day"], "Asia/Kathmandu") == 15 * MINUTE_US
     assert pane_length(["1 hour"], "Asia/Kathmandu") == HOUR_US
-    assert pane_length(["10 min", "1 day"], "Asia/Kathmandu") == 5 * MINUTE_US
+    assert pane_length(["10 minutes", "1 day"], "Asia/Kathmandu") == 5 * MINUTE_US
 
 
 def test_the_next_boundary_is_never_the_time_itself():
     assert next_boundary(0, HOUR_US) == HOUR_US
     assert next_boundary(HOUR_US - 1, HOUR_US) == HOUR_US
     assert next_boundary(-1, HOUR_US) == 0
+
+
+@pytest.mark.parametrize("text", ["1 minute", "15 minutes", "1 hour", "6 hours", "1 day", "2 weeks", "1 month", "12 months"])
+def test_the_evaluator_reads_every_spelling_and_makes_the_same_panes(text):
+    from driftline.drift.profile.panes import DAY_US as DAY
+    from driftline.drift.profile.panes import Granularity
+
+    assert parse_granularity(text) == text
+    size = Granularity.parse(text)
+    for zone in ("UTC", "Europe/Paris"):
+        longest = 15 * MINUTE_US if size.calendar and zone != "UTC" else HOUR_US
+        assert pane_length([text], zone) == math.gcd(longest, DAY if size.calendar else size.fixed_us)

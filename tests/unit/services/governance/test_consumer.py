@@ -16,7 +16,7 @@ from driftline.events import (
     MonitorState,
     MonitorStatus,
 )
-from driftline.governance.definition import parse_definition
+from driftline.governance.definition import BaselineFacts, parse_definition
 from driftline.governance.errors import Conflict
 from driftline.governance.monitors import plan
 from driftline.kafka.errors import KafkaFailure, OutcomeUnknown
@@ -69,7 +69,7 @@ def bench(tmp_path):
 def monitor(minimum_n=200, *, store=None, expected=None):
     def decide(store):
         text = f"baseline: b1\npositive_class: late\nminimum_n: {minimum_n}\n"
-        definition = parse_definition(text, model_id="m", actor="ann", baseline=store.baseline_columns("b1"))
+        definition = parse_definition(text, model_id="m", actor="ann", baseline=store.baseline("b1"))
         current = store.current_monitor("m")
         planned = plan(
             definition,
@@ -212,7 +212,7 @@ def test_a_restart_continues_from_the_store_and_a_lost_store_is_rebuilt(bench):
     _, fresh = bench.instance("fresh")
     assert same.monitor_versions("m") == fresh.monitor_versions("m")
     assert len(fresh.monitor_versions("m")) == 1
-    assert same.baseline_columns("b1") == {"temp": ColumnKind.NUMERIC}
+    assert same.baseline("b1") == BaselineFacts({"temp": ColumnKind.NUMERIC})
 
 
 def test_a_topic_created_anew_is_read_from_its_beginning_and_the_old_one_forgotten(bench):
