@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftline.alerting.alert import Alert
-from driftline.alerting.routing import Route, Timers
+from driftline.alerting.routing import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +16,12 @@ class Group:
     receiver: str
     labels: Mapping[str, str]
     """The grouping labels that its alerts have."""
-    next_flush_at: int
-    """When it is looked at next, microseconds."""
+    interval: int
+    """`group_interval` of its route, microseconds."""
+    next_look_at: int | None
+    """When it is looked at next; None: not before something changes."""
+    last_look_at: int | None = None
+    """The tick of the last look; None before the first."""
     epoch: int = 0
     """Counts the looks; who changes it owns the look."""
 
@@ -51,11 +55,17 @@ def new_group(route: Route, alert: Alert, now: int) -> Group:
         route_key=route.key,
         receiver=route.receiver,
         labels=labels,
-        next_flush_at=now + route.timers.group_wait,
+        interval=route.timers.group_interval,
+        next_look_at=now + route.timers.group_wait,
     )
 
 
-def next_flush(group: Group, timers: Timers, now: int) -> int:
-    """The tick after this one. Ticks that were slept through are not made up for."""
-    following = group.next_flush_at + timers.group_interval
-    return following if following > now else now + timers.group_interval
+def tick_for(group: Group, at: int) -> int:
+    """The first tick at or after a time: the end of `group_wait`, then every interval after the last look.
+
+    A quiet group is not looked at on every tick; it is on those where there may be something to tell.
+    """
+    if group.last_look_at is None:
+        return at if group.next_look_at is None else group.next_look_at
+    intervals = max(1, -(-(at - group.last_look_at) // group.interval))
+    return group.last_look_at + intervals * group.interval

@@ -97,10 +97,16 @@ def needs_update(look: Look, _: Decision) -> Decision:
         return Notify(NotifyReason.RAISED)
     if ended & look.heard:
         return Notify(NotifyReason.SOME_RESOLVED if firing else NotifyReason.ALL_RESOLVED)
-    due = look.told.at + look.repeat_interval if look.told is not None and staying else None
+    due = repeat_due(look)
     if due is not None and due <= look.now:
         return Notify(NotifyReason.REPEAT)
     return Suppress(SuppressReason.RESOLVED_BEFORE_TOLD) if ended else Wait(due)
+
+
+def repeat_due(look: Look) -> int | None:
+    """When what still fires is told again though nothing changed; None where nothing of it stays or was told."""
+    staying = any(not member.leaving for member in look.firing)
+    return look.told.at + look.repeat_interval if look.told is not None and staying else None
 
 
 def resolved_wanted(look: Look, decision: Decision) -> Decision:

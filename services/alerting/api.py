@@ -54,7 +54,7 @@ def routes(database: Database, links: Links, access: Access) -> APIRouter:
         mine = [notification_view(row) for row in told if alert_id in row.alert_ids]
         return {**describe(alert, links), "group_key": key, "episode_id": alert.episode_id, "notifications": mine[:100]}
 
-    @router.get("/groups", summary="Groups of alerts in the order of their next look")
+    @router.get("/groups", summary="Groups of alerts, and when each is looked at next")
     def list_groups(limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
         with database.read() as tx:
             found = groups.page(tx, limit=limit, offset=offset)
@@ -102,7 +102,7 @@ def _group_view(group: Group, alert_ids: list[str]) -> dict[str, Any]:
         "group_key": group.key,
         "receiver": group.receiver,
         "labels": dict(group.labels),
-        "next_look_at": iso_time(group.next_flush_at),
+        "next_look_at": None if group.next_look_at is None else iso_time(group.next_look_at),
         "alert_ids": sorted(alert_ids),
     }
 

@@ -90,6 +90,7 @@ class Intake:
                 return "fired"
             case Resolved(alert, reason):
                 alerts.save(tx, alert, now)
+                groups.look_soon(tx, alert.alert_id, now)
                 if news:
                     self._tell_end(tx, alert, reason, record.cause, now)
                 return "resolved"

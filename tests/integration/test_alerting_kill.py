@@ -16,8 +16,8 @@ from tests.unit.alerting.builders import cleared, detected
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(900)]
 
-MODELS = int(os.environ.get("DRIFTLINE_TEST_ALERTS", "300"))
-KILLS = int(os.environ.get("DRIFTLINE_TEST_KILLS", "4"))
+MODELS = int(os.environ.get("DRIFTLINE_TEST_ALERTS", "150"))
+KILLS = int(os.environ.get("DRIFTLINE_TEST_KILLS", "3"))
 """Kills in each of the two halves: while alerts begin, and while they end."""
 
 
@@ -37,7 +37,7 @@ def half(service, bootstrap, events, rate, seed) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     for kill in range(KILLS):
-        if kill % 4 == 3:  # while it starts: inside the reading of history, or while Faust joins its group
+        if kill % 3 == 2:  # while it starts: inside the reading of history, or while Faust joins its group
             time.sleep(chance.uniform(1, 4))
         else:
             service.wait_ready(120)
@@ -55,9 +55,9 @@ def test_every_alert_is_told_once_per_state_through_sigkill(tmp_path) -> None:
             service.environment["DRIFTLINE_ALERTING_WEBHOOK_URL"] = receiver.url
             service.start()
             names = [f"model.{number}" for number in range(MODELS)]
-            half(service, broker.bootstrap, [detected(model_id=name, episode_id=name) for name in names], 20, seed=1)
+            half(service, broker.bootstrap, [detected(model_id=name, episode_id=name) for name in names], 30, seed=1)
             wait_for(lambda: firing(receiver) == set(names), 120, "all alerts to be told")
-            half(service, broker.bootstrap, [cleared(model_id=name, episode_id=name) for name in names], 20, seed=2)
+            half(service, broker.bootstrap, [cleared(model_id=name, episode_id=name) for name in names], 30, seed=2)
             wait_for(lambda: resolved(receiver) == set(names), 120, "all ends to be told")
             wait_for(lambda: service.get("/v1/groups")["groups"] == [], 60, "the groups to be forgotten")
             assert service.terminate() == 0

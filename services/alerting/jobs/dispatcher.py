@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from driftline.alerting.decisions import Notify, Suppress, SuppressReason, Wait
 from driftline.alerting.enrichment import Links
-from driftline.alerting.grouping import Group, next_flush
+from driftline.alerting.grouping import Group, tick_for
 from driftline.alerting.notification import Notification, compose
-from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, told_after
+from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, repeat_due, told_after
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.events import NotificationSuppressed
@@ -51,7 +51,7 @@ class Dispatcher:
                     self._look(tx, group, now)
                 following = groups.next_due(tx)
             if due:
-                GROUP_LATENESS_SECONDS.set((now - due[0].next_flush_at) / 1_000_000)
+                GROUP_LATENESS_SECONDS.set((now - (due[0].next_look_at or now)) / 1_000_000)
                 self._outlook.on_decided()
             if len(due) < _GROUPS_AT_ONCE:
                 return following
@@ -64,40 +64,51 @@ class Dispatcher:
         if receiver is None:  # the configuration dropped it; its alerts are in other groups by now
             groups.remove(tx, group.key)
             return
-        route = self._outlook.routing.route(group.route_key) or self._outlook.routing.root
+        timers = (self._outlook.routing.route(group.route_key) or self._outlook.routing.root).timers
+        tick = _tick(group, now)
         members = groups.members_of(tx, group.key)
         told = groups.told_of(tx, group.key)
-        late = now - group.next_flush_at > route.timers.group_interval
+        repeats = []
         for channel in receiver.channels:
             decided, delivered = told.get(channel.name, (None, NOTHING_TOLD))
             look = Look(
-                now=now if late else group.next_flush_at,
+                now=tick,
                 members=members,
                 told=decided,
-                repeat_interval=route.timers.repeat_interval,
+                repeat_interval=timers.repeat_interval,
                 channel=channel,
                 configured=channel.name in self._outlook.configured,
                 previous_id=outbox.last_id(tx, group.key, channel.name),
             )
-            self._decide(tx, group, look, delivered, now)
-        groups.schedule(tx, group.key, next_flush(group, route.timers, now))
+            repeats.append(self._decide(tx, group, look, delivered, now))
+        looked = replace(group, interval=timers.group_interval, last_look_at=tick)
+        due = min((at for at in repeats if at is not None), default=None)
+        groups.note_look(tx, replace(looked, next_look_at=None if due is None else tick_for(looked, due)))
         groups.forget_settled(tx, group.key, [channel.name for channel in receiver.channels])
 
-    def _decide(self, tx: Connection, group: Group, look: Look, delivered: Told, now: int) -> None:
+    def _decide(self, tx: Connection, group: Group, look: Look, delivered: Told, now: int) -> int | None:
+        """Store what one channel shall be told; returns when there may be something to tell though nothing changes."""
         decision = decide(look)
         if isinstance(decision, Wait):
-            return
+            return decision.until
         message = compose(group, look, decision, self._outlook.links)
         told = told_after(look, decision, message.notification_id)
         groups.save_told(tx, group.key, look.channel.name, told)
         DECISIONS.labels(message.reason, decision.reason.value if isinstance(decision, Suppress) else "").inc()
         if isinstance(decision, Notify):
             outbox.add_notification(tx, message, told, state=outbox.PENDING, now=now)
-            return
-        outbox.add_notification(tx, message, told, state=outbox.SUPPRESSED, now=now)
-        known = _known_after(decision, look, told, delivered)
-        groups.note_delivered(tx, group.key, look.channel.name, known)
-        outbox.add_event(tx, _suppressed(message, decision.reason, now), message.notification_id, now=now)
+        else:
+            outbox.add_notification(tx, message, told, state=outbox.SUPPRESSED, now=now)
+            known = _known_after(decision, look, told, delivered)
+            groups.note_delivered(tx, group.key, look.channel.name, known)
+            outbox.add_event(tx, _suppressed(message, decision.reason, now), message.notification_id, now=now)
+        return repeat_due(replace(look, told=told))
+
+
+def _tick(group: Group, now: int) -> int:
+    """The tick that a look belongs to: the one it was due at, or now where that was slept through."""
+    due = group.next_look_at
+    return now if due is None or now - due > group.interval else due
 
 
 def _known_after(decision: Suppress, look: Look, told: Told, delivered: Told) -> Told:

@@ -147,7 +147,7 @@ def give_up(tx: Connection, parcel: Parcel, error: str, now: int, *, code: int |
     """End a notification undelivered; the next look at its group decides as if it had never been."""
     if not outbox.finish(tx, parcel, state=outbox.FAILED, code=code, error=error, now=now):
         return
-    groups.take_back(tx, parcel.group_key, parcel.channel, parcel.notification_id)
+    groups.take_back(tx, parcel.group_key, parcel.channel, parcel.notification_id, now)
     outbox.add_event(tx, _failed_event(parcel, error, None, now), parcel.notification_id, parcel.attempts, now=now)
 
 

@@ -29,7 +29,7 @@ class Database:
             message = "DRIFTLINE_DATABASE_URL is no SQLAlchemy URL, such as sqlite:////var/lib/driftline/alerting.db"
             raise ConfigurationError(message) from error
         self.single_replica = parsed.get_backend_name() == "sqlite"
-        self._write_lock = threading.Lock()
+        self._turn = _Turns()
         self._owner: IO[str] | None = None
         if self.single_replica and parsed.database:
             self._owner = _own(Path(parsed.database))
@@ -46,7 +46,7 @@ class Database:
                 yield connection
             return
         # SQLite would let the threads of this process poll for its one lock; waiting in line is quicker.
-        with self._write_lock, self._engine.connect() as connection:
+        with self._turn, self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -72,6 +72,27 @@ class Database:
         self._engine.dispose()
         if self._owner is not None:
             self._owner.close()
+
+
+class _Turns:
+    """A lock that is handed over in the order of asking: a thread that writes in a loop must not shut out the others."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked = 0
+        self._served = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            mine = self._asked
+            self._asked += 1
+            while mine != self._served:
+                self._changed.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._served += 1
+            self._changed.notify_all()
 
 
 def _own(path: Path) -> IO[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from driftline.alerting.alert import Alert, Priority
-from driftline.alerting.grouping import Group, Member, group_key, group_labels, new_group
+from driftline.alerting.grouping import Group, Member, group_key, group_labels, new_group, tick_for
 from driftline.alerting.pipeline import NOTHING_TOLD, Told, settled
 from driftline.alerting.routing import Route, Routing
 from services.alerting.store import alerts
@@ -22,12 +22,21 @@ def place(tx: Connection, alert: Alert, routing: Routing, now: int) -> str:
         if group.key in keys:
             continue
         keys.append(group.key)
-        if tx.execute(select(groups.c.group_key).where(groups.c.group_key == group.key)).one_or_none() is None:
+        timers = update(groups).where(groups.c.group_key == group.key).values(interval=group.interval)
+        if not tx.execute(timers).rowcount:
             tx.execute(insert(groups).values(_group_values(group)))
         _join(tx, group.key, alert.alert_id)
     elsewhere = (members.c.alert_id == alert.alert_id) & members.c.group_key.not_in(keys)
     tx.execute(update(members).where(elsewhere).values(leaving=True))
+    look_soon(tx, alert.alert_id, now)
     return keys[0]
+
+
+def look_soon(tx: Connection, alert_id: str, now: int) -> None:
+    """An alert changed: look at each of its groups at its next tick."""
+    mine = select(members.c.group_key).where(members.c.alert_id == alert_id)
+    for row in tx.execute(select(groups).where(groups.c.group_key.in_(mine))).all():
+        _look_by(tx, _group(row), now)
 
 
 def key_for(route: Route, alert: Alert) -> str:
@@ -43,7 +52,7 @@ def key_of(tx: Connection, alert_id: str) -> str | None:
 
 def claim_due(tx: Connection, now: int, limit: int) -> list[Group]:
     """Groups whose look is due; each is claimed by moving its epoch, so that no replica takes it too."""
-    query = select(groups).where(groups.c.next_flush_at <= now).order_by(groups.c.next_flush_at).limit(limit)
+    query = select(groups).where(groups.c.next_look_at <= now).order_by(groups.c.next_look_at).limit(limit)
     claimed = []
     for row in tx.execute(query).all():
         mine = (groups.c.group_key == row.group_key) & (groups.c.epoch == row.epoch)
@@ -54,12 +63,13 @@ def claim_due(tx: Connection, now: int, limit: int) -> list[Group]:
 
 def next_due(tx: Connection) -> int | None:
     """When the next look is due."""
-    return tx.execute(select(func.min(groups.c.next_flush_at))).scalar_one_or_none()
+    return tx.execute(select(func.min(groups.c.next_look_at))).scalar_one_or_none()
 
 
-def schedule(tx: Connection, key: str, at: int) -> None:
-    """Set the next look."""
-    tx.execute(update(groups).where(groups.c.group_key == key).values(next_flush_at=at))
+def note_look(tx: Connection, group: Group) -> None:
+    """Note when a group was looked at and when it is next."""
+    values = {"last_look_at": group.last_look_at, "next_look_at": group.next_look_at, "interval": group.interval}
+    tx.execute(update(groups).where(groups.c.group_key == group.key).values(values))
 
 
 def members_of(tx: Connection, key: str) -> tuple[Member, ...]:
@@ -118,10 +128,12 @@ def forget_settled(tx: Connection, key: str, channels: Collection[str]) -> None:
         _remove_members(tx, key, gone)
 
 
-def take_back(tx: Connection, key: str, channel: str, notification_id: str) -> None:
+def take_back(tx: Connection, key: str, channel: str, notification_id: str, now: int) -> None:
     """Undo a decision that could not be delivered, unless a later one stands: the next look then decides afresh."""
     here = (told.c.group_key == key) & (told.c.channel == channel) & (told.c.notification_id == notification_id)
     tx.execute(update(told).where(here).values(firing=told.c.delivered_firing, resolved=told.c.delivered_resolved))
+    if (group := find(tx, key)) is not None:
+        _look_by(tx, group, now)
 
 
 def find(tx: Connection, key: str) -> Group | None:
@@ -131,14 +143,20 @@ def find(tx: Connection, key: str) -> Group | None:
 
 
 def page(tx: Connection, *, limit: int, offset: int) -> list[Group]:
-    """Groups in the order of their next look."""
-    query = select(groups).order_by(groups.c.next_flush_at, groups.c.group_key).limit(limit).offset(offset)
+    """Groups in the order of their keys."""
+    query = select(groups).order_by(groups.c.group_key).limit(limit).offset(offset)
     return [_group(row) for row in tx.execute(query)]
 
 
 def ids_text(ids: frozenset[str]) -> str:
     """Alert ids as a JSON list."""
     return json.dumps(sorted(ids))
+
+
+def _look_by(tx: Connection, group: Group, at: int) -> None:
+    tick = tick_for(group, at)
+    if group.next_look_at is None or tick < group.next_look_at:
+        tx.execute(update(groups).where(groups.c.group_key == group.key).values(next_look_at=tick))
 
 
 def _join(tx: Connection, key: str, alert_id: str) -> None:
@@ -160,7 +178,9 @@ def _group_values(group: Group) -> dict[str, Any]:
         "route_key": group.route_key,
         "receiver": group.receiver,
         "labels": json.dumps(dict(group.labels), ensure_ascii=False),
-        "next_flush_at": group.next_flush_at,
+        "interval": group.interval,
+        "next_look_at": group.next_look_at,
+        "last_look_at": group.last_look_at,
         "epoch": group.epoch,
     }
 
@@ -171,7 +191,9 @@ def _group(row: Row[Any]) -> Group:
         route_key=row.route_key,
         receiver=row.receiver,
         labels=json.loads(row.labels),
-        next_flush_at=row.next_flush_at,
+        interval=row.interval,
+        next_look_at=row.next_look_at,
+        last_look_at=row.last_look_at,
         epoch=row.epoch,
     )
 

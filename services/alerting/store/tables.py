@@ -71,7 +71,9 @@ groups = Table(
     Column("route_key", String(500), nullable=False),
     Column("receiver", String(128), nullable=False),
     Column("labels", Text, nullable=False),
-    Column("next_flush_at", BigInteger, nullable=False, index=True),
+    Column("interval", BigInteger, nullable=False),
+    Column("next_look_at", BigInteger, index=True),
+    Column("last_look_at", BigInteger),
     Column("epoch", BigInteger, nullable=False),
 )
 

@@ -12,7 +12,7 @@ from driftline.alerting.routing import ChannelSpec
 from tests.unit.alerting.builders import DAY, alert
 
 LINKS = Links(runbooks="https://wiki", dashboards="https://dash")
-GROUP = Group(key="{}:{}", route_key="{}", receiver="team", labels={"model_id": "flights.delay"}, next_flush_at=0)
+GROUP = Group(key="{}:{}", route_key="{}", receiver="team", labels={"model_id": "flights.delay"}, interval=1, next_look_at=0)
 FIRST = Notify(NotifyReason.FIRST)
 
 

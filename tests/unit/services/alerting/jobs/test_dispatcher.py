@@ -100,8 +100,10 @@ def test_channels_without_address_are_suppressed_with_the_reason(make_parts) -> 
 def test_a_channel_that_has_an_address_after_a_restart_is_told_at_its_next_look(make_parts) -> None:
     first = make_parts(configured=frozenset())
     first.take(detected())
+    first.intake.open_all()
     first.pass_time(30)
     second = make_parts()
+    second.intake.place_again()
     second.pass_time(300)
     assert [(row.state, row.reason) for row in second.notifications()] == [("suppressed", "first"), ("pending", "first")]
 
