@@ -35,6 +35,11 @@ class TestKafka:
     capabilities: frozenset[str]
     embedded: EmbeddedBroker | None = None
 
+    def need(self, capability: str) -> None:
+        """Skip the test, saying why, where this broker cannot do something."""
+        if capability not in self.capabilities:
+            pytest.skip(f"the Kafka at {self.bootstrap} cannot {capability}; it can {', '.join(sorted(self.capabilities))}")
+
     @property
     def cluster(self) -> ConfluentCluster:
         """Return a factory of clients."""

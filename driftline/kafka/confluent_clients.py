@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,7 +16,32 @@ from driftline.kafka.configuration import Properties
 
 __all__ = ["LOG", "make_client"]
 
+
+class _OnceInAWhile(logging.Filter):
+    """Lets a line pass once in ten seconds: librdkafka repeats itself at every attempt to reconnect."""
+
+    seconds = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Judge by the text without its numbers (client, thread, milliseconds)."""
+        text = re.sub(r"[0-9]+", "#", record.getMessage())
+        now = time.monotonic()
+        with self._lock:
+            if now - self._last.get(text, -self.seconds) < self.seconds:
+                return False
+            if len(self._last) > 1000:
+                self._last.clear()
+            self._last[text] = now
+        return True
+
+
 LOG = logging.getLogger("driftline.kafka")
+LOG.addFilter(_OnceInAWhile())
 
 _Client = TypeVar("_Client")
 _PROPERTY = re.compile(r'property:? "([a-z0-9._]+)"')

@@ -74,9 +74,8 @@ def configure_logs(service: str, *, level: str = "info", style: str = "text", st
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    # One line for every request that another library makes is noise at any level but debug.
-    for noisy in ("httpx", "httpcore", "urllib3"):
+    # What these say below a warning, the services say better themselves (url, stopping), or nobody needs (each request).
+    for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "httpcore", "urllib3"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 
