@@ -6,7 +6,7 @@ import redis
 
 from driftline.clock import ManualClock
 from driftline.errors import Unavailable
-from services.ingest.adapters.idempotency import CLAIM_SECONDS, ClaimState
+from services.ingest.adapters.idempotency import CLAIM_SECONDS, ClaimState, Keys
 from services.ingest.adapters.redis_keys import RedisKeys
 from services.ingest.adapters.sqlite_keys import SqliteKeys
 from services.ingest.jobs import Forgetting
@@ -18,6 +18,7 @@ SECOND = 1_000_000
 
 @pytest.fixture(params=["sqlite", "redis"])
 def keys(request, tmp_path):
+    found: Keys
     if request.param == "sqlite":
         found = SqliteKeys(tmp_path / "keys.db", keep_seconds=3600)
     else:

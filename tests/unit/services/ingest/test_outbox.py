@@ -30,6 +30,12 @@ class SlowProducer:
     def poll(self, timeout_seconds=0.0):
         return 0
 
+    def flush(self, timeout_seconds):
+        return len(self)
+
+    def __len__(self):
+        return len(self.waiting)
+
     def close(self):
         self.closed = True
 
