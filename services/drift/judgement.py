@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,12 @@ class Source:
             np.concatenate([source.partition for source in sources]),
             np.concatenate([source.append_time for source in sources]),
         )
+
+    def bodies(self, part: Integers) -> Sequence[bytes]:
+        """The values of some messages that are known to have one."""
+        if len(part) == len(self.values):
+            return cast("Sequence[bytes]", self.values)
+        return [self.values[i] or b"" for i in part.tolist()]
 
     def times_of(self, part: Integers) -> tuple[int, int]:
         """Smallest and largest append time of some messages."""

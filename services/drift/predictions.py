@@ -164,9 +164,7 @@ class PredictionReader:
             )
             out.refused.extend(Refused(source.messages[i], Reason.UNKNOWN_SCHEMA, detail) for i in part.tolist())
             return
-        whole = len(part) == len(source.values)
-        bodies = [value for value in (source.values if whole else map(source.values.__getitem__, part.tolist())) if value]
-        decoded = program.decode(bodies, skip=HEADER_BYTES)
+        decoded = program.decode(source.bodies(part), skip=HEADER_BYTES)
         for row in np.flatnonzero(decoded.error).tolist():
             what = RowError(decoded.error[row]).name.lower().replace("_", " ")
             detail = f"the body is no {schema['name']}: {what}"
@@ -257,7 +255,8 @@ def _by_header(values: Sequence[bytes | None]) -> Iterator[tuple[bytes, Integers
         return
     first = values[0][:HEADER_BYTES] if values[0] is not None else b""
     # A tombstone becomes b"None" here, and a shorter value may seem to fit: it is cut, and refused as that.
-    if len(first) == HEADER_BYTES and bool((np.array(values, f"S{HEADER_BYTES}") == first).all()):
+    heads = np.array(values, f"S{HEADER_BYTES}").view(np.uint8).reshape(len(values), HEADER_BYTES)
+    if len(first) == HEADER_BYTES and bool((heads == np.frombuffer(first, np.uint8)).all()):
         yield first, np.arange(len(values), dtype=np.int64)
         return
     groups: dict[bytes, list[int]] = {}

@@ -28,8 +28,8 @@ from services.drift.profile_sets import progress_records, set_records, split
 
 PREDICTIONS = topic_name("predictions")
 REJECTED_BY = "drift/profile"
-MAXIMUM_MESSAGES, MAXIMUM_BYTES = 4096, 16_000_000
-"""What is gathered at most before it is judged and counted."""
+MAXIMUM_MESSAGES = 2_000
+"""Gathered before they are judged and counted; the loop flushes earlier where they are large."""
 MAXIMUM_GROUPS_BYTES = 64_000_000
 """Counts kept apart in memory; beyond it they are encoded, and a pane has several partials in the transaction."""
 MAXIMUM_VERSIONS = 100
@@ -76,7 +76,7 @@ class ProfileHandler:
     def _drop(self) -> None:
         """Forget what is not committed."""
         self._gathered: list[Source] = []
-        self._gathered_messages = self._gathered_bytes = 0
+        self._gathered_messages = 0
         self._counting: dict[_Key, _Counting] = {}
         self._times: dict[str, dict[int, int]] = defaultdict(dict)
         self._monitors: dict[str, Monitor] = {}
@@ -102,11 +102,9 @@ class ProfileHandler:
     def handle(self, messages: Sequence[Message], now: int) -> None:
         """Gather; judge and count when there is much."""
         del now
-        source = Source.of(messages)
-        self._gathered.append(source)
+        self._gathered.append(Source.of(messages))
         self._gathered_messages += len(messages)
-        self._gathered_bytes += sum(map(len, filter(None, source.values)))
-        if self._gathered_messages >= MAXIMUM_MESSAGES or self._gathered_bytes >= MAXIMUM_BYTES:
+        if self._gathered_messages >= MAXIMUM_MESSAGES:
             self._count_gathered()
 
     def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
@@ -145,7 +143,7 @@ class ProfileHandler:
             return
         self._catalogue.refresh()
         gathered, self._gathered = self._gathered, []
-        self._gathered_messages = self._gathered_bytes = 0
+        self._gathered_messages = 0
         judgement = self._reader.judge(Source.joined(gathered))
         for judged in judgement.judged:
             self._count(judged)
