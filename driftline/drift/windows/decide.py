@@ -9,7 +9,7 @@ from driftline.drift import episodes
 from driftline.drift.detectors import error_rate
 from driftline.drift.detectors.error_rate import ErrorRate
 from driftline.drift.episodes import EpisodeKey
-from driftline.drift.windows import clock, republish
+from driftline.drift.windows import clock
 from driftline.drift.windows.ranges import Source
 from driftline.drift.windows.report import Place, Sums, label_measures, reported, sums_of
 from driftline.drift.windows.rules import Rules
@@ -144,17 +144,11 @@ class Decider:
             for key, window in model.windows.items()
             if window.closed_by is not None
             and not window.labelled
-            and (
-                (reading is not None and reading >= key.end + self._delay(model, window))
-                or self._waited(window.waiting_labels, monitor)
-            )
+            and ((reading is not None and reading >= window.labels_due) or self._waited(window.waiting_labels, monitor))
         )
 
     def _waited(self, since: int | None, monitor: Monitor) -> bool:
         return since is not None and self.state.cursor.swept - since >= monitor.max_wait_us
-
-    def _delay(self, model: Model, window: Window) -> int:
-        return republish.label_delay(self.rules.monitor(model.model_id, window.monitor_version))
 
     def _changed(self, model: Model) -> list[WindowKey]:
         found = []
@@ -168,13 +162,10 @@ class Decider:
     def _ended(self, model: Model) -> list[WindowKey]:
         found = []
         for key, window in model.windows.items():
-            if window.closed_by is None or not window.labelled:
-                continue
-            monitor = self.rules.monitor(model.model_id, window.monitor_version)
-            reading = settled(model, monitor, self.state)
-            final = republish.final_at(monitor, key.granularity, key.start, key.end)
-            if reading is not None and reading >= final:
-                found.append(key)
+            if window.closed_by is not None and window.labelled:
+                reading = settled(model, self.rules.monitor(model.model_id, window.monitor_version), self.state)
+                if reading is not None and reading >= window.final_at:
+                    found.append(key)
         return sorted(found)
 
     def _clock(self, model: Model, window: Window) -> int | None:
@@ -188,7 +179,7 @@ class Decider:
         if key.granularity not in monitor.granularities:
             self._forget(model, window)
             return []
-        window.monitor_version = monitor.monitor_version
+        window.govern(monitor, self.rules.terms(monitor))
         window.labelled = not monitor.labels
         window.closed_by, window.completeness = self._reached(model, Group.PROFILE, key.end, governed)
         sums = self._sums(model, window)
@@ -198,8 +189,7 @@ class Decider:
 
     def _close_labels(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
-        end = window.key.end + monitor.label_delay_us
-        closed_by, completeness = self._reached(model, Group.JOIN, end, governed)
+        closed_by, completeness = self._reached(model, Group.JOIN, window.labels_due, governed)
         window.labelled = True
         window.completeness = min(window.completeness, completeness)
         window.closed_by = max(window.closed_by or closed_by, closed_by, key=_DOUBT.index)

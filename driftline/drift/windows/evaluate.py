@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from driftline.drift.profile import Profile
 from driftline.drift.windows import clock, ranges, republish
-from driftline.drift.windows.calendar import Span, span_of
+from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.clock import Seen
 from driftline.drift.windows.decide import Decider, governing, settled
 from driftline.drift.windows.housekeeping import home_of, keep_house
@@ -20,6 +20,7 @@ from driftline.drift.windows.notices import Notices
 from driftline.drift.windows.panes import PaneKey, Series
 from driftline.drift.windows.ranges import Source, Verdict
 from driftline.drift.windows.report import Place
+from driftline.drift.windows.republish import Life
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import Model, State
 from driftline.drift.windows.stored import model_of
@@ -47,6 +48,7 @@ SWEEP_US = 1_000_000
 
 Output = WindowReport | DriftDetected | DriftCleared | MonitorStatus | HealthOpened | HealthCleared
 _Writer = tuple[Group, str]
+_NEVER = -(2**63)
 
 
 @dataclass(slots=True)
@@ -219,7 +221,8 @@ class Evaluator:
         layout = self._rules.layout(found.model_id, found.monitor_version)
         series = Series(found.model_version, pane.slice)
         span = Span(pane.pane, pane.pane + layout.pane_us)
-        home = home_of(span, monitor, reading)
+        life = republish.life_of(self._rules.terms(monitor), pane.pane)
+        home = home_of(span, self._rules.terms(monitor), reading)
         if home is None:
             model.late_after_final += abs(pane.rows)
             self.counters.late_after_final += abs(pane.rows)
@@ -227,15 +230,15 @@ class Evaluator:
         key = PaneKey(home.start, home.end, pane.part, found.layout)
         model.panes.add(series, key, Profile.from_event(layout, pane), found.monitor_version)
         self.state.save_pane(model, series, key)
-        late = self._touch_all(model, series, pane, monitor, reading)
-        self.counters.late_after_final += late
+        self.counters.late_after_final += self._touch_all(model, series, pane, monitor=monitor, life=life, reading=reading)
 
-    def _touch_all(self, model: Model, series: Series, pane: PaneProfile, monitor: Monitor, reading: int | None) -> int:
+    def _touch_all(
+        self, model: Model, series: Series, pane: PaneProfile, *, monitor: Monitor, life: Life, reading: int | None
+    ) -> int:
         """Touch every window of a pane; rows that a finer window is too old for are noted in the coarser ones."""
         windows, late = [], 0
-        for granularity in monitor.granularities:
-            span = span_of(granularity, monitor.time_zone, pane.pane)
-            if reading is not None and reading >= republish.final_at(monitor, granularity, *span):
+        for granularity, span, final_at in life.windows:
+            if reading is not None and reading >= final_at:
                 late = abs(pane.rows)
             else:
                 key = WindowKey(span.end, granularity, *series, span.start)
@@ -263,7 +266,7 @@ class Evaluator:
         if reading is not None and reading >= key.end:
             in_force = self._rules.in_force(model.model_id, key.end - 1, self.state.cursor.append_time)
             window.closed_by, window.labelled, window.changed = ClosedBy.LATE, True, True
-            window.monitor_version = in_force.monitor_version
+            window.govern(in_force, self._rules.terms(in_force))
             window.completeness = 1.0
         return window
 
@@ -328,21 +331,19 @@ class Evaluator:
 
     def _start_waits(self, model: Model, monitor: Monitor) -> None:
         at = self.state.cursor.append_time
-        furthest = {
-            group: max((seen.event_time for source, seen in model.seen.items() if source.group is group), default=None)
-            for group in Group
-        }
-        inputs, labels = furthest[Group.PROFILE], furthest[Group.JOIN]
+        furthest: dict[Group, int] = {}
+        for source, seen in model.seen.items():
+            furthest[source.group] = max(seen.event_time, furthest.get(source.group, seen.event_time))
+        inputs = furthest.get(Group.PROFILE, _NEVER) - monitor.lateness_us
+        labels = furthest.get(Group.JOIN, _NEVER) - monitor.lateness_us
         for key, window in model.windows.items():
-            if window.closed_by is None:
-                if window.waiting is None and inputs is not None and inputs >= key.end + monitor.lateness_us:
-                    window.waiting = at
-                    self.state.save_window(model, key)
-            elif not window.labelled and window.waiting_labels is None and labels is not None:
-                own = self._rules.monitor(model.model_id, window.monitor_version)
-                if labels >= key.end + own.label_delay_us + monitor.lateness_us:
-                    window.waiting_labels = at
-                    self.state.save_window(model, key)
+            if window.closed_by is None and window.waiting is None and inputs >= key.end:
+                window.waiting = at
+            elif window.closed_by is not None and window.waits_for_labels and labels >= window.labels_due:
+                window.waiting_labels = at
+            else:
+                continue
+            self.state.save_window(model, key)
 
     def _keep_house(self, model: Model) -> None:
         monitor = governing(model, self._rules, self.state)
@@ -352,7 +353,7 @@ class Evaluator:
         pane = self._rules.layout(model.model_id, monitor.monitor_version).pane_us
         if reading // pane != self._kept.get(model.model_id):
             self._kept[model.model_id] = reading // pane
-            keep_house(self.state, model, monitor, reading)
+            keep_house(self.state, model, self._rules.terms(monitor), reading)
 
 
 def _source(group: Group, found: SourceRange) -> Source:

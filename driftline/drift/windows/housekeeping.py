@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from driftline.drift.windows import republish
-from driftline.drift.windows.calendar import Span, day_of
+from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.panes import PaneKey, Series
+from driftline.drift.windows.republish import Terms, life_of
 from driftline.drift.windows.state import Model, State
-from driftline.events import Monitor
 
 __all__ = ["home_of", "keep_house"]
 
 
-def home_of(span: Span, monitor: Monitor, reading: int | None) -> Span | None:
+def home_of(span: Span, terms: Terms, reading: int | None) -> Span | None:
     """Return where counts of a pane go at a clock: itself, its day once that is folded, or None once it is forgotten."""
     if reading is None:
         return span
-    if reading >= republish.expires_at(monitor, span.start):
+    life = life_of(terms, span.start)
+    if reading >= life.expires_at:
         return None
-    if republish.folds(monitor) and reading >= republish.folds_at(monitor, span.start):
-        return day_of(monitor.time_zone, span.start)
-    return span
+    return life.day if life.folds_at is not None and reading >= life.folds_at else span
 
 
-def keep_house(state: State, model: Model, monitor: Monitor, reading: int) -> None:
+def keep_house(state: State, model: Model, terms: Terms, reading: int) -> None:
     """Move every pane to where it belongs at this clock. Panes of windows that can still change stay as they are."""
     for series, key in sorted(model.panes.keys()):
         span = Span(key.start, key.end)
-        home = home_of(span, monitor, reading)
+        home = home_of(span, terms, reading)
         if home == span or _needed(model, series, span, home):
             continue
         if home is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from driftline.drift.profile.panes import DAY_US, HOUR_US
-from driftline.drift.windows.calendar import day_of, granularity_of, span_of
+from driftline.drift.windows.calendar import Span, day_of, granularity_of, span_of
 from driftline.events import Monitor
 
-__all__ = ["FOLD_DELAY_US", "expires_at", "final_at", "folds", "folds_at", "next_revision"]
+__all__ = ["FOLD_DELAY_US", "Life", "Terms", "final_at", "life_of", "next_revision", "terms_of"]
 
 FOLD_DELAY_US = 2 * DAY_US
 """Panes are kept as they came until 2 days past label close."""
@@ -21,35 +24,56 @@ def next_revision(end: int, pane: int, clock: int | None) -> int:
     return end + (pane << doublings)
 
 
-def folds(monitor: Monitor) -> bool:
-    """Whether panes may be folded into calendar days: no window longer than a day is made of hours."""
-    return all(size.calendar or size.fixed_us <= 24 * HOUR_US for size in map(granularity_of, monitor.granularities))
+class Terms(NamedTuple):
+    """What of a monitor decides how long counts are kept."""
 
-
-def label_delay(monitor: Monitor) -> int:
+    granularities: tuple[str, ...]
+    time_zone: str
+    label_delay: int
     """How long in-time labels are waited for; 0 where none arrive."""
-    return monitor.label_delay_us if monitor.labels else 0
+    kept: int
+    """How long after their end the longest windows can change."""
+
+    @property
+    def folds(self) -> bool:
+        """Whether panes may be folded into calendar days: no window longer than a day is made of hours."""
+        sizes = map(granularity_of, self.granularities)
+        return all(size.calendar or size.fixed_us <= 24 * HOUR_US for size in sizes)
 
 
-def folds_at(monitor: Monitor, time: int) -> int:
-    """Return the clock at which the pane of an event time is folded into its day."""
-    return day_of(monitor.time_zone, time).end + label_delay(monitor) + FOLD_DELAY_US
+class Life(NamedTuple):
+    """What becomes of the counts of one pane; all times are of the model's clock."""
+
+    windows: tuple[tuple[str, Span, int], ...]
+    """Granularity, window, and when that is final."""
+    day: Span
+    folds_at: int | None
+    """When the pane is folded into its day; None where it never is."""
+    expires_at: int
+    """When no window can count it any more."""
 
 
-def final_at(monitor: Monitor, granularity: str, start: int, end: int) -> int:
+def terms_of(monitor: Monitor) -> Terms:
+    """Return the terms of a monitor."""
+    delay = monitor.label_delay_us if monitor.labels else 0
+    return Terms(monitor.granularities, monitor.time_zone, delay, max(monitor.label_ttl_us, delay + FOLD_DELAY_US))
+
+
+@lru_cache(maxsize=65536)
+def life_of(terms: Terms, time: int) -> Life:
+    """Return what becomes of the pane of an event time."""
+    day = day_of(terms.time_zone, time)
+    folds_at = day.end + terms.label_delay + FOLD_DELAY_US if terms.folds else None
+    windows = tuple(
+        (text, span, final_at(terms, text, span))
+        for text in terms.granularities
+        for span in (span_of(text, terms.time_zone, time),)
+    )
+    return Life(windows, day, folds_at, max(final for _, _, final in windows))
+
+
+def final_at(terms: Terms, granularity: str, span: Span) -> int:
     """Return the clock at which a window can change no more: its panes are folded, or expired."""
-    size = granularity_of(granularity)
-    if folds(monitor) and not size.calendar:
-        return folds_at(monitor, start)
-    return end + _kept(monitor)
-
-
-def expires_at(monitor: Monitor, time: int) -> int:
-    """Return the clock at which no window of the monitor can count the pane of an event time any more."""
-    zone = monitor.time_zone
-    spans = {text: span_of(text, zone, time) for text in monitor.granularities}
-    return max(final_at(monitor, text, span.start, span.end) for text, span in spans.items())
-
-
-def _kept(monitor: Monitor) -> int:
-    return max(monitor.label_ttl_us, label_delay(monitor) + FOLD_DELAY_US)
+    if terms.folds and not granularity_of(granularity).calendar:
+        return day_of(terms.time_zone, span.start).end + terms.label_delay + FOLD_DELAY_US
+    return span.end + terms.kept

@@ -9,6 +9,7 @@ from typing import Protocol
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
 from driftline.drift.profile import Layout, Profile
+from driftline.drift.windows.republish import Terms, terms_of
 from driftline.events import Baseline, Measure, Monitor
 
 __all__ = ["Book", "Rules", "UnknownMonitor"]
@@ -94,13 +95,17 @@ class Rules:
     book: Book
     inputs: InputMeasures = inputs
     labels: LabelMeasures = labels
+    _monitors: dict[tuple[str, int], Monitor] = field(default_factory=dict)
     _layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
+    _terms: dict[tuple[str, int], Terms] = field(default_factory=dict)
 
     def monitor(self, model_id: str, monitor_version: int) -> Monitor:
         """Return a version by its number. Raises UnknownMonitor."""
-        found = self.book.version(model_id, monitor_version)
+        key = (model_id, monitor_version)
+        found = self._monitors.get(key) or self.book.version(model_id, monitor_version)
         if found is None:
             raise UnknownMonitor(f"monitor {model_id} version {monitor_version} is not known; is `monitors` whole?")
+        self._monitors[key] = found
         return found
 
     def in_force(self, model_id: str, event_time: int, append_time: int) -> Monitor:
@@ -124,4 +129,12 @@ class Rules:
         if found is None:
             monitor = self.monitor(model_id, monitor_version)
             found = self._layouts[key] = Layout.of(monitor, self.baseline(monitor))
+        return found
+
+    def terms(self, monitor: Monitor) -> Terms:
+        """Return how long a monitor version keeps counts."""
+        key = (monitor.model_id, monitor.monitor_version)
+        found = self._terms.get(key)
+        if found is None:
+            found = self._terms[key] = terms_of(monitor)
         return found

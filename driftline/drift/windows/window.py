@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.panes import Series
-from driftline.events import ClosedBy, Measure
+from driftline.drift.windows.republish import Terms, final_at
+from driftline.events import ClosedBy, Measure, Monitor
 
 __all__ = ["Window", "WindowKey"]
 
@@ -34,7 +35,11 @@ class Window:
     """None until data close."""
     completeness: float = 0.0
     monitor_version: int = 0
-    """In force at the end, as known at data close."""
+    """In force at the end, as known at data close. What follows from it:"""
+    labels_due: int = 0
+    """event time of labels up to which they are in time for every row,"""
+    final_at: int = 0
+    """clock at which nothing can change any more."""
     labelled: bool = False
     """Past its label close (or it will never have one)."""
     changed: bool = False
@@ -49,6 +54,12 @@ class Window:
     detected: tuple[Measure, ...] = ()
     """What the detectors said at its label close."""
 
+    def govern(self, monitor: Monitor, terms: Terms) -> None:
+        """Take the monitor version that is in force at the end."""
+        self.monitor_version = monitor.monitor_version
+        self.labels_due = self.key.end + terms.label_delay
+        self.final_at = final_at(terms, self.key.granularity, self.span)
+
     @property
     def span(self) -> Span:
         """Its event time."""
@@ -58,6 +69,11 @@ class Window:
     def series(self) -> Series:
         """Whose panes it sums."""
         return Series(self.key.model_version, self.key.slice)
+
+    @property
+    def waits_for_labels(self) -> bool:
+        """Whether the wait for its label close may begin."""
+        return not self.labelled and self.waiting_labels is None
 
     @property
     def late(self) -> bool:
