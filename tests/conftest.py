@@ -14,13 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.broker.errors import DownloadFailed
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import NewTopic
 
-pytest_plugins: list[str] = []
+# A slow machine must not turn a property into a failure: no deadline, whatever the load.
+_PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("default", deadline=None, suppress_health_check=_PATIENT)
+settings.register_profile("thorough", deadline=None, suppress_health_check=_PATIENT, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _UNIT = Path(__file__).parent / "unit"
 

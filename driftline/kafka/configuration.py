@@ -87,6 +87,8 @@ def consumer_properties(
         "session.timeout.ms": 10_000,
         # Members learn of a rebalance by their heartbeats.
         "heartbeat.interval.ms": 1_000,
+        # Restoring state happens between two polls and may take minutes (default: 5).
+        "max.poll.interval.ms": 900_000,
         # The default of 1000 costs two thirds of the throughput.
         "fetch.queue.backoff.ms": 5,
         "fetch.error.backoff.ms": 100,

@@ -26,6 +26,9 @@ from driftline.runtime.stalls import Stalls
 
 __all__ = ["AdaptiveInterval", "BatchLoop", "Flush", "Handler", "Limits", "OutRecord", "Reach", "Surroundings"]
 
+_RESTORE_SECONDS = 900.0
+"""How long a handler may restore state; the group waits as long (`max.poll.interval.ms`)."""
+
 _LOG = structlog.get_logger("driftline.loop")
 
 
@@ -255,6 +258,7 @@ class BatchLoop:
     def on_assign(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Find where to begin, tell the handler, and flush soon: a first start is committed at once."""
         starts = self._find_starts(partitions)
+        self._health.beat(self._part, within_seconds=_RESTORE_SECONDS)
         self._handler.on_assign(starts, self._clock.now_us())
         self._starts = dict(starts)
         self._due = self._monotonic()
