@@ -1,22 +1,17 @@
 """Columnar Avro: compile a record schema once, decode whole batches of messages into columns."""
 
 from driftline.avro.columns import ArrayColumn, Column, Columns, Kind, MapColumn, RowError
-from driftline.avro.grouping import BatchDecoder, DecodedBatch, Group, RefusedMessage
 from driftline.avro.layout import hash_texts
 from driftline.avro.program import Program, compile_schema
 from driftline.avro.schema import UnsupportedSchema
 
 __all__ = [
     "ArrayColumn",
-    "BatchDecoder",
     "Column",
     "Columns",
-    "DecodedBatch",
-    "Group",
     "Kind",
     "MapColumn",
     "Program",
-    "RefusedMessage",
     "RowError",
     "UnsupportedSchema",
     "compile_schema",

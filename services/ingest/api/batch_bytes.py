@@ -7,8 +7,9 @@ request of 100 rows becomes a batch for each partition, so this is where ingest 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ def _text(text: str) -> bytes:
     return number(len(raw)) + raw
 
 
+_word = lru_cache(maxsize=65_536)(_text)
+"""The same for short texts that come again and again."""
+_SHORT = 64
+
+
 @lru_cache(maxsize=4096)  # names come from callers
 def _head(name: str, kind: BatchKind) -> bytes:
     return _text(name) + number(_KINDS[kind])
@@ -62,7 +68,7 @@ class _Texts:
 
     def __init__(self, name: str, texts: Sequence[str], valid: Flags | None) -> None:
         self._texts = texts
-        self._words = {text: _text(text) for text in dict.fromkeys(texts)}
+        self._words = {text: _word(text) if len(text) <= _SHORT else _text(text) for text in dict.fromkeys(texts)}
         self._head = _head(name, BatchKind.CATEGORY)
         self._valid = valid
 
@@ -124,7 +130,8 @@ class BatchTable:
         dense = {name: values for name, values in columns.items() if values.pure == REAL}
         self._heads = [_head(name, BatchKind.DOUBLE) for name in dense]
         self._dense = np.array([values.column.numbers()[rows] for values in dense.values()])
-        others = (_prepare(name, values, rows, chosen) for name, values in columns.items() if name not in dense)
+        pick = itemgetter(*chosen) if len(chosen) > 1 else lambda values: (values[chosen[0]],)
+        others = (_prepare(name, values, rows, pick) for name, values in columns.items() if name not in dense)
         self._others = [column for column in others if column is not None]
 
     def encode(self, begin: int, end: int) -> bytes:
@@ -149,15 +156,17 @@ class BatchTable:
         return b"".join(parts)
 
 
-def _prepare(name: str, values: Values, rows: Integers, chosen: Sequence[int]) -> _Texts | _Reals | None:
+def _prepare(
+    name: str, values: Values, rows: Integers, pick: Callable[[Sequence[Any]], Sequence[Any]]
+) -> _Texts | _Reals | None:
     """A column that is not all numbers. Mixed numbers and texts become texts."""
     if values.pure == TEXT:
-        return _Texts(name, [values.values[row] for row in chosen], None)
+        return _Texts(name, pick(values.values), None)
     kind = values.column.kind[rows]
     valid: Flags = kind != NULL
     if not (kind == TEXT).any():
         return _Reals(name, values.column.numbers()[rows], valid) if valid.any() else None
-    return _Texts(name, [_as_text(values.values[row]) for row in chosen], valid)
+    return _Texts(name, [_as_text(value) for value in pick(values.values)], valid)
 
 
 def _as_text(value: Any) -> str:
