@@ -27,6 +27,19 @@ TRANSACTION_TIMEOUT_MS = 15_000
 """A hung transaction blocks every read_committed reader for this long (default 60 s)."""
 
 
+_EXACTNESS = {
+    "isolation.level": "read_committed",
+    "enable.auto.commit": "false",
+    "enable.auto.offset.store": "false",
+    "enable.idempotence": "true",
+    "acks": "all",
+    "partitioner": "murmur2_random",
+    "group.protocol": "classic",
+    "partition.assignment.strategy": "range",
+}
+"""What the promise of counting once stands on; another value is refused rather than obeyed."""
+
+
 class StartAt(Enum):
     """What a consumer does without a usable position: stop, or begin at an end of the log."""
 
@@ -38,7 +51,7 @@ class StartAt(Enum):
 def client_properties(environ: Mapping[str, str] | None = None) -> Properties:
     """Return the properties for every client from `DRIFTLINE_KAFKA_*`.
 
-    Raises ConfigurationError when DRIFTLINE_KAFKA_BOOTSTRAP is missing.
+    Raises ConfigurationError when DRIFTLINE_KAFKA_BOOTSTRAP is missing, or a setting would break exactness.
     """
     source = os.environ if environ is None else environ
     bootstrap = source.get(f"{_PREFIX}BOOTSTRAP", "").strip()
@@ -50,6 +63,11 @@ def client_properties(environ: Mapping[str, str] | None = None) -> Properties:
         for name, value in source.items()
         if name.startswith(_PREFIX) and name != f"{_PREFIX}BOOTSTRAP"
     }
+    for name, needed in _EXACTNESS.items():
+        if passed.get(name, needed).lower() not in {needed, {"all": "-1"}.get(needed, needed)}:
+            variable = _PREFIX + name.upper().replace(".", "_")
+            message = f"{variable} must stay {needed}: events are counted exactly once only with it; unset it"
+            raise ConfigurationError(message)
     return {"bootstrap.servers": bootstrap, **passed}
 
 

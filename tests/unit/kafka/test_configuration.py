@@ -62,3 +62,24 @@ def test_a_hung_transaction_ends_within_fifteen_seconds():
 
 def test_what_the_operator_sets_wins():
     assert producer_properties({"linger.ms": "50"})["linger.ms"] == "50"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ISOLATION_LEVEL", "read_uncommitted"),
+        ("ENABLE_AUTO_COMMIT", "true"),
+        ("PARTITIONER", "consistent_random"),
+        ("ACKS", "1"),
+        ("GROUP_PROTOCOL", "consumer"),
+    ],
+)
+def test_a_setting_that_would_break_exactness_is_refused_by_name(name, value):
+    variable = f"DRIFTLINE_KAFKA_{name}"
+    with pytest.raises(ConfigurationError, match=variable):
+        client_properties({"DRIFTLINE_KAFKA_BOOTSTRAP": "k", variable: value})
+
+
+def test_saying_what_is_needed_anyway_is_no_offence():
+    found = client_properties({"DRIFTLINE_KAFKA_BOOTSTRAP": "k", "DRIFTLINE_KAFKA_ACKS": "-1"})
+    assert found["acks"] == "-1"
