@@ -55,11 +55,13 @@ class _Lot:
 
 def append_times(messages: Sequence[Message], reached: dict[int, int]) -> Integers:
     """Append time of each message, never less than an earlier one's of its partition; moves `reached` on."""
-    times = np.empty(len(messages), np.int64)
-    for i, message in enumerate(messages):
-        partition, at = message.partition(), message.timestamp()[1] * 1000
-        latest = reached.get(partition, at)
-        reached[partition] = times[i] = max(at, latest)
+    times = np.array([message.timestamp()[1] for message in messages], np.int64) * 1000
+    partitions = np.array([message.partition() for message in messages], np.int64)
+    for partition in np.unique(partitions).tolist():
+        mine = np.flatnonzero(partitions == partition)
+        latest = np.maximum.accumulate(np.append(reached.get(partition, times[mine[0]]), times[mine]))
+        times[mine] = latest[1:]
+        reached[partition] = int(latest[-1])
     return times
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.avro import Column, Columns, Kind, RowError
+from driftline.avro.layout import hash_texts
 from driftline.avro.program import Program, compile_schema
 from driftline.avro.schema import UnsupportedSchema
 from driftline.codec import EVENT_NAMES, HEADER_BYTES, MAGIC, Schemas
+from driftline.drift.profile.tally import category_hashes
 from driftline.errors import InvalidRecord, Reason
-from driftline.events import Monitor, Watermark
+from driftline.events import Monitor, Task, Watermark
 from driftline.kafka.ports import Message
 from driftline.validation import MonitorBook, fit_id, partitions_of
 from driftline.validation.labels import Labels, validate_labels
@@ -24,6 +26,7 @@ from services.drift.judgement import DETAILS, Mark, Refused
 __all__ = ["JudgedLabels", "LabelJudgement", "LabelReader"]
 
 Integers = NDArray[np.int64]
+_BOOLEANS = ("false", "true")
 _NEEDED = frozenset({"model_id", "prediction_id", "label_time", "label"})
 _NOT_AVRO = "the value is not Avro in single-object encoding (it must begin with C3 01 and the schema's fingerprint)"
 _NO_SCHEMA = "the writer schema {:016x} was not on the topic schemas when this was written; publish it, then replay"
@@ -45,9 +48,12 @@ class JudgedLabels:
     def values(self) -> list[float | str]:
         """The chosen labels: classes as text, numbers as they are."""
         column = self.labels.label
-        texts = column.distinct(self.chosen)
-        hashes = np.zeros(len(column), np.uint64) if column.hash is None else column.hash
-        return [_value(column, texts, int(hashes[row]), row) for row in self.chosen.tolist()]
+        if self.monitor.task is Task.REGRESSION:
+            numbers: list[float | str] = list(column.numbers()[self.chosen].tolist())
+            return numbers
+        texts: dict[int, float | str] = dict(column.distinct(self.chosen))
+        texts |= dict(zip(hash_texts(_BOOLEANS).tolist(), _BOOLEANS, strict=True))
+        return [texts[found] for found in category_hashes(column)[self.chosen].tolist()]
 
 
 @dataclass(slots=True)
@@ -72,19 +78,30 @@ class LabelReader:
     def read(self, messages: Sequence[Message]) -> LabelJudgement:
         """Decode, judge and sort out. The catalogue must have been refreshed after these were fetched."""
         out = LabelJudgement()
-        groups: dict[int, list[int]] = {}
+        groups: dict[bytes, list[int]] = {}
         for i, message in enumerate(messages):
-            value = message.value() or b""
-            number = int.from_bytes(value[len(MAGIC) : HEADER_BYTES], "little")
-            if len(value) < HEADER_BYTES or not value.startswith(MAGIC):
-                out.refused.append(Refused(message, Reason.MALFORMED_AVRO, _NOT_AVRO))
-            elif self._book.schema_for(number, _append_time(message)) is None:
-                out.refused.append(Refused(message, Reason.UNKNOWN_SCHEMA, _NO_SCHEMA.format(number)))
-            else:
-                groups.setdefault(number, []).append(i)
-        for number, places in groups.items():
-            self._read_group(number, places, messages, out)
+            groups.setdefault((message.value() or b"")[:HEADER_BYTES], []).append(i)
+        for header, places in groups.items():
+            if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
+                out.refused.extend(Refused(messages[i], Reason.MALFORMED_AVRO, _NOT_AVRO) for i in places)
+                continue
+            number = int.from_bytes(header[len(MAGIC) :], "little")
+            known = self._refuse_unknown(number, places, messages, out)
+            if known:
+                self._read_group(number, known, messages, out)
         return out
+
+    def _refuse_unknown(self, number: int, places: list[int], messages: Sequence[Message], out: LabelJudgement) -> list[int]:
+        """Refuse what is older than the record of its writer schema; returns the others."""
+        if self._book.schema_for(number, min(_append_time(messages[i]) for i in places)) is not None:
+            return places
+        kept = []
+        for i in places:
+            if self._book.schema_for(number, _append_time(messages[i])) is None:
+                out.refused.append(Refused(messages[i], Reason.UNKNOWN_SCHEMA, _NO_SCHEMA.format(number)))
+            else:
+                kept.append(i)
+        return kept
 
     def _read_group(self, number: int, places: list[int], messages: Sequence[Message], out: LabelJudgement) -> None:
         """Messages of one writer schema."""
@@ -140,28 +157,24 @@ class LabelReader:
         """Sort labels by model and monitor version, and judge each lot."""
         append_time = np.array([_append_time(messages[i]) for i in places], np.int64)
         labels = Labels(decoded.column("prediction_id"), decoded.column("label_time"), decoded.column("label"), append_time)
-        times = labels.label_time.integers
-        lots: dict[tuple[str, int], list[int]] = {}
-        monitors: dict[tuple[str, int], Monitor] = {}
-        model_ids = decoded.column("model_id")
-        for row in np.flatnonzero(decoded.ok).tolist():
-            model_id = model_ids.text(row) if model_ids.kind[row] == Kind.TEXT else ""
-            message = messages[places[row]]
-            if not fit_id(model_id):
-                out.refused.append(_refused(message, Reason.INVALID_ID, "model_id", None))
-                continue
-            monitor = self._book.version_for(model_id, 0 if times is None else int(times[row]), int(append_time[row]))
-            if monitor is None:
-                out.refused.append(_refused(message, Reason.UNKNOWN_MODEL, "model_id", model_id))
-                continue
-            place = (model_id, monitor.monitor_version)
-            monitors[place] = monitor
-            lots.setdefault(place, []).append(row)
         sources = np.array(places, np.int64)
         partition = np.array([messages[i].partition() for i in places], np.int32)
-        for place, rows in lots.items():
-            lot = JudgedLabels(monitors[place], labels, np.array(rows, np.int64), sources, partition)
-            self._judge_lot(lot, messages, out)
+        for model_id, rows in _by_model(decoded.column("model_id"), np.flatnonzero(decoded.ok)):
+            if model_id is None:
+                out.refused.extend(
+                    _refused(messages[places[row]], Reason.INVALID_ID, "model_id", None) for row in rows.tolist()
+                )
+                continue
+            entries = self._book.entries(model_id)
+            versions = self._book.versions_for(model_id, _ticks(labels.label_time)[rows], append_time[rows])
+            for version in np.unique(versions).tolist():
+                mine = rows[versions == version]
+                if version < 0:
+                    reason = Reason.UNKNOWN_MODEL
+                    out.refused.extend(_refused(messages[places[row]], reason, "model_id", model_id) for row in mine.tolist())
+                    continue
+                lot = JudgedLabels(entries[version].monitor, labels, mine, sources, partition)
+                self._judge_lot(lot, messages, out)
 
     def _judge_lot(self, lot: JudgedLabels, messages: Sequence[Message], out: LabelJudgement) -> None:
         model_id, chosen = lot.monitor.model_id, lot.chosen
@@ -196,13 +209,18 @@ def _refused(message: Message, reason: Reason, name: str, model_id: str | None) 
     return Refused(message, reason, DETAILS[reason].format(field=name), name, model_id)
 
 
-def _value(column: Column, texts: Mapping[int, str], text: int, row: int) -> float | str:
-    kind = column.kind[row]
-    if kind == Kind.TEXT:
-        return texts[text]
-    if kind == Kind.BOOLEAN and column.integers is not None:
-        return "true" if column.integers[row] else "false"
-    if kind == Kind.REAL and column.reals is not None:
-        return float(column.reals[row])
-    assert column.integers is not None  # an accepted label is a text or a number
-    return float(column.integers[row])
+def _by_model(column: Column, rows: Integers) -> Iterator[tuple[str | None, Integers]]:
+    """The rows of each model, in order; None for those whose id cannot be one."""
+    hashes = np.zeros(len(column), np.uint64) if column.hash is None else column.hash
+    text = column.kind[rows] == Kind.TEXT
+    if not text.all():
+        yield None, rows[~text]
+        rows = rows[text]
+    for found in np.unique(hashes[rows]).tolist():
+        mine = rows[hashes[rows] == found]
+        model_id = column.text(int(mine[0]))
+        yield model_id if fit_id(model_id) else None, mine
+
+
+def _ticks(column: Column) -> Integers:
+    return np.zeros(len(column), np.int64) if column.integers is None else column.integers

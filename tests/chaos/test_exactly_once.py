@@ -37,7 +37,7 @@ from tests.chaos.traffic import BASELINE, DAY, HOUR, LABELS, MONITOR, PREDICTION
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
-HOLD_SECONDS = 0.06
+HOLD_SECONDS = 0.2
 RATE = 2300
 LAYOUT = Layout.of(MONITOR, BASELINE)
 
@@ -170,10 +170,10 @@ class Playground:
         self.traffic.start()
         broker_at = {(i + 1) * kills // (broker_kills + 1) for i in range(broker_kills)}
         while self.tally.kills < kills:
-            victim = self._working()
             if inside_only or self.tally.kills % 2:
-                self.nursery.wait_until(lambda victim=victim: victim.inside, 5)  # type: ignore[misc]
+                victim = self._inside()
             else:
+                victim = self._working()
                 time.sleep(self.random.uniform(0, 0.7))
             self.tally.inside += self.nursery.kill(victim)
             self.tally.kills += 1
@@ -181,16 +181,24 @@ class Playground:
                 self._kill_broker()
         self.traffic.finish()
 
+    def _inside(self) -> Worker:
+        """A worker that has committed something and has the next transaction open."""
+        found = self._wait_for(lambda worker: worker.committed > 0 and worker.inside, patience=60)
+        assert found is not None, "no transaction is opened: " + self.nursery.last_words()
+        return found
+
     def _working(self) -> Worker:
-        """A worker that has committed something since it began."""
-        give_up = time.monotonic() + 60
+        """A worker that has committed something since it began; any one if that takes long."""
+        return self._wait_for(lambda worker: worker.committed > 0, patience=2) or self.random.choice(self.nursery.workers)
+
+    def _wait_for(self, holds: Callable[[Worker], bool], patience: float) -> Worker | None:
         order = self.random.sample(self.nursery.workers, 2)
+        give_up = time.monotonic() + patience
         while time.monotonic() < give_up:
             self.nursery.revive()
-            for worker in order:
-                if self.nursery.wait_until(lambda worker=worker: worker.committed > 0, 0.1):  # type: ignore[misc]
-                    return worker
-        raise AssertionError("no worker commits anything: " + self.nursery.last_words())
+            if self.nursery.wait_until(lambda: any(map(holds, order)), 0.2):
+                return next((worker for worker in order if holds(worker)), order[0])
+        return None
 
     def _kill_broker(self) -> None:
         self.broker.kill()
@@ -205,7 +213,7 @@ class Playground:
             self.nursery.revive()
             if holds():
                 return True
-            time.sleep(0.5)
+            time.sleep(2)
         return False
 
     def caught_up(self) -> bool:

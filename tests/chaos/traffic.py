@@ -76,7 +76,7 @@ MONITOR = Monitor(
     retired_versions=(),
     actor="chaos",
 )
-PER_HOUR = 500
+PER_HOUR = 2000
 """Predictions in an hour of event time."""
 
 
