@@ -17,9 +17,9 @@ from driftline.ledger.checkpoint import SigningKey, VerifierKey
 from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, view
 from driftline.ledger.errors import KeyMalformed, LedgerUnavailable, RollbackDetected
 from driftline.ledger.export import Format, export
+from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
 from driftline.ledger.store import LastSigned, LedgerStore, open_store, verify_store
-from driftline.ledger.verify import SignedHead
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -12,11 +12,12 @@ from driftline.kafka.errors import OffsetOutOfRange
 from driftline.kafka.ports import Admin, Consumer, Isolation, Message, TopicPartition
 from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerError
+from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Findings, Level, Report, verdict_of
 from driftline.ledger.source import Extent, PartitionCheck, Repeat, Tally
 from driftline.ledger.store import LedgerStore, Snapshot
 from driftline.ledger.store.verification import verify_snapshot
-from driftline.ledger.verify import SignedHead, SourceName
+from driftline.ledger.verify import SourceName
 
 BATCH = 2_000
 QUIET_SECONDS = 30.0
@@ -140,6 +141,14 @@ class _Comparison:
 
     def run(self) -> None:
         """Compare every partition that the ledger has ever read."""
+        try:
+            self._partitions()
+        except (TypeError, ValueError, AttributeError, LookupError):
+            if self.findings.first is None:
+                raise
+            # Level full has found values that no writer wrote; there is no comparing with those.
+
+    def _partitions(self) -> None:
         sources, positions = self._snapshot.sources(), self._snapshot.positions()
         places = self._reader.places(sources)
         for source_id, name in sources.items():

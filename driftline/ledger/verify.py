@@ -8,7 +8,7 @@ columns and the running state give must be, byte for byte, the leaf that is stor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from hashlib import sha256
 from itertools import islice
 from types import NoneType
@@ -17,13 +17,13 @@ from typing import Final, NamedTuple
 import orjson
 
 from driftline.ledger.chain import Head
-from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
-from driftline.ledger.errors import LeafMalformed, NoteMalformed, SignatureInvalid
+from driftline.ledger.errors import LeafMalformed
+from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import GENESIS, Leaf, data_hash, decode, details_hash, is_service, pseudonym
 from driftline.ledger.report import FindingKind, Findings, Level, Report, verdict_of
 from driftline.ledger.tree import Frontier, Node
 
-__all__ = ["ChainVerifier", "CheckpointRow", "Row", "SignedHead", "SourceName", "Subject", "open_checkpoints"]
+__all__ = ["ChainVerifier", "Row", "SourceName", "Subject"]
 
 _PAGE: Final = 1_000
 _FIRST: Final = (0, GENESIS.hex())
@@ -68,44 +68,6 @@ class Subject(NamedTuple):
     pseudonym: str
     salt: bytes
     name: str
-
-
-class CheckpointRow(NamedTuple):
-    """A checkpoint as stored; `note` None means committed but not signed (a crash, or a slower writer)."""
-
-    size: int
-    root: bytes
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SignedHead:
-    """A head whose signature was checked, and where it was found."""
-
-    size: int
-    root: bytes
-    where: str
-
-
-def open_checkpoints(rows: Sequence[CheckpointRow], key: VerifierKey, findings: Findings) -> list[SignedHead]:
-    """Check the signatures of stored checkpoints; each must sign just what its row says."""
-    heads: list[SignedHead] = []
-    for size, root, note in rows:
-        if note is None:
-            continue
-        try:
-            checkpoint = open_checkpoint(note, key)
-        except (NoteMalformed, SignatureInvalid) as error:
-            findings.add(max(size - 1, 0), FindingKind.CHECKPOINT_INVALID, f"checkpoint {size}: {error}")
-            continue
-        if (checkpoint.size, checkpoint.root) != (size, root):
-            findings.add(
-                max(size - 1, 0),
-                FindingKind.CHECKPOINT_INVALID,
-                f"the row of checkpoint {size} differs from its signed note",
-            )
-        heads.append(SignedHead(checkpoint.size, checkpoint.root, "checkpoint"))
-    return heads
 
 
 class ChainVerifier:
@@ -340,20 +302,19 @@ class ChainVerifier:
     def check_subjects(self, subjects: Iterable[Subject]) -> None:
         """Check that nobody exchanged the names behind pseudonyms."""
         for subject in subjects:
-            if is_service(subject.pseudonym) or pseudonym(subject.salt, subject.name) != subject.pseudonym:
-                self._add(
-                    self._first_by.get(subject.pseudonym),
-                    FindingKind.SUBJECT_CHANGED,
-                    f"the name behind {subject.pseudonym} was exchanged",
-                )
+            if not _is_sound(subject):
+                detail = f"the name behind {subject.pseudonym} was exchanged"
+                self._add(self._first_by.get(subject.pseudonym), FindingKind.SUBJECT_CHANGED, detail)
 
     def check_head(self, head: Head) -> None:
         """Check the head row, which the next entry will be chained to."""
         size = self._tree.size
-        if head.size > size:
+        if not _is_integer(head.size):
+            self._add(size, FindingKind.HEAD_CHANGED, "the head row does not hold a size")
+        elif head.size > size:
             self._add(size, FindingKind.TAIL_MISSING, f"the head counts {head.size} entries, {size} are there")
         elif (head.size, head.hash, head.frontier) != (size, self._hash, self._tree.to_bytes()):
-            self._add(min(head.size, size), FindingKind.HEAD_CHANGED, "the head row is not that of the entries")
+            self._add(max(0, min(head.size, size)), FindingKind.HEAD_CHANGED, "the head row is not that of the entries")
 
     def finish(self, *, signed: Iterable[SignedHead], key: bool) -> Report:
         """Return the report. `signed`: the heads with a checked signature; `key`: whether one was given."""
@@ -364,8 +325,8 @@ class ChainVerifier:
                 FindingKind.TAIL_MISSING,
                 f"{head.where} vouches for {head.size} entries, {size} are there",
             )
-        for level, index in self._nodes:
-            self._add(min(index << level, size), FindingKind.NODE_CHANGED, "a tree node of no entries is stored")
+        for place in self._nodes:
+            self._add(size, FindingKind.NODE_CHANGED, f"a tree node of no entries is stored: level and index {place}")
         signed_size = max((head.size for head in signed if head.size <= size), default=0)
         return Report(
             verdict=verdict_of(self._findings, vouched=key and (size == 0 or signed_size > 0)),
@@ -378,6 +339,18 @@ class ChainVerifier:
             chain_breaks=self._findings.counts[FindingKind.CHAIN_BROKEN] + self._findings.counts[FindingKind.ENTRY_MISSING],
             findings=tuple(self._findings.kept),
         )
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int
+
+
+def _is_sound(subject: Subject) -> bool:
+    """Tell whether a pseudonym is that of its name."""
+    try:
+        return not is_service(subject.pseudonym) and pseudonym(subject.salt, subject.name) == subject.pseudonym
+    except (TypeError, AttributeError, UnicodeError):
+        return False
 
 
 def _hash_of(leaf: object) -> bytes:

@@ -27,7 +27,7 @@ from services.audit.actions import DIGESTED, LEDGERED, draft_of
 
 BATCH = 1_000
 LINGER_SECONDS = 0.05
-LAG_EVERY_US = 5_000_000
+LOOK_EVERY_US = 5_000_000
 
 log = structlog.get_logger("driftline.audit")
 
@@ -166,10 +166,19 @@ class Recorder:
             self.open()
             return 0
         now = self._clock.now_us()
-        drafts, reached = self._take(messages, now)
+        drafts, read = self._take(messages, now)
+        # By position, not by last offset: markers and aborted records behind it are done with, too.
+        reached = self._consumer.positions(read)
         self._close_digests(drafts, reached, now, everything=False)
         self._record(drafts, reached)
         return len(messages)
+
+    def pass_over(self) -> None:
+        """Advance partitions in which only markers and aborted records came since: retention must not make a gap of them."""
+        idle = [place for place, part in self._partitions.items() if part.digest is None or not part.digest.count]
+        positions = self._consumer.positions(idle)
+        moved = {place: end for place, end in positions.items() if end > self._partitions[place].recorded}
+        self._record([], moved)
 
     def drain(self) -> None:
         """Record what is held in open digests; called last."""
@@ -187,10 +196,10 @@ class Recorder:
         ends = self._consumer.ends(self._partitions)
         return sum(max(0, ends[place] - part.recorded) for place, part in self._partitions.items())
 
-    def _take(self, messages: Sequence[Message], now: int) -> tuple[list[Draft], dict[TopicPartition, int]]:
-        """Turn records into drafts, or into digests; returns the drafts and how far their partitions were read."""
+    def _take(self, messages: Sequence[Message], now: int) -> tuple[list[Draft], set[TopicPartition]]:
+        """Turn records into drafts, or into digests; returns the drafts and their partitions."""
         drafts: list[Draft] = []
-        reached: dict[TopicPartition, int] = {}
+        read: set[TopicPartition] = set()
         salts = self._salts(32 * len(messages)) if messages else b""
         for number, message in enumerate(messages):
             place = TopicPartition(message.topic(), message.partition())
@@ -202,8 +211,8 @@ class Recorder:
                 continue
             source = _source(part.name, offset, offset + 1)
             drafts.append(draft_of(message, source, salt=salts[32 * number : 32 * number + 32]))
-            reached[place] = offset + 1
-        return drafts, reached
+            read.add(place)
+        return drafts, read
 
     def _close_digests(self, drafts: list[Draft], reached: dict[TopicPartition, int], now: int, *, everything: bool) -> None:
         """Add the digests that are full, or old enough, with the range that was read by position."""
@@ -290,7 +299,8 @@ class RecorderPart:
                 self._recorder.step()
                 self._moved()
                 if (now := self._clock.now_us()) >= due:
-                    due = now + LAG_EVERY_US
+                    due = now + LOOK_EVERY_US
+                    self._recorder.pass_over()
                     metrics.LAG.set(self._recorder.lag())
             self._recorder.drain()
         except RollbackDetected as error:

@@ -9,9 +9,9 @@ from driftline.clock import Clock
 from driftline.errors import DriftlineError
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import RollbackDetected
+from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
 from driftline.ledger.store import LastSigned, LedgerStore, verify_store
-from driftline.ledger.verify import SignedHead
 from driftline.runtime.health_events import HealthEvents
 from services.audit import metrics
 

@@ -13,11 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from driftline.ledger.chain import Head, Known
 from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable
+from driftline.ledger.heads import CheckpointRow
 from driftline.ledger.leaf import Source
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import open_engine, reading
 from driftline.ledger.tree import FetchNodes, root_at
-from driftline.ledger.verify import CheckpointRow, Row, SourceName, Subject
+from driftline.ledger.verify import Row, SourceName, Subject
 
 __all__ = ["LedgerStore", "Snapshot", "open_store"]
 

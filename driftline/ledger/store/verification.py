@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import LedgerUnavailable
+from driftline.ledger.heads import SignedHead, open_checkpoints, sound_checkpoints
 from driftline.ledger.report import Findings, Level, Report
 from driftline.ledger.store.reader import LedgerStore, Snapshot
-from driftline.ledger.verify import ChainVerifier, SignedHead, open_checkpoints
+from driftline.ledger.verify import ChainVerifier
 
 __all__ = ["verify_snapshot", "verify_store"]
 
@@ -44,7 +45,7 @@ def verify_snapshot(
 ) -> Report:
     """Verify one state of a log; see `verify_store`."""
     findings = Findings() if findings is None else findings
-    rows = snapshot.checkpoints()
+    rows = sound_checkpoints(snapshot.checkpoints(), findings)
     signed = [*trusted, *(open_checkpoints(rows, key, findings) if key is not None else [])]
     stored = [SignedHead(row.size, row.root, "checkpoint row") for row in rows]
     deep = level is not Level.HASH

@@ -10,11 +10,11 @@ import pytest
 
 from driftline.ledger.checkpoint import Checkpoint, SigningKey, sign_checkpoint
 from driftline.ledger.errors import RollbackDetected
+from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import decode, encode
 from driftline.ledger.report import FindingKind, Level, Report, Verdict
 from driftline.ledger.store import LastSigned, open_store
 from driftline.ledger.store.verification import verify_store
-from driftline.ledger.verify import SignedHead
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, ledger, writer_at
 
 Attack = Callable[[sqlite3.Connection], object]

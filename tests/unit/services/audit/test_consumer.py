@@ -128,6 +128,27 @@ def test_aborted_records_are_in_no_entry_and_no_digest(world: World) -> None:
     assert (report.source.matched, report.source.digested) == (2, 2)
 
 
+def test_aborted_records_at_the_end_are_passed_over_and_make_no_gap_later(world: World) -> None:
+    world.event(0)
+    world.predictions(1)
+    recorder = world.run()
+    producer = world.cluster.transactional_producer("t")
+    producer.init_transactions()
+    producer.begin()
+    for topic in (HEALTH, PREDICTIONS):
+        producer.produce(topic, b"aborted", key=b"k", partition=0)
+    producer.abort()
+    recorder.step(0.0)
+    assert recorder.lag() == 4
+    recorder.pass_over()
+    assert recorder.lag() == 0
+    for name in (HEALTH, PREDICTIONS):
+        world.cluster.truncate(TopicPartition(name, 0), 3)
+    world.run()
+    assert [entry.action for entry in world.entries()] == ["health.opened", DIGEST]
+    assert world.verify().valid
+
+
 def test_a_repeat_makes_no_entry_and_is_explained(world: World) -> None:
     world.event(1)
     world.event(2)

@@ -1,0 +1,87 @@
+"""Views, trails and exports of entries."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from driftline.ledger.entries import Query, StoredEntry, TrailKind, check_trail, view
+from driftline.ledger.export import Format, export
+from driftline.ledger.leaf import data_hash
+from driftline.ledger.store import LedgerStore
+from tests.unit.ledger.ledger_builders import SOURCE, draft, grow, writer_at
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LedgerStore:
+    writer = writer_at(tmp_path)
+    grow(
+        writer,
+        [[draft(i, actor="alice" if i % 5 == 0 else "service:drift", source=None if i == 4 else SOURCE) for i in range(9)]],
+    )
+    return writer.store
+
+
+def entries(store: LedgerStore, query: Query) -> list[StoredEntry]:
+    with store.snapshot() as snapshot:
+        return list(snapshot.entries(query))
+
+
+def test_a_view_is_json_and_lets_anybody_check_the_payload(store: LedgerStore) -> None:
+    shown = json.loads(json.dumps(view(entries(store, Query())[0])))
+    assert shown["actor"] == "alice"
+    assert shown["time"] == "1970-01-01T00:00:00.001000Z"
+    assert data_hash(bytes.fromhex(shown["salt"]), b"payload 0").hex() == shown["data_hash"]
+    assert view(entries(store, Query())[4])["source"] is None
+
+
+def test_a_view_of_an_odd_time_or_details_does_not_fail(store: LedgerStore) -> None:
+    from dataclasses import replace
+
+    odd = replace(entries(store, Query())[0], event_ts=2**62, details=b"\xff", salt=None, payload=None, leaf=b"\xff")
+    shown = view(odd)
+    assert shown["event_time"] == 2**62
+    assert shown["details"] == {"hex": "ff"}
+    assert (shown["salt"], shown["payload"]) == (None, None)
+
+
+def test_queries_page_in_both_directions(store: LedgerStore) -> None:
+    assert [e.seq for e in entries(store, Query(limit=3, newest_first=True))] == [8, 7, 6]
+    assert [e.seq for e in entries(store, Query(limit=3, newest_first=True, before_seq=6))] == [5, 4, 3]
+    assert [e.seq for e in entries(store, Query(limit=3, after_seq=6))] == [7, 8]
+    assert [e.seq for e in entries(store, Query(actor="alice"))] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "query"), [(TrailKind.ACTOR, Query(actor="alice")), (TrailKind.RESOURCE, Query(resource=("model", "m1")))]
+)
+def test_a_trail_is_complete_until_one_of_it_is_missing(store: LedgerStore, kind: TrailKind, query: Query) -> None:
+    whole = entries(store, query)
+    assert check_trail(whole, kind).complete
+    assert check_trail(whole[:-1], kind).complete  # its end is for verification to pin
+    assert check_trail(whole[1:], kind).broken_at == whole[1].seq
+    if len(whole) > 2:
+        assert check_trail([whole[0], *whole[2:]], kind).broken_at == whole[2].seq
+    assert check_trail([], kind).complete
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_exports_hold_every_entry(store: LedgerStore, form: Format) -> None:
+    text = "".join(export(entries(store, Query()), form))
+    if form is Format.CSV:
+        rows = [row["seq"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+        assert rows == [str(i) for i in range(9)]
+    else:
+        lines = json.loads(text) if form is Format.JSON else [json.loads(line) for line in text.splitlines()]
+        assert [line["seq"] for line in lines] == list(range(9))
+
+
+@pytest.mark.parametrize(("form", "text"), [(Format.JSON, "[]\n"), (Format.JSONL, "")])
+def test_export_of_nothing_is_well_formed(form: Format, text: str) -> None:
+    assert "".join(export([], form)) == text
+
+
+def test_csv_export_of_nothing_has_its_head() -> None:
+    assert "".join(export([], Format.CSV)).startswith("seq,entry_id,")
