@@ -5,8 +5,8 @@ from typing import Any
 
 from driftline.envelope import iso_time
 from services.console.store.queries import Window
+from services.console.store.tables import HEAT_MEASURES
 
-HEAT_MEASURES = ("psi", "js", "tv", "ks", "null_rate")
 PERFORMANCE_MEASURES = ("auc", "f1", "precision", "recall", "accuracy", "mae", "rmse")
 LINES = 6
 """Columns drawn as lines: the ones that drift most."""

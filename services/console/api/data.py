@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
 from driftline.runtime.problems import Problem
-from services.console.api.charts import HEAT_MEASURES, window_charts
+from services.console.api.charts import window_charts
 from services.console.api.door import Door
 from services.console.api.feed import Feed
 from services.console.store.queries import Queries
+from services.console.store.tables import HEAT_MEASURES
 
 MOST_WINDOWS = 2000
 

@@ -11,11 +11,11 @@ from jinja2 import Environment
 
 from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import Actor
-from services.console.api.charts import HEAT_MEASURES
 from services.console.api.door import Door
 from services.console.api.runbooks import read_runbook, runbook_names, to_html
 from services.console.api.views import short_name
 from services.console.store.queries import ModelLine, Queries
+from services.console.store.tables import HEAT_MEASURES
 
 CLOSED_ALERTS = 5
 

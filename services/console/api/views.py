@@ -17,7 +17,7 @@ MEASURE_NAMES = {
     "js": "JS distance",
     "tv": "TV distance",
     "ks": "KS",
-    "null_rate": "null rate",
+    "null_rate_delta": "nulls",
     "auc": "AUC",
     "f1": "F1",
 }

@@ -3,9 +3,11 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Insert, Select, Table, Update, bindparam, delete, insert, select, update
 
 from driftline import codec, topics
 from driftline.events import (
@@ -122,7 +124,7 @@ def _window(connection: Connection, report: WindowReport) -> None:
         "columns": json.dumps(columns),
         "whole": json.dumps(whole),
     }
-    _upsert(connection, tables.windows, key, values, unless=tables.windows.c.revision > report.revision)
+    _upsert(connection, tables.windows, key, values, order="revision")
 
 
 def _measures(measures: Iterable[Measure]) -> tuple[dict[str, dict[str, list[object]]], dict[str, list[object]]]:
@@ -132,7 +134,7 @@ def _measures(measures: Iterable[Measure]) -> tuple[dict[str, dict[str, list[obj
         said: list[object] = [measure.value, measure.limit, measure.violated]
         if measure.column is None:
             whole[measure.name] = said
-        else:
+        elif measure.name in tables.HEAT_MEASURES:
             columns[measure.name][measure.column] = said
     return columns, whole
 
@@ -161,8 +163,7 @@ def _episode(connection: Connection, event: DriftDetected | DriftCleared) -> Non
             "summary": event.summary,
         }
         told = {**told, **missing}
-    later = tables.episodes.c.sequence > event.sequence
-    _upsert(connection, tables.episodes, key, told, {**known, **missing}, unless=later)
+    _upsert(connection, tables.episodes, key, told, {**known, **missing}, order="sequence")
 
 
 def _alert(connection: Connection, event: AlertFired | AlertResolved) -> None:
@@ -223,8 +224,7 @@ def _monitor(connection: Connection, event: Monitor | MonitorStatus) -> None:
         "alert_on": event.alert_on,
         "description": event.description,
     }
-    later = tables.monitors.c.monitor_version > event.monitor_version
-    _upsert(connection, tables.monitors, model, values, unless=later)
+    _upsert(connection, tables.monitors, model, values, order="monitor_version")
 
 
 def _health(connection: Connection, event: HealthOpened | HealthCleared) -> None:
@@ -236,19 +236,32 @@ def _health(connection: Connection, event: HealthOpened | HealthCleared) -> None
     _upsert(connection, tables.health, key, {"open": False, "at": event.at}, {"severity": "LOW", "detail": ""})
 
 
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    find: Select[Any]
+    insert: Insert
+    update: Update | None
+
+
+@cache
+def _statements(table: Table, key: tuple[str, ...], told: tuple[str, ...], order: str | None) -> _Statements:
+    """Statements of one kind of upsert, built once: building them costs more than running them."""
+    same = [table.c[name] == bindparam(f"key_{name}") for name in key]
+    change = update(table).where(*same).values({name: bindparam(name) for name in told}) if told else None
+    return _Statements(select(table.c[order or key[0]]).where(*same), insert(table), change)
+
+
 def _upsert(
-    connection: Connection,
-    table: Table,
-    key: Values,
-    told: Values,
-    first: Values | None = None,
-    *,
-    unless: ColumnElement[bool] | None = None,
+    connection: Connection, table: Table, key: Values, told: Values, first: Values | None = None, *, order: str | None = None
 ) -> None:
-    """Set `told` where the row is, else insert it with `first` as well. A row for which `unless` holds stays as it is."""
-    same = [table.c[name] == value for name, value in key.items()]
-    row = connection.execute(select(unless if unless is not None else table.c[next(iter(key))]).where(*same)).first()
+    """Set `told` where the row is, else insert it with `first` as well.
+
+    `order`: column that grows; a row that has more of it already stays as it is.
+    """
+    statements = _statements(table, tuple(key), tuple(told), order)
+    wanted = {f"key_{name}": value for name, value in key.items()}
+    row = connection.execute(statements.find, wanted).first()
     if row is None:
-        connection.execute(insert(table).values({**key, **(first or {}), **told}))
-    elif told and not (unless is not None and row[0]):
-        connection.execute(update(table).where(*same).values(**told))
+        connection.execute(statements.insert, {**key, **(first or {}), **told})
+    elif statements.update is not None and (order is None or row[0] <= told[order]):
+        connection.execute(statements.update, {**wanted, **told})

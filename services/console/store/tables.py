@@ -20,6 +20,9 @@ metadata = MetaData()
 
 _LONG_TEXT = 16_777_216
 
+HEAT_MEASURES = ("psi", "js", "tv", "ks", "null_rate_delta")
+"""Measures of columns that the page can show; the others stay in the topic."""
+
 positions = Table(
     "positions",
     metadata,
