@@ -62,6 +62,3 @@ class LoopMetrics:
             ["part", "kind"],
             registry=registry,
         )
-        self.dead_letters = Counter(
-            "driftline_dead_letters_total", "Dead letters written, by part and reason.", ["part", "reason"], registry=registry
-        )
