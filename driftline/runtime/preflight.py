@@ -11,7 +11,7 @@ from driftline.errors import ConfigurationError
 from driftline.kafka.ports import Admin, NewTopic, TopicDescription
 from driftline.topics import TopicDeclaration
 
-__all__ = ["Difference", "DifferenceKind", "differences", "new_topic", "require_offsets_retention", "require_topics"]
+__all__ = ["Difference", "DifferenceKind", "differences", "new_topic", "require_topics"]
 
 
 class DifferenceKind(Enum):
@@ -62,24 +62,6 @@ def require_topics(admin: Admin, names: Iterable[str]) -> None:
     if any(one.kind is DifferenceKind.PARTITIONS for one in found):
         remedy += " (a partition count is fixed for life: a topic that has another one must be made anew)"
     raise ConfigurationError(f"{listing}: {remedy}")
-
-
-def require_offsets_retention(admin: Admin, names: Iterable[str]) -> None:
-    """Raise ConfigurationError if Kafka forgets a group's offsets before these topics forget their records.
-
-    A group that slept longer than that would recount everything. A broker that does not tell is trusted.
-    """
-    told = admin.broker_config(["offsets.retention.minutes"]).get("offsets.retention.minutes")
-    if told is None:
-        return
-    known = topics.catalogue()
-    for name in names:
-        kept_ms = int(known[name].config.get("retention.ms", "0"))
-        if int(told) * 60_000 < kept_ms:
-            raise ConfigurationError(
-                f"the broker forgets offsets after {told} minutes, but {known[name].name} is kept for {kept_ms // 60_000}: "
-                f"set offsets.retention.minutes of the brokers to {-(-kept_ms // 60_000)} or more"
-            )
 
 
 def _compare(declaration: TopicDeclaration, found: TopicDescription | None) -> list[Difference]:

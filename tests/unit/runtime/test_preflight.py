@@ -9,7 +9,7 @@ from driftline.clock import ManualClock
 from driftline.errors import ConfigurationError
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic
-from driftline.runtime.preflight import new_topic, require_offsets_retention, require_topics
+from driftline.runtime.preflight import new_topic, require_topics
 
 HEALTH = topics.catalogue()["health"]
 
@@ -44,21 +44,3 @@ def test_another_partition_count_says_that_it_is_fixed_for_life(admin):
 def test_a_setting_that_is_not_declared_does_not_matter(admin):
     admin.create([NewTopic(HEALTH.name, HEALTH.partitions, {**HEALTH.config, "flush.ms": "1"})])
     require_topics(admin, ["health"])
-
-
-class Forgetful:
-    def __init__(self, minutes):
-        self.minutes = minutes
-
-    def broker_config(self, names):
-        return {} if self.minutes is None else {"offsets.retention.minutes": self.minutes}
-
-
-def test_a_broker_that_forgets_offsets_before_records_is_refused():
-    with pytest.raises(ConfigurationError, match=r"offsets\.retention\.minutes of the brokers to 64800 or more"):
-        require_offsets_retention(Forgetful("10080"), ["predictions"])
-
-
-@pytest.mark.parametrize("minutes", ["64800", None])
-def test_a_broker_that_remembers_or_does_not_tell_passes(minutes):
-    require_offsets_retention(Forgetful(minutes), ["predictions"])
