@@ -9,7 +9,7 @@ position, [from, to): aborted records, transaction markers and what compaction t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -22,17 +22,21 @@ from driftline.ledger.tree import Frontier
 __all__ = ["DigestBuilder", "message_hash", "parse_statement"]
 
 _ABSENT: Final = b"\xff\xff\xff\xff"
+_BLOCK: Final = 4_096
+_NO_HEADERS: Final = bytes(4)
 
 
 def _sized(data: bytes | None) -> bytes:
     return _ABSENT if data is None else len(data).to_bytes(4) + data
 
 
-def message_hash(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] | None) -> bytes:
+def message_hash(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None) -> bytes:
     """Return the leaf hash of one message."""
-    parts = [b"\x00", _sized(key), _sized(value)]
-    pairs = sorted((name.encode(), data is not None, data or b"") for name, data in headers or ())
-    parts.append(len(pairs).to_bytes(4))
+    head = b"\x00" + _sized(key) + _sized(value)
+    if not headers:
+        return sha256(head + _NO_HEADERS).digest()
+    pairs = sorted((name.encode(), data is not None, data or b"") for name, data in headers)
+    parts = [head, len(pairs).to_bytes(4)]
     for name, present, data in pairs:
         parts += (_sized(name), _sized(data if present else None))
     return sha256(b"".join(parts)).digest()
@@ -41,19 +45,20 @@ def message_hash(key: bytes | None, value: bytes | None, headers: Iterable[tuple
 class DigestBuilder:
     """Collects the messages of one partition from `start` on; empty until the first `add`."""
 
-    __slots__ = ("_tree", "first_time", "last_time", "start")
+    __slots__ = ("_hashes", "_tree", "first_time", "last_time", "start")
 
     def __init__(self, start: int) -> None:
         """Begin at a position."""
         self.start = start
         self._tree = Frontier()
+        self._hashes: list[bytes] = []
         self.first_time: int | None = None
         self.last_time: int | None = None
 
     @property
     def count(self) -> int:
         """Return the messages so far."""
-        return self._tree.size
+        return self._tree.size + len(self._hashes)
 
     def add(
         self,
@@ -63,14 +68,22 @@ class DigestBuilder:
         append_ms: int,
     ) -> None:
         """Take the next message in offset order, with its append time."""
-        self._tree.append(message_hash(key, value, headers))
+        self._hashes.append(message_hash(key, value, headers))
+        if len(self._hashes) == _BLOCK:
+            self._settle()
         if self.first_time is None:
             self.first_time = append_ms
         self.last_time = append_ms
 
     def root(self) -> bytes:
         """Return the Merkle root so far."""
+        self._settle()
         return self._tree.root()
+
+    def _settle(self) -> None:
+        """Move what was collected into the tree: whole blocks are cheaper than single leaves."""
+        self._tree.extend(self._hashes)
+        self._hashes = []
 
     def statement(self, end: int) -> bytes:
         """Return the payload of the digest entry for [start, end)."""

@@ -49,6 +49,7 @@ class VerificationJob:
 
     def run(self) -> None:
         """Verify when it is time, until told to stop."""
+        metrics.VERIFY_TIME.set(self._clock.now_us() / 1e6)
         while not self._stop.is_set():
             if self._every_us:
                 self.look()

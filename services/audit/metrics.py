@@ -1,5 +1,7 @@
 """Every metric of the audit service, in one place."""
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 ENTRIES = Counter("driftline_ledger_entries_total", "Entries appended to the ledger, by action.", ["action"])
@@ -32,8 +34,13 @@ SOURCES_LOST = Gauge(
     "driftline_ledger_sources_lost", "Partitions that end before the position of the ledger: Kafka has lost records."
 )
 GUARDS_RESTORED = Gauge("driftline_ledger_guards_restored", "Guards of the database that were missing at the last start.")
-VERIFY_OK = Gauge("driftline_ledger_verify_ok", "1 if the last verification found the ledger valid, 0 if it did not.")
-VERIFY_TIME = Gauge("driftline_ledger_verify_timestamp_seconds", "When the last verification ended, Unix time.")
+VERIFY_OK = Gauge(
+    "driftline_ledger_verify_ok", "1 if the last verification found the ledger valid, 0 if it did not, NaN before the first."
+)
+VERIFY_OK.set(math.nan)  # 0 would be an alarm
+VERIFY_TIME = Gauge(
+    "driftline_ledger_verify_timestamp_seconds", "When the last verification ended, before the first when the service began."
+)
 VERIFY_SECONDS = Gauge("driftline_ledger_verify_seconds", "How long the last verification took.")
 VERIFY_FINDINGS = Gauge("driftline_ledger_verify_findings", "Findings of the last verification.")
 PUBLISHED = Counter("driftline_ledger_checkpoints_published_total", "Signed heads published on the topic checkpoints.")
