@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -57,13 +57,6 @@ class Readers:
     """Gives a consumer outside of any group, to read the topics again."""
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What is remembered of one partition number, in both topics."""
-
-    joins: dict[str, LabelJoin] = field(default_factory=dict)
-
-
 class JoinHandler:
     """Joins labels to predictions; a `driftline.runtime.loop.Handler`."""
 
@@ -81,7 +74,7 @@ class JoinHandler:
 
     def _forget(self) -> None:
         """Forget every partition."""
-        self._memory: dict[int, _Memory] = defaultdict(_Memory)
+        self._memory: dict[int, dict[str, LabelJoin]] = defaultdict(dict)
         self._reached: dict[str, dict[int, int]] = {PREDICTIONS: {}, LABELS: {}}
         self._streams: dict[tuple[str, str, int], int] = {}
         self._known: list[Stream] = []
@@ -119,9 +112,9 @@ class JoinHandler:
         consumer = self._readers.rebuild()
         seconds = replay(consumer, starts, self._join, self._monotonic)
         consumer.close()
-        for partition, memory in self._memory.items():
-            self._settle(partition, memory, labels_idle=False)
-            for join in memory.joins.values():
+        for partition, joins in self._memory.items():
+            self._settle(partition, labels_idle=False)
+            for join in joins.values():
                 join.take()
         self._drop()
         metrics.JOIN_REBUILD_SECONDS.set(seconds)
@@ -172,8 +165,7 @@ class JoinHandler:
     @property
     def remembered(self) -> int:
         """Predictions and waiting labels in memory."""
-        joins = [join for memory in self._memory.values() for join in memory.joins.values()]
-        return sum(join.remembered + join.waiting for join in joins)
+        return sum(join.remembered + join.waiting for joins in self._memory.values() for join in joins.values())
 
     def _join_gathered(self) -> None:
         if not self._gathered:
@@ -222,7 +214,7 @@ class JoinHandler:
             self._refuse(refused)
 
     def _join_of(self, partition: int, model_id: str) -> LabelJoin:
-        joins = self._memory[partition].joins
+        joins = self._memory[partition]
         if model_id not in joins:
             joins[model_id] = LabelJoin()
         return joins[model_id]
@@ -264,22 +256,24 @@ class JoinHandler:
         self._dead.append(dead_letter(refused, rejected_by=REJECTED_BY))
         metrics.REFUSED.labels("join", refused.reason.value).inc()
 
-    def _settle(self, partition: int, memory: _Memory, *, labels_idle: bool) -> None:
+    def _settle(self, partition: int, *, labels_idle: bool) -> None:
         """Forget by append time. Labels that are all read cannot hold an older append time back."""
         predictions_at = self._reached[PREDICTIONS].get(partition, _NEVER)
         labels_at = self._reached[LABELS].get(partition, _NEVER)
         if labels_idle:
             labels_at = max(labels_at, predictions_at)
-        for join in memory.joins.values():
+        for join in self._memory[partition].values():
             join.settle(predictions_at, labels_at)
 
     def _profile_sets(self, reach: Mapping[TopicPartition, Reach]) -> Iterator[ProfileSet]:
         """One for each model, version and monitor version with pairs; one without counts for a model that only moved on."""
         pairs: dict[int, list[Pairs]] = defaultdict(list)
-        for partition, memory in self._memory.items():
+        for partition, joins in self._memory.items():
             labels = reach.get(TopicPartition(LABELS, partition))
-            self._settle(partition, memory, labels_idle=labels is not None and labels.caught_up)
-            for model_id, join in memory.joins.items():
+            self._settle(partition, labels_idle=labels is not None and labels.caught_up)
+            for model_id, join in joins.items():
+                if not join.has_news:
+                    continue
                 for stream, found in self._told(model_id, join):
                     pairs[stream].append(found)
         counted = set()

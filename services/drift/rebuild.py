@@ -12,7 +12,7 @@ from driftline.kafka.ports import Consumer, Message, TopicPartition
 
 __all__ = ["RECORDS_PER_SECOND", "Seconds", "replay"]
 
-RECORDS_PER_SECOND = 50_000
+RECORDS_PER_SECOND = 100_000
 """What a rebuild is announced with: a cautious figure for single predictions (batches hold many rows each)."""
 _BATCH = 10_000
 _WAIT_SECONDS = 0.5

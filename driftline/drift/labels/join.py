@@ -31,6 +31,7 @@ __all__ = ["MARGIN_US", "LabelJoin", "LabelRows", "Pairs", "PredictionRows", "Re
 MARGIN_US = 7 * 24 * 3_600_000_000
 """How much longer than the TTL the join remembers, for labels that are under way."""
 
+_FOREVER = 2**62
 Integers = NDArray[np.int64]
 Value = float | str
 
@@ -164,6 +165,7 @@ class LabelJoin:
         self._terms: dict[int, Terms] = {}
         self._pairs: list[Pairs] = []
         self._refused: list[Refused] = []
+        self._next_expiry = _FOREVER
 
     @property
     def bytes(self) -> int:
@@ -231,6 +233,8 @@ class LabelJoin:
 
         Call it before every commit, so that what was said is a function of the committed offsets.
         """
+        if max(predictions_at, labels_at) <= self._next_expiry:
+            return
         while self._due and self._due[0][0] < predictions_at:
             orphan = self._waiting.pop(heapq.heappop(self._due)[1], None)
             if orphan is not None:
@@ -238,6 +242,13 @@ class LabelJoin:
         reached = min(predictions_at, labels_at)
         _forget(self._predictions, self._older_predictions, reached)
         _forget(self._labels, self._older_labels, reached)
+        kept = [int(table.column("expiry")[0]) for table in (self._predictions, self._labels) if len(table)]
+        self._next_expiry = min([*kept, *(due for due, _ in self._due[:1])], default=_FOREVER)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `take` would return anything."""
+        return bool(self._pairs or self._refused)
 
     def take(self) -> tuple[list[Pairs], list[Refused]]:
         """Return what happened since the last call, and forget it."""
@@ -254,6 +265,7 @@ class LabelJoin:
         times: tuple[Integers, Integers],
     ) -> Integers:
         base = table.reserve(len(keys))
+        self._next_expiry = min(self._next_expiry, int(times[1].min(initial=_FOREVER)))
         numbers, replaced = index.admit(keys, times, table.slots("expiry"), first=table.first, end=table.end, base=base)
         for i in np.flatnonzero(replaced != NONE).tolist():
             older[int(numbers[i])] = int(replaced[i])

@@ -1,0 +1,69 @@
+"""Reading topics again up to the committed offsets."""
+
+import itertools
+
+import pytest
+from structlog.testing import capture_logs
+
+from driftline.clock import ManualClock
+from driftline.errors import Unavailable
+from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.ports import NewTopic, TopicPartition
+from services.drift.rebuild import replay
+
+A, B = TopicPartition("t", 0), TopicPartition("t", 1)
+
+
+@pytest.fixture
+def cluster():
+    made = MemoryCluster(ManualClock(0))
+    made.admin().create([NewTopic("t", 2)])
+    producer = made.producer()
+    for i in range(20):
+        producer.produce("t", str(i).encode(), partition=i % 2)
+    producer.flush(1)
+    return made
+
+
+def read(cluster, ends, seconds=1.0):
+    """What was given, and what was said; the clock moves on at every look."""
+    given: list[int] = []
+    clock = itertools.count(0, seconds)
+    with capture_logs() as said:
+        took = replay(
+            cluster.consumer(), ends, lambda messages: given.extend(int(m.value() or b"") for m in messages), lambda: next(clock)
+        )
+    return sorted(given), said, took
+
+
+def test_everything_before_the_committed_offsets_is_given_and_nothing_after_them(cluster):
+    given, _, _ = read(cluster, {A: 3, B: 10})
+    assert given == sorted([0, 2, 4, *range(1, 20, 2)])
+
+
+def test_it_says_how_long_it_will_take_and_how_long_it_took(cluster):
+    _, said, took = read(cluster, {A: 10, B: 10}, seconds=10.0)
+    assert said[0]["event"] == "rebuilding"
+    assert said[0]["offsets"] == 20
+    assert said[0]["expected_seconds"] >= 0
+    assert (said[-1]["event"], said[-1]["records"], said[-1]["seconds"]) == ("rebuilt", 20, took)
+    assert any("seconds_left" in line for line in said)
+
+
+def test_a_first_start_has_nothing_to_read_and_says_nothing(cluster):
+    assert read(cluster, {A: 0, B: 0}) == ([], [], 0.0)
+
+
+def test_aborted_records_are_passed_over(cluster):
+    producer = cluster.transactional_producer("x")
+    producer.init_transactions()
+    producer.begin()
+    producer.produce("t", b"99", partition=0)
+    producer.abort()
+    end = cluster.consumer().watermarks(A).end
+    assert read(cluster, {A: end})[0] == list(range(0, 20, 2))
+
+
+def test_a_log_that_stops_short_is_an_error_and_no_hang(cluster):
+    with pytest.raises(Unavailable, match=r"t\[0\] at 10 of 11"):
+        read(cluster, {A: 11})
