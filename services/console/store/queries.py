@@ -2,11 +2,11 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, Table, func, select
 
 from services.console.store.tables import alerts, checkpoints, episodes, health, models, monitors, statuses, versions, windows
 
@@ -108,8 +108,9 @@ class Queries:
 
     def fleet(self) -> list[ModelLine]:
         """Every model that anything is known of, the riskiest first."""
-        known = self._registered()
-        lines = [self._line(model_id, known.get(model_id)) for model_id in sorted(self._model_ids())]
+        with self._engine.connect() as connection:
+            known = _Known.read(connection)
+            lines = [_line(connection, model_id, known) for model_id in sorted(known.model_ids)]
         return sorted(lines, key=lambda line: (-(line.risk_score if line.risk_score is not None else -1.0), line.model_id))
 
     def granularities(self, model_id: str) -> list[str]:
@@ -195,81 +196,92 @@ class Queries:
         with self._engine.connect() as connection:
             return connection.scalar(select(func.count()).select_from(windows)) or 0
 
-    def _model_ids(self) -> set[str]:
-        with self._engine.connect() as connection:
-            found: set[str] = set()
-            for table in (models, monitors, windows, alerts):
-                found |= set(connection.execute(select(table.c.model_id).distinct()).scalars())
-        return found
 
-    def _registered(self) -> dict[str, tuple[str, str, list[tuple[str, str]]]]:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of all models, by model."""
+
+    model_ids: frozenset[str]
+    registered: Mapping[str, Any]
+    stages: Mapping[str, list[tuple[str, str]]]
+    monitors: Mapping[str, Any]
+    statuses: Mapping[tuple[str, int], Any]
+    open_alerts: Mapping[str, int]
+    open_episodes: Mapping[str, int]
+
+    @staticmethod
+    def read(connection: Connection) -> "_Known":
         stages: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        with self._engine.connect() as connection:
-            for row in connection.execute(select(versions)):
-                stages[row.model_id].append((row.model_version, row.stage))
-            rows = connection.execute(select(models)).all()
-        return {row.model_id: (row.description, row.owner, stages[row.model_id]) for row in rows}
-
-    def _line(self, model_id: str, registered: tuple[str, str, list[tuple[str, str]]] | None) -> ModelLine:
-        description, owner, stages = registered or ("", "", [])
-        with self._engine.connect() as connection:
-            monitor = connection.execute(select(monitors).where(monitors.c.model_id == model_id)).first()
-            status = None
-            if monitor is not None:
-                status = connection.execute(
-                    select(statuses).where(
-                        statuses.c.model_id == model_id, statuses.c.monitor_version == monitor.monitor_version
-                    )
-                ).first()
-            open_alerts = connection.scalar(
-                select(func.count()).select_from(alerts).where(alerts.c.model_id == model_id, alerts.c.open)
-            )
-            open_episodes = connection.scalar(
-                select(func.count()).select_from(episodes).where(episodes.c.model_id == model_id, episodes.c.open)
-            )
-        granularity = self._shown_granularity(model_id, monitor.alert_on if monitor is not None else None)
-        recent = self._recent(model_id, granularity)
-        decided = next((window for window in recent if window.risk_score is not None), None)
-        last = decided or next(iter(recent), None)
-        return ModelLine(
-            model_id=model_id,
-            description=(monitor.description if monitor is not None else "") or description,
-            owner=owner,
-            versions=stages,
-            status=None if monitor is None else status.status if status is not None else "PENDING",
-            status_reason=status.reason if status is not None else "",
-            granularity=granularity,
-            risk_score=decided.risk_score if decided else None,
-            severity=decided.severity if decided else None,
-            window_end=last.end if last else None,
-            n=last.n if last else None,
-            label_coverage=next((w.label_coverage for w in recent if w.label_coverage), None),
-            open_alerts=open_alerts or 0,
-            open_episodes=open_episodes or 0,
-            risks=[window.risk_score for window in reversed(recent)],
+        for row in connection.execute(select(versions)):
+            stages[row.model_id].append((row.model_version, row.stage))
+        ids: set[str] = set()
+        for table in (models, monitors, windows, alerts):
+            ids |= set(connection.execute(select(table.c.model_id).distinct()).scalars())
+        return _Known(
+            model_ids=frozenset(ids),
+            registered={row.model_id: row for row in connection.execute(select(models))},
+            stages=stages,
+            monitors={row.model_id: row for row in connection.execute(select(monitors))},
+            statuses={(row.model_id, row.monitor_version): row for row in connection.execute(select(statuses))},
+            open_alerts=_open_by_model(connection, alerts),
+            open_episodes=_open_by_model(connection, episodes),
         )
 
-    def _shown_granularity(self, model_id: str, alert_on: str | None) -> str | None:
-        known = self.granularities(model_id)
-        if alert_on is not None and (alert_on in known or not known):
-            return alert_on
-        return "1 day" if "1 day" in known else next(iter(known), None)
 
-    def _recent(self, model_id: str, granularity: str | None) -> list[Any]:
-        """Last windows of all rows, the newest first; where versions share a window, the riskiest."""
-        query = (
-            select(
-                windows.c.end, windows.c.start, windows.c.n, windows.c.label_coverage, windows.c.risk_score, windows.c.severity
-            )
-            .where(windows.c.model_id == model_id, windows.c.granularity == (granularity or ""), windows.c.slice == "")
-            .order_by(windows.c.start.desc(), windows.c.risk_score.desc())
-            .limit(SPARK_WINDOWS * 4)
-        )
-        found: dict[int, Any] = {}
-        with self._engine.connect() as connection:
-            for row in connection.execute(query):
-                found.setdefault(row.start, row)
-        return list(found.values())[:SPARK_WINDOWS]
+def _open_by_model(connection: Connection, table: Table) -> dict[str, int]:
+    query = select(table.c.model_id, func.count()).where(table.c.open).group_by(table.c.model_id)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _line(connection: Connection, model_id: str, known: _Known) -> ModelLine:
+    registered, monitor = known.registered.get(model_id), known.monitors.get(model_id)
+    status = None if monitor is None else known.statuses.get((model_id, monitor.monitor_version))
+    granularity, recent = _recent(connection, model_id, None if monitor is None else monitor.alert_on)
+    decided = next((window for window in recent if window.risk_score is not None), None)
+    last = decided or next(iter(recent), None)
+    return ModelLine(
+        model_id=model_id,
+        description=(monitor.description if monitor else "") or (registered.description if registered else ""),
+        owner=registered.owner if registered else "",
+        versions=known.stages.get(model_id, []),
+        status=None if monitor is None else "PENDING" if status is None else status.status,
+        status_reason="" if status is None else status.reason,
+        granularity=granularity,
+        risk_score=decided.risk_score if decided else None,
+        severity=decided.severity if decided else None,
+        window_end=last.end if last else None,
+        n=last.n if last else None,
+        label_coverage=next((window.label_coverage for window in recent if window.label_coverage), None),
+        open_alerts=known.open_alerts.get(model_id, 0),
+        open_episodes=known.open_episodes.get(model_id, 0),
+        risks=[window.risk_score for window in reversed(recent)],
+    )
+
+
+def _recent(connection: Connection, model_id: str, alert_on: str | None) -> tuple[str | None, list[Any]]:
+    """The granularity to show, and its last windows, the newest first: the one that alerts, unless only others have windows."""
+    if alert_on is not None and (found := _last_windows(connection, model_id, alert_on)):
+        return alert_on, found
+    lengths = select(windows.c.granularity, func.min(windows.c.end - windows.c.start)).where(windows.c.model_id == model_id)
+    known = [row[0] for row in sorted(connection.execute(lengths.group_by(windows.c.granularity)), key=lambda row: row[1])]
+    if not known:
+        return alert_on, []
+    shown = "1 day" if "1 day" in known else known[0]
+    return shown, _last_windows(connection, model_id, shown)
+
+
+def _last_windows(connection: Connection, model_id: str, granularity: str) -> list[Any]:
+    """Last windows of all rows, the newest first; where versions share a window, the riskiest."""
+    query = (
+        select(windows.c.end, windows.c.start, windows.c.n, windows.c.label_coverage, windows.c.risk_score, windows.c.severity)
+        .where(windows.c.model_id == model_id, windows.c.granularity == granularity, windows.c.slice == "")
+        .order_by(windows.c.start.desc(), windows.c.risk_score.desc())
+        .limit(SPARK_WINDOWS * 4)
+    )
+    found: dict[int, Any] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.start, row)
+    return list(found.values())[:SPARK_WINDOWS]
 
 
 def _window(row: Row[Any]) -> Window:
