@@ -33,7 +33,8 @@ from services.drift.store import Stamp
 
 __all__ = ["EvaluateHandler", "EvaluateTopics", "StateWithoutOffsets"]
 
-REPORTS_PER_TRANSACTION = 1000
+REPORTS_PER_TRANSACTION = 500
+"""At some 10 ms each: a flush stays well within the time after which a loop counts as hanging."""
 BYTES_PER_TRANSACTION = 4_000_000
 CACHE_EVERY_US = 10_000_000
 _SOURCE = "/drift"

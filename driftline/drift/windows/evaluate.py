@@ -276,7 +276,8 @@ class Evaluator:
         model.seen[source] = Seen(latest, at)
         if source in model.doubts:
             model.doubts -= {source}
-            model.doubtful_until = max(model.doubtful_until or latest, latest) + monitor.lateness_us
+            until = latest + monitor.lateness_us
+            model.doubtful_until = until if model.doubtful_until is None else max(until, model.doubtful_until)
 
     def _doubt(self, sources: frozenset[Source]) -> None:
         """Rows of these sources are lost or counted twice: nothing that can still change is exact."""

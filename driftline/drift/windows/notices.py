@@ -35,7 +35,8 @@ class Notices:
         yield from self._acknowledged(state)
         yield from self._watermarks(state)
         if self.stalls:
-            yield from self._stalled(state, [source for group in sources.values() for source in group])
+            heard = [group for group in sources if group is Group.PROFILE or self._labels_arrive()]
+            yield from self._stalled(state, [source for group in heard for source in sources[group]])
 
     def _acknowledged(self, state: State) -> Iterator[MonitorStatus]:
         at = state.cursor.append_time
@@ -71,6 +72,11 @@ class Notices:
             state.save_model(model)
             monitor = self.rules.in_force(model.model_id, reading, at)
             yield self._status(state, model, monitor.monitor_version, _state(monitor), "")
+
+    def _labels_arrive(self) -> bool:
+        """Whether any model has labels: otherwise nobody needs group join."""
+        book = self.rules.book
+        return any(entry.monitor.labels for model_id in book.model_ids() for entry in book.entries(model_id))
 
     def _status(self, state: State, model: Model, version: int, status: MonitorState, reason: str) -> MonitorStatus:
         return MonitorStatus(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,9 +11,6 @@ from driftline.drift.windows.calendar import Span
 from driftline.events import Part
 
 __all__ = ["PaneKey", "Panes", "Series", "StoredPane"]
-
-HOT_PANES = 256
-"""Decoded panes held per model; the others stay encoded (about a tenth of the size)."""
 
 
 class Series(NamedTuple):
@@ -49,7 +45,7 @@ class Panes:
     def __init__(self, layout_of: Callable[[int], Layout]) -> None:
         self._layout_of = layout_of
         self._stored: dict[Series, dict[PaneKey, StoredPane]] = {}
-        self._hot: OrderedDict[tuple[Series, PaneKey], Profile] = OrderedDict()
+        self._hot: dict[tuple[Series, PaneKey], Profile] = {}
         self._unsaved: dict[tuple[Series, PaneKey], int] = {}
 
     def add(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
@@ -62,7 +58,6 @@ class Panes:
 
     def _put(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
         self._hot[series, key] = profile
-        self._hot.move_to_end((series, key))
         self._unsaved[series, key] = monitor_version
         empty = StoredPane(monitor_version, profile.rows, b"", b"")
         self._stored.setdefault(series, {})[key] = empty
@@ -71,7 +66,6 @@ class Panes:
         """Return the counts of a pane. Raises KeyError."""
         hot = self._hot.get((series, key))
         if hot is not None:
-            self._hot.move_to_end((series, key))
             return hot
         stored = self._stored[series][key]
         layout = self._layout_of(stored.monitor_version)
@@ -122,10 +116,13 @@ class Panes:
             self._stored[series][key] = StoredPane(monitor_version, profile.rows, cells, sums)
         return self._stored.get(series, {}).get(key)
 
+    @property
+    def hot(self) -> int:
+        """How many are held decoded."""
+        return len(self._hot)
+
     def cool(self) -> None:
-        """Let go of decoded panes beyond HOT_PANES, the longest unused first; unsaved ones stay."""
+        """Let go of decoded panes; unsaved ones stay."""
         for name in list(self._hot):
-            if len(self._hot) <= HOT_PANES:
-                return
             if name not in self._unsaved:
                 del self._hot[name]

@@ -71,15 +71,14 @@ def reported(
     Below the monitor's minimum n there is no risk; label measures of fewer pairs do not weigh in it.
     """
     monitor = rules.monitor(model_id, window.monitor_version)
-    baseline = rules.baseline(monitor)
     layout = rules.layout(model_id, window.monitor_version)
-    measured = rules.inputs(layout, baseline, monitor, sums.inputs)
+    cells, real = sums.inputs.encode()
+    measured = rules.inputs(monitor, cells, real, sums.inputs)
     if labels is None:
         labels = label_measures(model_id, window, sums, rules)
     weighed = (*measured, *labels) if sums.in_time.rows >= monitor.minimum_n else measured
     scored = risk.score(weighed, monitor.weights) if sums.inputs.rows >= monitor.minimum_n else None
     pairs = sums.in_time.rows + sums.later
-    cells, real = sums.inputs.encode()
     return WindowReport(
         model_id=model_id,
         model_version=window.key.model_version,
@@ -118,7 +117,4 @@ def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
     monitor = rules.monitor(model_id, window.monitor_version)
     if not (monitor.labels and window.labelled):
         return ()
-    layout = rules.layout(model_id, window.monitor_version)
-    baseline = rules.baseline(monitor)
-    measured = rules.labels(layout, monitor, sums.in_time, rows=sums.inputs.rows, baseline=baseline)
-    return (*measured, *window.detected)
+    return (*rules.labels(monitor, sums.in_time, sums.inputs.rows), *window.detected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,6 +12,9 @@ from driftline.drift.performance import labels
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows.republish import Terms, terms_of
 from driftline.events import Baseline, Measure, Monitor
+
+REMEMBERED = 512
+"""Windows whose input measures are kept, some 25 kB each."""
 
 __all__ = ["Book", "Rules", "UnknownMonitor"]
 
@@ -93,10 +97,11 @@ class Rules:
     """Monitors with the layouts they imply, and the measures."""
 
     book: Book
-    inputs: InputMeasures = inputs
-    labels: LabelMeasures = labels
+    measure_inputs: InputMeasures = inputs
+    measure_labels: LabelMeasures = labels
     _monitors: dict[tuple[str, int], Monitor] = field(default_factory=dict)
     _layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
+    _measured: OrderedDict[tuple[str, int, int, bytes, bytes], tuple[Measure, ...]] = field(default_factory=OrderedDict)
     _terms: dict[tuple[str, int], Terms] = field(default_factory=dict)
 
     def monitor(self, model_id: str, monitor_version: int) -> Monitor:
@@ -130,6 +135,23 @@ class Rules:
             monitor = self.monitor(model_id, monitor_version)
             found = self._layouts[key] = Layout.of(monitor, self.baseline(monitor))
         return found
+
+    def inputs(self, monitor: Monitor, cells: bytes, sums: bytes, profile: Profile) -> tuple[Measure, ...]:
+        """Return the measures of encoded inputs. Most revisions change labels only: the last ones are remembered."""
+        key = (monitor.model_id, monitor.monitor_version, profile.rows, cells, sums)
+        found = self._measured.get(key)
+        if found is None:
+            layout = self.layout(monitor.model_id, monitor.monitor_version)
+            found = self._measured[key] = self.measure_inputs(layout, self.baseline(monitor), monitor, profile)
+            if len(self._measured) > REMEMBERED:
+                self._measured.popitem(last=False)
+        self._measured.move_to_end(key)
+        return found
+
+    def labels(self, monitor: Monitor, profile: Profile, rows: int) -> tuple[Measure, ...]:
+        """Return the measures of label pairs of so many predictions."""
+        layout = self.layout(monitor.model_id, monitor.monitor_version)
+        return self.measure_labels(layout, monitor, profile, rows=rows, baseline=self.baseline(monitor))
 
     def terms(self, monitor: Monitor) -> Terms:
         """Return how long a monitor version keeps counts."""

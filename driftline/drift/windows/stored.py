@@ -20,6 +20,8 @@ from driftline.events import ClosedBy, Group, Measure, Part, Reference
 
 __all__ = ["LayoutOf", "MalformedState", "key_bytes", "key_of", "restore", "take_changes"]
 
+HOT_PANES = 4096
+"""Decoded panes held at most between two transactions: about 10 kB each at 20 columns, ten times less encoded."""
 Body = dict[str, Any]
 LayoutOf = Callable[[str, int], Layout]
 """The layout of a (model_id, monitor_version)."""
@@ -43,8 +45,9 @@ def take_changes(state: State) -> list[tuple[Key, bytes | None]]:
     """Return what changed since the last call, None for what is gone; from now on it counts as stored."""
     changes = [(key, None if body is None else _json(body)) for key in state.unsaved for body in (_body(state, key),)]
     state.unsaved.clear()
-    for model in state.models.values():
-        model.panes.cool()
+    if sum(model.panes.hot for model in state.models.values()) > HOT_PANES:
+        for model in state.models.values():
+            model.panes.cool()
     return changes
 
 

@@ -102,5 +102,6 @@ def check_functions(world: World) -> None:
             labels = label_measures(layout, monitor, pairs, rows=report.n, baseline=BASELINE)
             told = tuple(m for m in report.measures if m.name != "adwin_error_rate")
             assert told in (measures, (*measures, *labels))
-            if report.n < monitor.minimum_n:
+            in_force = world.book.version(report.model_id, report.monitor_version)
+            if report.n < in_force.minimum_n:
                 assert (report.risk_score, report.severity, report.decision) == (None, None, Decision.NONE)

@@ -185,6 +185,7 @@ class World:
         states: type[States] = States,
         monitors: dict[str, Monitor] | None = None,
         caches: bool = False,
+        changes: bool = False,
         reports_per_transaction: int = 3,
     ):
         self.random = random.Random(seed)
@@ -210,6 +211,13 @@ class World:
         self.book.add_baseline(BASELINE, NOW - DAY)
         for monitor in self.monitors.values():
             self.book.add_monitor(monitor, NOW - DAY + 1)
+        if changes:
+            for at, monitor in enumerate(self.monitors.values()):
+                begin = (START, START - 200 * DAY)[at] + 5 * HOUR
+                self.book.add_monitor(
+                    dataclasses.replace(monitor, monitor_version=2, effective_from=begin, minimum_n=3, alert_on="1 day"),
+                    NOW - DAY + 2,
+                )
         self.sent: list[tuple[str, int, Row]] = []
         self.parts = {
             part: [Instance(self, part, f"{part}-{number}") for number in range(instances)]
