@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -155,34 +155,39 @@ def _append_times(messages: Sequence[Message], partition: NDArray[np.int32]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Rows on their way to judgement: of one batch, or of many messages with one prediction each."""
+    """Rows on their way to judgement: of some batches, or of many messages with one prediction each."""
 
     source: Source
     rows: Rows
     model_ids: Column | None
-    """By row; None for a batch."""
+    """By row; None for batches."""
     message: Integers
     """By row: index into the messages."""
     partition: NDArray[np.int32]
     """By row."""
-    batch: PredictionBatch | None = None
+    batches: Mapping[int, PredictionBatch] = field(default_factory=dict)
+    """By index of their message; empty for single predictions."""
+    number: Integers | None = None
+    """By row: its number within its batch; None for single predictions."""
 
     def refuse(self, rows: Integers, reason: Reason, name: str, model_id: str | None, out: Judgement) -> None:
         """Refuse rows for one reason: those of a batch together, else each message by itself."""
         detail = DETAILS[reason].format(field=name)
-        if self.batch is None:
-            messages = (self.source.messages[i] for i in self.message[rows].tolist())
-            out.refused.extend(Refused(message, reason, detail, name, model_id) for message in messages)
-        elif len(rows):
-            message = self.source.messages[int(self.message[0])]
-            out.refused.append(Refused(message, reason, detail, name, model_id, tuple(rows.tolist()), self.batch))
+        messages = self.message[rows]
+        if self.number is None:
+            found = (self.source.messages[i] for i in messages.tolist())
+            out.refused.extend(Refused(message, reason, detail, name, model_id) for message in found)
+            return
+        for i in np.unique(messages).tolist():
+            numbers = tuple(self.number[rows[messages == i]].tolist())
+            out.refused.append(Refused(self.source.messages[i], reason, detail, name, model_id, numbers, self.batches[i]))
 
     def refuse_as(self, verdict: Verdict, rows: Integers, model_id: str | None, out: Judgement) -> None:
         """Refuse rows as a verdict says: of a batch one dead letter for each reason, naming the first field at fault."""
         groups: dict[tuple[int, int], list[int]] = {}
-        for row in rows.tolist():
-            place = -1 if self.batch is not None else int(verdict.place[row])
-            groups.setdefault((int(verdict.code[row]), place), []).append(row)
+        for row, message in zip(rows.tolist(), self.message[rows].tolist(), strict=True):
+            apart = int(verdict.place[row]) if self.number is None else message
+            groups.setdefault((int(verdict.code[row]), apart), []).append(row)
         for members in groups.values():
             reason, name = verdict.reason(members[0]), verdict.field(members[0])
             assert reason is not None  # only refused rows come here

@@ -17,9 +17,19 @@ from driftline.avro.layout import hash_texts
 from driftline.codec import EVENT_NAMES, HEADER_BYTES, MAGIC, Schemas
 from driftline.drift.profile import PairCodes
 from driftline.errors import InvalidRecord, Reason
-from driftline.events import Watermark
+from driftline.events import PredictionBatch, Watermark
 from driftline.kafka.ports import Message
-from driftline.validation import MonitorBook, Rows, batch_rows, fit_id, partitions_of, validate_ids, validate_rows
+from driftline.validation import (
+    MonitorBook,
+    Rows,
+    check_batch,
+    fit_id,
+    joined_rows,
+    partitions_of,
+    same_columns,
+    validate_ids,
+    validate_rows,
+)
 from driftline.validation.rows import EARLIEST_TIME
 from services.drift.judgement import DETAILS, Chunk, Integers, Judged, Judgement, Mark, Refused, Source
 
@@ -86,8 +96,7 @@ class PredictionReader:
             detail = f"a {schema.get('name')} does not belong on this topic; it takes Prediction, PredictionBatch and Watermark"
             out.refused.extend(Refused(source.messages[i], Reason.UNEXPECTED_EVENT, detail) for i in part.tolist())
         elif role is _Role.EVENT:
-            for i in part.tolist():
-                self._read_event(i, source, out)
+            self._read_events(part, source, out)
         else:
             self._read_rows(number, schema, part, source, out)
 
@@ -102,36 +111,43 @@ class PredictionReader:
                 kept.append(i)
         return np.array(kept, np.int64)
 
-    def _read_event(self, i: int, source: Source, out: Judgement) -> None:
-        message = source.messages[i]
-        try:
-            event = self._schemas.decode(source.values[i] or b"")
-            if isinstance(event, Watermark):
-                self._judge_mark(event, i, source, out)
-                return
-            rows = batch_rows(event)
-        except InvalidRecord as error:
-            out.refused.append(Refused(message, error.reason, error.detail, field=error.field))
-            return
-        for name in ("model_id", "model_version"):
-            if not fit_id(getattr(event, name)):
-                detail = DETAILS[Reason.INVALID_ID].format(field=name)
-                out.refused.append(Refused(message, Reason.INVALID_ID, detail, field=name, model_id=event.model_id))
-                return
-        n = len(rows)
-        append_time = np.full(n, source.append_time[i], np.int64)
-        self._judge(
-            Chunk(
-                source=source,
-                rows=Rows(rows.prediction_id, rows.event_time, append_time, rows.columns),
-                model_ids=None,
-                message=np.full(n, i, np.int64),
-                partition=np.full(n, source.partition[i], np.int32),
-                batch=event,
-            ),
-            np.arange(n, dtype=np.int64),
-            out,
+    def _read_events(self, part: Integers, source: Source, out: Judgement) -> None:
+        """Watermarks one by one; batches with the same columns together, because most of their cost is per call."""
+        groups: dict[tuple[object, ...], dict[int, PredictionBatch]] = {}
+        for i in part.tolist():
+            try:
+                event = self._schemas.decode(source.values[i] or b"")
+                if isinstance(event, Watermark):
+                    self._judge_mark(event, i, source, out)
+                    continue
+                check_batch(event)
+            except InvalidRecord as error:
+                out.refused.append(Refused(source.messages[i], error.reason, error.detail, field=error.field))
+                continue
+            unfit = next((name for name in ("model_id", "model_version") if not fit_id(getattr(event, name))), None)
+            if unfit is None:
+                groups.setdefault(same_columns(event), {})[i] = event
+            else:
+                detail = DETAILS[Reason.INVALID_ID].format(field=unfit)
+                refused = Refused(source.messages[i], Reason.INVALID_ID, detail, field=unfit, model_id=event.model_id)
+                out.refused.append(refused)
+        for batches in groups.values():
+            self._read_batches(batches, source, out)
+
+    def _read_batches(self, batches: dict[int, PredictionBatch], source: Source, out: Judgement) -> None:
+        sizes = [batch.rows for batch in batches.values()]
+        rows = joined_rows(list(batches.values()))
+        message = np.repeat(np.fromiter(batches, np.int64, len(batches)), sizes)
+        chunk = Chunk(
+            source=source,
+            rows=Rows(rows.prediction_id, rows.event_time, source.append_time[message], rows.columns),
+            model_ids=None,
+            message=message,
+            partition=source.partition[message],
+            batches=batches,
+            number=np.concatenate([np.arange(size, dtype=np.int64) for size in sizes]),
         )
+        self._judge(chunk, np.arange(len(rows), dtype=np.int64), out)
 
     def _judge_mark(self, mark: Watermark, i: int, source: Source, out: Judgement) -> None:
         append_time = int(source.append_time[i])
@@ -224,14 +240,15 @@ class PredictionReader:
         """Stream code of each candidate."""
         before = len(self._streams)
         versions = chunk.rows.model_version
-        if chunk.batch is not None or chunk.model_ids is None or versions is None:
-            assert chunk.batch is not None  # single rows carry both columns
-            pair = (chunk.batch.model_id, chunk.batch.model_version)
-            hashes = hash_texts(pair)
-            code = self._streams.encode(hashes[:1], hashes[1:].view(np.int64), np.zeros(1, np.int64))
-            if len(self._streams) > before:
-                self._names.append(pair)
-            return np.full(len(chunk.message), code[0], np.int32)
+        if chunk.model_ids is None or versions is None:
+            pairs = [(batch.model_id, batch.model_version) for batch in chunk.batches.values()]
+            hashes = hash_texts([text for pair in pairs for text in pair])
+            everyone = np.arange(len(pairs), dtype=np.int64)
+            found = self._streams.encode(
+                np.ascontiguousarray(hashes[::2]), np.ascontiguousarray(hashes[1::2]).view(np.int64), everyone
+            )
+            self._names.extend(pairs[int(np.argmax(found == new))] for new in range(before, len(self._streams)))
+            return np.repeat(found, [batch.rows for batch in chunk.batches.values()])
         codes = self._streams.encode(_hashes(chunk.model_ids), _hashes(versions).view(np.int64), candidates)
         for new in range(before, len(self._streams)):
             row = int(np.argmax(codes == new))
