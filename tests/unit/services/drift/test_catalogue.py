@@ -1,0 +1,108 @@
+import dataclasses
+import json
+
+import pytest
+
+from driftline.clock import ManualClock
+from driftline.codec import encode, fingerprint
+from driftline.drift.baseline import fit_baseline
+from driftline.events import ColumnKind as Kind
+from driftline.events import Monitor, MonitorColumn, SchemaRegistered, Task
+from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.ports import NewTopic
+from driftline.schemas import avro_schema
+from services.drift.catalogue import TOPICS, Catalogue, CatalogueBehind
+
+BASELINE = fit_baseline("m", {"x": [1.0, 2.0]}, {"x": Kind.NUMERIC})
+MONITOR = Monitor(
+    model_id="m",
+    monitor_version=1,
+    effective_from=-(2**63),
+    task=Task.REGRESSION,
+    columns=(MonitorColumn(name="x", kind=Kind.NUMERIC),),
+    baseline_id=BASELINE.baseline_id,
+    labels=False,
+    granularities=("1 day",),
+    alert_on="1 day",
+    lateness_us=0,
+    idle_timeout_us=0,
+    max_wait_us=0,
+    label_delay_us=0,
+    label_ttl_us=0,
+    future_skew_us=0,
+    minimum_n=1,
+    thresholds=(),
+    weights={},
+    retired_versions=(),
+    actor="test",
+)
+SCHEMA = {"type": "record", "name": "Mine", "fields": [{"name": "x", "type": "double"}]}
+NOW = 1_000_000_000
+
+
+class World:
+    def __init__(self):
+        self.clock = ManualClock(NOW)
+        self.cluster = MemoryCluster(self.clock)
+        self.cluster.admin().create([NewTopic(topic, 1) for topic in TOPICS])
+        self.heard: list[tuple[int, int]] = []
+        self.catalogue = Catalogue(
+            self.cluster.consumer(), on_monitor=lambda monitor, at: self.heard.append((monitor.monitor_version, at))
+        )
+
+    def put(self, topic, event, producer=None):
+        producer = self.cluster.producer() if producer is None else producer
+        producer.produce(f"driftline.{topic}", None if event is None else encode(event), key=b"k")
+        producer.flush(1)
+
+
+def test_a_refresh_learns_everything_there_is_with_its_append_times():
+    world = World()
+    world.put("baselines", BASELINE)
+    world.put("monitors", MONITOR)
+    text = json.dumps(SCHEMA)
+    world.put("schemas", SchemaRegistered(fingerprint=f"{fingerprint(SCHEMA):016x}", name="Mine", schema=text, sha256=""))
+    world.catalogue.refresh()
+    book = world.catalogue.book
+    assert book.versions("m") == (MONITOR,)
+    assert book.first_append_time("m") == NOW
+    assert book.baseline(BASELINE.baseline_id) == BASELINE
+    assert book.schema_for(fingerprint(SCHEMA), NOW - 1) is None
+    assert book.schema_for(fingerprint(SCHEMA), NOW) == SCHEMA
+    assert world.heard == [(1, NOW)]
+
+
+def test_a_second_refresh_reads_on_where_the_first_one_ended():
+    world = World()
+    world.put("baselines", BASELINE)
+    world.put("monitors", MONITOR)
+    world.catalogue.refresh()
+    world.catalogue.refresh()
+    world.put("monitors", dataclasses.replace(MONITOR, monitor_version=2))
+    world.catalogue.refresh()
+    assert [version for version, _ in world.heard] == [1, 2]
+
+
+def test_shipped_schemas_are_known_from_the_beginning():
+    assert World().catalogue.book.schema_for(fingerprint(avro_schema("Prediction")), -(2**62)) is not None
+
+
+def test_tombstones_are_passed_over():
+    world = World()
+    world.put("monitors", None)
+    world.catalogue.refresh()
+    assert world.catalogue.book.model_ids() == ()
+
+
+def test_an_open_transaction_on_the_way_to_the_end_stops_the_stage_instead_of_guessing():
+    world = World()
+    producer = world.cluster.transactional_producer("governance")
+    producer.init_transactions()
+    producer.begin()
+    world.put("monitors", MONITOR, producer)
+    with pytest.raises(CatalogueBehind, match=r"driftline\.monitors at 0 of 1"):
+        world.catalogue.refresh()
+    producer.commit()
+    world.put("baselines", BASELINE)
+    world.catalogue.refresh()
+    assert [version for version, _ in world.heard] == [1]
