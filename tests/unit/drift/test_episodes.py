@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,9 @@ class Story:
     """One episode, window after window."""
 
     def __init__(self, alert=True):
-        self.episode, self.told, self.alert, self.at = None, [], alert, 0
+        self.episode: Any = None
+        self.told: list[Any] = []
+        self.alert, self.at = alert, 0
 
     def window(self, *checks, **changes):
         report = dataclasses.replace(REPORT, start=self.at, end=self.at + 10, **changes)

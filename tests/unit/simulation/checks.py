@@ -45,7 +45,7 @@ def check_episodes(world: World) -> None:
 def check_identity(world: World) -> None:
     """Every record that stage 2 tells has a ce_id of its own."""
     for topic in ("windows", "drift-events", "monitor-status", "health"):
-        ids = [dict(record.headers())["ce_id"] for record in world.cluster.records(f"driftline.{topic}")]
+        ids = [dict(record.headers() or ())["ce_id"] for record in world.cluster.records(f"driftline.{topic}")]
         assert len(ids) == len(set(ids)), topic
 
 
@@ -103,5 +103,6 @@ def check_functions(world: World) -> None:
             told = tuple(m for m in report.measures if m.name != "adwin_error_rate")
             assert told in (measures, (*measures, *labels))
             in_force = world.book.version(report.model_id, report.monitor_version)
+            assert in_force is not None
             if report.n < in_force.minimum_n:
                 assert (report.risk_score, report.severity, report.decision) == (None, None, Decision.NONE)

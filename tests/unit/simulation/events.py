@@ -59,7 +59,7 @@ def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[tuple[str, 
     """Count every window of every (model, version, granularity, start) from all rows at once, in no order."""
     rows = list(rows)
     predictions = [row for row in rows if row.carrier]
-    first = {}
+    first: dict[tuple[str, str], Row] = {}
     for row in predictions:
         first.setdefault((row.model, row.id), row)
     labels: dict[tuple[str, str], Row] = {}

@@ -6,11 +6,13 @@ import pytest
 
 from driftline.kafka.errors import KafkaFailure
 from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.loop import BatchLoop
 from services.drift.evaluate import StateWithoutOffsets
 from services.drift.states import States
 from tests.unit.simulation.checks import check_all, decisions
 from tests.unit.simulation.events import Row
-from tests.unit.simulation.world import DAY, HOUR, PROFILES, SECOND, START, World
+from tests.unit.simulation.stage1 import PROFILES
+from tests.unit.simulation.world import DAY, HOUR, SECOND, START, World
 
 
 class OnlyToTheLastStableOffset(States):
@@ -72,54 +74,61 @@ def test_h2_without_that_guard_restoring_to_the_last_stable_offset_loses_rows():
     assert counted < sum(counts.rows for key, counts in world.expected().items() if key[2] == "1 hour")
 
 
+def many_windows(loop: type[BatchLoop]) -> World:
+    """Three versions, two granularities: a watermark closes them all, one report per transaction."""
+    world = World(9, instances=1, reports_per_transaction=1)
+    world.start()
+    for version in "123":
+        found = (Row("north", f"{version}{n}", START + n, "AA", version=version) for n in range(4))
+        world.send("predictions", 0, *found)
+    world.run(6)
+    (evaluator,) = world.parts["evaluate"]
+    evaluator.leave()
+    world.tick(12 * SECOND)
+    world.loop_type = loop
+    evaluator.start()
+    world.loop_type = BatchLoop
+    return world
+
+
 def test_h9_a_kill_between_the_transactions_of_one_progress_record_changes_nothing():
     def played(kill_after: int | None) -> World:
-        world = World(9, instances=1, reports_per_transaction=1)
-        world.start()
-        for version in "123":
-            world.send("predictions", 0, *(Row("north", f"{version}{n}", START + n, "AA", version=version) for n in range(4)))
-        world.run(6)
-        (evaluator,) = world.parts["evaluate"]
-        transact, done = evaluator.loop._transact, []
+        done: list[dict] = []
 
-        def counted(records, offsets):
-            if kill_after is not None and len(done) == kill_after:
-                raise KafkaFailure("killed")
-            done.append(offsets)
-            transact(records, offsets)
+        class Killed(BatchLoop):
+            def _transact(self, records, offsets):
+                if len(done) == kill_after:
+                    raise KafkaFailure("killed")
+                done.append(offsets)
+                super()._transact(records, offsets)
 
-        evaluator.loop._transact = counted
+        world = many_windows(Killed)
         world.finish()
+        (evaluator,) = world.parts["evaluate"]
         assert evaluator.deaths == ([] if kill_after is None else ["KafkaFailure"])
         return world
 
     undisturbed = played(None)
     check_all(undisturbed)
-    for kill_after in range(4, 18, 3):
+    for kill_after in range(2, 18, 3):
         world = played(kill_after)
         check_all(world)
         assert decisions(world) == decisions(undisturbed)
 
 
 def test_h9_the_offset_passes_a_progress_record_with_the_last_of_its_transactions():
-    world = World(9, instances=1, reports_per_transaction=1)
-    world.start()
-    for version in "123":
-        world.send("predictions", 0, *(Row("north", f"{version}{n}", START + n, "AA", version=version) for n in range(4)))
-    world.run(6)
-    (evaluator,) = world.parts["evaluate"]
-    transact, offsets = evaluator.loop._transact, []
+    transactions: list[tuple[int, dict]] = []
 
-    def noted(records, moved):
-        reports = [record for record in records if record.topic == "driftline.windows"]
-        offsets.append((len(reports), evaluator.handler.flush and dict(moved)))
-        transact(records, moved)
+    class Noted(BatchLoop):
+        def _transact(self, records, offsets):
+            reports = [record for record in records if record.topic == "driftline.windows"]
+            transactions.append((len(reports), dict(offsets)))
+            super()._transact(records, offsets)
 
-    evaluator.loop._transact = noted
-    world.finish()
-    closing = [moved for reports, moved in offsets if reports]
-    assert max(len(moved) for moved in closing) == 1
-    assert sum(not moved for moved in closing) >= 10  # reports without any offset that moves
+    many_windows(Noted).finish()
+    closing = [offsets for reports, offsets in transactions if reports]
+    assert {reports for reports, _ in transactions} == {0, 1}
+    assert sum(not offsets for offsets in closing) >= 10  # reports without any offset that moves
 
 
 def test_h21_a_group_whose_offsets_were_forgotten_is_not_started_over_its_own_state():

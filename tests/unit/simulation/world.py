@@ -133,7 +133,7 @@ class Instance:
         self.consumer = cluster.consumer(self.part, instance_id=self.name)
         self.handler = self.world.handler(self.part, self.name)
         topics = {"profile": ["predictions"], "join": list(INPUT_TOPICS), "evaluate": [PROFILES]}[self.part]
-        loop = BatchLoop(
+        loop = self.world.loop_type(
             self.part,
             self.handler,
             consumer=self.consumer,
@@ -194,6 +194,7 @@ class World:
         self.poll_messages = self.random.choice((5, 20, 60))
         self.reports_per_transaction = reports_per_transaction
         self.states_type = states
+        self.loop_type = BatchLoop
         self.caches: dict[str, StateCache] | None = {} if caches else None
         self.monitors = monitors or {model: monitor_of(model, patient=patient) for model in MODELS}
         seconds = lambda: self.clock.now_us() / SECOND  # noqa: E731
@@ -348,7 +349,7 @@ class World:
     # What came out.
 
     def told(self, topic: str) -> list:
-        return [decode(record.value()) for record in self.cluster.records(f"driftline.{topic}")]
+        return [decode(record.value() or b"") for record in self.cluster.records(f"driftline.{topic}")]
 
     def reports(self) -> dict[tuple[str, str, str, int], list[WindowReport]]:
         found = defaultdict(list)

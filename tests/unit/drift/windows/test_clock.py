@@ -7,7 +7,7 @@ from driftline.events import Group
 
 A, B = Source(Group.PROFILE, "predictions", 0), Source(Group.PROFILE, "predictions", 1)
 UP, LAG, STALLED = Condition.CAUGHT_UP, Condition.LAGGING, Condition.STALLED
-NOBODY = frozenset()
+NOBODY: frozenset[Source] = frozenset()
 
 
 def test_the_clock_is_the_slowest_source_minus_lateness():
@@ -65,7 +65,8 @@ steps = st.lists(st.tuples(st.sampled_from([A, B]), st.integers(0, 1000), st.set
 
 @given(steps)
 def test_the_clock_never_decreases(steps):
-    clock, seen, last = Clock(), {}, None
+    clock, last = Clock(), None
+    seen: dict[Source, Seen] = {}
     for calm, (source, time, out) in enumerate(steps):
         known = seen.get(source)
         seen[source] = Seen(max(time, known.event_time if known else time), calm)

@@ -186,7 +186,7 @@ def test_day_and_week_are_unions_of_the_same_panes():
     for hour in range(0, 4 * 24, 5):
         stream.rows(START + hour * HOUR, {"AA": 2})
     stream.mark(START + 12 * DAY)
-    totals = Counter()
+    totals: Counter[str] = Counter()
     for report in stream.told(WindowReport):
         if report.decision is Decision.INPUTS:
             totals[report.granularity] += report.n

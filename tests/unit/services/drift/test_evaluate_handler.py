@@ -6,9 +6,11 @@ from driftline.codec import decode
 from driftline.envelope import read
 from driftline.events import Decision, DriftDetected, MonitorState, WindowReport
 from driftline.kafka.ports import TopicPartition
+from services.drift.states import States
 from services.drift.store import StateCache
-from tests.unit.simulation.events import Row
-from tests.unit.simulation.world import HOUR, MODELS, PROFILES, SECOND, START, World
+from tests.unit.simulation.events import MODELS, Row
+from tests.unit.simulation.stage1 import PROFILES
+from tests.unit.simulation.world import HOUR, SECOND, START, World
 
 
 def one_window(world: World) -> World:
@@ -33,6 +35,7 @@ def test_report_drift_event_state_and_offsets_are_one_transaction():
     transactions = {id(record.transaction): record.transaction for record in records}
     assert len(transactions) == 1
     (transaction,) = transactions.values()
+    assert transaction is not None
     assert {place.topic for place in transaction.partitions} >= {"states", "driftline.windows", "driftline.drift-events"}
     assert transaction.offsets["evaluate"]
 
@@ -54,7 +57,7 @@ def test_events_carry_an_envelope_that_names_the_model_and_a_deterministic_id():
 def test_state_goes_to_the_partition_of_its_profiles():
     world = one_window(World(1, instances=1))
     for record in world.cluster.records("states"):
-        if record.value() is not None and b'"north"' in record.key():
+        if record.value() is not None and b'"north"' in (record.key() or b""):
             assert record.partition() == partition_of(world)
 
 
@@ -86,28 +89,29 @@ def test_a_restart_repeats_nothing():
         evaluator.start()
         world.run(3)
     assert [record.value() for record in world.cluster.records("driftline.windows")] == before
-    assert [decode(value).revision for value in before] == [1]
+    assert [decode(value or b"").revision for value in before] == [1]
 
 
 def test_the_cache_reflects_the_topic_and_is_used(tmp_path):
-    world = World(1, instances=1, caches=True)
-    world.caches["evaluate-0"] = cache = StateCache(tmp_path / "cache.sqlite")
+    world = World(1, instances=1)
+    cache = StateCache(tmp_path / "cache.sqlite")
+    world.caches = {"evaluate-0": cache}
     one_window(world)
     world.run(40)  # past the ten seconds between two writes of the cache
     partition = partition_of(world)
     stamp = cache.stamp(partition)
+    assert stamp is not None
     assert stamp.position > 0
     (evaluator,) = world.parts["evaluate"]
     known = cache.entries(partition)
     truth = evaluator.handler._states.load(partition)
     assert {key: known[key] for key in truth if b"pane" in key} == {key: truth[key] for key in truth if b"pane" in key}
     read_from = []
-    rolled = type(evaluator.handler._states)._rolled_forward
 
-    class Watched(type(evaluator.handler._states)):
+    class Watched(States):
         def _rolled_forward(self, place, found, stamp):
             read_from.append(stamp.position)
-            return rolled(self, place, found, stamp)
+            return States._rolled_forward(self, place, found, stamp)
 
     world.states_type = Watched
     evaluator.die()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 import pytest
 
@@ -139,8 +140,9 @@ def test_saving_everything_forgets_what_is_not_in_it():
 def test_a_save_that_fails_changes_nothing():
     cache = StateCache(":memory:")
     cache.save(0, [(b"a", b"1")], Stamp("T", 1, 1))
+    not_bytes: Any = object()
     with pytest.raises(sqlite3.ProgrammingError):
-        cache.save(0, [(b"a", b"2"), (b"b", object())], Stamp("T", 2, 2))
+        cache.save(0, [(b"a", b"2"), (b"b", not_bytes)], Stamp("T", 2, 2))
     assert cache.entries(0) == {b"a": b"1"}
     assert cache.stamp(0) == Stamp("T", 1, 1)
 
