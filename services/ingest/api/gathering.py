@@ -106,9 +106,12 @@ class Gatherer:
         except Unavailable as error:
             for each in waiting:
                 _fail(each, type(error)(str(error)))
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - each request tells its caller, and the log
             for each in waiting:
                 _fail(each, error)
+        except asyncio.CancelledError:
+            for each in waiting:
+                each.done.cancel()
             raise
         else:
             for each, outcome in zip(waiting, outcomes, strict=True):

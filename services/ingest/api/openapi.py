@@ -88,7 +88,7 @@ _PROBLEMS = {
 }
 
 
-def _operation(summary: str, event: Document) -> Document:
+def _operation(name: str, summary: str, event: Document) -> Document:
     many = {
         "type": "object",
         "required": ["events"],
@@ -99,8 +99,9 @@ def _operation(summary: str, event: Document) -> Document:
         for status, text in _PROBLEMS.items()
     }
     return {
+        "operationId": name,
+        "tags": ["events"],
         "summary": summary,
-        "description": "",
         "security": [{"bearer": []}],
         "parameters": [
             {
@@ -122,6 +123,8 @@ def _operation(summary: str, event: Document) -> Document:
     }
 
 
-PREDICTIONS = _operation("Send predictions, one or many", PREDICTION)
-LABELS = _operation("Send labels (true outcomes), one or many", LABEL)
+OPERATIONS = {
+    "/v1/predictions": _operation("sendPredictions", "Send predictions, one or many", PREDICTION),
+    "/v1/labels": _operation("sendLabels", "Send labels (true outcomes), one or many", LABEL),
+}
 SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "description": "driftline token create --role producer"}}

@@ -10,6 +10,7 @@ import pytest
 from bench.ingest_process import MODEL, baseline, monitor
 from driftline import batches, codec, topics
 from driftline.clock import ManualClock
+from driftline.errors import Unavailable
 from driftline.events import ColumnKind, DeadLetter, Label, MonitorColumn, PredictionBatch, Task
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
@@ -527,3 +528,36 @@ def test_monitors_are_followed_from_their_topics(house):
 
     assert directory.lots("shop.new", np.array([NOW])) is not None
     assert directory.lots("shop.old", np.array([NOW])) is None
+
+
+def test_other_methods_are_405_and_say_which_is_taken(house):
+    async def get():
+        transport = httpx.ASGITransport(house.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+            return await client.get("/v1/predictions")
+
+    answer = asyncio.run(get())
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_failure_on_our_side_is_a_500_that_tells_nothing_of_the_inside(house):
+    def broken(*_arguments, **_options):
+        raise RuntimeError("secret of the inside")
+
+    house.directory.lots = broken
+
+    answer = house.post("/v1/predictions", event())
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+
+
+def test_memory_of_keys_that_does_not_answer_is_503(house):
+    house.keys.claim = lambda *_: (_ for _ in ()).throw(Unavailable("no Redis"))
+
+    answer = house.post("/v1/predictions", event(), headers={"Idempotency-Key": "k1"})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert house.stored_ids() == []
