@@ -1,12 +1,12 @@
 """Drift processes as they are, but their transactions stay open for a moment before they are committed, and say so.
 
-    python -m tests.chaos.worker --hold 0.06 [--split]
+    python -m tests.chaos.worker --hold 0.02 [--split]
 
 A nursery: for each line "NAME FOLDER" on standard input it forks a process that runs all three stages as instance NAME.
 It is forked and not started anew because importing everything takes longer than the life of a process in this test.
 
 Lines on standard output: "open NAME PID STAGE" when everything of a transaction has reached the broker and nothing is
-committed, "done NAME PID STAGE" when it is. `--split` is the mutant that the test must catch: records in one transaction,
+committed ("frozen" instead when it is to stay so), "done NAME PID STAGE" when it is. `--split` is the mutant that the test must catch: records in one transaction,
 offsets in another, and "open" is said between the two.
 """
 
@@ -34,6 +34,9 @@ from driftline.runtime.settings import load
 from services.drift.app import look_around, make_loop
 from services.drift.settings import Settings, Stage
 
+FROZEN_SECONDS = 10.0
+"""Less than a transaction may stay open, should nobody kill it."""
+
 
 class HoldingProducer(ConfluentTransactionalProducer):
     """Commits late."""
@@ -48,8 +51,10 @@ class HoldingProducer(ConfluentTransactionalProducer):
         self.say("done")
 
     def pause(self) -> None:
-        self.say("open")
-        time.sleep(self.hold)
+        """Hold on; where a file "freeze" lies in the instance's folder, stage 1 holds until it is killed."""
+        frozen = self.stage != "evaluate" and Path(os.environ["DRIFTLINE_DATA_DIR"], "freeze").exists()
+        self.say("frozen" if frozen else "open")
+        time.sleep(FROZEN_SECONDS if frozen else self.hold)
 
     def say(self, word: str) -> None:
         # One write: lines of several processes do not mix.
