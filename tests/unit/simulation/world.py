@@ -34,6 +34,7 @@ from driftline.events import (
 )
 from driftline.kafka.errors import KafkaFailure, OutcomeUnknown
 from driftline.kafka.memory import OFFSETS, MemoryCluster
+from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.health import Health
 from driftline.runtime.loop import BatchLoop, Limits, Surroundings
@@ -132,7 +133,8 @@ class Instance:
         cluster = self.world.cluster
         self.consumer = cluster.consumer(self.part, instance_id=self.name)
         self.handler = self.world.handler(self.part, self.name)
-        topics = {"profile": ["predictions"], "join": list(INPUT_TOPICS), "evaluate": [PROFILES]}[self.part]
+        reads = {"profile": ["predictions"], "join": INPUT_TOPICS, "evaluate": [PROFILES]}[self.part]
+        topics = [self.world.prefix + topic for topic in reads]
         loop = self.world.loop_type(
             self.part,
             self.handler,
@@ -176,6 +178,9 @@ class Instance:
 class World:
     """The pipeline, its clock, and what was truly sent."""
 
+    prefix = ""
+    """Of the topics that stage 1 reads and writes, and of `states`."""
+
     def __init__(
         self,
         seed: int = 0,
@@ -201,10 +206,10 @@ class World:
         self.surroundings = Surroundings(self.clock, Health(seconds), shared_metrics(), seconds)
         self.cluster.admin().create(
             [
-                NewTopic("predictions", PARTITIONS),
-                NewTopic("labels", PARTITIONS),
-                NewTopic(PROFILES, PROFILES_PARTITIONS),
-                NewTopic("states", PROFILES_PARTITIONS, {"cleanup.policy": "compact"}),
+                NewTopic(self.prefix + "predictions", PARTITIONS),
+                NewTopic(self.prefix + "labels", PARTITIONS),
+                NewTopic(self.prefix + PROFILES, PROFILES_PARTITIONS),
+                NewTopic(self.prefix + "states", PROFILES_PARTITIONS, {"cleanup.policy": "compact"}),
                 *(NewTopic(f"driftline.{name}", 1) for name in ("windows", "drift-events", "monitor-status", "health")),
             ]
         )
@@ -233,24 +238,33 @@ class World:
         return ProfileModel(*arguments) if part == "profile" else JoinModel(*arguments, cluster=self.cluster)
 
     def _evaluate(self, name: str) -> EvaluateHandler:
-        predictions = [("predictions", number) for number in range(PARTITIONS)]
+        predictions, labels = ([(self.prefix + topic, n) for n in range(PARTITIONS)] for topic in INPUT_TOPICS)
         cache_of = None if self.caches is None else self.caches.setdefault(name, StateCache(":memory:"))
-        topic_id = self.cluster.admin().describe(["states"])["states"].topic_id
+        topic = self.prefix + "states"
+        topic_id = self.cluster.admin().describe([topic])[topic].topic_id
+        book, refresh = self.known()
         return EvaluateHandler(
-            Rules(self.book, input_measures, label_measures),
-            self.states_type(self.cluster.consumer(), "states", topic_id, cache_of, patience=3),
-            {Group.PROFILE: predictions, Group.JOIN: predictions + [("labels", n) for n in range(PARTITIONS)]},
+            Rules(book, input_measures, label_measures),
+            self.states_type(self.cluster.consumer(), topic, topic_id, cache_of, patience=3),
+            {Group.PROFILE: predictions, Group.JOIN: predictions + labels},
             instance=name,
             partitions=PROFILES_PARTITIONS,
-            refresh=lambda: None,
+            refresh=refresh,
             reports_per_transaction=self.reports_per_transaction,
         )
 
+    def known(self) -> tuple[MonitorBook, Callable[[], object]]:
+        """A book of monitors, and how it is brought up to date."""
+        return self.book, lambda: None
+
     # What happens.
+
+    def encode(self, row: Row) -> bytes:
+        return row.encode()
 
     def send(self, topic: str, partition: int, *rows: Row) -> None:
         for row in rows:
-            self.producer.produce(topic, row.encode(), partition=partition)
+            self.producer.produce(self.prefix + topic, self.encode(row), partition=partition)
             self.sent.append((topic, partition, row))
 
     def send_aborted(self, topic: str, partition: int, *rows: Row) -> None:
@@ -259,7 +273,7 @@ class World:
         producer.init_transactions()
         producer.begin()
         for row in rows:
-            producer.produce(topic, row.encode(), partition=partition)
+            producer.produce(self.prefix + topic, self.encode(row), partition=partition)
         producer.abort()
 
     def tick(self, microseconds: int) -> None:
@@ -330,17 +344,18 @@ class World:
             offsets = admin.group_offsets(part)
             for topic in topics:
                 for number in range(PARTITIONS):
-                    place = TopicPartition(topic, number)
+                    place = TopicPartition(self.prefix + topic, number)
                     if offsets.get(place, 0) < self._end(place):
                         return False
         self._counted = getattr(self, "_counted", {})
-        ends = {number: self._end(TopicPartition(PROFILES, number)) for number in range(PROFILES_PARTITIONS)}
+        ends = {number: self._end(TopicPartition(self.prefix + PROFILES, number)) for number in range(PROFILES_PARTITIONS)}
         sent = len(self.sent)
         if self._counted.get("sent") != sent:
             self._counted = {"sent": sent, "ends": ends}
         offsets = admin.group_offsets("evaluate")
         return all(
-            offsets.get(TopicPartition(PROFILES, number), 0) >= end for number, end in self._counted["ends"].items()
+            offsets.get(TopicPartition(self.prefix + PROFILES, number), 0) >= end
+            for number, end in self._counted["ends"].items()
         ) and not any(evaluator.busy for one in self.parts["evaluate"] if one.alive for evaluator in one.handler.evaluators())
 
     def _end(self, place: TopicPartition) -> int:
@@ -390,7 +405,7 @@ def traffic(rng: random.Random, *, rows: int, disorder_us: int, hours: float = 1
         for number in range(rows):
             model = rng.choice(MODELS)
             time = spans[model] + int(number / rows * hours * HOUR) + rng.randrange(MINUTE)
-            row = Row(model, f"{partition}-{number}", time, rng.choice(CARRIERS), version=rng.choice("12"))
+            row = Row(model, id_in(partition, number), time, rng.choice(CARRIERS), version=rng.choice("12"))
             predictions.append((time - spans[model] + rng.randrange(disorder_us + 1), row))
             if rng.random() < 0.05:
                 predictions.append((time - spans[model] + rng.randrange(disorder_us + 1), row))
@@ -401,6 +416,13 @@ def traffic(rng: random.Random, *, rows: int, disorder_us: int, hours: float = 1
         queues["predictions", partition] = [row for _, row in sorted(predictions, key=lambda entry: entry[0])]
         queues["labels", partition] = [row for _, row in sorted(labels, key=lambda entry: entry[0])]
     return queues
+
+
+def id_in(partition: int, number: int) -> str:
+    """An id whose partition is that one."""
+    return next(
+        name for turn in range(1000) for name in (f"{number}-{turn}",) if partition_for(name.encode(), PARTITIONS) == partition
+    )
 
 
 class Chaos:
@@ -479,7 +501,7 @@ class Chaos:
         alive = [one for one in world.parts["evaluate"] if one.alive]
         if self.held or not alive:
             return
-        world.cluster.hold_markers(lambda place: place.topic == "states")
+        world.cluster.hold_markers(lambda place: place.topic == world.prefix + "states")
         world.run(2, 600_000)
         for one in alive:
             if one.alive:
@@ -514,7 +536,8 @@ class Chaos:
         """Commit markers reach some partitions later than others (of one producer: in the order of its transactions)."""
         if self.held:
             return
-        topics = self.world.random.sample(("states", PROFILES, OFFSETS, "driftline.windows"), 2)
+        prefix = self.world.prefix
+        topics = self.world.random.sample((prefix + "states", prefix + PROFILES, OFFSETS, "driftline.windows"), 2)
         self.world.cluster.hold_markers(lambda place: place.topic in topics)
         self.held = True
 

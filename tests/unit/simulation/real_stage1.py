@@ -1,0 +1,70 @@
+"""The same world with the real handlers of stage 1: Avro in, judged rows, the label join, dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from driftline.codec import encode
+from driftline.events import Label, Prediction, Watermark
+from driftline.kafka.configuration import StartAt
+from driftline.kafka.ports import NewTopic
+from driftline.validation.book import MonitorBook
+from services.drift.catalogue import BASELINES, MONITORS, SCHEMAS, Catalogue
+from services.drift.join import JoinHandler, Readers
+from services.drift.labels import LabelReader
+from services.drift.predictions import PredictionReader
+from services.drift.profile import Place, ProfileHandler
+from tests.unit.simulation.events import Row, predicted
+from tests.unit.simulation.world import BASELINE, INPUT_TOPICS, PARTITIONS, PROFILES_PARTITIONS, SECOND, World
+
+
+class RealWorld(World):
+    """Everything between producers and the outputs of stage 2 is what runs in production."""
+
+    prefix = "driftline."
+
+    def __init__(self, seed: int = 0, **options):
+        super().__init__(seed, **options)
+        self.cluster.admin().create([NewTopic(topic, 1) for topic in (BASELINES, MONITORS, SCHEMAS)])
+        self.cluster.admin().create([NewTopic("driftline.dead-letters", 1)])
+        self.producer.produce(BASELINES, encode(BASELINE), key=BASELINE.baseline_id.encode())
+        self.tick(SECOND)
+        for model in self.monitors:
+            for monitor in self.book.versions(model):
+                self.producer.produce(MONITORS, encode(monitor), key=f"{model}/{monitor.monitor_version}".encode())
+        self.tick(SECOND)
+
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.cluster.consumer(start_at=StartAt.EARLIEST))
+
+    def known(self) -> tuple[MonitorBook, Callable[[], object]]:
+        catalogue = self._catalogue()
+        return catalogue.book, catalogue.refresh
+
+    def handler(self, part: str, name: str):
+        if part == "evaluate":
+            return self._evaluate(name)
+        catalogue = self._catalogue()
+        reader = PredictionReader(catalogue.book, catalogue.schemas, PARTITIONS)
+        place = Place(name, {self.prefix + topic: "T" for topic in INPUT_TOPICS}, PROFILES_PARTITIONS)
+        if part == "profile":
+            return ProfileHandler(catalogue, reader, place)
+        labels = LabelReader(catalogue.book, catalogue.schemas, PARTITIONS)
+        readers = Readers(reader, labels, rebuild=self.cluster.consumer)
+        return JoinHandler(catalogue, readers, place, key=b"0123456789abcdef", monotonic=self.surroundings.monotonic)
+
+    def encode(self, row: Row) -> bytes:
+        if row.is_label:
+            return encode(Label(model_id=row.model, prediction_id=row.id, label_time=row.time, label=row.outcome))
+        if not row.id:
+            return encode(Watermark(model_id=row.model, event_time=row.time))
+        return encode(
+            Prediction(
+                model_id=row.model,
+                model_version=row.version,
+                prediction_id=row.id,
+                event_time=row.time,
+                prediction=predicted(row),
+                features={"carrier": row.carrier},
+            )
+        )

@@ -1,0 +1,47 @@
+"""The schedules again, with the real stage 1 in front: what a producer sends is what the final windows hold."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from driftline.events import ClosedBy
+from tests.unit.simulation.checks import check_all, decisions, drift
+from tests.unit.simulation.real_stage1 import RealWorld
+from tests.unit.simulation.world import HOUR, MINUTE, Chaos, World, traffic
+
+SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60")) // 10
+FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))
+
+
+def play(seed: int, *, patient: bool) -> RealWorld:
+    world = RealWorld(seed, patient=patient, changes=seed % 3 == 0)
+    queues = traffic(random.Random(seed), rows=20, disorder_us=4 * MINUTE if patient else 6 * HOUR)
+    Chaos(world, queues, long_pauses=not patient).play(120)
+    return world
+
+
+def modelled(seed: int) -> World:
+    """The same rows through the simple models of stage 1, and nothing goes wrong."""
+    world = World(seed, patient=True, instances=1, changes=seed % 3 == 0)
+    world.start()
+    for (topic, partition), rows in traffic(random.Random(seed), rows=20, disorder_us=4 * MINUTE).items():
+        world.send(topic, partition, *rows)
+    world.finish()
+    return world
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SCHEDULES))
+def test_counts_and_decisions_are_those_of_an_orderly_run(seed):
+    world, reference = play(seed, patient=True), modelled(seed)
+    check_all(world)
+    assert {report.closed_by for reports in world.reports().values() for report in reports} == {ClosedBy.WATERMARK}
+    assert decisions(world) == decisions(reference)
+    assert drift(world) == drift(reference)
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SCHEDULES))
+def test_late_rows_and_impatient_monitors_change_no_final_count(seed):
+    check_all(play(seed, patient=False))
