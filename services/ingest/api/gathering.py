@@ -1,6 +1,7 @@
-"""Requests that come within a few milliseconds are judged and written as one: half the work for each under load.
+"""Requests that come while an earlier one is on its way to the broker are judged and written as one.
 
-Each request keeps its own outcome: its rows are a range of the whole. What fails to be written fails for all of them.
+That halves the work for each under load and delays none when there is little: the first goes at once. Each request keeps
+its own outcome: its rows are a range of the whole. What fails to be written fails for all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from services.ingest.api.labels import take_labels
 from services.ingest.api.predictions import take_predictions
 
 SOURCE = "/ingest"
-_GATHER_SECONDS = 0.005
+_LONGEST_WAIT_SECONDS = 0.02
+"""For requests behind one that the broker does not acknowledge."""
 _ROWS_AT_ONCE = 4_000
 """Beyond this nothing more is gained by waiting, and the event loop is held for too long."""
 
@@ -74,7 +76,7 @@ class Gatherer:
     outbox: Outbox
     clock: Clock
     _waiting: dict[tuple[str, str], list[_Waiting]] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _under_way: dict[tuple[str, str], set[asyncio.Task[None]]] = field(default_factory=dict)
     _session: str = field(default_factory=lambda: uuid.uuid4().hex)
     _numbers: count[int] = field(default_factory=count)
 
@@ -85,7 +87,8 @@ class Gatherer:
         waiting = self._waiting.setdefault(place, [])
         waiting.append(_Waiting(rows, loop.create_future()))
         if len(waiting) == 1:
-            loop.call_later(_GATHER_SECONDS, self._begin, kind, actor, waiting)
+            wait = _LONGEST_WAIT_SECONDS if self._under_way.get(place) else 0.0
+            loop.call_later(wait, self._begin, kind, actor, waiting)
         elif sum(len(each.rows) for each in waiting) > _ROWS_AT_ONCE:
             self._begin(kind, actor, waiting)
         return await waiting[-1].done
@@ -94,10 +97,20 @@ class Gatherer:
         """Take what waits, unless that happened already because there was enough of it."""
         if self._waiting.get((kind.name, actor)) is not waiting:
             return
-        del self._waiting[kind.name, actor]
+        place = (kind.name, actor)
+        del self._waiting[place]
         task = asyncio.get_running_loop().create_task(self._write(kind, actor, waiting))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        under_way = self._under_way.setdefault(place, set())
+        under_way.add(task)
+        task.add_done_callback(lambda _: self._go_on(kind, actor, under_way, task))
+
+    def _go_on(self, kind: Kind, actor: str, under_way: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
+        """After a write: the next one, if requests have gathered."""
+        under_way.discard(task)
+        if waiting := self._waiting.get((kind.name, actor)):
+            self._begin(kind, actor, waiting)
+        elif not under_way:
+            self._under_way.pop((kind.name, actor), None)
 
     async def _write(self, kind: Kind, actor: str, waiting: Sequence[_Waiting]) -> None:
         """Judge all rows, write, wait, and tell each request what became of its own."""
