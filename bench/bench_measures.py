@@ -13,8 +13,7 @@ from driftline.avro import Column, Kind
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.measures import inputs
 from driftline.drift.profile import Layout, profile_rows
-from driftline.drift.thresholds import defaults
-from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, Task, Threshold
 
 ROWS, COLUMNS, REFERENCE = 1_000_000, 20, 100_000
 PEER_COLUMNS = 2  # scipy takes the same time for each: two are measured, twenty are stated
@@ -39,7 +38,7 @@ def _monitor(baseline_id: str, names: list[str]) -> Monitor:
         label_ttl_us=0,
         future_skew_us=0,
         minimum_n=200,
-        thresholds=defaults(),
+        thresholds=(Threshold(family="feature", measure="psi", limit=0.25, direction=Direction.ABOVE),),
         weights={},
         retired_versions=(),
         actor="bench",

@@ -9,9 +9,7 @@ from enum import StrEnum
 
 from driftline.events import Measure
 
-__all__ = ["DEFAULT_WEIGHTS", "Risk", "Severity", "priority", "score", "severity"]
-
-DEFAULT_WEIGHTS: Mapping[str, float] = {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
+__all__ = ["Risk", "Severity", "priority", "score", "severity"]
 
 
 class Severity(StrEnum):
@@ -52,7 +50,7 @@ class Risk:
     shares: Mapping[str, float]
 
 
-def score(measures: Iterable[Measure], weights: Mapping[str, float] = DEFAULT_WEIGHTS) -> Risk:
+def score(measures: Iterable[Measure], weights: Mapping[str, float]) -> Risk:
     """Return 100 x the weighted mean over families of the share of failing checks.
 
     A check is a measure with a limit and a value. A family without a check is absent: its weight goes to the others

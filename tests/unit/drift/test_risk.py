@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.drift.risk import DEFAULT_WEIGHTS, Severity, priority, score, severity
+from driftline.drift import risk as scoring
+from driftline.drift.risk import Severity, priority, severity
 from driftline.events import Measure
+
+
+WEIGHTS = {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
+
+
+def score(measures, weights=WEIGHTS):
+    return scoring.score(measures, weights)
 
 
 def checks(family, failing, passing):
@@ -13,10 +21,6 @@ def checks(family, failing, passing):
         Measure(family=family, name="psi", column=str(i), value=1.0, limit=0.5, violated=i < failing)
         for i in range(failing + passing)
     ]
-
-
-def test_default_weights_are_those_of_the_families():
-    assert DEFAULT_WEIGHTS == {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
 
 
 def test_score_is_the_weighted_share_of_failing_checks():
@@ -72,7 +76,7 @@ def test_a_score_on_a_border_is_not_lost_to_rounding():
     assert score([*checks("prediction", 4, 1), *checks("label", 4, 1), *checks("feature", 4, 1)]).severity is Severity.CRITICAL
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(DEFAULT_WEIGHTS)), st.booleans()), min_size=1, max_size=40))
+@given(st.lists(st.tuples(st.sampled_from(list(WEIGHTS)), st.booleans()), min_size=1, max_size=40))
 def test_score_lies_between_0_and_100_and_ignores_order(rows):
     measures = [Measure(family=f, name="psi", value=1.0, limit=0.5, violated=v) for f, v in rows]
     risk = score(measures)
