@@ -8,7 +8,6 @@ from driftline.drift import risk as scoring
 from driftline.drift.risk import Severity, priority, severity
 from driftline.events import Measure
 
-
 WEIGHTS = {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
 
 
