@@ -11,7 +11,7 @@ from driftline.events import CheckpointSigned
 from driftline.kafka.errors import OffsetOutOfRange
 from driftline.kafka.ports import Admin, Consumer, Isolation, Message, TopicPartition
 from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
-from driftline.ledger.errors import LedgerError
+from driftline.ledger.errors import LedgerError, LedgerUnavailable
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Findings, Level, Report, verdict_of
 from driftline.ledger.source import Extent, PartitionCheck, Repeat, Tally
@@ -116,16 +116,25 @@ def verify_source(
     reader = SourceReader(cluster, quiet_seconds=quiet_seconds)
     try:
         published = [] if key is None else reader.published_heads(key, topics.name("checkpoints"))
-        with store.snapshot() as snapshot:
-            comparison = _Comparison(snapshot, reader)
-            report = verify_snapshot(
-                snapshot, store.origin, Level.FULL, key=key, trusted=[*trusted, *published], findings=comparison.findings
-            )
-            comparison.run()
+        heads = [*trusted, *published]
+        try:
+            return _compared(store, reader, key, heads, tolerant=False)
+        except LedgerUnavailable:
+            return _compared(store, reader, key, heads, tolerant=True)
     except OffsetOutOfRange as error:
         raise Unavailable("retention removed records while they were read; run the verification again") from error
     finally:
         reader.close()
+
+
+def _compared(
+    store: LedgerStore, reader: SourceReader, key: VerifierKey | None, heads: list[SignedHead], *, tolerant: bool
+) -> Report:
+    """One snapshot at level full, then against the topics; `tolerant` reads texts that are none, too."""
+    with store.snapshot(tolerant=tolerant) as snapshot:
+        comparison = _Comparison(snapshot, reader)
+        report = verify_snapshot(snapshot, store.origin, Level.FULL, key=key, trusted=heads, findings=comparison.findings)
+        comparison.run()
     return comparison.completed(report, vouched=key is not None and (report.entries == 0 or report.signed_size > 0))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from heapq import merge
+from typing import Final, NamedTuple
 
-from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
+from driftline.ledger.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from driftline.ledger.errors import NoteMalformed, SignatureInvalid
 from driftline.ledger.report import FindingKind, Findings
 
-__all__ = ["CheckpointRow", "SignedHead", "open_checkpoints", "sound_checkpoints"]
+__all__ = ["CheckpointRow", "HeadCheck", "SignedHead"]
+
+_CHECKED: Final = 1_000
 
 
 class CheckpointRow(NamedTuple):
@@ -30,30 +33,56 @@ class SignedHead:
     where: str
 
 
-def sound_checkpoints(rows: Iterable[CheckpointRow], findings: Findings) -> list[CheckpointRow]:
-    """Return the rows that a writer can have written; the others (SQLite stores any type) are findings."""
-    sound: list[CheckpointRow] = []
-    for row in rows:
-        if type(row.size) is int and row.size > 0 and type(row.root) is bytes and isinstance(row.note, str | None):
-            sound.append(row)
-        else:
-            findings.add(None, FindingKind.CHECKPOINT_INVALID, f"a checkpoint row holds values of the wrong type: {row.size!r}")
-    return sound
+class HeadCheck:
+    """Checks stored checkpoints as they stream by, and remembers what signatures vouch for.
 
+    Every root is compared with the entries, and every note must say what its row says. Of the signatures the newest
+    thousand and a thousand spread over the others are checked: a later one vouches for all entries before it.
+    """
 
-def open_checkpoints(rows: Sequence[CheckpointRow], key: VerifierKey, findings: Findings) -> list[SignedHead]:
-    """Check the signatures of stored checkpoints; each must sign just what its row says."""
-    heads: list[SignedHead] = []
-    for size, root, note in rows:
-        if note is None:
-            continue
+    def __init__(
+        self, origin: str, key: VerifierKey | None, trusted: Sequence[SignedHead], *, count: int, findings: Findings
+    ) -> None:
+        """`count`: how many checkpoints there will be."""
+        self._origin = origin
+        self._key = key
+        self._trusted = sorted(trusted, key=lambda head: head.size)
+        self._count = count
+        self._stride = max(1, count // _CHECKED)
+        self._findings = findings
+        self._largest = 0
+
+    def heads(self, rows: Iterable[CheckpointRow]) -> Iterator[SignedHead]:
+        """Yield every head, smallest first. `rows` come in the order of their size."""
+        return merge(self._stored(rows), self._trusted, key=lambda head: head.size)
+
+    def signed_size(self, size: int) -> int:
+        """Return how many of `size` entries a checked signature vouches for, once the heads have streamed by."""
+        elsewhere = max((head.size for head in self._trusted if head.size <= size), default=0)
+        return max(elsewhere, self._largest if self._largest <= size else 0)
+
+    def _stored(self, rows: Iterable[CheckpointRow]) -> Iterator[SignedHead]:
+        for number, (size, root, note) in enumerate(rows):
+            if type(size) is not int or size <= 0 or type(root) is not bytes or not isinstance(note, str | None):
+                self._bad(None, f"a checkpoint row holds values of the wrong type: {size!r}")
+                continue
+            if note is not None and self._key is not None:
+                self._note(number, size, root, note, self._key)
+            yield SignedHead(size, root, "checkpoint")
+
+    def _note(self, number: int, size: int, root: bytes, note: str, key: VerifierKey) -> None:
+        """Check what a note says, and for many of them who says so."""
+        if not note.startswith(Checkpoint(self._origin, size, root).text() + "\n"):
+            self._bad(size - 1, f"the row of checkpoint {size} differs from its note")
+            return
+        if number % self._stride and number < self._count - _CHECKED:
+            return
         try:
-            checkpoint = open_checkpoint(note, key)
+            open_checkpoint(note, key)
         except (NoteMalformed, SignatureInvalid) as error:
-            findings.add(size - 1, FindingKind.CHECKPOINT_INVALID, f"checkpoint {size}: {error}")
-            continue
-        if (checkpoint.size, checkpoint.root) != (size, root):
-            detail = f"the row of checkpoint {size} differs from its signed note"
-            findings.add(size - 1, FindingKind.CHECKPOINT_INVALID, detail)
-        heads.append(SignedHead(checkpoint.size, checkpoint.root, "checkpoint"))
-    return heads
+            self._bad(size - 1, f"checkpoint {size}: {error}")
+        else:
+            self._largest = size
+
+    def _bad(self, sequence: int | None, detail: str) -> None:
+        self._findings.add(sequence, FindingKind.CHECKPOINT_INVALID, detail)

@@ -7,7 +7,7 @@ columns and the running state give must be, byte for byte, the leaf that is stor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from hashlib import sha256
 from itertools import islice
@@ -71,7 +71,10 @@ class Subject(NamedTuple):
 
 
 class ChainVerifier:
-    """Feed rows (plain tuples will do), then finish. `heads`: every root that must hold at its size, signed or at least stored."""
+    """Feed rows (plain tuples will do), then finish.
+
+    `heads`: every root that must hold at its size, signed or at least stored, smallest first; read as it goes.
+    """
 
     def __init__(
         self,
@@ -88,9 +91,8 @@ class ChainVerifier:
         self._findings = findings
         self._sources = dict(sources or {})
         self._nodes = dict(nodes or {})
-        self._heads: dict[int, list[SignedHead]] = {}
-        for head in heads:
-            self._heads.setdefault(head.size, []).append(head)
+        self._heads = iter(heads)
+        self._due = next(self._heads, None)
         self._tree = Frontier()
         self._hash = GENESIS
         self._ts = 0
@@ -120,10 +122,10 @@ class ChainVerifier:
         check = self._check_links if self._level is Level.HASH else self._check_contents
         check(rows, hashes)
         start, size = 0, self._tree.size
-        for stop in range(1, len(rows) + 1) if self._heads else ():
-            if size + stop in self._heads:
-                self._grow(hashes[start:stop])
-                start = stop
+        while self._due is not None and self._due.size <= size + len(rows):
+            stop = max(self._due.size - size, start)
+            self._grow(hashes[start:stop])
+            start = stop
         self._grow(hashes[start:])
 
     def _grow(self, hashes: Sequence[bytes]) -> None:
@@ -279,12 +281,13 @@ class ChainVerifier:
 
     def _check_heads(self) -> None:
         """Compare the root with every head known at this size."""
-        size = self._tree.size
-        heads = self._heads.pop(size, ())
-        if not heads:
+        if self._due is None or self._due.size > self._tree.size:
             return
-        root = self._tree.root()
-        wrong = next((head for head in heads if head.root != root), None)
+        size, root, wrong = self._tree.size, self._tree.root(), None
+        while self._due is not None and self._due.size <= size:
+            if (self._due.size, self._due.root) != (size, root):
+                wrong = wrong or self._due
+            self._due = next(self._heads, None)
         if wrong is None:
             self._good_size, self._rewritten = size, False
             return
@@ -316,24 +319,25 @@ class ChainVerifier:
         elif (head.size, head.hash, head.frontier) != (size, self._hash, self._tree.to_bytes()):
             self._add(max(0, min(head.size, size)), FindingKind.HEAD_CHANGED, "the head row is not that of the entries")
 
-    def finish(self, *, signed: Iterable[SignedHead], key: bool) -> Report:
-        """Return the report. `signed`: the heads with a checked signature; `key`: whether one was given."""
+    def finish(self, signed_size: Callable[[int], int] | None) -> Report:
+        """Return the report. `signed_size`: the largest size up to a given one that a checked signature vouches for.
+
+        None: there was no key to check one with. It is asked after the last of the heads.
+        """
         size = self._tree.size
-        for head in (head for heads in self._heads.values() for head in heads):
-            self._add(
-                size,
-                FindingKind.TAIL_MISSING,
-                f"{head.where} vouches for {head.size} entries, {size} are there",
-            )
+        while self._due is not None:
+            detail = f"{self._due.where} vouches for {self._due.size} entries, {size} are there"
+            self._add(size, FindingKind.TAIL_MISSING, detail)
+            self._due = next(self._heads, None)
         for place in self._nodes:
             self._add(size, FindingKind.NODE_CHANGED, f"a tree node of no entries is stored: level and index {place}")
-        signed_size = max((head.size for head in signed if head.size <= size), default=0)
+        signed = 0 if signed_size is None else signed_size(size)
         return Report(
-            verdict=verdict_of(self._findings, vouched=key and (size == 0 or signed_size > 0)),
+            verdict=verdict_of(self._findings, vouched=signed_size is not None and (size == 0 or signed > 0)),
             level=self._level,
             entries=size,
             root=self._tree.root(),
-            signed_size=signed_size,
+            signed_size=signed,
             first_bad=self._findings.first,
             invalid_entries=sum(self._findings.counts.values()),
             chain_breaks=self._findings.counts[FindingKind.CHAIN_BROKEN] + self._findings.counts[FindingKind.ENTRY_MISSING],

@@ -91,11 +91,15 @@ class Snapshot:
         found = self._connection.execute(select(s.actor, s.salt, s.name))
         return [Subject(*row) for row in found]
 
-    def checkpoints(self) -> list[CheckpointRow]:
-        """Return all checkpoints, oldest first."""
+    def checkpoints(self) -> Iterator[CheckpointRow]:
+        """Stream all checkpoints, smallest first."""
         c = t.checkpoint.c
-        found = self._connection.execute(select(c.size, c.root, c.note).order_by(c.size))
-        return [CheckpointRow(*row) for row in found]
+        for page in self._stream(select(c.size, c.root, c.note).order_by(c.size)):
+            yield from (CheckpointRow(*row) for row in page)
+
+    def checkpoint_count(self) -> int:
+        """Return how many checkpoints there are."""
+        return self._connection.scalar(select(func.count()).select_from(t.checkpoint)) or 0
 
     def latest_note(self) -> str | None:
         """Return the newest signed checkpoint."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import LedgerUnavailable
-from driftline.ledger.heads import SignedHead, open_checkpoints, sound_checkpoints
+from driftline.ledger.heads import HeadCheck, SignedHead
 from driftline.ledger.report import Findings, Level, Report
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.verify import ChainVerifier
@@ -45,14 +45,12 @@ def verify_snapshot(
 ) -> Report:
     """Verify one state of a log; see `verify_store`."""
     findings = Findings() if findings is None else findings
-    rows = sound_checkpoints(snapshot.checkpoints(), findings)
-    signed = [*trusted, *(open_checkpoints(rows, key, findings) if key is not None else [])]
-    stored = [SignedHead(row.size, row.root, "checkpoint row") for row in rows]
     deep = level is not Level.HASH
+    check = HeadCheck(origin, key, trusted, count=snapshot.checkpoint_count(), findings=findings)
     verifier = ChainVerifier(
         origin,
         level,
-        heads=[*signed, *stored],
+        heads=check.heads(snapshot.checkpoints()),
         findings=findings,
         sources=snapshot.sources() if deep else None,
         nodes=snapshot.nodes() if deep else None,
@@ -61,4 +59,4 @@ def verify_snapshot(
     if deep:
         verifier.check_subjects(snapshot.subjects())
     verifier.check_head(snapshot.head())
-    return verifier.finish(signed=signed, key=key is not None)
+    return verifier.finish(None if key is None else check.signed_size)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from driftline.ledger import heads
 from driftline.ledger.checkpoint import Checkpoint, SigningKey, sign_checkpoint
 from driftline.ledger.errors import RollbackDetected
 from driftline.ledger.heads import SignedHead
@@ -299,7 +300,7 @@ def test_changed_tree_node_is_found(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     report = verified(tmp_path)
-    assert {(f.kind, f.sequence) for f in report.findings} == {(FindingKind.NODE_CHANGED, 256), (FindingKind.NODE_CHANGED, 0)}
+    assert {(f.kind, f.sequence) for f in report.findings} == {(FindingKind.NODE_CHANGED, 256), (FindingKind.NODE_CHANGED, 600)}
 
 
 def test_broken_trail_is_found_even_if_every_hash_is_right(tmp_path: Path) -> None:
@@ -329,6 +330,27 @@ def test_without_a_key_nothing_vouches_for_a_clean_ledger(tmp_path: Path) -> Non
     connection.commit()
     connection.close()
     assert verified(tmp_path, key=False).verdict is Verdict.TAMPERED
+
+
+def test_signatures_are_checked_at_the_end_and_spread_over_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "_CHECKED", 4)
+    ledger(tmp_path, 20, batch=1).store.close()
+    connection = break_in(tmp_path)
+    rows = connection.execute("SELECT size, note FROM ledger_checkpoint").fetchall()
+    thief = SigningKey(ORIGIN, bytes(32))
+    found = []
+    for size, note in rows:
+        root = connection.execute("SELECT root FROM ledger_checkpoint WHERE size = ?", (size,)).fetchone()[0]
+        forged = sign_checkpoint(Checkpoint(ORIGIN, size, root), thief)
+        connection.execute("UPDATE ledger_checkpoint SET note = ? WHERE size = ?", (forged, size))
+        connection.commit()
+        if verified(tmp_path).verdict is Verdict.TAMPERED:
+            found.append(size)
+        connection.execute("UPDATE ledger_checkpoint SET note = ? WHERE size = ?", (note, size))
+    connection.commit()
+    connection.close()
+    assert found == [1, 6, 11, 16, 17, 18, 19, 20]
+    assert verified(tmp_path).signed_size == 20
 
 
 def test_ledger_without_any_signature_is_not_vouched_for(tmp_path: Path) -> None:
