@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from driftline import topics
-from driftline.kafka.ports import Admin, Consumer, TopicPartition
+from driftline.kafka.errors import KafkaFailure
+from driftline.kafka.ports import Admin, Consumer, Isolation, TopicPartition
 from driftline.runtime.health import Health
 from services.console import metrics
 from services.console.store.projection import Projection
@@ -38,6 +39,7 @@ class Follower:
         """`changed` is told the models concerned by each batch, "" standing for the page as a whole."""
         self._projection = projection
         self._changed = changed
+        self._cluster = cluster
         self._consumer = cluster.consumer()
         self._admin = cluster.admin()
         self._declared = [topics.catalogue()[topic] for topic in BY_TOPIC]
@@ -64,9 +66,14 @@ class Follower:
         return len(messages)
 
     def lag(self) -> int:
-        """Records on the topics that are not taken in yet."""
+        """Records on the topics that are not taken in yet. Raises KafkaFailure while the broker does not say."""
         positions = self._consumer.positions(self._places)
-        ends = self._consumer.ends(self._places)
+        try:
+            ends = self._admin.end_offsets(self._places, Isolation.READ_COMMITTED)
+        except KafkaFailure:
+            # After a broker has fallen librdkafka asks with the leader epoch that it remembers, and is refused for ever.
+            self._admin = self._cluster.admin()
+            raise
         behind = sum(max(end - positions.get(place, 0), 0) for place, end in ends.items())
         metrics.LAG_RECORDS.set(behind)
         return behind
@@ -97,8 +104,17 @@ class FollowerPart:
             self._health.beat("follower")
             if time.monotonic() - measured >= LAG_SECONDS or "starting" in self._health.not_ready():
                 measured = time.monotonic()
-                if self._follower.lag() == 0:
-                    self._health.ready()
+                self._measure()
+
+    def _measure(self) -> None:
+        try:
+            behind = self._follower.lag()
+        except KafkaFailure as error:
+            self._health.block("kafka", str(error))
+            return
+        self._health.clear("kafka")
+        if behind == 0:
+            self._health.ready()
 
     def stop(self) -> None:
         """End after the batch under way."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from driftline.errors import Unavailable
+from driftline.kafka.errors import KafkaFailure
 from services.governance import metrics
 from services.governance.adapters.journal import Batch, Journal, Overtaken, Proposal
 from services.governance.store import Store
@@ -68,6 +69,9 @@ class Desk:
         try:
             with metrics.CHANGE_SECONDS.time():
                 answer = self._changed(request.decide, request.actor)
+        except KafkaFailure as error:
+            self._journal.stop_writing()
+            request.future.set_exception(Unavailable(f"Kafka does not take it now; try again in a moment ({error})"))
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller, who waits for it
             request.future.set_exception(error)
         else:

@@ -103,7 +103,7 @@ class Journal:
         `beyond`: offsets to reach as well. A commit is acknowledged before its markers are written, so that the last stable
         offset may still lie before the records of a transaction that has just been committed.
         """
-        ends = self._admin.end_offsets(self._places, Isolation.READ_COMMITTED)
+        ends = self._ends()
         ends |= {place: max(offset, ends[place]) for place, offset in (beyond or {}).items()}
         deadline = self._clock.now_us() + READ_TIMEOUT_US
         while True:
@@ -113,6 +113,14 @@ class Journal:
                 return
             if self._clock.now_us() > deadline:
                 raise Unavailable("the topics could not be read to their end within 10 s; try again when the broker answers")
+
+    def _ends(self) -> dict[TopicPartition, int]:
+        try:
+            return self._admin.end_offsets(self._places, Isolation.READ_COMMITTED)
+        except KafkaFailure:
+            # After a broker has fallen librdkafka asks with the leader epoch that it remembers, and is refused for ever.
+            self._admin = self._cluster.admin()
+            raise
 
     def begin_writing(self) -> None:
         """Become the writer, unless this instance is it as far as it knows."""
@@ -131,7 +139,8 @@ class Journal:
         written: dict[TopicPartition, int] = {}
 
         def delivered(delivery: Delivery) -> None:
-            written[TopicPartition(delivery.topic, delivery.partition)] = delivery.offset + 1
+            if delivery.error is None:
+                written[TopicPartition(delivery.topic, delivery.partition)] = delivery.offset + 1
 
         try:
             self._producer.begin()
@@ -140,8 +149,9 @@ class Journal:
                 self._producer.produce(
                     topic, encode(event), key=key.encode(), headers=envelope.headers(), on_delivery=delivered
                 )
-            self._producer.flush(FLUSH_SECONDS)
             self._producer.commit()
+            # Not before: serving callbacks of a producer that was fenced raises what the library cannot pass on.
+            self._producer.flush(FLUSH_SECONDS)
         except Fenced as error:
             self.stop_writing()
             raise Overtaken("another instance has written meanwhile") from error
@@ -151,14 +161,16 @@ class Journal:
         return written
 
     def stop_writing(self) -> None:
-        """Let the producer go; the next change initialises a new one, which ends whatever this one left open."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.close()
+        """Let go of a producer that failed; the next change initialises a new one, which ends whatever this one left open.
+
+        It is dropped, not closed: closing one that was fenced raises what the library cannot pass on.
+        """
+        self._producer = None
 
     def close(self) -> None:
         """Let everything go."""
-        self.stop_writing()
+        if self._producer is not None:
+            self._producer.close()
         self._consumer.close()
 
     def _addressed(self, event: GovernanceEvent, actor: str) -> tuple[str, str, Envelope]:
