@@ -218,8 +218,11 @@ class PredictionReader:
         times = np.zeros(len(stream), np.int64) if rows.event_time.integers is None else rows.event_time.integers
         places = self._book.versions_for(model_id, times[chosen], rows.append_time[chosen])
         entries = self._book.entries(model_id)
-        for place in np.unique(places).tolist():
-            mine = chosen[places == place]
+        lowest, highest = int(places.min()), int(places.max())
+        for place in range(lowest, highest + 1):
+            mine = chosen if lowest == highest else chosen[places == place]
+            if not len(mine):
+                continue
             if place < 0:
                 chunk.refuse(mine, Reason.UNKNOWN_MODEL, "model_id", model_id, out)
                 continue
@@ -231,8 +234,9 @@ class PredictionReader:
                 mine = mine[accepted]
             if monitor.labels and len(mine):
                 home = partitions_of(rows.prediction_id, mine, self._partitions)[mine] == chunk.partition[mine]
-                chunk.refuse(mine[~home], Reason.WRONG_PARTITION, "prediction_id", model_id, out)
-                mine = mine[home]
+                if not home.all():
+                    chunk.refuse(mine[~home], Reason.WRONG_PARTITION, "prediction_id", model_id, out)
+                    mine = mine[home]
             if len(mine):
                 out.judged.append(Judged(monitor, rows, mine, stream, chunk.message, chunk.partition))
 
