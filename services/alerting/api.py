@@ -58,7 +58,8 @@ def routes(database: Database, links: Links, access: Access) -> APIRouter:
     def list_groups(limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
         with database.read() as tx:
             found = groups.page(tx, limit=limit, offset=offset)
-            views = [_group_view(group, [m.alert.alert_id for m in groups.members_of(tx, group.key)]) for group in found]
+            members = groups.members_of(tx, [group.key for group in found])
+        views = [_group_view(group, [member.alert.alert_id for member in members[group.key]]) for group in found]
         return {"groups": views}
 
     @router.get("/notifications", summary="What became of every notification, the latest first")

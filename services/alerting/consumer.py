@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from driftline import codec
 from driftline.alerting.alert import Alert, fingerprint
 from driftline.alerting.enrichment import Links, enrich
-from driftline.alerting.intake import Event, Fired, Ignored, Resolved, identity, receive
+from driftline.alerting.intake import Event, Fired, Ignored, identity, receive
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
@@ -43,19 +43,12 @@ class Intake:
         Raises InvalidRecord or UnknownSchema for a record that cannot be read; nothing of the batch is kept then.
         """
         now = self._clock.now_us()
-        outcomes: list[str] = []
         with self._database.write() as tx:
-            unseen = inbox.unseen(tx, [record.event_id for record in records])
-            fresh = []
-            for record in records:
-                if record.event_id not in unseen:
-                    outcomes.append("duplicate")
-                    continue
-                unseen.discard(record.event_id)
-                fresh.append(record.event_id)
-                outcomes.append(self._apply(tx, record, now, news=news))
-            inbox.mark_seen(tx, fresh, now)
+            fresh = _fresh(tx, records)
+            outcomes = self._apply(tx, fresh, now, news=news)
+            inbox.mark_seen(tx, [record.event_id for record in fresh], now)
             inbox.set_positions(tx, _ends(records), self._topic_ids)
+        EVENTS.labels("duplicate").inc(len(records) - len(fresh))
         for outcome in outcomes:
             EVENTS.labels(outcome).inc()
 
@@ -66,8 +59,10 @@ class Intake:
             if inbox.has_flag(tx, inbox.HISTORY_READ):
                 return 0
             holding = alerts.firing(tx)
+            batch = outbox.Batch(now)
             for alert in holding:
-                self._tell(tx, alert, alert.source_event_id, now)
+                self._tell(tx, batch, alert, alert.source_event_id, now)
+            batch.write(tx)
             inbox.set_flag(tx, inbox.HISTORY_READ, now)
         return len(holding)
 
@@ -78,26 +73,31 @@ class Intake:
             for alert in alerts.firing(tx) if inbox.has_flag(tx, inbox.HISTORY_READ) else ():
                 groups.place(tx, alert, self._routing, now)
 
-    def _apply(self, tx: Connection, record: Received, now: int, *, news: bool) -> str:
-        event = _decode(record)
-        known = alerts.find(tx, fingerprint(identity(event)))
-        change = receive(event, known, event_id=record.cause, now=now)
-        match change:
-            case Fired(alert):
-                alerts.save(tx, alert, now)
-                if news:
-                    self._tell(tx, alert, record.cause, now)
-                return "fired"
-            case Resolved(alert, reason):
-                alerts.save(tx, alert, now)
-                groups.look_soon(tx, alert.alert_id, now)
-                if news:
-                    self._tell_end(tx, alert, reason, record.cause, now)
-                return "resolved"
-            case Ignored():
-                return change.value
+    def _apply(self, tx: Connection, records: Sequence[Received], now: int, *, news: bool) -> list[str]:
+        events = [_decode(record) for record in records]
+        ids = [fingerprint(identity(event)) for event in events]
+        known = alerts.find_all(tx, ids)
+        stored, changed, outcomes = frozenset(known), dict[str, Alert](), []
+        batch = outbox.Batch(now)
+        for record, event, alert_id in zip(records, events, ids, strict=True):
+            change = receive(event, known.get(alert_id), event_id=record.cause, now=now)
+            if isinstance(change, Ignored):
+                outcomes.append(change.value)
+                continue
+            known[alert_id] = changed[alert_id] = change.alert
+            outcomes.append("fired" if isinstance(change, Fired) else "resolved")
+            if not news:
+                continue
+            if isinstance(change, Fired):
+                self._tell(tx, batch, change.alert, record.cause, now)
+            else:
+                self._tell_end(tx, batch, change.alert, change.reason, record.cause)
+                groups.look_soon(tx, alert_id, now)
+        alerts.save(tx, changed.values(), stored, now)
+        batch.write(tx)
+        return outcomes
 
-    def _tell(self, tx: Connection, alert: Alert, cause: str, now: int) -> None:
+    def _tell(self, tx: Connection, batch: outbox.Batch, alert: Alert, cause: str, now: int) -> None:
         key = groups.place(tx, alert, self._routing, now)
         more = enrich(alert, self._links)
         route = self._routing.root.match(alert.routing_labels)[0]
@@ -123,9 +123,9 @@ class Intake:
             starts_at=alert.starts_at,
             source_event_id=cause,
         )
-        outbox.add_event(tx, event, alert.alert_id, cause, now=now)
+        batch.tell(event, alert.alert_id, cause)
 
-    def _tell_end(self, tx: Connection, alert: Alert, reason: str, cause: str, now: int) -> None:
+    def _tell_end(self, tx: Connection, batch: outbox.Batch, alert: Alert, reason: str, cause: str) -> None:
         ends_at = alert.ends_at
         assert ends_at is not None
         route = self._routing.root.match(alert.routing_labels)[0]
@@ -140,7 +140,7 @@ class Intake:
             reason=reason,
             source_event_id=cause,
         )
-        outbox.add_event(tx, event, alert.alert_id, cause, now=now)
+        batch.tell(event, alert.alert_id, cause)
 
 
 class Catching(Protocol):
@@ -191,6 +191,17 @@ class Following:
     async def _handle(self, records: Sequence[Received]) -> None:
         await asyncio.to_thread(self._intake.handle, records)
         self._on_handled()
+
+
+def _fresh(tx: Connection, records: Sequence[Received]) -> list[Received]:
+    """Those records that were not handled yet, each event once."""
+    unseen = inbox.unseen(tx, [record.event_id for record in records])
+    fresh = []
+    for record in records:
+        if record.event_id in unseen:
+            unseen.discard(record.event_id)
+            fresh.append(record)
+    return fresh
 
 
 def _decode(record: Received) -> Event:

@@ -1,6 +1,6 @@
 """Looks at the groups that are due and writes what each of their channels shall be told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -10,7 +10,7 @@ from driftline.alerting.enrichment import Links
 from driftline.alerting.grouping import Group, tick_for
 from driftline.alerting.notification import Notification, compose
 from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, repeat_due, told_after
-from driftline.alerting.routing import Routing
+from driftline.alerting.routing import Receiver, Routing
 from driftline.clock import Clock
 from driftline.events import NotificationSuppressed
 from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
@@ -47,8 +47,8 @@ class Dispatcher:
             now = self._clock.now_us()
             with self._database.write() as tx:
                 due = groups.claim_due(tx, now, _GROUPS_AT_ONCE)
-                for group in due:
-                    self._look(tx, group, now)
+                if due:
+                    _Round(tx, self._outlook, due, now).run()
                 following = groups.next_due(tx)
             if due:
                 GROUP_LATENESS_SECONDS.set((now - (due[0].next_look_at or now)) / 1_000_000)
@@ -59,49 +59,74 @@ class Dispatcher:
     def close(self) -> None:
         """Nothing is left under way between two runs."""
 
-    def _look(self, tx: Connection, group: Group, now: int) -> None:
-        receiver = self._outlook.routing.receivers.get(group.receiver)
-        if receiver is None:  # the configuration dropped it; its alerts are in other groups by now
-            groups.remove(tx, group.key)
-            return
+
+class _Round:
+    """The looks of one transaction: read for all groups at once, decided one by one, written at once."""
+
+    def __init__(self, tx: Connection, outlook: Outlook, due: Sequence[Group], now: int) -> None:
+        self._tx = tx
+        self._outlook = outlook
+        self._due = due
+        self._now = now
+        keys = [group.key for group in due]
+        self._members = groups.members_of(tx, keys)
+        self._known = groups.told_of(tx, keys)
+        self._last_ids = outbox.last_ids(tx, keys)
+        self._told: dict[tuple[str, str], groups.Knowledge] = {}
+        self._batch = outbox.Batch(now)
+
+    def run(self) -> None:
+        """Look at each group, then write what came of it."""
+        looked, over = [], []
+        for group in self._due:
+            receiver = self._outlook.routing.receivers.get(group.receiver)
+            if receiver is None:  # the configuration dropped it; its alerts are in other groups by now
+                groups.remove(self._tx, group.key)
+                continue
+            looked.append(self._look(group, receiver))
+            if any(member.leaving or member.alert.ends_at is not None for member in self._members[group.key]):
+                over.append((group.key, [channel.name for channel in receiver.channels]))
+        groups.save_told(self._tx, self._told, self._known)
+        groups.note_looks(self._tx, looked)
+        self._batch.write(self._tx)
+        for key, channels in over:
+            groups.forget_settled(self._tx, key, channels)
+
+    def _look(self, group: Group, receiver: Receiver) -> Group:
         timers = (self._outlook.routing.route(group.route_key) or self._outlook.routing.root).timers
-        tick = _tick(group, now)
-        members = groups.members_of(tx, group.key)
-        told = groups.told_of(tx, group.key)
+        tick = _tick(group, self._now)
         repeats = []
         for channel in receiver.channels:
-            decided, delivered = told.get(channel.name, (None, NOTHING_TOLD))
+            known = self._known.get((group.key, channel.name))
             look = Look(
                 now=tick,
-                members=members,
-                told=decided,
+                members=self._members[group.key],
+                told=None if known is None else known.decided,
                 repeat_interval=timers.repeat_interval,
                 channel=channel,
                 configured=channel.name in self._outlook.configured,
-                previous_id=outbox.last_id(tx, group.key, channel.name),
+                previous_id=self._last_ids.get((group.key, channel.name), ""),
             )
-            repeats.append(self._decide(tx, group, look, delivered, now))
+            repeats.append(self._decide(group, look, NOTHING_TOLD if known is None else known.delivered))
         looked = replace(group, interval=timers.group_interval, last_look_at=tick)
         due = min((at for at in repeats if at is not None), default=None)
-        groups.note_look(tx, replace(looked, next_look_at=None if due is None else tick_for(looked, due)))
-        groups.forget_settled(tx, group.key, [channel.name for channel in receiver.channels])
+        return replace(looked, next_look_at=None if due is None else tick_for(looked, due))
 
-    def _decide(self, tx: Connection, group: Group, look: Look, delivered: Told, now: int) -> int | None:
-        """Store what one channel shall be told; returns when there may be something to tell though nothing changes."""
+    def _decide(self, group: Group, look: Look, delivered: Told) -> int | None:
+        """Note what one channel shall be told; returns when there may be something to tell though nothing changes."""
         decision = decide(look)
         if isinstance(decision, Wait):
             return decision.until
         message = compose(group, look, decision, self._outlook.links)
         told = told_after(look, decision, message.notification_id)
-        groups.save_told(tx, group.key, look.channel.name, told)
         DECISIONS.labels(message.reason, decision.reason.value if isinstance(decision, Suppress) else "").inc()
         if isinstance(decision, Notify):
-            outbox.add_notification(tx, message, told, state=outbox.PENDING, now=now)
+            self._batch.notify(message, told, state=outbox.PENDING)
         else:
-            outbox.add_notification(tx, message, told, state=outbox.SUPPRESSED, now=now)
-            known = _known_after(decision, look, told, delivered)
-            groups.note_delivered(tx, group.key, look.channel.name, known)
-            outbox.add_event(tx, _suppressed(message, decision.reason, now), message.notification_id, now=now)
+            self._batch.notify(message, told, state=outbox.SUPPRESSED)
+            self._batch.tell(_suppressed(message, decision.reason, self._now), message.notification_id)
+            delivered = _known_after(decision, look, told, delivered)
+        self._told[group.key, look.channel.name] = groups.Knowledge(told, delivered)
         return repeat_due(replace(look, told=told))
 
 

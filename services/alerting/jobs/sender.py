@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -64,8 +64,7 @@ class Sender:
         """Record what came back, claim what is due, in one transaction; send that, and be woken by the answers."""
         answered = [future for future in self._sending if future.done()]
         with self._database.write() as tx:
-            for future in answered:
-                self._record(tx, self._sending[future], future.result())
+            self._record(tx, [(self._sending[future], future.result()) for future in answered])
             for future in answered:
                 del self._sending[future]
             free = self._options.workers - len(self._sending)
@@ -83,9 +82,7 @@ class Sender:
         """Wait a while for the messages under way and record them; the others go out again, with the same id."""
         concurrent.futures.wait(self._sending, timeout=_DRAIN_SECONDS)
         with self._database.write() as tx:
-            for future, parcel in self._sending.items():
-                if future.done():
-                    self._record(tx, parcel, future.result())
+            self._record(tx, [(parcel, future.result()) for future, parcel in self._sending.items() if future.done()])
         self._pool.shutdown(wait=False)
         self._channel.close()
 
@@ -96,36 +93,43 @@ class Sender:
         with SEND_SECONDS.labels(parcel.kind).time():
             return self._channel.send(Outgoing(parcel.notification_id, parcel.body))
 
-    def _record(self, tx: Connection, parcel: Parcel, outcome: Outcome) -> None:
+    def _record(self, tx: Connection, answers: Sequence[tuple[Parcel, Outcome]]) -> None:
+        if not answers:
+            return
         now = self._clock.now_us()
+        batch = outbox.Batch(now)
+        for parcel, outcome in answers:
+            self._record_one(tx, batch, parcel, outcome, now)
+        if any(isinstance(outcome, Delivered) for _, outcome in answers):
+            channel_health.note_working(tx, batch, self._options.name, now)
+        batch.write(tx)
+
+    def _record_one(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Outcome, now: int) -> None:
         match outcome:
             case Delivered(code):
-                channel_health.note_working(tx, parcel.channel, now)
-                self._delivered(tx, parcel, code, now)
-            case Refused():
-                channel_health.note_failing(tx, parcel.channel, outcome.error, now)
-                self._failed(tx, parcel, outcome, now)
+                self._delivered(tx, batch, parcel, code, now)
+            case Refused(error, code):
+                channel_health.note_failing(tx, batch, parcel.channel, error, now)
+                self._failed(tx, batch, parcel, outcome, now)
             case TryAgain(error, code):
                 if parcel.attempts >= _TRIES_TILL_FAILING:
-                    channel_health.note_failing(tx, parcel.channel, error, now)
+                    channel_health.note_failing(tx, batch, parcel.channel, error, now)
                 attempt = Attempt(parcel.attempts, parcel.decided_at, now)
                 due = next_try(outcome, attempt, self._options.retry, jitter=self._jitter())
                 if due is None:
-                    self._failed(tx, parcel, outcome, now)
+                    self._failed(tx, batch, parcel, outcome, now)
                     return
                 outbox.postpone(tx, parcel, due_at=due, code=code, error=error)
-                outbox.add_event(tx, _failed_event(parcel, error, due, now), parcel.notification_id, parcel.attempts, now=now)
+                batch.tell(_failed_event(parcel, error, due, now), parcel.notification_id, parcel.attempts)
                 NOTIFICATIONS.labels(parcel.kind, "retried").inc()
 
-    def _delivered(self, tx: Connection, parcel: Parcel, code: int | None, now: int) -> None:
+    def _delivered(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, code: int | None, now: int) -> None:
         NOTIFICATIONS.labels(parcel.kind, "sent").inc()
         if not outbox.finish(tx, parcel, state=outbox.SENT, code=code, error=None, now=now):
             return
         groups.note_delivered(tx, parcel.group_key, parcel.channel, parcel.known)
-        group = groups.find(tx, parcel.group_key)
-        receiver = self._routing.receivers.get(group.receiver) if group is not None else None
-        if receiver is not None:
-            groups.forget_settled(tx, parcel.group_key, [channel.name for channel in receiver.channels])
+        if parcel.known.resolved:  # only who was told of an end can let go of it
+            self._forget_settled(tx, parcel)
         event = NotificationSent(
             notification_id=parcel.notification_id,
             group_key=parcel.group_key,
@@ -136,25 +140,33 @@ class Sender:
             response_code=code,
             sent_at=now,
         )
-        outbox.add_event(tx, event, parcel.notification_id, now=now)
+        batch.tell(event, parcel.notification_id)
 
-    def _failed(self, tx: Connection, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
+    def _forget_settled(self, tx: Connection, parcel: Parcel) -> None:
+        group = groups.find(tx, parcel.group_key)
+        receiver = self._routing.receivers.get(group.receiver) if group is not None else None
+        if receiver is not None:
+            groups.forget_settled(tx, parcel.group_key, [channel.name for channel in receiver.channels])
+
+    def _failed(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
         NOTIFICATIONS.labels(parcel.kind, "failed").inc()
-        give_up(tx, parcel, outcome.error, now, code=outcome.code)
+        _give_up(tx, batch, parcel, outcome, now)
 
 
-def give_up(tx: Connection, parcel: Parcel, error: str, now: int, *, code: int | None = None) -> None:
+def _give_up(tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
     """End a notification undelivered; the next look at its group decides as if it had never been."""
-    if not outbox.finish(tx, parcel, state=outbox.FAILED, code=code, error=error, now=now):
+    if not outbox.finish(tx, parcel, state=outbox.FAILED, code=outcome.code, error=outcome.error, now=now):
         return
     groups.take_back(tx, parcel.group_key, parcel.channel, parcel.notification_id, now)
-    outbox.add_event(tx, _failed_event(parcel, error, None, now), parcel.notification_id, parcel.attempts, now=now)
+    batch.tell(_failed_event(parcel, outcome.error, None, now), parcel.notification_id, parcel.attempts)
 
 
 def give_up_elsewhere(tx: Connection, channels: Collection[str], now: int) -> None:
     """End what waits for channels that are not among these: nobody will send it."""
+    batch = outbox.Batch(now)
     for parcel in outbox.pending_elsewhere(tx, channels):
-        give_up(tx, parcel, "its channel is not configured any more", now)
+        _give_up(tx, batch, parcel, Refused("its channel is not configured any more"), now)
+    batch.write(tx)
 
 
 def _failed_event(parcel: Parcel, error: str, retry_at: int | None, now: int) -> NotificationFailed:

@@ -1,37 +1,43 @@
 """Alerts as rows."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from driftline.alerting.alert import Alert, AlertType, Priority
 from services.alerting.store.tables import alerts
 
+# Statements are built once: building one costs more than running it.
+_FIND = select(alerts).where(alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
+_FIRING = select(alerts).where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id)
+_INSERT = insert(alerts)
+_UPDATE = update(alerts).where(alerts.c.alert_id == bindparam("key"))
+
 
 def find(tx: Connection, alert_id: str) -> Alert | None:
     """The last occurrence of an alert."""
-    row = tx.execute(select(alerts).where(alerts.c.alert_id == alert_id)).one_or_none()
-    return None if row is None else _alert(row)
+    return find_all(tx, [alert_id]).get(alert_id)
 
 
-def find_all(tx: Connection, alert_ids: Iterable[str]) -> list[Alert]:
-    """Those of some alerts that are known."""
-    return [_alert(row) for row in tx.execute(select(alerts).where(alerts.c.alert_id.in_(list(alert_ids))))]
+def find_all(tx: Connection, alert_ids: Iterable[str]) -> dict[str, Alert]:
+    """Those of some alerts that are known, by id."""
+    return {row.alert_id: _alert(row) for row in tx.execute(_FIND, {"ids": list(alert_ids)})}
 
 
 def firing(tx: Connection) -> list[Alert]:
     """Every alert that holds, oldest first."""
-    rows = tx.execute(select(alerts).where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id))
-    return [_alert(row) for row in rows]
+    return [_alert(row) for row in tx.execute(_FIRING)]
 
 
-def save(tx: Connection, alert: Alert, now: int) -> None:
-    """Write an alert over its last state."""
-    values = _values(alert, now)
-    if not tx.execute(update(alerts).where(alerts.c.alert_id == alert.alert_id).values(values)).rowcount:
-        tx.execute(insert(alerts).values(alert_id=alert.alert_id, **values))
+def save(tx: Connection, changed: Iterable[Alert], known: Collection[str], now: int) -> None:
+    """Write alerts over their last state; `known` are the ids of those that have one."""
+    values = [_values(alert, now) for alert in changed]
+    if new := [row for row in values if row["alert_id"] not in known]:
+        tx.execute(_INSERT, new)
+    if old := [{**row, "key": row["alert_id"]} for row in values if row["alert_id"] in known]:
+        tx.execute(_UPDATE, old)
 
 
 def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) -> Sequence[tuple[Alert, int]]:
@@ -50,6 +56,7 @@ def count_firing(tx: Connection) -> dict[str, int]:
 
 def _values(alert: Alert, now: int) -> dict[str, Any]:
     return {
+        "alert_id": alert.alert_id,
         "status": alert.status.value,
         "model_id": alert.model_id,
         "model_version": alert.model_version,

@@ -15,7 +15,7 @@ KIND = "channel_failing"
 _HEALTH = topics.name("health")
 
 
-def note_failing(tx: Connection, channel: str, error: str, now: int) -> None:
+def note_failing(tx: Connection, batch: outbox.Batch, channel: str, error: str, now: int) -> None:
     """Open the condition unless it is open."""
     event = HealthOpened(
         source="alerting",
@@ -27,14 +27,14 @@ def note_failing(tx: Connection, channel: str, error: str, now: int) -> None:
         at=now,
     )
     if not _is_open(tx, event):
-        outbox.add_event_to(tx, _HEALTH, channel, event, outbox.Cause(channel, (KIND, channel, now)), now=now)
+        batch.tell_to(_HEALTH, channel, event, outbox.Cause(channel, (KIND, channel, now)))
 
 
-def note_working(tx: Connection, channel: str, now: int) -> None:
+def note_working(tx: Connection, batch: outbox.Batch, channel: str, now: int) -> None:
     """Close the condition if it is open."""
     event = HealthCleared(source="alerting", subject=channel, kind=KIND, labels={}, at=now)
     if _is_open(tx, event):
-        outbox.add_event_to(tx, _HEALTH, channel, event, outbox.Cause(channel, (KIND, channel, now)), now=now)
+        batch.tell_to(_HEALTH, channel, event, outbox.Cause(channel, (KIND, channel, now)))
 
 
 def _is_open(tx: Connection, event: HealthOpened | HealthCleared) -> bool:

@@ -1,10 +1,11 @@
 """Groups, who is in them, and what their channels were told."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, insert, select, update
 
 from driftline.alerting.alert import Alert, Priority
 from driftline.alerting.grouping import Group, Member, group_key, group_labels, new_group, tick_for
@@ -13,29 +14,57 @@ from driftline.alerting.routing import Route, Routing
 from services.alerting.store import alerts
 from services.alerting.store.tables import groups, members, told
 
+# Statements are built once: building one costs more than running it.
+_THIS_GROUP = groups.c.group_key == bindparam("key")
+_THESE: BindParameter[list[str]] = bindparam("keys", expanding=True)
+_THIS_MEMBER = (members.c.group_key == bindparam("key")) & (members.c.alert_id == bindparam("id"))
+_THIS_TOLD = (told.c.group_key == bindparam("key")) & (told.c.channel == bindparam("name"))
+
+_GROUP = select(groups).where(_THIS_GROUP)
+_ADD_GROUP = insert(groups)
+_GROUPS_OF_ALERT = select(groups, members.c.leaving).join(members, members.c.group_key == groups.c.group_key)
+_GROUPS_OF_ALERT = _GROUPS_OF_ALERT.where(members.c.alert_id == bindparam("id"))
+_KEY_OF_ALERT = select(members.c.group_key).where(members.c.alert_id == bindparam("id"))
+_KEY_OF_ALERT = _KEY_OF_ALERT.order_by(members.c.leaving, members.c.group_key).limit(1)
+_DUE = select(groups).where(groups.c.next_look_at <= bindparam("now")).order_by(groups.c.next_look_at).limit(bindparam("most"))
+_CLAIM = update(groups).where(_THIS_GROUP, groups.c.epoch == bindparam("seen")).values(epoch=bindparam("seen") + 1)
+_LOOK_AT = update(groups).where(_THIS_GROUP).values(next_look_at=bindparam("at"))
+_LOOKED = update(groups).where(_THIS_GROUP)
+_LOOKED = _LOOKED.values(last_look_at=bindparam("tick"), next_look_at=bindparam("at"), interval=bindparam("every"))
+_ADD_MEMBER = insert(members)
+_SET_LEAVING = update(members).where(_THIS_MEMBER).values(leaving=bindparam("left"))
+_MEMBERS = select(members).where(members.c.group_key.in_(_THESE))
+_TOLD = select(told).where(told.c.group_key.in_(_THESE))
+_ADD_TOLD = insert(told)
+_SET_TOLD = update(told).where(_THIS_TOLD)
+
 
 def place(tx: Connection, alert: Alert, routing: Routing, now: int) -> str:
-    """Put a firing alert into the groups of its routes, and on its way out of all others; returns the first group's key."""
-    keys = []
-    for route in routing.root.match(alert.routing_labels):
-        group = new_group(route, alert, now)
-        if group.key in keys:
-            continue
-        keys.append(group.key)
-        timers = update(groups).where(groups.c.group_key == group.key).values(interval=group.interval)
-        if not tx.execute(timers).rowcount:
-            tx.execute(insert(groups).values(_group_values(group)))
-        _join(tx, group.key, alert.alert_id)
-    elsewhere = (members.c.alert_id == alert.alert_id) & members.c.group_key.not_in(keys)
-    tx.execute(update(members).where(elsewhere).values(leaving=True))
-    look_soon(tx, alert.alert_id, now)
-    return keys[0]
+    """Put a firing alert into the groups of its routes, and on its way out of all others; returns the first group's key.
+
+    Each of these groups is looked at on its next tick.
+    """
+    present = {row.group_key: (_group(row), row.leaving) for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert.alert_id})}
+    wanted = {key_for(route, alert): route for route in routing.root.match(alert.routing_labels)}
+    for key, route in wanted.items():
+        if key in present:
+            group, leaving = present[key]
+            if leaving:
+                tx.execute(_SET_LEAVING, {"key": key, "id": alert.alert_id, "left": False})
+            _look_by(tx, group, now)
+        else:
+            _join(tx, new_group(route, alert, now), alert, now)
+    for key, (group, leaving) in present.items():
+        if key not in wanted:
+            if not leaving:
+                tx.execute(_SET_LEAVING, {"key": key, "id": alert.alert_id, "left": True})
+            _look_by(tx, group, now)
+    return next(iter(wanted))
 
 
 def look_soon(tx: Connection, alert_id: str, now: int) -> None:
-    """An alert changed: look at each of its groups at its next tick."""
-    mine = select(members.c.group_key).where(members.c.alert_id == alert_id)
-    for row in tx.execute(select(groups).where(groups.c.group_key.in_(mine))).all():
+    """An alert ended: look at each of its groups at its next tick."""
+    for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id}).all():
         _look_by(tx, _group(row), now)
 
 
@@ -46,86 +75,73 @@ def key_for(route: Route, alert: Alert) -> str:
 
 def key_of(tx: Connection, alert_id: str) -> str | None:
     """The group that tells of an alert, one that it is not leaving first."""
-    query = select(members.c.group_key).where(members.c.alert_id == alert_id)
-    return tx.execute(query.order_by(members.c.leaving, members.c.group_key).limit(1)).scalar_one_or_none()
+    return tx.execute(_KEY_OF_ALERT, {"id": alert_id}).scalar_one_or_none()
 
 
 def claim_due(tx: Connection, now: int, limit: int) -> list[Group]:
     """Groups whose look is due; each is claimed by moving its epoch, so that no replica takes it too."""
-    query = select(groups).where(groups.c.next_look_at <= now).order_by(groups.c.next_look_at).limit(limit)
-    claimed = []
-    for row in tx.execute(query).all():
-        mine = (groups.c.group_key == row.group_key) & (groups.c.epoch == row.epoch)
-        if tx.execute(update(groups).where(mine).values(epoch=row.epoch + 1)).rowcount:
-            claimed.append(_group(row))
-    return claimed
+    due = [_group(row) for row in tx.execute(_DUE, {"now": now, "most": limit})]
+    return [group for group in due if tx.execute(_CLAIM, {"key": group.key, "seen": group.epoch}).rowcount]
 
 
 def next_due(tx: Connection) -> int | None:
     """When the next look is due."""
-    return tx.execute(select(func.min(groups.c.next_look_at))).scalar_one_or_none()
+    return tx.execute(_NEXT_DUE).scalar_one_or_none()
 
 
-def note_look(tx: Connection, group: Group) -> None:
-    """Note when a group was looked at and when it is next."""
-    values = {"last_look_at": group.last_look_at, "next_look_at": group.next_look_at, "interval": group.interval}
-    tx.execute(update(groups).where(groups.c.group_key == group.key).values(values))
+_NEXT_DUE = select(func.min(groups.c.next_look_at))
 
 
-def members_of(tx: Connection, key: str) -> tuple[Member, ...]:
-    """Everybody in a group."""
-    rows = tx.execute(select(members).where(members.c.group_key == key)).all()
-    leaving = {row.alert_id: row.leaving for row in rows}
-    return tuple(Member(alert, leaving=leaving[alert.alert_id]) for alert in alerts.find_all(tx, leaving))
+def note_looks(tx: Connection, looked: Iterable[Group]) -> None:
+    """Note when groups were looked at and when they are next."""
+    rows = [
+        {"key": group.key, "tick": group.last_look_at, "at": group.next_look_at, "every": group.interval} for group in looked
+    ]
+    if rows:
+        tx.execute(_LOOKED, rows)
 
 
-def remove(tx: Connection, key: str) -> None:
-    """Forget a whole group."""
-    for table in (members, told, groups):
-        tx.execute(delete(table).where(table.c.group_key == key))
+def members_of(tx: Connection, keys: Collection[str]) -> dict[str, tuple[Member, ...]]:
+    """Everybody in some groups, by group."""
+    rows = tx.execute(_MEMBERS, {"keys": list(keys)}).all()
+    known = alerts.find_all(tx, {row.alert_id for row in rows})
+    found: dict[str, list[Member]] = {key: [] for key in keys}
+    for row in rows:
+        found[row.group_key].append(Member(known[row.alert_id], leaving=row.leaving))
+    return {key: tuple(present) for key, present in found.items()}
 
 
-def told_of(tx: Connection, key: str) -> dict[str, tuple[Told, Told]]:
-    """By channel: what it was told as decided, and as delivered."""
-    rows = tx.execute(select(told).where(told.c.group_key == key)).all()
-    return {
-        row.channel: (_told(row, row.firing, row.resolved), _told(row, row.delivered_firing, row.delivered_resolved))
-        for row in rows
-    }
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a channel was told of a group, as decided and as delivered."""
+
+    decided: Told
+    delivered: Told
 
 
-def save_told(tx: Connection, key: str, channel: str, now_told: Told) -> None:
-    """Note what was decided; what is delivered stays as it was."""
-    values = {
-        "firing": ids_text(now_told.firing),
-        "resolved": ids_text(now_told.resolved),
-        "priority": now_told.priority.value,
-        "at": now_told.at,
-        "notification_id": now_told.notification_id,
-        "sent": now_told.sent,
-    }
-    here = (told.c.group_key == key) & (told.c.channel == channel)
-    if not tx.execute(update(told).where(here).values(values)).rowcount:
-        tx.execute(
-            insert(told).values(group_key=key, channel=channel, delivered_firing="[]", delivered_resolved="[]", **values)
-        )
+def told_of(tx: Connection, keys: Collection[str]) -> dict[tuple[str, str], Knowledge]:
+    """What the channels of some groups were told, by group and channel."""
+    return {(row.group_key, row.channel): _knowledge(row) for row in tx.execute(_TOLD, {"keys": list(keys)})}
+
+
+def save_told(tx: Connection, changed: Mapping[tuple[str, str], Knowledge], known: Collection[tuple[str, str]]) -> None:
+    """Note what was decided and delivered; `known` are those of which something was noted before."""
+    new = [
+        {"group_key": key, "channel": name, **_told_values(state)}
+        for (key, name), state in changed.items()
+        if (key, name) not in known
+    ]
+    old = [{"key": key, "name": name, **_told_values(state)} for (key, name), state in changed.items() if (key, name) in known]
+    if new:
+        tx.execute(_ADD_TOLD, new)
+    if old:
+        tx.execute(_SET_TOLD, old)
 
 
 def note_delivered(tx: Connection, key: str, channel: str, known: Told) -> None:
     """Note what a channel now really knows."""
-    here = (told.c.group_key == key) & (told.c.channel == channel)
     values = {"delivered_firing": ids_text(known.firing), "delivered_resolved": ids_text(known.resolved)}
-    tx.execute(update(told).where(here).values(values))
-
-
-def forget_settled(tx: Connection, key: str, channels: Collection[str]) -> None:
-    """Let go of members that every channel knows to be over; a group goes with its last one."""
-    present = members_of(tx, key)
-    told_here = told_of(tx, key)
-    delivered = [told_here[channel][1] if channel in told_here else NOTHING_TOLD for channel in channels]
-    gone = [member.alert.alert_id for member in present if settled(member, delivered)]
-    if gone or not present:
-        _remove_members(tx, key, gone)
+    tx.execute(_SET_TOLD, {"key": key, "name": channel, **values})
 
 
 def take_back(tx: Connection, key: str, channel: str, notification_id: str, now: int) -> None:
@@ -136,13 +152,31 @@ def take_back(tx: Connection, key: str, channel: str, notification_id: str, now:
         _look_by(tx, group, now)
 
 
+def forget_settled(tx: Connection, key: str, channels: Collection[str]) -> None:
+    """Let go of members that every channel knows to be over; a group goes with its last one."""
+    present = members_of(tx, [key])[key]
+    told_here = told_of(tx, [key])
+    delivered = [told_here[key, name].delivered if (key, name) in told_here else NOTHING_TOLD for name in channels]
+    gone = [member.alert.alert_id for member in present if settled(member, delivered)]
+    if len(gone) == len(present):
+        remove(tx, key)
+    elif gone:
+        tx.execute(delete(members).where((members.c.group_key == key) & members.c.alert_id.in_(gone)))
+
+
+def remove(tx: Connection, key: str) -> None:
+    """Forget a whole group."""
+    for table in (members, told, groups):
+        tx.execute(delete(table).where(table.c.group_key == key))
+
+
 def find(tx: Connection, key: str) -> Group | None:
     """A group by its key."""
-    row = tx.execute(select(groups).where(groups.c.group_key == key)).one_or_none()
+    row = tx.execute(_GROUP, {"key": key}).one_or_none()
     return None if row is None else _group(row)
 
 
-def page(tx: Connection, *, limit: int, offset: int) -> list[Group]:
+def page(tx: Connection, *, limit: int, offset: int) -> Sequence[Group]:
     """Groups in the order of their keys."""
     query = select(groups).order_by(groups.c.group_key).limit(limit).offset(offset)
     return [_group(row) for row in tx.execute(query)]
@@ -153,23 +187,19 @@ def ids_text(ids: frozenset[str]) -> str:
     return json.dumps(sorted(ids))
 
 
+def _join(tx: Connection, group: Group, alert: Alert, now: int) -> None:
+    existing = find(tx, group.key)
+    if existing is None:
+        tx.execute(_ADD_GROUP, _group_values(group))
+    else:
+        _look_by(tx, existing, now)
+    tx.execute(_ADD_MEMBER, {"group_key": group.key, "alert_id": alert.alert_id, "leaving": False})
+
+
 def _look_by(tx: Connection, group: Group, at: int) -> None:
     tick = tick_for(group, at)
     if group.next_look_at is None or tick < group.next_look_at:
-        tx.execute(update(groups).where(groups.c.group_key == group.key).values(next_look_at=tick))
-
-
-def _join(tx: Connection, key: str, alert_id: str) -> None:
-    here = (members.c.group_key == key) & (members.c.alert_id == alert_id)
-    if not tx.execute(update(members).where(here).values(leaving=False)).rowcount:
-        tx.execute(insert(members).values(group_key=key, alert_id=alert_id, leaving=False))
-
-
-def _remove_members(tx: Connection, key: str, alert_ids: Sequence[str]) -> None:
-    """Forget some; a group without members goes with all that its channels were told."""
-    tx.execute(delete(members).where((members.c.group_key == key) & members.c.alert_id.in_(alert_ids)))
-    if tx.execute(select(members.c.alert_id).where(members.c.group_key == key).limit(1)).one_or_none() is None:
-        remove(tx, key)
+        tx.execute(_LOOK_AT, {"key": group.key, "at": tick})
 
 
 def _group_values(group: Group) -> dict[str, Any]:
@@ -196,6 +226,24 @@ def _group(row: Row[Any]) -> Group:
         last_look_at=row.last_look_at,
         epoch=row.epoch,
     )
+
+
+def _told_values(state: Knowledge) -> dict[str, Any]:
+    decided, delivered = state.decided, state.delivered
+    return {
+        "firing": ids_text(decided.firing),
+        "resolved": ids_text(decided.resolved),
+        "priority": decided.priority.value,
+        "at": decided.at,
+        "notification_id": decided.notification_id,
+        "sent": decided.sent,
+        "delivered_firing": ids_text(delivered.firing),
+        "delivered_resolved": ids_text(delivered.resolved),
+    }
+
+
+def _knowledge(row: Row[Any]) -> Knowledge:
+    return Knowledge(_told(row, row.firing, row.resolved), _told(row, row.delivered_firing, row.delivered_resolved))
 
 
 def _told(row: Row[Any], firing: str, resolved: str) -> Told:

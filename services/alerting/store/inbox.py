@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from driftline.kafka.ports import TopicPartition
 from services.alerting.store.tables import flags, positions, seen
@@ -11,9 +11,15 @@ HISTORY_READ = "history_read"
 """Flag: the topics were read to their end once, so that what comes now is news."""
 
 
+_SEEN = select(seen.c.event_id).where(seen.c.event_id.in_(bindparam("ids", expanding=True)))
+_MARK = insert(seen)
+_POSITION = select(positions).where(positions.c.topic == bindparam("name"), positions.c.partition == bindparam("number"))
+_MOVE = update(positions).where(positions.c.topic == bindparam("name"), positions.c.partition == bindparam("number"))
+
+
 def unseen(tx: Connection, event_ids: Sequence[str]) -> set[str]:
     """Those of some events that were not handled yet."""
-    known = tx.execute(select(seen.c.event_id).where(seen.c.event_id.in_(event_ids))).scalars()
+    known = tx.execute(_SEEN, {"ids": list(event_ids)}).scalars()
     return set(event_ids) - set(known)
 
 
@@ -21,7 +27,7 @@ def mark_seen(tx: Connection, event_ids: Iterable[str], now: int) -> None:
     """Note that these were handled."""
     rows = [{"event_id": event_id, "at": now} for event_id in event_ids]
     if rows:
-        tx.execute(insert(seen), rows)
+        tx.execute(_MARK, rows)
 
 
 def forget_seen(tx: Connection, before: int) -> int:
@@ -41,13 +47,13 @@ def set_positions(tx: Connection, offsets: Mapping[TopicPartition, int], topic_i
     """Note how far was handled; a position never goes back on the same topic."""
     for (topic, partition), offset in offsets.items():
         topic_id = topic_ids[topic]
-        here = (positions.c.topic == topic) & (positions.c.partition == partition)
-        row = tx.execute(select(positions).where(here)).one_or_none()
+        here = {"name": topic, "number": partition}
+        row = tx.execute(_POSITION, here).one_or_none()
         values = {"topic_id": topic_id, "next_offset": offset}
         if row is None:
             tx.execute(insert(positions).values(topic=topic, partition=partition, **values))
         elif row.topic_id != topic_id or row.next_offset < offset:
-            tx.execute(update(positions).where(here).values(values))
+            tx.execute(_MOVE, {**here, **values})
 
 
 def has_flag(tx: Connection, name: str) -> bool:

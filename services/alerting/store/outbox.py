@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, func, insert, select, update
 
 from driftline import codec, topics
 from driftline.alerting.notification import Notification
@@ -63,33 +63,96 @@ class OutEvent:
     envelope: Envelope
 
 
-def add_notification(tx: Connection, message: Notification, told: Told, *, state: str, now: int) -> None:
-    """Put a notification into the outbox: PENDING to be sent, SUPPRESSED for the record only."""
-    tx.execute(
-        insert(outbox).values(
-            notification_id=message.notification_id,
-            group_key=message.group_key,
-            channel=message.channel,
-            kind=message.kind,
-            status=message.status.value,
-            reason=message.reason,
-            alert_ids=json.dumps(message.alert_ids),
-            firing=ids_text(told.firing),
-            resolved=ids_text(told.resolved),
-            body=json.dumps(message.body, ensure_ascii=False, separators=(",", ":")).encode(),
-            state=state,
-            decided_at=now,
-            due_at=now,
-            attempts=0,
-            finished_at=None if state == PENDING else now,
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What an event is about, and what made it: the same cause makes the same id."""
+
+    subject: str
+    parts: tuple[str | int, ...]
+
+
+class Batch:
+    """What one transaction puts into the outboxes; written in one go at its end."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self._notifications: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
+
+    def notify(self, message: Notification, told: Told, *, state: str) -> None:
+        """Add a notification: PENDING to be sent, SUPPRESSED for the record only."""
+        self._notifications.append(
+            {
+                "notification_id": message.notification_id,
+                "group_key": message.group_key,
+                "channel": message.channel,
+                "kind": message.kind,
+                "status": message.status.value,
+                "reason": message.reason,
+                "alert_ids": json.dumps(message.alert_ids),
+                "firing": ids_text(told.firing),
+                "resolved": ids_text(told.resolved),
+                "body": json.dumps(message.body, ensure_ascii=False, separators=(",", ":")).encode(),
+                "state": state,
+                "decided_at": self._now,
+                "due_at": self._now,
+                "attempts": 0,
+                "finished_at": None if state == PENDING else self._now,
+            }
         )
-    )
+
+    def tell(self, event: AlertEvent | NotificationEvent, *cause: str | int) -> None:
+        """Add an event about an alert or a notification, under its group's key."""
+        if isinstance(event, AlertFired | AlertResolved):
+            self.tell_to(ALERTS, event.group_key, event, Cause(event.alert_id, cause))
+        else:
+            self.tell_to(NOTIFICATIONS, event.group_key, event, Cause(event.notification_id, cause))
+
+    def tell_to(self, topic: str, key: str, event: Event, cause: Cause) -> None:
+        """Add an event for a topic."""
+        name = type(event).__name__
+        self._events.append(
+            {
+                "event_id": deterministic_id(SOURCE, name, *cause.parts),
+                "topic": topic,
+                "key": key,
+                "type": name,
+                "subject": cause.subject,
+                "at": self._now,
+                "value": codec.encode(event),
+            }
+        )
+
+    def write(self, tx: Connection) -> None:
+        """Put everything into the outboxes; an event that stands there already stays as it is."""
+        if self._notifications:
+            tx.execute(_ADD_NOTIFICATION, self._notifications)
+        events = {event["event_id"]: event for event in self._events}
+        for event_id in tx.execute(_WAITING, {"ids": list(events)}).scalars().all() if events else ():
+            del events[event_id]
+        if events:
+            tx.execute(_ADD_EVENT, list(events.values()))
 
 
-def last_id(tx: Connection, group_key: str, channel: str) -> str:
-    """Id of the last notification of a group and channel; empty where there is none."""
-    query = select(outbox.c.notification_id).where(outbox.c.group_key == group_key, outbox.c.channel == channel)
-    return tx.execute(query.order_by(outbox.c.seq.desc()).limit(1)).scalar_one_or_none() or ""
+# Statements are built once: building one costs more than running it.
+_ADD_NOTIFICATION = insert(outbox)
+_ADD_EVENT = insert(event_outbox)
+_WAITING = select(event_outbox.c.event_id).where(event_outbox.c.event_id.in_(bindparam("ids", expanding=True)))
+_THIS_PENDING = (outbox.c.seq == bindparam("number")) & (outbox.c.state == PENDING)
+_CLAIM = update(outbox).where(_THIS_PENDING, outbox.c.attempts == bindparam("tries"))
+_CLAIM = _CLAIM.values(attempts=bindparam("tries") + 1, due_at=bindparam("until"))
+_SET_PENDING = update(outbox).where(_THIS_PENDING)
+
+
+def last_ids(tx: Connection, keys: Collection[str]) -> dict[tuple[str, str], str]:
+    """Id of the last notification of each group and channel, for some groups."""
+    return {(row.group_key, row.channel): row.notification_id for row in tx.execute(_LAST_IDS, {"keys": list(keys)})}
+
+
+_LAST = select(func.max(outbox.c.seq)).where(outbox.c.group_key.in_(bindparam("keys", expanding=True)))
+_LAST_IDS = select(outbox.c.group_key, outbox.c.channel, outbox.c.notification_id).where(
+    outbox.c.seq.in_(_LAST.group_by(outbox.c.group_key, outbox.c.channel).scalar_subquery())
+)
 
 
 def claim(tx: Connection, channel: str, *, now: int, lease_us: int, limit: int) -> list[Parcel]:
@@ -97,26 +160,17 @@ def claim(tx: Connection, channel: str, *, now: int, lease_us: int, limit: int) 
 
     A claim that is not answered within the lease is due again; whoever claims by the count of tries wins.
     """
-    query = (
-        select(outbox)
-        .where(outbox.c.state == PENDING, outbox.c.channel == channel, outbox.c.due_at <= now, _first_of_group())
-        .order_by(outbox.c.due_at, outbox.c.seq)
-        .limit(limit)
-    )
-    parcels = []
-    for row in tx.execute(query).all():
-        mine = (outbox.c.seq == row.seq) & (outbox.c.attempts == row.attempts) & (outbox.c.state == PENDING)
-        changed = update(outbox).where(mine).values(attempts=row.attempts + 1, due_at=now + lease_us)
-        if tx.execute(changed).rowcount:
-            parcels.append(_parcel(row))
-    return parcels
+    rows = tx.execute(_READY, {"name": channel, "now": now, "most": limit}).all()
+    return [
+        _parcel(row)
+        for row in rows
+        if tx.execute(_CLAIM, {"number": row.seq, "tries": row.attempts, "until": now + lease_us}).rowcount
+    ]
 
 
 def next_due(tx: Connection, channel: str) -> int | None:
     """When a channel has something to do next; what waits for an earlier one of its group does not count."""
-    waiting = (outbox.c.state == PENDING) & (outbox.c.channel == channel)
-    query = select(func.min(outbox.c.due_at)).where(waiting, _first_of_group())
-    return tx.execute(query).scalar_one_or_none()
+    return tx.execute(_NEXT_READY, {"name": channel}).scalar_one_or_none()
 
 
 def release_claims(tx: Connection, now: int) -> None:
@@ -127,15 +181,13 @@ def release_claims(tx: Connection, now: int) -> None:
 
 def finish(tx: Connection, parcel: Parcel, *, state: str, code: int | None, error: str | None, now: int) -> bool:
     """Note the end of a notification; False where another replica did so before."""
-    mine = (outbox.c.seq == parcel.seq) & (outbox.c.state == PENDING)
-    values = {"state": state, "response_code": code, "error": error, "finished_at": now}
-    return bool(tx.execute(update(outbox).where(mine).values(values)).rowcount)
+    values = {"number": parcel.seq, "state": state, "response_code": code, "error": error, "finished_at": now}
+    return bool(tx.execute(_SET_PENDING, values).rowcount)
 
 
 def postpone(tx: Connection, parcel: Parcel, *, due_at: int, code: int | None, error: str) -> None:
     """Note a failed try and when the next one is due."""
-    mine = (outbox.c.seq == parcel.seq) & (outbox.c.state == PENDING)
-    tx.execute(update(outbox).where(mine).values(due_at=due_at, response_code=code, error=error))
+    tx.execute(_SET_PENDING, {"number": parcel.seq, "due_at": due_at, "response_code": code, "error": error})
 
 
 def pending_elsewhere(tx: Connection, channels: Collection[str]) -> list[Parcel]:
@@ -161,40 +213,6 @@ def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) ->
 def forget_finished(tx: Connection, before: int) -> int:
     """Drop finished notifications of before a time; returns how many. They stay on the topic `notifications`."""
     return tx.execute(delete(outbox).where(outbox.c.state != PENDING, outbox.c.finished_at < before)).rowcount
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What an event is about, and what made it: the same cause makes the same id."""
-
-    subject: str
-    parts: tuple[str | int, ...]
-
-
-def add_event(tx: Connection, event: AlertEvent | NotificationEvent, *cause: str | int, now: int) -> None:
-    """Put an event about an alert or a notification into the outbox for Kafka, under its group's key."""
-    if isinstance(event, AlertFired | AlertResolved):
-        add_event_to(tx, ALERTS, event.group_key, event, Cause(event.alert_id, cause), now=now)
-    else:
-        add_event_to(tx, NOTIFICATIONS, event.group_key, event, Cause(event.notification_id, cause), now=now)
-
-
-def add_event_to(tx: Connection, topic: str, key: str, event: Event, cause: Cause, *, now: int) -> None:
-    """Put an event into the outbox for a topic; it stands there once, also where it is asked for twice."""
-    event_id = deterministic_id(SOURCE, type(event).__name__, *cause.parts)
-    if tx.execute(select(event_outbox.c.seq).where(event_outbox.c.event_id == event_id)).one_or_none() is not None:
-        return
-    tx.execute(
-        insert(event_outbox).values(
-            event_id=event_id,
-            topic=topic,
-            key=key,
-            type=type(event).__name__,
-            subject=cause.subject,
-            at=now,
-            value=codec.encode(event),
-        )
-    )
 
 
 def pending_events(tx: Connection, limit: int) -> list[OutEvent]:
@@ -234,6 +252,18 @@ def _first_of_group() -> ColumnElement[bool]:
         earlier.c.channel == outbox.c.channel,
         earlier.c.seq < outbox.c.seq,
     )
+
+
+_READY = (
+    select(outbox)
+    .where(outbox.c.state == PENDING, outbox.c.channel == bindparam("name"), outbox.c.due_at <= bindparam("now"))
+    .where(_first_of_group())
+    .order_by(outbox.c.due_at, outbox.c.seq)
+    .limit(bindparam("most"))
+)
+_NEXT_READY = select(func.min(outbox.c.due_at)).where(
+    outbox.c.state == PENDING, outbox.c.channel == bindparam("name"), _first_of_group()
+)
 
 
 def _parcel(row: Row[Any]) -> Parcel:

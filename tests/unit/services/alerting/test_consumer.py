@@ -56,7 +56,7 @@ def test_an_alert_that_becomes_worse_moves_to_its_new_route_and_leaves_the_old(m
     parts = make_parts(by_priority())
     parts.take(detected(), detected(sequence=2, severity="CRITICAL"))
     with parts.database.read() as tx:
-        places = {group.key: groups.members_of(tx, group.key) for group in groups.page(tx, limit=9, offset=0)}
+        places = groups.members_of(tx, [group.key for group in groups.page(tx, limit=9, offset=0)])
     assert {key: members[0].leaving for key, members in places.items()} == {
         '{}/{priority="medium"}:{model_id="flights.delay"}': True,
         '{}/{priority="critical"}:{model_id="flights.delay"}': False,

@@ -4,7 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from driftline.alerting.delivery import Delivered, Refused, TryAgain
@@ -97,7 +97,12 @@ class Story:
             self.deliver("ok")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each example writes files: shrinking would take minutes
+)
 @given(OPERATIONS)
 def test_what_a_receiver_believes_comes_true(operations) -> None:
     with tempfile.TemporaryDirectory() as folder:
