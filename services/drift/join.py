@@ -7,7 +7,7 @@ transaction the order of the two topics does not matter; what is told is settled
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from driftline.drift.profile import Layout
 from driftline.errors import ConfigurationError, Reason
 from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
 from driftline.kafka.ports import Consumer, Message, TopicPartition
-from driftline.runtime.loop import Flush, OutRecord, Reach
+from driftline.runtime.loop import Flush, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
 from services.drift.catalogue import Catalogue
@@ -88,7 +88,10 @@ class JoinHandler:
         self._rows = 0
         self._times: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
         self._monitors: dict[str, Monitor] = {}
-        self._dead: list[OutRecord] = []
+        self._refused: list[Refused] = []
+        self._labels = 0
+        self._pairs: Counter[str] = Counter()
+        self._partials = self._sets_written = 0
 
     def commit_interval(self) -> float:
         """Seconds between transactions now."""
@@ -110,13 +113,8 @@ class JoinHandler:
             return
         self._catalogue.refresh()
         consumer = self._readers.rebuild()
-        seconds = replay(consumer, starts, self._join, self._monotonic)
+        seconds = replay(consumer, starts, self._relearn, self._monotonic)
         consumer.close()
-        for partition, joins in self._memory.items():
-            self._settle(partition, labels_idle=False)
-            for join in joins.values():
-                join.take()
-        self._drop()
         metrics.JOIN_REBUILD_SECONDS.set(seconds)
 
     def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:
@@ -142,9 +140,7 @@ class JoinHandler:
         records = set_records(sets, self._place.profiles_partitions)
         if moved:
             self._pace.learn(partials=partials, events=self._rows)
-        metrics.PARTIALS.inc(partials)
-        metrics.PROFILE_SETS.inc(len(sets))
-        metrics.JOIN_ENTRIES.set(self.remembered)
+        self._partials, self._sets_written = partials, len(sets)
         progress = progress_records(
             records,
             reach,
@@ -155,11 +151,20 @@ class JoinHandler:
             commit_interval=self._pace.interval,
         )
         self._pace.last_progress = now
-        return Flush(records=(*self._dead, *records, *progress))
+        dead = [dead_letter(refused, rejected_by=REJECTED_BY) for refused in self._refused]
+        return Flush(records=(*dead, *records, *progress))
 
     def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:
         """What was flushed is durable: begin anew."""
         del offsets, now
+        metrics.LABELS.inc(self._labels)
+        metrics.PARTIALS.inc(self._partials)
+        metrics.PROFILE_SETS.inc(self._sets_written)
+        metrics.JOIN_ENTRIES.set(self.remembered)
+        for part, pairs in self._pairs.items():
+            metrics.PAIRS.labels(part).inc(pairs)
+        for refused in self._refused:
+            metrics.REFUSED.labels("join", refused.reason.value).inc()
         self._drop()
 
     @property
@@ -173,6 +178,15 @@ class JoinHandler:
         self._catalogue.refresh()
         gathered, self._gathered = self._gathered, []
         self._join(gathered)
+
+    def _relearn(self, messages: Sequence[Message]) -> None:
+        """Remember what was told by an earlier process, and tell nothing."""
+        self._join(messages)
+        for partition, joins in self._memory.items():
+            self._settle(partition, labels_idle=False)
+            for join in joins.values():
+                join.take()
+        self._drop()
 
     def _join(self, messages: Sequence[Message]) -> None:
         """Judge messages of both topics and let them meet; what is told waits in the joins."""
@@ -204,14 +218,13 @@ class JoinHandler:
             self._join_of(partition, model_id).add_labels(found)
             self._note_time(model_id, LABELS, partition, int(found.label_time.max()))
             self._rows += len(found.values)
-            metrics.LABELS.inc(len(found.values))
+            self._labels += len(found.values)
         for each in judgement.judged:
             self._note_monitor(each.monitor)
         for mark in judgement.marks:
             self._note_monitor(mark.monitor)
             self._note_time(mark.monitor.model_id, LABELS, mark.partition, mark.event_time)
-        for refused in judgement.refused:
-            self._refuse(refused)
+        self._refused += judgement.refused
 
     def _join_of(self, partition: int, model_id: str) -> LabelJoin:
         joins = self._memory[partition]
@@ -252,10 +265,6 @@ class JoinHandler:
         if known is None or known.monitor_version < monitor.monitor_version:
             self._monitors[monitor.model_id] = monitor
 
-    def _refuse(self, refused: Refused) -> None:
-        self._dead.append(dead_letter(refused, rejected_by=REJECTED_BY))
-        metrics.REFUSED.labels("join", refused.reason.value).inc()
-
     def _settle(self, partition: int, *, labels_idle: bool) -> None:
         """Forget by append time. Labels that are all read cannot hold an older append time back."""
         predictions_at = self._reached[PREDICTIONS].get(partition, _NEVER)
@@ -285,7 +294,7 @@ class JoinHandler:
                 for (_, pane), profile in sorted(count_pairs(known.layout, Pairs.total(pairs[stream])).items())
             ]
             for pane in panes:
-                metrics.PAIRS.labels(pane.part.value).inc(pane.rows)
+                self._pairs[pane.part.value] += pane.rows
             yield from self._sets(known.monitor, known.version, panes)
         for model_id in sorted(self._times.keys() - counted):
             yield from self._sets(self._monitors[model_id], "", ())
@@ -293,8 +302,7 @@ class JoinHandler:
     def _told(self, model_id: str, join: LabelJoin) -> Iterator[tuple[int, Pairs]]:
         """Pairs by stream; refused labels become dead letters."""
         pairs, refused = join.take()
-        for each in refused:
-            self._refuse(_as_refused(model_id, each))
+        self._refused += [_as_refused(model_id, each) for each in refused]
         for found in pairs:
             for stream in np.unique(found.stream).tolist():
                 yield stream, found.of(stream)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from driftline.batches import from_rows
 from driftline.clock import ManualClock
@@ -490,3 +491,28 @@ def test_any_order_of_sends_reads_commits_and_crashes_counts_each_first_pair_onc
     assert total == expected
     repeats = sum(what == "label" for what, _, _ in steps) - len(actual)
     assert sum(len(out.dead) for out in found) == repeats
+
+
+def test_metrics_count_what_is_committed_and_nothing_again_after_a_restart():
+    def metrics():
+        names = ("labels_total", "refused_rows_total", "pairs_total", "partials_total")
+        found = dict.fromkeys(names, 0.0)
+        for metric in REGISTRY.collect():
+            for sample in metric.samples:
+                name = sample.name.removeprefix("driftline_drift_")
+                if name in found and sample.labels.get("stage", "join") == "join":
+                    found[name] += sample.value
+        return list(found.values())
+
+    before = metrics()
+    world = World()
+    world.predict(prediction(0))
+    world.label(label(0), label(0, value="no"), label(1, time=-(2**62)))
+    world.read()
+    assert metrics() == before
+    world.commit()
+    counted = [after - earlier for after, earlier in zip(metrics(), before, strict=True)]
+    assert counted == [2, 2, 1, 1]
+    world.restart()
+    world.commit()
+    assert [after - earlier for after, earlier in zip(metrics(), before, strict=True)] == counted
