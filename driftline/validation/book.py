@@ -6,6 +6,7 @@ append times alone, never on what had been read when it was asked.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.events import Baseline, Monitor
+from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor
 
 Times = NDArray[np.int64]
+
+_MAXIMUM_EDGES = 63
+"""Of 64 fine cells."""
+_MOMENTS = 5
 
 FROM_THE_BEGINNING = -(2**63)
 """`effective_from` of a first monitor; append time of what Driftline ships (its own schemas)."""
@@ -136,8 +141,21 @@ class MonitorBook:
         baseline, append_time = found
         if append_time > entry.append_time:
             return f"its baseline {wanted} was published after it; apply the monitor again"
-        known = {column.name: column.kind for column in baseline.columns}
+        known = {column.name: column for column in baseline.columns}
         for column in entry.monitor.columns:
-            if known.get(column.name) is not column.kind:
+            fitted = known.get(column.name)
+            if fitted is not None and not _usable(fitted):
+                return f"column {column.name!r} of its baseline {wanted} is damaged; fit the baseline again"
+            if fitted is None or fitted.kind is not column.kind:
                 return f"its baseline {wanted} has no {column.kind.value} column {column.name!r}; fit one that has it"
         return None
+
+
+def _usable(column: BaselineColumn) -> bool:
+    """Whether a layout can be made of a baseline column: one that cannot must not stop those who count the others."""
+    if column.kind is ColumnKind.CATEGORICAL:
+        return len(set(column.categories)) == len(column.categories)
+    edges, bins = column.edges, column.psi_edges
+    ascending = all(low < high for low, high in itertools.pairwise(edges)) and all(a < b for a, b in itertools.pairwise(bins))
+    inside = all(0 <= edge < len(edges) for edge in bins)
+    return len(edges) <= _MAXIMUM_EDGES and ascending and inside and len(column.sums) == _MOMENTS

@@ -1,6 +1,9 @@
+import dataclasses
 import itertools
+import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +85,25 @@ def test_a_monitor_whose_baseline_came_later_or_never_is_rejected():
 def test_a_monitor_that_its_baseline_does_not_fit_is_rejected():
     found = book((monitor(kind=ColumnKind.CATEGORICAL), 100))
     assert "no CATEGORICAL column 'x'" in found.rejected()[0].reason
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"edges": tuple(float(i) for i in range(64)), "psi_edges": ()},
+        {"edges": (2.0, 1.0), "psi_edges": ()},
+        {"edges": (1.0, math.nan), "psi_edges": ()},
+        {"psi_edges": (9,)},
+        {"psi_edges": (-1,)},
+        {"sums": ()},
+    ],
+)
+def test_a_monitor_whose_baseline_is_damaged_is_rejected_and_stops_nobody(damage):
+    broken = dataclasses.replace(BASELINE, baseline_id="broken", columns=(dataclasses.replace(BASELINE.columns[0], **damage),))
+    found = book((monitor(baseline_id="broken"), 100))
+    found.add_baseline(broken, 50)
+    assert "is damaged" in found.rejected()[0].reason
+    assert version_at(found, 0, 200) is None
 
 
 def test_after_a_rejected_first_version_the_next_one_is_the_first():
