@@ -201,7 +201,7 @@ def _hash(buffer: Bytes, position: Int, length: Int) -> Pair:
     state = _GOLDEN ^ np.uint64(length)
     seen = _U0
     stop = position + length
-    while position + 8 <= stop:
+    while position + 8 < stop:  # the last word may be a whole one: 7 and 8 bytes take the same way
         word = _load_word(buffer, position)
         seen |= word
         state = _mix(state, word)

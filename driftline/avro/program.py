@@ -122,7 +122,7 @@ class Program:
             buffer,
             batch,
             layout.row_cells.cells(rows, self._arena),
-            layout.item_cells.cells(self._room, self._item_arena),
+            layout.item_cells.cells(self._room if layout.arrays else 0, self._item_arena),
         )
         done = kernels.decode_rows(batch, layout.tables, run.cells, run.items, skip, 0)
         while done < rows:
