@@ -42,13 +42,13 @@ def governing(model: Model, rules: Rules, state: State) -> Monitor:
     return rules.in_force(model.model_id, reading, state.cursor.append_time)
 
 
-def settled(model: Model, monitor: Monitor, state: State) -> int | None:
+def settled(model: Model, state: State, *, labels: bool) -> int | None:
     """Return the clock that decides what can still change: both clocks where labels arrive."""
     inputs = model.inputs.read(state.cursor.calm[Group.PROFILE])
-    if not monitor.labels:
+    if not labels:
         return inputs
-    labels = model.labels.read(state.cursor.calm[Group.JOIN])
-    return None if inputs is None or labels is None else min(inputs, labels)
+    known = model.labels.read(state.cursor.calm[Group.JOIN])
+    return None if inputs is None or known is None else min(inputs, known)
 
 
 def lives(key: EpisodeKey, monitor: Monitor) -> bool:
@@ -78,24 +78,22 @@ class Decider:
     sources: dict[Group, tuple[Source, ...]]
     place: Place
 
-    def due(self, model: Model) -> Iterator[list[Told]]:
-        """Do what is due for a model, one window at a time; what was done is not due again.
+    def due(self, model: Model, monitor: Monitor) -> Iterator[list[Told]]:
+        """Do what is due for a model that a monitor governs, one window at a time; what was done is not due again.
 
         A change of the monitor supersedes episodes at its place among the windows, not when it happens to be seen: before
         the first window that it governs, on the timeline of data closes and on that of label closes.
         """
-        monitor = governing(model, self.rules, self.state)
         for key in self._closing(model, monitor):
             yield self._superseded(model, self._at_end(model, key), labels=False)
             yield self._close_inputs(model, model.windows[key], monitor)
-        yield self._superseded(model, self._in_force(model, self._reading(model, Group.PROFILE)), labels=False)
+        yield self._superseded(model, monitor, labels=False)
         for key in self._closing_labels(model, monitor):
             own = self.rules.monitor(model.model_id, model.windows[key].monitor_version)
             yield self._superseded(model, own, labels=True)
             yield self._close_labels(model, model.windows[key], monitor)
-        reading = self._reading(model, Group.JOIN)
-        reached = None if reading is None else reading - monitor.label_delay_us
-        yield self._superseded(model, self._in_force(model, reached), labels=True)
+        if model.governed_labels < monitor.monitor_version:
+            yield self._superseded(model, self._governing_labels(model, monitor), labels=True)
         for key in self._ended(model):
             yield self._end(model, model.windows[key])
         for key in self._changed(model):
@@ -104,10 +102,11 @@ class Decider:
     def _at_end(self, model: Model, key: WindowKey) -> Monitor:
         return self.rules.in_force(model.model_id, key.end - 1, self.state.cursor.append_time)
 
-    def _in_force(self, model: Model, time: int | None) -> Monitor | None:
-        if time is None:
+    def _governing_labels(self, model: Model, monitor: Monitor) -> Monitor | None:
+        reading = self._reading(model, Group.JOIN)
+        if reading is None:
             return None
-        return self.rules.in_force(model.model_id, time, self.state.cursor.append_time)
+        return self.rules.in_force(model.model_id, reading - monitor.label_delay_us, self.state.cursor.append_time)
 
     def _reading(self, model: Model, group: Group) -> int | None:
         chosen = model.inputs if group is Group.PROFILE else model.labels
@@ -129,7 +128,7 @@ class Decider:
         return told
 
     def _closing(self, model: Model, monitor: Monitor) -> list[WindowKey]:
-        reading = model.inputs.read(self.state.cursor.calm[Group.PROFILE])
+        reading = self._reading(model, Group.PROFILE)
         return sorted(
             key
             for key, window in model.windows.items()
@@ -138,7 +137,7 @@ class Decider:
         )
 
     def _closing_labels(self, model: Model, monitor: Monitor) -> list[WindowKey]:
-        reading = model.labels.read(self.state.cursor.calm[Group.JOIN])
+        reading = self._reading(model, Group.JOIN)
         return sorted(
             key
             for key, window in model.windows.items()
@@ -161,17 +160,18 @@ class Decider:
 
     def _ended(self, model: Model) -> list[WindowKey]:
         found = []
+        inputs, both = self._reading(model, Group.PROFILE), settled(model, self.state, labels=True)
         for key, window in model.windows.items():
             if window.closed_by is not None and window.labelled:
-                reading = settled(model, self.rules.monitor(model.model_id, window.monitor_version), self.state)
+                labels = self.rules.monitor(model.model_id, window.monitor_version).labels
+                reading = both if labels else inputs
                 if reading is not None and reading >= window.final_at:
                     found.append(key)
         return sorted(found)
 
     def _clock(self, model: Model, window: Window) -> int | None:
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
-        chosen, group = (model.labels, Group.JOIN) if monitor.labels else (model.inputs, Group.PROFILE)
-        return chosen.read(self.state.cursor.calm[group])
+        return self._reading(model, Group.JOIN if monitor.labels else Group.PROFILE)
 
     def _close_inputs(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
         key = window.key
@@ -246,7 +246,7 @@ class Decider:
         by_events, ready, every = clock.past(time, sources, model.seen, out=out, lateness=governed.lateness_us)
         if by_events == every:
             return ClosedBy.WATERMARK, 1.0
-        reading = (model.inputs if group is Group.PROFILE else model.labels).read(self.state.cursor.calm[group])
+        reading = self._reading(model, group)
         why = ClosedBy.IDLE if reading is not None and reading >= time else ClosedBy.MAX_WAIT
         return why, ready / every
 

@@ -161,8 +161,9 @@ class Evaluator:
         for model_id in models:
             model = self.state.models[model_id]
             if model.seen:
-                yield from decider.due(model)
-                self._keep_house(model)
+                monitor = governing(model, self._rules, self.state)
+                yield from decider.due(model, monitor)
+                self._keep_house(model, monitor)
         if swept and self._notices is not None:
             yield list(self._notices.at_sweep(self.state, self._sources))
 
@@ -209,7 +210,7 @@ class Evaluator:
         model = model_of(self.state, found.model_id, self._rules.layout)
         model.since = model.since or at
         monitor = self._rules.monitor(found.model_id, found.monitor_version)
-        reading = settled(model, monitor, self.state)
+        reading = settled(model, self.state, labels=monitor.labels)
         for pane in found.panes:
             self._add(model, found, pane, monitor, reading)
         for time in found.times:
@@ -346,9 +347,8 @@ class Evaluator:
                 continue
             self.state.save_window(model, key)
 
-    def _keep_house(self, model: Model) -> None:
-        monitor = governing(model, self._rules, self.state)
-        reading = settled(model, monitor, self.state)
+    def _keep_house(self, model: Model, monitor: Monitor) -> None:
+        reading = settled(model, self.state, labels=monitor.labels)
         if reading is None:
             return
         pane = self._rules.layout(model.model_id, monitor.monitor_version).pane_us
