@@ -21,6 +21,7 @@ Times = NDArray[np.int64]
 _MAXIMUM_EDGES = 63
 """Of 64 fine cells."""
 _MOMENTS = 5
+"""n, sum, sum of squares, minimum, maximum; none where the column had no finite value."""
 
 FROM_THE_BEGINNING = -(2**63)
 """`effective_from` of a first monitor; append time of what Driftline ships (its own schemas)."""
@@ -158,4 +159,4 @@ def _usable(column: BaselineColumn) -> bool:
     edges, bins = column.edges, column.psi_edges
     ascending = all(low < high for low, high in itertools.pairwise(edges)) and all(a < b for a, b in itertools.pairwise(bins))
     inside = all(0 <= edge < len(edges) for edge in bins)
-    return len(edges) <= _MAXIMUM_EDGES and ascending and inside and len(column.sums) == _MOMENTS
+    return len(edges) <= _MAXIMUM_EDGES and ascending and inside and len(column.sums) in (0, _MOMENTS)

@@ -288,7 +288,7 @@ def _input_block(column: MonitorColumn, known: dict[str, BaselineColumn], offset
     if column.kind is ColumnKind.CATEGORICAL:
         size = CATEGORICAL_SPECIALS + len(found.categories)
         return Block(column.name, BlockKind.CATEGORICAL, offset, size, categories=found.categories)
-    n, _, _, low, high = found.sums
+    n, _, _, low, high = found.sums or (0.0, 0.0, 0.0, 0.0, 0.0)
     return Block(
         column.name,
         BlockKind.NUMERIC,

@@ -95,7 +95,7 @@ def test_a_monitor_that_its_baseline_does_not_fit_is_rejected():
         {"edges": (1.0, math.nan), "psi_edges": ()},
         {"psi_edges": (9,)},
         {"psi_edges": (-1,)},
-        {"sums": ()},
+        {"sums": (1.0,)},
     ],
 )
 def test_a_monitor_whose_baseline_is_damaged_is_rejected_and_stops_nobody(damage):
