@@ -59,6 +59,8 @@ class Sender:
         self._jitter = jitter
         self._pool = ThreadPoolExecutor(options.workers, thread_name_prefix=f"send-{options.name}")
         self._sending: dict[Future[Outcome], Parcel] = {}
+        self._failing: bool | None = None
+        """Whether `health` says that the channel fails; None: an earlier process may have said so."""
 
     def run_once(self, wake: Callable[[], None]) -> int | None:
         """Record what came back, claim what is due, in one transaction; send that, and be woken by the answers."""
@@ -69,7 +71,8 @@ class Sender:
                 del self._sending[future]
             free = self._options.workers - len(self._sending)
             claimed = self._claim(tx, free) if free else []
-            following = outbox.next_due(tx, self._options.name) if len(claimed) < free else None
+            # With anything under way its answer wakes us before we need to know.
+            following = None if claimed or self._sending else outbox.next_due(tx, self._options.name)
         if answered:
             self._on_recorded()
         for parcel in claimed:
@@ -100,20 +103,19 @@ class Sender:
         batch = outbox.Batch(now)
         for parcel, outcome in answers:
             self._record_one(tx, batch, parcel, outcome, now)
-        if any(isinstance(outcome, Delivered) for _, outcome in answers):
-            channel_health.note_working(tx, batch, self._options.name, now)
         batch.write(tx)
 
     def _record_one(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Outcome, now: int) -> None:
         match outcome:
             case Delivered(code):
+                self._note_working(tx, batch, now)
                 self._delivered(tx, batch, parcel, code, now)
             case Refused(error, code):
-                channel_health.note_failing(tx, batch, parcel.channel, error, now)
+                self._note_failing(tx, batch, error, now)
                 self._failed(tx, batch, parcel, outcome, now)
             case TryAgain(error, code):
                 if parcel.attempts >= _TRIES_TILL_FAILING:
-                    channel_health.note_failing(tx, batch, parcel.channel, error, now)
+                    self._note_failing(tx, batch, error, now)
                 attempt = Attempt(parcel.attempts, parcel.decided_at, now)
                 due = next_try(outcome, attempt, self._options.retry, jitter=self._jitter())
                 if due is None:
@@ -122,6 +124,19 @@ class Sender:
                 outbox.postpone(tx, parcel, due_at=due, code=code, error=error)
                 batch.tell(_failed_event(parcel, error, due, now), parcel.notification_id, parcel.attempts)
                 NOTIFICATIONS.labels(parcel.kind, "retried").inc()
+
+    def _note_failing(self, tx: Connection, batch: outbox.Batch, error: str, now: int) -> None:
+        if self._failing or (self._failing is None and channel_health.is_open(tx, self._options.name)):
+            self._failing = True
+            return
+        channel_health.open_condition(batch, self._options.name, error, now)
+        self._failing = True
+
+    def _note_working(self, tx: Connection, batch: outbox.Batch, now: int) -> None:
+        # What this process has opened it closes, also where its own alert about that has not come back yet.
+        if self._failing or (self._failing is None and channel_health.is_open(tx, self._options.name)):
+            channel_health.close_condition(batch, self._options.name, now)
+        self._failing = False
 
     def _delivered(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, code: int | None, now: int) -> None:
         NOTIFICATIONS.labels(parcel.kind, "sent").inc()

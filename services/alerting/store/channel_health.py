@@ -1,4 +1,4 @@
-"""Says on `health` that a channel fails, and that it works again. Whether it was said stands in the alerts, as for any other cause.
+"""Says on `health` that a channel fails, and that it works again. What an earlier process said stands in the alerts.
 
 The alert about a failing channel goes by all channels of its route, the failing one included, whose outbox keeps it until it works.
 """
@@ -15,8 +15,8 @@ KIND = "channel_failing"
 _HEALTH = topics.name("health")
 
 
-def note_failing(tx: Connection, batch: outbox.Batch, channel: str, error: str, now: int) -> None:
-    """Open the condition unless it is open."""
+def open_condition(batch: outbox.Batch, channel: str, error: str, now: int) -> None:
+    """Say that it fails."""
     event = HealthOpened(
         source="alerting",
         subject=channel,
@@ -26,17 +26,19 @@ def note_failing(tx: Connection, batch: outbox.Batch, channel: str, error: str, 
         labels={},
         at=now,
     )
-    if not _is_open(tx, event):
-        batch.tell_to(_HEALTH, channel, event, outbox.Cause(channel, (KIND, channel, now)))
+    batch.tell_to(_HEALTH, channel, event, outbox.Cause(channel, (KIND, channel, now)))
 
 
-def note_working(tx: Connection, batch: outbox.Batch, channel: str, now: int) -> None:
-    """Close the condition if it is open."""
-    event = HealthCleared(source="alerting", subject=channel, kind=KIND, labels={}, at=now)
-    if _is_open(tx, event):
-        batch.tell_to(_HEALTH, channel, event, outbox.Cause(channel, (KIND, channel, now)))
+def close_condition(batch: outbox.Batch, channel: str, now: int) -> None:
+    """Say that it works."""
+    batch.tell_to(_HEALTH, channel, _cleared(channel, now), outbox.Cause(channel, (KIND, channel, now)))
 
 
-def _is_open(tx: Connection, event: HealthOpened | HealthCleared) -> bool:
-    known = alerts.find(tx, fingerprint(identity(event)))
+def is_open(tx: Connection, channel: str) -> bool:
+    """Whether an alert says that it fails."""
+    known = alerts.find(tx, fingerprint(identity(_cleared(channel, 0))))
     return known is not None and known.ends_at is None
+
+
+def _cleared(channel: str, now: int) -> HealthCleared:
+    return HealthCleared(source="alerting", subject=channel, kind=KIND, labels={}, at=now)

@@ -138,6 +138,20 @@ def test_what_waits_for_a_channel_that_is_gone_is_given_up(parts) -> None:
     assert (row.state, row.error) == ("failed", "its channel is not configured any more")
 
 
+def test_a_recovery_is_said_although_the_alert_about_the_failure_has_not_come_back_yet(parts) -> None:
+    told(parts)
+    parts.take(detected(model_id="other", episode_id="b"))
+    parts.pass_time(30)
+    parts.channel.answer = lambda message: Refused("answered 400", 400) if len(parts.channel.sent) == 1 else Delivered(200)
+    sender = parts.sender()
+    for _ in range(3):
+        sender.run_once(lambda: None)
+        for future in list(sender._sending):
+            future.exception()
+    sender.close()
+    assert {type(event).__name__ for event in parts.events()} >= {"HealthOpened", "HealthCleared"}
+
+
 def test_slow_messages_do_not_hold_up_others(parts) -> None:
     release = threading.Event()
     first_taken, second_taken = threading.Event(), threading.Event()
