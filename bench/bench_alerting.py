@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from driftline import codec, topics
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.kafka.configuration import StartAt
@@ -36,7 +38,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, EmbeddedBroker(Path(folder) / "kafka") as broker:
         create_topics(broker.bootstrap)
         bare = _bare(broker.bootstrap)
-        ours = _ours(broker.bootstrap, Path(folder) / "alerting")
+        ours, cpu_ms = _ours(broker.bootstrap, Path(folder) / "alerting")
     return [
         _row(f"drift event to notification at {RATE}/s, {name}", _quantile(ours, share), _quantile(bare, share))
         for name, share in (("median", 0.5), ("p99", 0.99))
@@ -48,20 +50,36 @@ def run() -> list[Row]:
             "peer": "promised",
             "peer_value": LIMIT_MS,
             "ratio": _quantile(ours, 0.99) / LIMIT_MS,
-        }
+        },
+        {
+            "name": f"CPU of alerting per notification at {RATE}/s",
+            "value": cpu_ms,
+            "unit": "ms",
+            "peer": "one core at that rate",
+            "peer_value": 1_000 / RATE,
+            "ratio": cpu_ms / (1_000 / RATE),
+        },
     ]
 
 
-def _ours(bootstrap: str, folder: Path) -> list[float]:
+def _ours(bootstrap: str, folder: Path) -> tuple[list[float], float]:
     with Receiver() as receiver, Service(bootstrap, folder) as service:
         service.environment["DRIFTLINE_ALERTING_WEBHOOK_URL"] = receiver.url
         service.environment["DRIFTLINE_ALERTING_GROUP_INTERVAL_SECONDS"] = "300"
         service.start()
         wait_for(lambda: _still(lambda: len(receiver.hooks)), 60, "the history to be told")
         receiver.hooks.clear()
+        before = _cpu_seconds(service)
         found = _measure(bootstrap, "ours", receiver)
+        spent = _cpu_seconds(service) - before
         assert service.terminate() == 0
-        return found
+        return found, spent * 1_000 / (RATE * (SECONDS + 1))
+
+
+def _cpu_seconds(service: Service) -> float:
+    assert service.process is not None
+    times = psutil.Process(service.process.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _bare(bootstrap: str) -> list[float]:
