@@ -61,7 +61,7 @@
     const rows = chart.lines.map((name) => chart.columns.indexOf(name));
     const high = Math.max(0, ...rows.flatMap((row) => chart.heat[row]));
     plot("lines", rows.map((row, i) => line(chart.columns[row], chart.heat[row], i)), {
-      type: high > 2 ? "log" : "linear", rangemode: "tozero",
+      ...(high > 2 ? { type: "log", range: [-3, Math.log10(high) + 0.1] } : { type: "linear", rangemode: "tozero" }),
     }, [...new Set(rows.map((row) => chart.limits[row]).filter((limit) => limit !== null))]);
     const kept = Object.entries(chart.performance);
     plot("performance", kept.map(([name, values], i) => line(name, values, i)), {}, []);
@@ -86,7 +86,7 @@
       return;
     }
     if (!host.data) host.replaceChildren();
-    const common = { gridcolor: grid, linecolor: grid, zeroline: false, tickfont: { color: soft } };
+    const common = { gridcolor: grid, linecolor: grid, zeroline: false, tickfont: { color: soft }, exponentformat: "none" };
     Plotly.react(host, traces, {
       margin: { l: 44, r: 8, t: 6, b: 28 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: 12, color: Heatmap.variable("--ink") }, hovermode: "x unified",

@@ -218,7 +218,7 @@ class _Known:
         for table in (models, monitors, windows, alerts):
             ids |= set(connection.execute(select(table.c.model_id).distinct()).scalars())
         return _Known(
-            model_ids=frozenset(ids),
+            model_ids=frozenset(ids - {""}),  # alerts on Driftline itself concern no model
             registered={row.model_id: row for row in connection.execute(select(models))},
             stages=stages,
             monitors={row.model_id: row for row in connection.execute(select(monitors))},

@@ -284,6 +284,12 @@ def test_alerts_open_and_resolve(house):
     assert (resolved.alert_id, resolved.reason, resolved.ends_at) == ("a", "clean", 9)
 
 
+def test_an_alert_on_driftline_itself_makes_no_model(house):
+    house.say("alerts", replace(FIRED, model_id=""))
+    assert house.queries.fleet() == []
+    assert len(house.queries.alerts(open_=True)) == 1
+
+
 def test_the_same_alert_fires_anew_after_it_was_resolved(house):
     house.say("alerts", FIRED, RESOLVED, replace(FIRED, starts_at=20))
     assert len(house.queries.alerts(open_=True)) == len(house.queries.alerts(open_=False)) == 1
