@@ -148,7 +148,7 @@ class BaselineColumn:
     kind: ColumnKind
     """As in the monitor."""
     edges: tuple[float, ...]
-    """Inner edges of the fine cells, ascending (NUMERIC)."""
+    """Inner edges of the fine cells, ascending (NUMERIC); below and above are told by minimum and maximum in sums."""
     psi_edges: tuple[int, ...]
     """Indices into edges of the inner PSI edges."""
     categories: tuple[str, ...]
