@@ -12,6 +12,7 @@ from driftline.codec import decode, encode
 from driftline.events import Label, Part, Prediction, ProfileSet
 from driftline.kafka.configuration import StartAt
 from driftline.kafka.confluent import ConfluentCluster
+from driftline.kafka.errors import KafkaUnavailable
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.health import Health
@@ -82,7 +83,11 @@ class Place:
         return make_loop(Stage.JOIN, settings, look_around(self.kafka), surroundings)
 
     def caught_up(self) -> bool:
-        reader, done = self.kafka.consumer(), self.kafka.admin().group_offsets(Stage.JOIN.group)
+        try:
+            done = self.kafka.admin().group_offsets(Stage.JOIN.group)
+        except KafkaUnavailable:
+            return False  # the coordinator of a broker that has just begun
+        reader = self.kafka.consumer()
         ends = reader.ends([TopicPartition(t, p) for t in (PREDICTIONS, LABELS) for p in range(PARTITIONS)])
         reader.close()
         return all(done.get(place, 0) >= end for place, end in ends.items())
