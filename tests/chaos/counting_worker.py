@@ -1,6 +1,8 @@
 """A worker of the chaos test: counts records in the batch loop; `split` breaks its transaction in two on purpose.
 
-python counting_worker.py BOOTSTRAP PREFIX INSTANCE whole|split
+python counting_worker.py BOOTSTRAP PREFIX INSTANCE whole|split HOLD
+
+While the file HOLD exists it stops inside an open transaction (or between the two halves), and waits there to be killed.
 """
 
 from __future__ import annotations
@@ -8,17 +10,19 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from driftline.clock import SystemClock
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
+from driftline.runtime.logs import configure_logs
 from driftline.runtime.loop import BatchLoop, Flush, OutRecord, Surroundings
 from driftline.runtime.metrics import LoopMetrics
 
-OPEN_SECONDS = 0.15
-"""How long a transaction is held open, so that kills fall into it."""
+OPEN_SECONDS = 0.05
+"""How long a transaction is held open in any case, so that random kills fall into it too."""
 
 
 class Counting:
@@ -51,10 +55,10 @@ class Counting:
 class HeldOpen:
     """A producer that waits before each commit; split, it commits records and offsets one after the other."""
 
-    def __init__(self, producer, *, split):
+    def __init__(self, producer, *, split, hold):
         self.producer = producer
         self.split = split
-        producer.flush(5)
+        self.hold = hold
 
     def __getattr__(self, name):
         return getattr(self.producer, name)
@@ -62,30 +66,31 @@ class HeldOpen:
     def send_offsets(self, offsets, group):
         if self.split:
             self.producer.commit()
-            _say_open()
+            self._stay_open()
             self.producer.begin()
         self.producer.send_offsets(offsets, group)
 
     def commit(self):
         self.producer.flush(5)
         if not self.split:
-            _say_open()
+            self._stay_open()
         self.producer.commit()
 
+    def _stay_open(self):
+        time.sleep(OPEN_SECONDS)
+        if self.hold.exists():
+            os.write(1, b"o")
+            time.sleep(60)
 
-def _say_open():
-    """Tell the test that a kill would fall into the open transaction now, and leave it the time for that."""
-    os.write(1, b"o")
-    time.sleep(OPEN_SECONDS)
 
-
-def main(bootstrap, prefix, instance, mode):
+def main(bootstrap, prefix, instance, mode, hold):
+    configure_logs("counting", level="error")  # to stderr: what stands on stdout is for the test
     cluster = ConfluentCluster.at(bootstrap)
     loop = BatchLoop(
         "count",
         Counting(prefix + "out"),
         consumer=cluster.consumer(prefix + "group", instance_id=f"{prefix}{instance}"),
-        producer=HeldOpen(cluster.transactional_producer(f"{prefix}{instance}"), split=mode == "split"),
+        producer=HeldOpen(cluster.transactional_producer(f"{prefix}{instance}"), split=mode == "split", hold=Path(hold)),
         topics=[prefix + "in"],
         surroundings=Surroundings(SystemClock(), Health(), LoopMetrics(CollectorRegistry())),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import select
 import subprocess
@@ -28,33 +27,33 @@ WORKER = Path(__file__).with_name("counting_worker.py")
 class Fleet:
     """Two workers that are killed and started again."""
 
-    def __init__(self, bootstrap, mode):
-        self.command = lambda name: [sys.executable, str(WORKER), bootstrap, PREFIX, name, mode]
+    def __init__(self, bootstrap, mode, folder):
+        self.hold = {name: folder / f"hold-{name}" for name in "ab"}
+        self.command = lambda name: [sys.executable, str(WORKER), bootstrap, PREFIX, name, mode, str(self.hold[name])]
         self.workers = {name: self._launch(name) for name in ("a", "b")}
 
     def _launch(self, name):
         return subprocess.Popen(self.command(name), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
 
     def kill(self, name, *, inside):
-        """SIGKILL; `inside` waits until the worker says that its transaction is open."""
+        """SIGKILL; `inside` waits until the worker stands still in its open transaction."""
         if inside:
-            self._wait_open(self.workers[name])
+            self.hold[name].touch()
+            self._wait_open(name)
+            self.hold[name].unlink()
         self.workers[name].kill()
         self.workers[name].communicate()
         self.workers[name] = self._launch(name)
 
-    @staticmethod
-    def _wait_open(worker, seconds=15):
+    def _wait_open(self, name, seconds=60):
         deadline = time.monotonic() + seconds
-        while select.select([worker.stdout], [], [], 0)[0] and os.read(worker.stdout.fileno(), 65536):
-            pass
-        while time.monotonic() < deadline and worker.poll() is None:
-            if select.select([worker.stdout], [], [], 0.1)[0]:
-                return
+        while not select.select([self.workers[name].stdout], [], [], 0.1)[0]:
+            assert time.monotonic() < deadline, f"worker {name} opened no transaction"
+            self.revive()
 
     def revive(self):
         """Crash-only workers may have ended by themselves."""
-        for name, worker in self.workers.items():
+        for name, worker in list(self.workers.items()):
             if worker.poll() is not None:
                 worker.communicate()
                 self.workers[name] = self._launch(name)
@@ -121,14 +120,14 @@ def _fire(broker, mode, *, kills, broker_kills):
     broker.start()
     cluster = ConfluentCluster.at(broker.bootstrap)
     cluster.admin().create([NewTopic(PREFIX + "in", PARTITIONS), NewTopic(PREFIX + "out", 1)])
-    feed, fleet, dice = Feed(cluster), Fleet(broker.bootstrap, mode), random.Random(7)
+    feed, fleet, dice = Feed(cluster), Fleet(broker.bootstrap, mode, broker.data_dir), random.Random(7)
     broker_turns = set(dice.sample(range(kills), broker_kills))
     feed.start()
     try:
         time.sleep(3)
         for turn in range(kills):
             time.sleep(dice.uniform(0.1, 1.5))
-            fleet.kill(dice.choice("ab"), inside=turn % 3 != 0)
+            fleet.kill(dice.choice("ab"), inside=turn % 2 == 0)
             fleet.revive()
             if turn in broker_turns:
                 broker.kill()
