@@ -19,7 +19,7 @@ from examples.flights.observer import Observer
 from examples.flights.preparation import prepare
 from examples.flights.receiver import Receiver
 from examples.flights.replay import stream
-from examples.flights.stand import STATE, announce, settings
+from examples.flights.stand import STATE, announce, console_link, settings
 from services.supervisor import Supervisor
 
 
@@ -56,6 +56,7 @@ def run(console: Console, *, last_month: int, stay: bool) -> None:
             cluster = ConfluentCluster.at(supervisor.bootstrap)
             monitor = announce(cluster, supervisor, prepared.baseline)
         setup = time.monotonic() - started
+        console.print(f"watch it live: {console_link(supervisor)}")
         with Observer(cluster) as observer:
             sent = stream(console, supervisor, cluster, prepared, observer)
             seconds = {"setup": setup, "run": time.monotonic() - started - setup}

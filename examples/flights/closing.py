@@ -15,7 +15,7 @@ from examples.flights.driver import Sent
 from examples.flights.observer import Observer
 from examples.flights.preparation import Prepared
 from examples.flights.receiver import Receiver
-from examples.flights.stand import STATE, verify
+from examples.flights.stand import STATE, console_link, verify
 from services.supervisor import Supervisor
 
 _QUIET_SECONDS = 8.0
@@ -92,7 +92,7 @@ def _settle(observer: Observer) -> None:
 
 def _places(supervisor: Supervisor) -> dict[str, str]:
     return {
-        "console": supervisor.urls["console"],
+        "console": console_link(supervisor),
         **{f"metrics of {name}": f"{url}/metrics" for name, url in supervisor.urls.items()},
         "summary": str(STATE / "summary.json"),
     }

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from driftline import codec, topics
 from driftline.cli.baseline import publish_baseline
 from driftline.errors import Unavailable
@@ -80,13 +82,21 @@ def _driftline(supervisor: Supervisor, *words: str, accept: tuple[int, ...] = (0
     return done.stdout
 
 
+def console_link(supervisor: Supervisor) -> str:
+    """A link that opens the console once, without a token."""
+    authorization = {"authorization": f"Bearer {supervisor.token}"}
+    answer = httpx.post(f"{supervisor.urls['console']}/v1/login-links", headers=authorization, timeout=10)
+    answer.raise_for_status()
+    return supervisor.urls["console"] + str(answer.json()["path"])
+
+
 def verify(supervisor: Supervisor) -> dict[str, Any]:
     """`driftline ledger verify --level source`, repeated while the ledger is still catching up with Kafka."""
     for _ in range(20):
         # 1 = tampering or still behind; the verdict tells.
         answer = _driftline(supervisor, "ledger", "verify", "--level", "source", "--json", accept=(0, 1))
         verdict: dict[str, Any] = json.loads(answer)
-        if verdict["verdict"] == "valid":
+        if verdict["verdict"] == "valid" and not verdict["source"]["pending"]:
             break
         time.sleep(1)
     return verdict
