@@ -87,7 +87,8 @@ class Decider:
         for key in self._closing(model, monitor):
             yield self._superseded(model, self._at_end(model, key), labels=False)
             yield self._close_inputs(model, model.windows[key], monitor)
-        yield self._superseded(model, monitor, labels=False)
+        if self._reading(model, Group.PROFILE) is not None:  # before it has a time, no version has taken over
+            yield self._superseded(model, monitor, labels=False)
         for key in self._closing_labels(model, monitor):
             own = self.rules.monitor(model.model_id, model.windows[key].monitor_version)
             yield self._superseded(model, own, labels=True)

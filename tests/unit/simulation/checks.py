@@ -64,7 +64,7 @@ def drift(world: World) -> dict:
     found: dict[str, list] = {}
     for event in world.told("drift-events"):
         columns = tuple((c.column, c.measure, c.value) for c in event.columns) if isinstance(event, DriftDetected) else ()
-        told = (type(event).__name__, event.sequence, event.window_start, event.window_end, columns)
+        told = (type(event).__name__, event.sequence, event.alert, event.window_start, event.window_end, columns)
         found.setdefault(event.episode_id, []).append(told)
     return found
 

@@ -371,3 +371,18 @@ def test_h23_a_monitor_whose_baseline_came_later_is_rejected_and_others_are_ackn
     assert told == {1: MonitorState.ACTIVE, 2: MonitorState.REJECTED}
     assert BASELINE.baseline_id == HOURLY.baseline_id
     assert isinstance(stream.evaluator._rules, Rules)
+
+
+def test_a_monitor_that_takes_over_later_has_no_say_before_the_model_has_a_clock():
+    book = book_of(HOURLY)
+    book.add_monitor(
+        change(HOURLY, monitor_version=2, effective_from=START + 2 * HOUR, granularities=("1 hour", "1 day"), alert_on="1 day"),
+        NOW,
+    )
+    stream = feed(HOURLY, partitions=2, book=book)
+    stream.rows(START + 3 * HOUR, partition=0)  # nothing is known of the other partition: no clock yet
+    stream.rows(START, {"AA": 300}, partition=1)
+    stream.rows(START + 3 * HOUR, partition=1)
+    assert [(event.alert, event.sequence) for event in stream.told(DriftDetected)] == [(True, 1)]
+    (cleared,) = stream.told(DriftCleared)
+    assert cleared.reason is ClearedReason.SUPERSEDED
