@@ -50,9 +50,7 @@ class StateCache:
         """Return the records of a partition by key."""
         return dict(self._database.execute("select key, value from state where partition = ?", (partition,)))
 
-    def save(
-        self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], stamp: Stamp, *, whole: bool = False
-    ) -> None:
+    def save(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], stamp: Stamp, *, whole: bool = False) -> None:
         """Write changes (None: gone) and what they bring the cache to, all or nothing. `whole`: there is nothing else."""
         gone, kept = [], []
         for key, value in changes:
