@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from river.drift import ADWIN
+from typing import TYPE_CHECKING
 
 from driftline.events import Measure
+
+if TYPE_CHECKING:
+    from river.drift import ADWIN
 
 __all__ = ["NAME", "ErrorRate", "error_of", "observe"]
 
@@ -57,6 +59,9 @@ def observe(state: ErrorRate, value: float) -> tuple[ErrorRate, Measure]:
 
 
 def _replayed(values: Sequence[float]) -> ADWIN:
+    # river.drift imports its data sets and, where they are installed, pandas and scikit-learn: seconds that a start need not wait.
+    from river.drift import ADWIN
+
     detector = ADWIN(delta=_DELTA, clock=1, min_window_length=_WINDOW, grace_period=_GRACE)
     for value in values:
         detector.update(value)
