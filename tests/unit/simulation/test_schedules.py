@@ -14,8 +14,9 @@ import pytest
 
 from driftline.events import ClosedBy, Decision
 from services.drift.states import States
+from tests.unit.simulation.chaos import Chaos, traffic
 from tests.unit.simulation.checks import check_all, check_functions, decisions, drift
-from tests.unit.simulation.world import HOUR, MINUTE, Chaos, World, traffic
+from tests.unit.simulation.world import HOUR, MINUTE, World
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60"))
 FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))

@@ -8,9 +8,10 @@ import random
 import pytest
 
 from driftline.events import ClosedBy
+from tests.unit.simulation.chaos import Chaos, traffic
 from tests.unit.simulation.checks import check_all, decisions, drift
 from tests.unit.simulation.real_stage1 import RealWorld
-from tests.unit.simulation.world import HOUR, MINUTE, Chaos, World, traffic
+from tests.unit.simulation.world import HOUR, MINUTE, World
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60")) // 10
 FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))
