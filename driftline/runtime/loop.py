@@ -187,6 +187,7 @@ class BatchLoop:
         self._due = 0.0
         self._stopping = False
         self._dead = False
+        self._leaving = False
 
     def run(self) -> None:
         """Loop until `stop`; raises what ended it otherwise. The process must then exit."""
@@ -242,12 +243,14 @@ class BatchLoop:
     def drain(self) -> None:
         """Commit, leave the group and close; the orderly end."""
         self.flush()
+        self._leaving = True
         self._consumer.close()
         self._producer.close()
 
     def abandon(self) -> None:
         """Close without committing anything; the disorderly end."""
         self._dead = True
+        self._leaving = True
         with contextlib.suppress(KafkaFailure):
             self._consumer.close()
         with contextlib.suppress(KafkaFailure):
@@ -257,6 +260,8 @@ class BatchLoop:
 
     def on_assign(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Find where to begin, tell the handler, and flush soon: a first start is committed at once."""
+        if self._leaving:  # the assignment of a member that joined just before its end is served inside close()
+            return {}
         starts = self._find_starts(partitions)
         self._health.beat(self._part, within_seconds=_RESTORE_SECONDS)
         self._handler.on_assign(starts, self._clock.now_us())

@@ -11,5 +11,5 @@ from driftline.broker import embedded
 def test_a_cluster_id_never_looks_like_an_option(monkeypatch):
     dashed, plain = uuid.UUID(bytes=b"\xfb" + bytes(15)), uuid.UUID(bytes=b"\x01" + bytes(15))
     given = itertools.chain([dashed, dashed], itertools.repeat(plain))
-    monkeypatch.setattr(embedded.uuid, "uuid4", lambda: next(given))
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(given))
     assert embedded._cluster_id() == "AQAAAAAAAAAAAAAAAAAAAA"

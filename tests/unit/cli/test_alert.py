@@ -68,7 +68,7 @@ def test_list_finds_what_fires(run):
         "75.5",
         "2013-04-01",
         "00:00:00",
-        *FIRING["title"].split(),
+        *str(FIRING["title"]).split(),
     ]
 
 

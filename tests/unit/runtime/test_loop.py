@@ -403,3 +403,13 @@ def test_the_interval_doubles_while_partials_are_many_and_comes_back():
     for _ in range(10):
         interval.observe(partials=10, events=1000)
     assert interval.seconds == 0.5
+
+
+@pytest.mark.parametrize("end", ["drain", "abandon"])
+def test_an_assignment_that_is_served_while_leaving_is_declined(rig, end):
+    """librdkafka serves the first assignment inside close() when a process ends just after it joined."""
+    handler = Counting()
+    loop = rig.loop(handler)
+    getattr(loop, end)()
+    assert loop.on_assign([IN0, IN1]) == {}
+    assert handler.told == []

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from driftline.runtime.health import Health
-from driftline.runtime.process import run_parts
+from driftline.runtime.process import Part, run_parts
 
 
 class Waiting:
@@ -56,7 +56,7 @@ def test_a_failure_stops_the_others_in_order_and_gives_1():
     order: list[str] = []
     health = Health(lambda: 0.0)
     health.ready()
-    parts = {"first": Waiting(order, "first"), "second": Waiting(order, "second"), "bad": Failing()}
+    parts: dict[str, Part] = {"first": Waiting(order, "first"), "second": Waiting(order, "second"), "bad": Failing()}
     assert run_parts(parts, health) == 1
     assert order == ["first", "second"]
     assert health.not_live() == {"failed": "bad: broken"}
