@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from driftline.alerting.alert import Alert, Status
-from driftline.alerting.decisions import Notify, Suppress, SuppressReason
+from driftline.alerting.decisions import Notify, NotifyReason, Suppress, SuppressReason
 from driftline.alerting.enrichment import DEFAULT_TITLE, Links, enrich
 from driftline.alerting.grouping import Group, Member
 from driftline.alerting.pipeline import Look
@@ -37,7 +37,7 @@ class Notification:
     alert_ids: tuple[str, ...]
     """Every alert it tells of, those beyond MAX_ALERTS too."""
     body: Mapping[str, Any]
-    """The payload as JSON values."""
+    """The payload as JSON values; empty where nothing is sent."""
 
 
 def notification_id(group: Group, look: Look) -> str:
@@ -65,20 +65,27 @@ def compose(group: Group, look: Look, decision: Notify | Suppress, links: Links)
         status=status,
         reason=reason.value,
         alert_ids=tuple(alert.alert_id for alert in alerts),
-        body={
-            "alert_data": describe(alerts[0], links),
-            "source": SOURCE,
-            "version": VERSION,
-            "status": status.value,
-            "reason": reason.value,
-            "receiver": group.receiver,
-            "groupKey": group.key,
-            "groupLabels": dict(group.labels),
-            "commonLabels": _common_labels(alerts),
-            "alerts": [describe(alert, links) for alert in alerts[:MAX_ALERTS]],
-            "truncatedAlerts": max(0, len(alerts) - MAX_ALERTS),
-        },
+        body=_body(group, alerts, status, reason, links) if isinstance(decision, Notify) else {},
     )
+
+
+def _body(
+    group: Group, alerts: list[Alert], status: Status, reason: NotifyReason | SuppressReason, links: Links
+) -> dict[str, Any]:
+    described = [describe(alert, links) for alert in alerts[:MAX_ALERTS]]
+    return {
+        "alert_data": described[0],
+        "source": SOURCE,
+        "version": VERSION,
+        "status": status.value,
+        "reason": reason.value,
+        "receiver": group.receiver,
+        "groupKey": group.key,
+        "groupLabels": dict(group.labels),
+        "commonLabels": _common_labels(alerts),
+        "alerts": described,
+        "truncatedAlerts": max(0, len(alerts) - MAX_ALERTS),
+    }
 
 
 def describe(alert: Alert, links: Links) -> dict[str, Any]:

@@ -68,22 +68,23 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
     database = Database(settings.database)
     tidy_outbox(database, channels, clock)
 
-    def beat(name: str, work: Work) -> Beat:
-        return Beat(name, work, clock, health)
+    def beat(name: str, work: Work, rest_seconds: float) -> Beat:
+        return Beat(name, work, clock, health, rest_seconds=rest_seconds)
 
-    publisher = beat("publisher", Publisher(database, cluster.producer(), clock))
+    publisher = beat("publisher", Publisher(database, cluster.producer(), clock), 0.05)
     senders = [
         beat(
             f"sender {name}",
             Sender(
                 database, channel, routing, sender_options(settings, routing, name), clock=clock, on_recorded=publisher.wake
             ),
+            0.01,
         )
         for name, channel in channels.items()
     ]
     outlook = Outlook(routing, settings.links, frozenset(channels), on_decided=lambda: wake(publisher, *senders))
-    dispatcher = beat("dispatcher", Dispatcher(database, outlook, clock))
-    housekeeper = beat("housekeeper", Housekeeper(database, clock))
+    dispatcher = beat("dispatcher", Dispatcher(database, outlook, clock), 0.02)
+    housekeeper = beat("housekeeper", Housekeeper(database, clock), 0.0)
 
     intake = Intake(database, routing, settings.links, {name: topic.topic_id for name, topic in sources.items()}, clock)
     intake.place_again()

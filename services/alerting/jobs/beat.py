@@ -29,11 +29,13 @@ class Work(Protocol):
 class Beat:
     """Runs a Work in the thread that calls `run`."""
 
-    def __init__(self, name: str, work: Work, clock: Clock, health: Health) -> None:
+    def __init__(self, name: str, work: Work, clock: Clock, health: Health, *, rest_seconds: float = 0.0) -> None:
+        """`rest_seconds` lie between two runs at least: what comes meanwhile is done in one transaction."""
         self.name = name
         self._work = work
         self._clock = clock
         self._health = health
+        self._rest_seconds = rest_seconds
         self._woken = threading.Event()
         self._stopping = threading.Event()
 
@@ -43,6 +45,7 @@ class Beat:
             self._woken.clear()
             self._health.beat(self.name)
             due = self._work.run_once(self.wake)
+            self._stopping.wait(self._rest_seconds)
             self._woken.wait(self._sleep_seconds(due))
         self._work.close()
 
