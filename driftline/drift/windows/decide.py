@@ -104,10 +104,12 @@ class Decider:
         return self.rules.in_force(model.model_id, key.end - 1, self.state.cursor.append_time)
 
     def _governing_labels(self, model: Model, monitor: Monitor) -> Monitor | None:
-        reading = self._reading(model, Group.JOIN)
-        if reading is None:
+        """Return the version in force where label closes have arrived: group join may be ahead of data closes."""
+        inputs, labels = self._reading(model, Group.PROFILE), self._reading(model, Group.JOIN)
+        if inputs is None or labels is None:
             return None
-        return self.rules.in_force(model.model_id, reading - monitor.label_delay_us, self.state.cursor.append_time)
+        reached = min(inputs, labels - monitor.label_delay_us)
+        return self.rules.in_force(model.model_id, reached, self.state.cursor.append_time)
 
     def _reading(self, model: Model, group: Group) -> int | None:
         chosen = model.inputs if group is Group.PROFILE else model.labels

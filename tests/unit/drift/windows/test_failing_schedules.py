@@ -386,3 +386,32 @@ def test_a_monitor_that_takes_over_later_has_no_say_before_the_model_has_a_clock
     assert [(event.alert, event.sequence) for event in stream.told(DriftDetected)] == [(True, 1)]
     (cleared,) = stream.told(DriftCleared)
     assert cleared.reason is ClearedReason.SUPERSEDED
+
+
+def test_a_monitor_that_takes_over_later_has_no_say_while_group_join_is_ahead_of_data_closes():
+    book = book_of(LABELLED)
+    book.add_monitor(
+        change(
+            LABELLED, monitor_version=2, effective_from=START + 2 * HOUR, granularities=("1 hour", "1 day"), alert_on="1 day"
+        ),
+        NOW,
+    )
+
+    def story(join_first: bool) -> list:
+        stream = feed(LABELLED, book=book)
+        stream.rows(START, {"AA": 50, "UA": 50})
+        stream.rows(START + 10 * MINUTE)
+        steps = [
+            lambda: stream.mark(START + 20 * HOUR, group=Group.JOIN),
+            lambda: stream.mark(START + 3 * HOUR),
+        ]
+        stream.pairs(START, START + HOUR, wrong=90, right=10)
+        for step in steps if join_first else reversed(steps):
+            step()
+        stream.mark(START + 21 * HOUR, group=Group.JOIN)
+        stream.mark(START + 4 * HOUR)
+        return [
+            (event.kind, event.alert, event.sequence) for event in (*stream.told(DriftDetected), *stream.told(DriftCleared))
+        ]
+
+    assert story(join_first=True) == story(join_first=False) == [("performance", True, 1), ("performance", True, 2)]
