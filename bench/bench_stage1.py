@@ -38,7 +38,7 @@ from driftline.kafka.ports import Isolation, NewTopic
 from driftline.kafka.ports import Message as Message_
 from driftline.kafka.ports import TopicPartition as LogPlace
 from driftline.runtime.health import Health
-from driftline.runtime.loop import BatchLoop, Surroundings
+from driftline.runtime.loop import BatchLoop, Handled, Surroundings
 from driftline.runtime.metrics import LoopMetrics
 from driftline.runtime.preflight import new_topic
 from driftline.topics import catalogue
@@ -164,10 +164,10 @@ def stage1(bootstrap: str, layout: str, messages: int, events: int) -> tuple[flo
     seen = 0
     handle = handler.handle
 
-    def count(found: Sequence[Message_], now: int) -> None:
+    def count(found: Sequence[Message_], now: int) -> Handled:
         nonlocal seen
         seen += len(found)
-        handle(found, now)
+        return handle(found, now)
 
     handler.handle = count  # type: ignore[assignment]  # one call for each poll: not measurable
     watch = Stopwatch()

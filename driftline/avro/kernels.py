@@ -91,10 +91,11 @@ class Tables(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The joined bytes, their borders, and what is written besides cells."""
+    """The joined messages, and what is written besides cells."""
 
     buffer: Any  # uint8
-    borders: Any  # int64[n + 1]
+    begin: Any  # int64[n]
+    end: Any  # int64[n]
     error: Any  # int8[n]
     odd: Any  # int8[n]: 1 where a map has a key that the program does not know
     filled: Any  # int64[array]
@@ -108,7 +109,7 @@ _TABLES = types.NamedTuple(
     [_I64_2, _I64_2, _I64_1, _I64_2, _I64_2, _I64_2, _I64_2, types.uint64[::1], _I64_2],
     Tables,
 )
-_BATCH = types.NamedTuple([_BUFFER, _I64_1, types.int8[::1], types.int8[::1], _I64_1, _I64_2], Batch)
+_BATCH = types.NamedTuple([_BUFFER, _I64_1, _I64_1, types.int8[::1], types.int8[::1], _I64_1, _I64_2], Batch)
 
 
 def _loader(result: types.Type) -> Any:
@@ -214,11 +215,11 @@ def _hash(buffer: Bytes, position: Int, length: Int) -> Pair:
     return state ^ (state >> _U31), (seen & _HIGH_BITS) == _U0
 
 
-@compiled(types.void(_BUFFER, _I64_1, types.uint64[::1]))
-def hash_pieces(buffer: Bytes, borders: Integers, hashes: Hashes) -> None:
-    """The hash of each piece `buffer[borders[i]:borders[i + 1]]`; the buffer ends with `PADDING` bytes."""
+@compiled(types.void(_BUFFER, _I64_1, _I64_1, types.uint64[::1]))
+def hash_pieces(buffer: Bytes, begin: Integers, end: Integers, hashes: Hashes) -> None:
+    """The hash of each piece `buffer[begin[i]:end[i]]`; the buffer ends with `PADDING` bytes."""
     for i in range(len(hashes)):
-        hashes[i] = _hash(buffer, borders[i], borders[i + 1] - borders[i])[0]
+        hashes[i] = _hash(buffer, begin[i], end[i] - begin[i])[0]
 
 
 @compiled(types.boolean(_BUFFER, types.int64, types.int64, types.int64), inline=True)
@@ -231,6 +232,15 @@ def _same(buffer: Bytes, a: Int, b: Int, length: Int) -> Int:
     if offset < length:
         mask = _ALL >> (_U8 * np.uint64(8 - (length - offset)))
         return ((_load_word(buffer, a + offset) ^ _load_word(buffer, b + offset)) & mask) == _U0
+    return True
+
+
+@compiled(types.boolean(_BUFFER, _I64_1, _I64_1, types.int64))
+def same_start(buffer: Bytes, begin: Integers, end: Integers, length: Int) -> bool:
+    """Whether all pieces have at least `length` bytes and begin with the same ones."""
+    for i in range(len(begin)):  # noqa: SIM110 - a kernel has no generators
+        if end[i] - begin[i] < length or not _same(buffer, begin[0], begin[i], length):
+            return False
     return True
 
 
@@ -505,8 +515,8 @@ def decode_rows(batch: Batch, tables: Tables, cells: Cells, items: Cells, skip: 
     rows = len(batch.error)
     arrays = len(batch.filled)
     while row < rows:
-        end = batch.borders[row + 1]
-        position = batch.borders[row] + skip
+        end = batch.end[row]
+        position = batch.begin[row] + skip
         odd = np.int64(0)
         if position > end:
             position = np.int64(_TRUNCATED)

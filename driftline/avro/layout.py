@@ -12,25 +12,18 @@ from numpy.typing import NDArray
 
 from driftline.avro import kernels
 from driftline.avro.columns import Hashes, Integers
+from driftline.avro.joined import Joined, borders
 from driftline.avro.schema import Branch, Field, Shape, Spec, Wire
 
 _STEP = {Shape.VALUE: kernels.S_VALUE, Shape.MAP: kernels.S_MAP, Shape.ARRAY: kernels.S_ARRAY}
 
 
-def borders(pieces: Sequence[bytes], start: int = 0) -> Integers:
-    """Where each of the joined pieces begins, and where the last one ends; the first begins at `start`."""
-    found = np.empty(len(pieces) + 1, np.int64)
-    found[0] = start
-    found[1:] = np.fromiter(map(len, pieces), np.int64, len(pieces))
-    return np.cumsum(found, out=found)
-
-
 def hash_texts(texts: Sequence[str | bytes]) -> Hashes:
     """The 64-bit hash that `Column.hash` holds, of each text: to make dictionaries of categories beforehand."""
     pieces = [text.encode() if isinstance(text, str) else text for text in texts]
-    buffer = np.frombuffer(b"".join([*pieces, bytes(kernels.PADDING)]), np.uint8)
+    joined = Joined.of(pieces)
     hashes = np.empty(len(pieces), np.uint64)
-    kernels.hash_pieces(buffer, borders(pieces), hashes)
+    kernels.hash_pieces(np.frombuffer(joined.buffer, np.uint8), joined.begin, joined.end, hashes)
     return hashes
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from driftline.avro import kernels
 from driftline.avro.columns import AnyColumn, ArrayColumn, Column, Columns, MapColumn, RowError, Value
-from driftline.avro.layout import Arena, CellSizes, Layout, Slots, borders, lay_out
+from driftline.avro.joined import Joined
+from driftline.avro.layout import Arena, CellSizes, Layout, Slots, lay_out
 from driftline.avro.odd_rows import RowReader, column_of
 from driftline.avro.schema import Shape, plan
 
@@ -88,7 +89,11 @@ class Program:
         self._arena, self._item_arena = Arena(), Arena()
 
     def decode(self, bodies: Sequence[bytes], *, skip: int = 0) -> Columns:
-        """Decode message bodies into columns; the first `skip` bytes of each are a header of the caller's.
+        """Decode message bodies into columns; the first `skip` bytes of each are a header of the caller's."""
+        return self.decode_joined(Joined.of(bodies), skip=skip)
+
+    def decode_joined(self, bodies: Joined, *, skip: int = 0) -> Columns:
+        """Decode message bodies that are joined already.
 
         Never raises for what is in a body: a malformed one is refused with its `RowError`. A body is refused
         when it ends early or late, holds invalid UTF-8, a negative or unknown union branch, a varint of more
@@ -97,7 +102,9 @@ class Program:
         run = self._run(bodies, skip)
         for _ in range(LEARNING_RUNS - 1):
             odd = run.odd
-            if not odd or not self._learn([bodies[row][skip:] for row in odd[:: -(-len(odd) // SAMPLED_ROWS)]], len(bodies)):
+            if not odd or not self._learn(
+                [bodies.piece(row)[skip:] for row in odd[:: -(-len(odd) // SAMPLED_ROWS)]], len(bodies)
+            ):
                 break
             run = self._run(bodies, skip)
         rare = self._rare_keys(run, bodies, skip)
@@ -106,12 +113,13 @@ class Program:
         self._forget(fields)
         return Columns(fields, run.batch.error)
 
-    def _run(self, bodies: Sequence[bytes], skip: int) -> _Run:
+    def _run(self, bodies: Joined, skip: int) -> _Run:
         layout, rows = self._layout, len(bodies)
-        buffer = b"".join([layout.constants, *bodies, bytes(kernels.PADDING)])
+        joined = bodies.behind(layout.constants)
         batch = kernels.Batch(
-            np.frombuffer(buffer, np.uint8),
-            borders(bodies, len(layout.constants)),
+            np.frombuffer(joined.buffer, np.uint8),
+            joined.begin,
+            joined.end,
             np.zeros(rows, np.int8),
             np.zeros(rows, np.int8),
             np.zeros(layout.arrays, np.int64),
@@ -119,7 +127,7 @@ class Program:
         )
         run = _Run(
             layout,
-            buffer,
+            joined.buffer,
             batch,
             layout.row_cells.cells(rows, self._arena),
             layout.item_cells.cells(self._room if layout.arrays else 0, self._item_arena),
@@ -155,13 +163,13 @@ class Program:
             if keys != self._keys:
                 self._remember(keys)
 
-    def _rare_keys(self, run: _Run, bodies: Sequence[bytes], skip: int) -> dict[str, dict[str, dict[int, Value]]]:
+    def _rare_keys(self, run: _Run, bodies: Joined, skip: int) -> dict[str, dict[str, dict[int, Value]]]:
         """By map, key and row: the entries that the layout has no cells for."""
         rare: dict[str, dict[str, dict[int, Value]]] = {path: {} for path in self._maps}
         known = {path: frozenset(keys) for path, keys in self._keys.items()}
         for row in run.odd:
             try:
-                maps = self._read_row.maps(bodies[row][skip:], self._maps)
+                maps = self._read_row.maps(bodies.piece(row)[skip:], self._maps)
             except (ValueError, TypeError, LookupError, EOFError, OverflowError):
                 run.batch.error[row] = RowError.FALLBACK_REFUSED
                 run.cells.kind[:, row] = 0

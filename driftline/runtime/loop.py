@@ -24,7 +24,7 @@ from driftline.runtime.health import Health
 from driftline.runtime.metrics import LoopMetrics
 from driftline.runtime.stalls import Stalls
 
-__all__ = ["AdaptiveInterval", "BatchLoop", "Flush", "Handler", "Limits", "OutRecord", "Reach", "Surroundings"]
+__all__ = ["AdaptiveInterval", "BatchLoop", "Flush", "Handled", "Handler", "Limits", "OutRecord", "Reach", "Surroundings"]
 
 _RESTORE_SECONDS = 900.0
 """How long a handler may restore state; the group waits as long (`max.poll.interval.ms`)."""
@@ -70,6 +70,14 @@ class Flush:
     more: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """How much a handler took: of rows, and of bytes in the values of their messages."""
+
+    rows: int
+    bytes: int
+
+
 class Handler(Protocol):
     """The part of a hot service that knows what the messages mean. Called from one thread.
 
@@ -88,10 +96,10 @@ class Handler(Protocol):
         """Drop all state of these partitions; what was handled is committed already (or lost)."""
         ...
 
-    def handle(self, messages: Sequence[Message], now: int) -> int | None:
+    def handle(self, messages: Sequence[Message], now: int) -> Handled | None:
         """Accumulate a batch; order within a partition is kept. Writes nothing anywhere.
 
-        Returns the rows handled, for the limit per transaction; None counts each message as one.
+        Returns how much that was, for the limits of a transaction; None lets the loop measure the messages.
         """
         ...
 
@@ -217,12 +225,13 @@ class BatchLoop:
         self._health.beat(self._part)
         self._behind = len(messages) >= self._limits.poll_messages
         if messages:
-            size = sum(map(len, messages))
-            rows = self._handler.handle(messages, self._clock.now_us())
-            self._rows += len(messages) if rows is None else rows
-            self._bytes += size
+            handled = self._handler.handle(messages, self._clock.now_us())
+            if handled is None:
+                handled = Handled(len(messages), sum(map(len, messages)))
+            self._rows += handled.rows
+            self._bytes += handled.bytes
             self._metrics.messages.labels(self._part).inc(len(messages))
-            self._metrics.message_bytes.labels(self._part).inc(size)
+            self._metrics.message_bytes.labels(self._part).inc(handled.bytes)
         if self._is_full() or self._monotonic() >= self._due:
             self.flush()
 

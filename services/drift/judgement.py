@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.avro import Column
+from driftline.avro import Column, Joined
 from driftline.errors import Reason
 from driftline.events import Monitor, PredictionBatch
 from driftline.kafka.ports import Message
@@ -92,7 +92,8 @@ class Source:
     """Messages and what was taken from all of them."""
 
     messages: Sequence[Message]
-    values: Sequence[bytes | None]
+    bodies: Joined
+    """Their values; a tombstone is empty."""
     partition: NDArray[np.int32]
     append_time: Integers
     """Microseconds."""
@@ -101,11 +102,16 @@ class Source:
     def of(messages: Sequence[Message]) -> Source:
         """Take what is needed of every message, best while they are in the processor's cache."""
         if not messages:
-            return Source((), (), np.zeros(0, np.int32), np.zeros(0, np.int64))
+            return Source((), Joined.of(()), np.zeros(0, np.int32), np.zeros(0, np.int64))
         # Unbound methods: they are called some hundred thousand times a second.
         kind = type(messages[0])
+        values = list(map(kind.value, messages))
+        try:
+            bodies = Joined.of(cast("list[bytes]", values))
+        except TypeError:  # a tombstone, which asking for beforehand would cost as much as reading the values
+            bodies = Joined.of([value or b"" for value in values])
         partition = np.fromiter(map(kind.partition, messages), np.int32, len(messages))
-        return Source(messages, list(map(kind.value, messages)), partition, _append_times(messages, partition))
+        return Source(messages, bodies, partition, _append_times(messages, partition))
 
     @staticmethod
     def joined(sources: Sequence[Source]) -> Source:
@@ -114,16 +120,10 @@ class Source:
             return sources[0]
         return Source(
             list(itertools.chain.from_iterable(source.messages for source in sources)),
-            list(itertools.chain.from_iterable(source.values for source in sources)),
+            Joined.chained([source.bodies for source in sources]),
             np.concatenate([source.partition for source in sources]),
             np.concatenate([source.append_time for source in sources]),
         )
-
-    def bodies(self, part: Integers) -> Sequence[bytes]:
-        """The values of some messages that are known to have one."""
-        if len(part) == len(self.values):
-            return cast("Sequence[bytes]", self.values)
-        return [self.values[i] or b"" for i in part.tolist()]
 
     def times_of(self, part: Integers) -> tuple[int, int]:
         """Smallest and largest append time of some messages."""

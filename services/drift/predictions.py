@@ -74,7 +74,7 @@ class PredictionReader:
         if len(self._streams) > _REMEMBERED_STREAMS:
             self._forget_streams()
         out = Judgement()
-        for header, places in _by_header(source.values):
+        for header, places in source.bodies.by_start(HEADER_BYTES):
             self._read_part(header, places, source, out)
         return out
 
@@ -116,7 +116,7 @@ class PredictionReader:
         groups: dict[tuple[object, ...], dict[int, PredictionBatch]] = {}
         for i in part.tolist():
             try:
-                event = self._schemas.decode(source.values[i] or b"")
+                event = self._schemas.decode(source.bodies.piece(i))
                 if isinstance(event, Watermark):
                     self._judge_mark(event, i, source, out)
                     continue
@@ -180,7 +180,8 @@ class PredictionReader:
             )
             out.refused.extend(Refused(source.messages[i], Reason.UNKNOWN_SCHEMA, detail) for i in part.tolist())
             return
-        decoded = program.decode(source.bodies(part), skip=HEADER_BYTES)
+        everything = len(part) == len(source.bodies)
+        decoded = program.decode_joined(source.bodies if everything else source.bodies.take(part), skip=HEADER_BYTES)
         for row in np.flatnonzero(decoded.error).tolist():
             what = RowError(decoded.error[row]).name.lower().replace("_", " ")
             detail = f"the body is no {schema['name']}: {what}"
@@ -268,23 +269,6 @@ class PredictionReader:
             models.setdefault(self._names[code][0], []).append(code)
         for model_id, mine in models.items():
             yield model_id, candidates if len(models) == 1 else candidates[np.isin(codes, mine)]
-
-
-def _by_header(values: Sequence[bytes | None]) -> Iterator[tuple[bytes, Integers]]:
-    """Places of the messages with the same first ten bytes."""
-    if not values:
-        return
-    first = values[0][:HEADER_BYTES] if values[0] is not None else b""
-    # A tombstone becomes b"None" here, and a shorter value may seem to fit: it is cut, and refused as that.
-    heads = np.array(values, f"S{HEADER_BYTES}").view(np.uint8).reshape(len(values), HEADER_BYTES)
-    if len(first) == HEADER_BYTES and bool((heads == np.frombuffer(first, np.uint8)).all()):
-        yield first, np.arange(len(values), dtype=np.int64)
-        return
-    groups: dict[bytes, list[int]] = {}
-    for place, value in enumerate(values):
-        groups.setdefault((value or b"")[:HEADER_BYTES], []).append(place)
-    for header, places in groups.items():
-        yield header, np.array(places, np.int64)
 
 
 def _role(schema: Mapping[str, Any]) -> _Role:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from driftline.drift.profile import Layout, Tally, latest_by_source
 from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
 from driftline.kafka.ports import Message, TopicPartition
-from driftline.runtime.loop import Flush, OutRecord, Reach
+from driftline.runtime.loop import Flush, Handled, OutRecord, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
 from services.drift.catalogue import Catalogue
@@ -99,13 +99,15 @@ class ProfileHandler:
         del partitions
         self._drop()
 
-    def handle(self, messages: Sequence[Message], now: int) -> None:
+    def handle(self, messages: Sequence[Message], now: int) -> Handled:
         """Gather; judge and count when there is much."""
         del now
-        self._gathered.append(Source.of(messages))
+        source = Source.of(messages)
+        self._gathered.append(source)
         self._gathered_messages += len(messages)
         if self._gathered_messages >= MAXIMUM_MESSAGES:
             self._count_gathered()
+        return Handled(len(messages), source.bodies.size)
 
     def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
         """Sets, dead letters and progress since the last flush; progress alone every second; else nothing."""

@@ -12,7 +12,7 @@ from driftline.kafka.errors import Fenced, OffsetOutOfRange, OutcomeUnknown, Sta
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.health import Health
-from driftline.runtime.loop import AdaptiveInterval, BatchLoop, Flush, Limits, OutRecord, Reach, Surroundings
+from driftline.runtime.loop import AdaptiveInterval, BatchLoop, Flush, Handled, Limits, OutRecord, Reach, Surroundings
 from driftline.runtime.metrics import LoopMetrics
 
 IN0, IN1 = TopicPartition("in", 0), TopicPartition("in", 1)
@@ -344,7 +344,7 @@ def test_a_full_transaction_does_not_wait_for_its_interval(rig):
 
 def test_rows_of_a_batch_count_towards_the_limit(rig):
     handler = Counting(interval=3600)
-    handler.handle = lambda messages, now: handler.values.extend(m.value() for m in messages) or 65_536
+    handler.handle = lambda messages, now: handler.values.extend(m.value() for m in messages) or Handled(65_536, 0)
     loop = rig.loop(handler)
     rig.run(loop)
     rig.send(b"batch")
