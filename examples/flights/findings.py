@@ -40,7 +40,7 @@ class Episode:
     until: int | None
     """End of the window that cleared it; None = still open."""
     worst: Mapping[str, float]
-    """Largest value of each failing check, by column."""
+    """Worst value of each failing check, by column."""
     severity: str
 
 
@@ -102,6 +102,7 @@ def episodes(events: Iterable[DriftDetected | DriftCleared]) -> list[Episode]:
         worst = dict(before.worst) if before else {}
         for check in event.columns:
             name = check.column or check.measure
-            worst[name] = max(worst.get(name, check.value), check.value)
+            worse = max if check.value > check.limit else min
+            worst[name] = worse(worst.get(name, check.value), check.value)
         found[event.episode_id] = Episode(event.kind, event.since, None, worst, event.severity)
     return sorted(found.values(), key=lambda episode: episode.since)

@@ -13,6 +13,8 @@ from examples.flights.findings import Episode, Month
 
 _NAMES = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BARS = " ▁▂▃▄▅▆▇█"
+_EPISODES_SHOWN = 14
+_FAR_FUTURE = 2**62
 _WARNING, _CRITICAL = 0.1, 0.25
 """Bands of PSI that practitioners use."""
 
@@ -91,10 +93,13 @@ def _performance(months: Sequence[Month]) -> RenderableType:
 
 
 def _episodes(episodes: Sequence[Episode]) -> RenderableType:
-    table = Table(title="What drifted, and when", title_justify="left", box=None)
+    """The longest episodes, in order of time."""
+    longest = sorted(episodes, key=lambda episode: episode.since - (episode.until or _FAR_FUTURE))[:_EPISODES_SHOWN]
+    title = f"What drifted, and when (the {len(longest)} longest of {len(episodes)} episodes)"
+    table = Table(title=title, title_justify="left", box=None)
     for heading in ("family", "from", "until", "severity", "what, and the worst value"):
         table.add_column(heading)
-    for episode in episodes:
+    for episode in sorted(longest, key=lambda episode: episode.since):
         worst = sorted(episode.worst.items(), key=lambda item: -item[1])
         shown = ", ".join(f"{name.removeprefix(':')} {value:.2f}" for name, value in worst[:5])
         more = f" and {len(worst) - 5} more" if len(worst) > 5 else ""
@@ -112,7 +117,7 @@ def _messages(messages: Sequence[Mapping[str, Any]]) -> RenderableType:
     for message in shown:
         data = message.get("alert_data", {})
         table.add_row(
-            str(message.get("status", "")), f"{data.get('emoji', '')} {data.get('title', '')}: {data.get('details', '')}"[:160]
+            str(message.get("status", "")), f"{data.get('emoji', '')} {data.get('title', '')}: {data.get('details', '')}"[:300]
         )
     return table
 
