@@ -184,7 +184,7 @@ class ProfileHandler:
         """Code of the model version of each row, the versions beyond the hundredth in one."""
         known = self._versions.setdefault(judged.monitor.model_id, {})
         codes = judged.stream[judged.chosen]
-        place = np.zeros(int(codes.max()) + 1, np.uint64)
+        place = np.zeros(int(judged.stream.max()) + 2, np.uint64)  # the last one for -1, rows without a stream
         for code in np.flatnonzero(np.bincount(codes)).tolist():
             version = self._reader.stream_name(code)[1]
             if version not in known and len(known) >= MAXIMUM_VERSIONS:
@@ -192,7 +192,7 @@ class ProfileHandler:
             number = known.setdefault(version, len(known))
             counting.versions[number] = version
             place[code] = number
-        streams: NDArray[np.uint64] = place[np.maximum(judged.stream, 0).clip(max=len(place) - 1)]
+        streams: NDArray[np.uint64] = place[judged.stream]
         return streams
 
     def _note_times(self, monitor: Monitor, times: Mapping[int, int]) -> None:
