@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -59,10 +60,20 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _say_where(console: Console, supervisor: Supervisor) -> None:
     console.print("[bold]Driftline is up.[/bold] Ctrl-C stops it.")
-    console.print(f"  Kafka       {supervisor.bootstrap}")
     for name, url in supervisor.urls.items():
         console.print(f"  {name:<11} {url}   metrics at {url}/metrics")
-    console.print(f"  token       {supervisor.state / 'operator.token'}")
+    path = _client_file(supervisor)
+    console.print(f"\nFor the command line and producers in another shell:\n  source {path}", highlight=False)
+
+
+def _client_file(supervisor: Supervisor) -> Path:
+    """A file of `export` lines; mode 0600, since the operator's token is in it."""
+    path = supervisor.state / "environment.sh"
+    path.touch(mode=0o600)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in supervisor.client_settings.items()]
+    scripts = Path(sys.executable).parent
+    path.write_text("\n".join([*lines, f'export PATH={shlex.quote(str(scripts))}:"$PATH"', ""]), encoding="utf-8")
+    return path
 
 
 if __name__ == "__main__":

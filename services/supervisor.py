@@ -32,6 +32,7 @@ SERVICES: Mapping[str, int] = {
     "console": 8080,
 }
 """Services and the port that each prefers."""
+KAFKA_PORT = 9092
 
 _OWN_TO_EACH = {"DRIFTLINE_DATABASE_URL", "DRIFTLINE_INSTANCE_ID", "DRIFTLINE_HTTP_PORT"}
 """Settings that services must not share, whatever this process's environment says."""
@@ -100,6 +101,20 @@ class Supervisor:
         if self._broker is not None:
             found["kafka"] = self._broker.pid
         return {name: pid for name, pid in found.items() if pid is not None}
+
+    @property
+    def client_settings(self) -> dict[str, str]:
+        """What the command line and producers on this machine need in their environment."""
+        return {
+            "DRIFTLINE_KAFKA_BOOTSTRAP": self.bootstrap,
+            "DRIFTLINE_TOKEN": self.token,
+            "DRIFTLINE_GOVERNANCE_URL": self.urls["governance"],
+            "DRIFTLINE_ALERTING_URL": self.urls["alerting"],
+            **{
+                name: self._environment[name]
+                for name in ("DRIFTLINE_DATA_DIR", "DRIFTLINE_TOKENS_FILE", "DRIFTLINE_LEDGER_KEY_FILE")
+            },
+        }
 
     @property
     def token(self) -> str:
@@ -185,7 +200,8 @@ class Supervisor:
             self.progress(f"using Kafka at {self.bootstrap}")
             return
         self.progress("starting Kafka")
-        self._broker = EmbeddedBroker(self.state / "kafka")
+        port = KAFKA_PORT if self.fixed_ports and _is_free(KAFKA_PORT) else 0
+        self._broker = EmbeddedBroker(self.state / "kafka", port)
         self._broker.start(self._download_progress)
         self._environment["DRIFTLINE_KAFKA_BOOTSTRAP"] = self._broker.bootstrap
 

@@ -16,6 +16,7 @@ NOUNS = {
     "ledger": "Verify, query and export the audit ledger.",
     "model": "Register models and versions, move them between stages.",
     "monitor": "Apply and inspect monitors.",
+    "schema": "Publish the Avro schema that your producers write with.",
     "token": "Create access tokens for the HTTP interfaces.",
     "topics": "Create the topics and compare them with their declarations.",
 }
@@ -59,7 +60,10 @@ def _show_version(asked: bool) -> None:
 
 
 def _root(
-    *, _version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    *,
+    _version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", is_eager=True, callback=_show_version
+    ),
 ) -> None:
     """Monitor machine-learning models in production: exit code 0 fine, 1 found something, 2 could not run."""
 

@@ -20,6 +20,8 @@ from driftline.kafka.confluent import ConfluentCluster
 
 app = typer.Typer(no_args_is_help=True)
 
+OUTCOME = ":label"
+"""Column of a baseline that holds the true outcomes; it is compared with labels, not watched in predictions."""
 _NULLS = {"", "null", "NULL", "None", "NA", "NaN", "nan"}
 _FEW_VALUES = 2
 
@@ -35,6 +37,7 @@ def fit(
     model: Annotated[str, typer.Option(help="Model that the baseline is for.")],
     prediction: Annotated[str | None, typer.Option(help="Column with the predicted class or value.")] = None,
     score: Annotated[str | None, typer.Option(help="Column with the probability of the positive class.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column with the true outcome, for drift of the outcomes.")] = None,
     time: Annotated[str | None, typer.Option(help="Column with the event time (RFC 3339).")] = None,
     categorical: Annotated[str, typer.Option(help="Columns to count by value, separated by commas.")] = "",
     ignore: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
@@ -47,6 +50,7 @@ def fit(
         model=model,
         prediction=prediction,
         score=score,
+        label=label,
         time=time,
         categorical=_names(categorical),
         ignore=_names(ignore),
@@ -67,18 +71,19 @@ def fit_file(
     model: str,
     prediction: str | None = None,
     score: str | None = None,
+    label: str | None = None,
     time: str | None = None,
     categorical: frozenset[str] = frozenset(),
     ignore: frozenset[str] = frozenset(),
 ) -> Baseline:
     """The baseline of a CSV file. Raises ConfigurationError naming the file, column or value at fault."""
     table = _read(file)
-    for name in (prediction, score, time, *categorical, *ignore):
+    for name in (prediction, score, label, time, *categorical, *ignore):
         if name is not None and name not in table:
             message = f"{file} has no column {name!r}; it has {', '.join(table)}"
             raise ConfigurationError(message)
     times = None if time is None else _times(table.pop(time), file, time)
-    renamed = {prediction: PREDICTION, score: SCORE}
+    renamed = {prediction: PREDICTION, score: SCORE, label: OUTCOME}
     kept = {renamed.get(name, name): texts for name, texts in table.items() if name not in ignore}
     kinds = {
         name: ColumnKind.CATEGORICAL if name in categorical or not _numeric(texts) else ColumnKind.NUMERIC

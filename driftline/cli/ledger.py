@@ -31,7 +31,7 @@ Database = Annotated[
     str | None,
     typer.Option(
         "--database",
-        envvar="DRIFTLINE_LEDGER_DATABASE_URL",
+        envvar="DRIFTLINE_DATABASE_URL",
         help="URL of the ledger's database; by default audit.db in DRIFTLINE_DATA_DIR.",
     ),
 ]

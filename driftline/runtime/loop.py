@@ -318,7 +318,7 @@ class BatchLoop:
             if offset is not None and offset < low and not self._accept_gap:
                 raise OffsetOutOfRange(
                     f"{partition.topic}[{partition.partition}] begins at {low}, but {self._part} has read only to {offset}: "
-                    f"{low - offset} offsets are gone; start with --accept-gap to go on, the windows they belong to will say so"
+                    f"{low - offset} offsets are gone; start with DRIFTLINE_ACCEPT_GAP=true to go on, the windows they belong to will say so"
                 )
             starts[partition] = low if offset is None else max(offset, low)
         # After an accepted gap the next range begins where reading does: what is gone was not read.

@@ -64,14 +64,7 @@ def _monitor(cluster: ConfluentCluster) -> Monitor:
 
 def _driftline(supervisor: Supervisor, *words: str, accept: tuple[int, ...] = (0,)) -> str:
     """Run the command line as a user would."""
-    environment = {
-        **os.environ,
-        "DRIFTLINE_KAFKA_BOOTSTRAP": supervisor.bootstrap,
-        "DRIFTLINE_GOVERNANCE_URL": supervisor.urls["governance"],
-        "DRIFTLINE_TOKEN": supervisor.token,
-        "DRIFTLINE_DATA_DIR": str((STATE / "data").absolute()),
-        "DRIFTLINE_LEDGER_KEY_FILE": str((STATE / "ledger.key").absolute()),
-    }
+    environment = {**os.environ, **supervisor.client_settings}
     command = [sys.executable, "-m", "driftline.cli", *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in accept:

@@ -239,6 +239,6 @@ def _mismatch(place: TopicPartition, stored: int, start: int) -> str:
     return (
         f"the state of {place.topic}[{place.partition}] belongs to offset {stored}, but reading would begin at {start}: the "
         "group's offsets were lost, moved, or retention passed them. Set the group's offset back to "
-        f"{stored} (kafka-consumer-groups.sh --reset-offsets); if those records are gone, start once with --accept-gap, "
+        f"{stored} (kafka-consumer-groups.sh --reset-offsets); if those records are gone, start once with DRIFTLINE_ACCEPT_GAP=true, "
         "which marks every open window as inexact."
     )

@@ -31,6 +31,11 @@ def test_columns_get_their_roles_and_kinds(file):
     assert (baseline.rows, baseline.event_from) == (2, 1_356_998_400_000_000)
 
 
+def test_the_outcome_is_kept_apart_from_the_features(file):
+    baseline = fit_file(file, model="m", label="churn")
+    assert ":label" in {column.name for column in baseline.columns}
+
+
 def test_an_empty_field_is_null(file):
     tenure = next(column for column in fit_file(file, model="m").columns if column.name == "tenure")
     assert tenure.counts[0] == 1

@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in (
-        "DRIFTLINE_LEDGER_DATABASE_URL",
+        "DRIFTLINE_DATABASE_URL",
         "DRIFTLINE_LEDGER_VKEY",
         "DRIFTLINE_LEDGER_SIGNED_FILE",
         "DRIFTLINE_KAFKA_BOOTSTRAP",

@@ -324,7 +324,7 @@ def test_a_hole_stops_the_service_and_says_how_to_go_on(rig):
     rig.send(b"d", b"e")
     rig.cluster.truncate(IN0, 4)
     rig.clock.advance(10_000_000)
-    with pytest.raises(OffsetOutOfRange, match=r"1 offsets are gone; start with --accept-gap"):
+    with pytest.raises(OffsetOutOfRange, match=r"1 offsets are gone; start with DRIFTLINE_ACCEPT_GAP=true"):
         rig.run(rig.loop(Counting()))
     heir = Counting()
     rig.run(rig.loop(heir, accept_gap=True))

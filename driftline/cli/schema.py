@@ -1,0 +1,87 @@
+"""`driftline schema`: make a writer schema of your own known, so that what is written with it can be read."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from driftline import codec, topics
+from driftline.avro import UnsupportedSchema, compile_schema
+from driftline.cli.console_output import Bootstrap, Json, cluster, print_json
+from driftline.clock import SystemClock
+from driftline.envelope import Envelope
+from driftline.errors import ConfigurationError, Unavailable
+from driftline.events import SchemaRegistered
+from driftline.kafka.ports import Producer
+
+app = typer.Typer(no_args_is_help=True)
+
+NEEDED = ("model_id", "model_version", "prediction_id", "event_time")
+"""Fields that a record on the topic predictions has; the others are features."""
+
+
+@app.callback()
+def _schema() -> None:
+    """Make a writer schema of your own known."""
+
+
+@app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(help="Avro schema (.avsc) that producers write predictions with.")],
+    *,
+    bootstrap: Bootstrap = None,
+    as_json: Json = False,
+) -> None:
+    """Check FILE and publish it on the topic schemas; prints its fingerprint. Do so before the first message that uses it."""
+    registered = read_schema(file)
+    _send(cluster(bootstrap).producer(), registered)
+    if as_json:
+        print_json({"fingerprint": registered.fingerprint, "name": registered.name, "sha256": registered.sha256})
+        return
+    typer.echo(f"{registered.fingerprint}  {registered.name}")
+
+
+def read_schema(file: Path) -> SchemaRegistered:
+    """The schema in a file, checked. Raises ConfigurationError that says what is wrong with it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        schema: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"cannot read {file}: {error}") from error
+    fields = {field.get("name") for field in schema.get("fields", ())} if isinstance(schema, dict) else set()
+    if missing := [name for name in NEEDED if name not in fields]:
+        raise ConfigurationError(f"{file} lacks the field(s) {', '.join(missing)}; every prediction has {', '.join(NEEDED)}")
+    if schema.get("name") in codec.EVENT_NAMES:
+        raise ConfigurationError(
+            f"{file} is called {schema['name']}, as an event of Driftline is; give the record another name"
+        )
+    try:
+        compile_schema(schema)
+        number = codec.fingerprint(schema)
+    except (UnsupportedSchema, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{file} cannot be read by Driftline: {error}") from error
+    compact = json.dumps(schema, separators=(",", ":"), ensure_ascii=False)
+    return SchemaRegistered(
+        fingerprint=f"{number:016x}",
+        name=str(schema["name"]),
+        schema=compact,
+        sha256=hashlib.sha256(compact.encode()).hexdigest(),
+    )
+
+
+def _send(producer: Producer, registered: SchemaRegistered) -> None:
+    now = SystemClock().now_us()
+    envelope = Envelope(id=registered.sha256, type="SchemaRegistered", source="/cli", time_us=now, subject=registered.name)
+    errors: list[str | None] = []
+    producer.produce(
+        topics.name("schemas"),
+        codec.encode(registered),
+        key=registered.fingerprint.encode(),
+        headers=envelope.headers(),
+        on_delivery=lambda delivery: errors.append(delivery.error),
+    )
+    left = producer.flush(30)
+    if left or errors != [None]:
+        raise Unavailable(f"the broker did not take the schema: {errors[0] if errors else 'no answer within 30 s'}")
