@@ -43,11 +43,12 @@ class Arena:
         self._block: NDArray[np.uint8] = np.zeros(0, np.uint8)
 
     def take(self, size: int) -> NDArray[np.uint8]:
-        """At least `size` bytes, with anything in them."""
+        """At least `size` bytes, the first `size` of them zero."""
         unseen = sys.getrefcount(self._block) == _ONLY_HERE
         if unseen and size <= len(self._block):
+            self._block[:size] = 0
             return self._block
-        block = np.empty(size, np.uint8)
+        block = np.zeros(size, np.uint8)
         if size <= _LARGEST_KEPT:
             self._block = block
         return block
@@ -63,21 +64,14 @@ class Slots:
     text: int
 
 
-_NOTHING = kernels.Cells(0, 0, 0, 0, 0, 0)
-
-
 @dataclass(slots=True)
 class CellSizes:
-    """How many slots each table has: counts what `take` gave away.
-
-    Of each table the first `written` slots are written in every row that is accepted: they need no zeros beforehand.
-    """
+    """How many slots each table has: counts what `take` gave away."""
 
     kind: int = 0
     real: int = 0
     whole: int = 0
     text: int = 0
-    written: kernels.Cells = _NOTHING
 
     def take(self, spec: Spec, count: int = 1) -> Slots:
         """`count` consecutive slots for values of a spec."""
@@ -93,12 +87,8 @@ class CellSizes:
         self.text += count * spec.has_text
         return slots
 
-    def note_written(self) -> None:
-        """Say that every accepted row writes all the slots given away so far."""
-        self.written = kernels.Cells(self.kind, self.real, self.whole, self.text, self.text, self.text)
-
     def cells(self, rows: int, arena: Arena) -> kernels.Cells:
-        """Tables, zero but for what is `written`. Rows an odd number of cache lines apart do not evict each other."""
+        """Zeroed tables. Rows an odd number of cache lines apart do not evict each other."""
         wide = (rows // 8 | 1) * 8 + 8
         slots = [max(count, 1) for count in (self.real, self.whole, self.text, self.text, self.text, self.kind)]
         ends = [8 * wide * end for end in accumulate(slots[:-1])]
@@ -107,10 +97,7 @@ class CellSizes:
             block[start:end].view(kind).reshape(-1, wide) for start, end, kind in zip([0, *ends], ends, _WORDS, strict=False)
         ]
         kinds = block[ends[-1] :][: slots[-1] * wide].view(np.int8).reshape(-1, wide)
-        cells = kernels.Cells(kinds, *words)
-        for table, written in zip(cells, self.written, strict=True):
-            table[written:] = 0
-        return cells
+        return kernels.Cells(kinds, *words)
 
 
 @dataclass(slots=True)
@@ -169,13 +156,11 @@ def lay_out(fields: Sequence[Field], keys: Mapping[str, Sequence[str]]) -> Layou
     containers = np.full((len(fields), 5), -1, np.int64)
     key_range = np.zeros((len(fields), 2), np.int64)
     nothing = Spec((), tagged=False)
-    always = {step: row_cells.take(leaf.spec) for step, leaf in enumerate(fields) if leaf.always_written}
-    row_cells.note_written()
     slots: list[Slots] = []
     inner: list[Slots | None] = []
     arrays = 0
     for step, leaf in enumerate(fields):
-        own = always.get(step) or row_cells.take(leaf.spec if leaf.shape is Shape.VALUE else nothing)
+        own = row_cells.take(leaf.spec if leaf.shape is Shape.VALUE else nothing)
         within: Slots | None = None
         if leaf.shape is Shape.MAP:
             first = constants.add(keys[leaf.path])

@@ -136,10 +136,6 @@ class Program:
         while done < rows:
             run.items = _grown(run.items, layout.item_cells)
             done = kernels.decode_rows(batch, layout.tables, run.cells, run.items, skip, done)
-        refused = np.flatnonzero(batch.error)
-        if len(refused):  # may have got as far as to write some cells, and left others as they were
-            for table in run.cells:
-                table[:, refused] = 0
         self._room = max([_ITEM_ROOM, *(int(filled) * 5 // 4 for filled in batch.filled)])
         return run
 

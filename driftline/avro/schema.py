@@ -92,11 +92,6 @@ class Field:
     null_branch: int | None = None
     branches: int = 0
 
-    @property
-    def always_written(self) -> bool:
-        """Whether a record always has this value, of the one kind that it can be."""
-        return self.shape is Shape.VALUE and not self.spec.tagged and self.spec.branches[0].wire is not Wire.NULL
-
 
 _NAMED = {wire.name.lower(): wire for wire in Wire if wire < Wire.ENUM}
 

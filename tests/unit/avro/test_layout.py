@@ -16,7 +16,9 @@ def test_memory_is_used_again_only_when_nobody_looks_at_it():
     again = second.ctypes.data
     second[:] = 9
     del second
-    assert arena.take(500).ctypes.data == again
+    third = arena.take(500)
+    assert third.ctypes.data == again
+    assert not third[:500].any()
 
 
 def test_a_block_of_unusual_size_is_not_kept():

@@ -453,19 +453,3 @@ def test_a_batch_that_is_still_held_is_not_overwritten_by_the_next_one():
     program.decode([encode(schema, {"x": 2.0, "s": "second"})])
 
     assert first.row(0) == {"x": 1.0, "s": "first"}
-
-
-def test_a_refused_row_shows_nothing_of_the_batch_before_it():
-    schema = record(("x", "double"), ("s", "string"), ("u", ["null", "long"]))
-    program = compile_schema(schema)
-    good = encode(schema, {"x": 1.5, "s": "text", "u": 7})
-    program.decode([good] * 3)
-
-    columns = program.decode([good, b"", good[:9]])
-
-    assert columns.ok.tolist() == [True, False, False]
-    for name in ("x", "s", "u"):
-        column = columns.column(name)
-        written = (column.kind, column.reals, column.integers, column.start, column.length, column.hash)
-        assert not any(cells[1:].any() for cells in written if cells is not None)
-        assert column.value(0) == {"x": 1.5, "s": "text", "u": 7}[name]
