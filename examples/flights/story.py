@@ -116,9 +116,8 @@ def _messages(messages: Sequence[Mapping[str, Any]]) -> RenderableType:
     shown = list(messages[:3]) + list(messages[3:][-2:])
     for message in shown:
         data = message.get("alert_data", {})
-        table.add_row(
-            str(message.get("status", "")), f"{data.get('emoji', '')} {data.get('title', '')}: {data.get('details', '')}"[:300]
-        )
+        first = str(data.get("details", "")).partition("\n")[0]
+        table.add_row(str(message.get("status", "")), f"{data.get('emoji', '')} {first or data.get('title', '')}")
     return table
 
 
@@ -132,7 +131,7 @@ def _house(summary: Mapping[str, Any], places: Mapping[str, str]) -> RenderableT
     lines.add_row("time", f"{seconds['setup']:.0f} s to set up, {seconds['run']:.0f} s to run")
     lines.add_row("memory", f"{sum(memory.values()):.0f} MB as the sum of the processes' peaks")
     for name, place in places.items():
-        lines.add_row(name, Text(place, style="underline cyan"))
+        lines.add_row(name, Text(place, style="underline cyan", overflow="fold"))
     return Group(Text("\nThe house", style="italic"), lines)
 
 
