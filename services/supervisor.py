@@ -108,8 +108,7 @@ class Supervisor:
         return {
             "DRIFTLINE_KAFKA_BOOTSTRAP": self.bootstrap,
             "DRIFTLINE_TOKEN": self.token,
-            "DRIFTLINE_GOVERNANCE_URL": self.urls["governance"],
-            "DRIFTLINE_ALERTING_URL": self.urls["alerting"],
+            **{f"DRIFTLINE_{name.upper()}_URL": url for name, url in self.urls.items()},
             **{
                 name: self._environment[name]
                 for name in ("DRIFTLINE_DATA_DIR", "DRIFTLINE_TOKENS_FILE", "DRIFTLINE_LEDGER_KEY_FILE")
