@@ -31,7 +31,10 @@ def read(cluster, ends, seconds=1.0):
     clock = itertools.count(0, seconds)
     with capture_logs() as said:
         took = replay(
-            cluster.consumer(), ends, lambda messages: given.extend(int(m.value() or b"") for m in messages), lambda: next(clock)
+            cluster.consumer(),
+            ends,
+            lambda messages: given.extend(int(m.value() or b"") for m in messages),
+            lambda: next(clock),
         )
     # A thread that another test left behind may log meanwhile.
     return sorted(given), [line for line in said if line["event"] in ("rebuilding", "rebuilt")], took
