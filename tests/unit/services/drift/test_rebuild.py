@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from driftline.clock import ManualClock
@@ -29,6 +30,7 @@ def read(cluster, ends, seconds=1.0):
     """What was given, and what was said; the clock moves on at every look."""
     given: list[int] = []
     clock = itertools.count(0, seconds)
+    structlog.reset_defaults()  # another test may have configured logs to be quieter than `info`
     with capture_logs() as said:
         took = replay(
             cluster.consumer(),
