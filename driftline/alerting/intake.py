@@ -22,7 +22,7 @@ _TYPE_OF_FAMILY: Mapping[str, AlertType] = {
     "quality": AlertType.DATA_QUALITY,
 }
 
-_DATA_QUALITY_HEALTH = frozenset({"stalled_partition", "no_data", "dead_letters", "gap", "incomplete", "inexact"})
+_DATA_QUALITY_HEALTH = frozenset({"stalled_partition"})
 """Kinds of `health` that say the input is bad; a critical one is a critical failure all the same."""
 
 

@@ -20,9 +20,6 @@ from driftline.runtime.tokens import Actor, TokenBook
 
 __all__ = ["Access", "HttpServer", "create_app"]
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""The only paths that answer without a token (the OpenAPI page shows no data)."""
-
 _BODY_LIMIT = 10 * 1024 * 1024
 _STOP_SECONDS = 10.0
 
