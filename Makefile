@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 STAY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit test-integration check format bench lock clean
+.PHONY: help demo up down test test-unit chaos check format bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,10 @@ down: ## Stop a Driftline that `make up` started elsewhere
 
 test: $(READY) ## Run every test that this machine can run; says what it skips and why
 	@$(BIN)/python -m pytest tests/unit tests/contract -n 2 --dist loadgroup
-	@$(BIN)/python -m pytest tests/integration tests/chaos tests/e2e
+	@$(BIN)/python -m pytest tests/integration tests/e2e
+
+chaos: $(READY) ## Kill drift workers and the broker, split transactions, stop the broker under load (minutes)
+	@$(BIN)/python -m pytest tests/chaos
 
 test-unit: $(READY) ## Run the tests that need nothing but Python
 	@$(BIN)/python -m pytest tests/unit -n 2

@@ -395,7 +395,7 @@ def test_every_event_is_counted_once_through_kills_of_workers_and_broker(play, c
 
 def test_a_transaction_split_in_two_counts_twice_and_is_seen(play, capsys):
     playground = play(split=True)
-    playground.torment(kills=4, broker_kills=0, inside_only=True)
+    playground.torment(kills=6, broker_kills=0, inside_only=True)
     assert playground.settle(playground.caught_up, 90), playground.nursery.last_words()
     sums, expected = pane_sums(playground), playground.traffic.expected
     wrong = wrong_panes(sums, expected)
