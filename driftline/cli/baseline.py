@@ -10,11 +10,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from driftline import codec, topics
 from driftline.batches import PREDICTION, SCORE
+from driftline.cli.publishing import publish_event
 from driftline.drift.baseline import fit_baseline
 from driftline.envelope import Envelope, time_of
-from driftline.errors import ConfigurationError, Unavailable
+from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind
 from driftline.kafka.confluent import ConfluentCluster
 
@@ -100,8 +100,6 @@ def fit_file(
 
 def publish_baseline(cluster: ConfluentCluster, baseline: Baseline) -> None:
     """Send a baseline to its topic and wait for the broker. Raises Unavailable when it does not acknowledge."""
-    producer = cluster.producer()
-    errors: list[str | None] = []
     envelope = Envelope(
         id=baseline.baseline_id,
         type="Baseline",
@@ -109,17 +107,7 @@ def publish_baseline(cluster: ConfluentCluster, baseline: Baseline) -> None:
         time_us=baseline.event_to or 0,
         subject=baseline.model_id,
     )
-    producer.produce(
-        topics.name("baselines"),
-        codec.encode(baseline),
-        key=baseline.baseline_id.encode(),
-        headers=envelope.headers(),
-        on_delivery=lambda delivery: errors.append(delivery.error),
-    )
-    left = producer.flush(30)
-    if left or errors != [None]:
-        message = f"the broker did not take the baseline: {errors[0] if errors else 'no answer within 30 s'}"
-        raise Unavailable(message)
+    publish_event(cluster.producer(), "baselines", baseline, key=baseline.baseline_id, envelope=envelope)
 
 
 def _names(text: str) -> frozenset[str]:

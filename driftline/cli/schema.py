@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline import codec, topics
+from driftline import codec
 from driftline.avro import UnsupportedSchema, compile_schema
 from driftline.cli.console_output import Bootstrap, Json, cluster, print_json
+from driftline.cli.publishing import publish_event
 from driftline.clock import SystemClock
 from driftline.envelope import Envelope
-from driftline.errors import ConfigurationError, Unavailable
+from driftline.errors import ConfigurationError
 from driftline.events import SchemaRegistered
 from driftline.kafka.ports import Producer
 
@@ -74,14 +75,4 @@ def read_schema(file: Path) -> SchemaRegistered:
 def _send(producer: Producer, registered: SchemaRegistered) -> None:
     now = SystemClock().now_us()
     envelope = Envelope(id=registered.sha256, type="SchemaRegistered", source="/cli", time_us=now, subject=registered.name)
-    errors: list[str | None] = []
-    producer.produce(
-        topics.name("schemas"),
-        codec.encode(registered),
-        key=registered.fingerprint.encode(),
-        headers=envelope.headers(),
-        on_delivery=lambda delivery: errors.append(delivery.error),
-    )
-    left = producer.flush(30)
-    if left or errors != [None]:
-        raise Unavailable(f"the broker did not take the schema: {errors[0] if errors else 'no answer within 30 s'}")
+    publish_event(producer, "schemas", registered, key=registered.fingerprint, envelope=envelope)
