@@ -14,8 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from driftline import __version__
 from driftline.errors import ConfigurationError, Unavailable
+from driftline.runtime.body_limit import BodyLimit
 from driftline.runtime.health import Health
-from driftline.runtime.problems import BodyLimit, Problem, install_problems, problem_response
+from driftline.runtime.problems import Problem, install_problems, problem_response
 from driftline.runtime.tokens import Actor, TokenBook
 
 __all__ = ["Access", "HttpServer", "create_app"]

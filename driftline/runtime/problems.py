@@ -10,11 +10,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftline.errors import DriftlineError
 
-__all__ = ["BodyLimit", "FieldFault", "Problem", "install_problems", "problem_response"]
+__all__ = ["FieldFault", "Problem", "install_problems", "problem_response"]
 
 MEDIA_TYPE = "application/problem+json"
 _TYPES = "https://driftline.dev/problems/"
@@ -126,39 +125,3 @@ def _from_http(error: HTTPException) -> Problem:
         405: "the OpenAPI page (/docs) lists the methods",
     }
     return Problem(status, code, str(error.detail), remedy=remedies.get(status), headers=error.headers)
-
-
-class BodyLimit:
-    """ASGI middleware: a larger body is 413, at once where its length is declared, else as soon as it has come."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        """Wrap an application; `limit` in bytes."""
-        self._app = app
-        self._limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, counting, or answer 413."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        declared = dict(scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._limit:
-            problem = too_large(f"the body has {int(declared)} bytes, more than {self._limit}")
-            await problem_response(problem, scope["path"])(scope, receive, send)
-            return
-        left = self._limit
-
-        async def counting() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise too_large(f"the body has more than {self._limit} bytes")
-            return message
-
-        await self._app(scope, counting, send)
-
-
-def too_large(detail: str) -> Problem:
-    """Return the 413 for a body or batch that is larger than may be sent."""
-    return Problem(413, "too_large", detail, remedy="send it in smaller batches", headers={"Connection": "close"})

@@ -10,9 +10,10 @@ from prometheus_client import REGISTRY
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from driftline.errors import Unavailable
+from driftline.runtime.body_limit import BodyLimit
 from driftline.runtime.health import Health
 from driftline.runtime.http import create_app
-from driftline.runtime.problems import BodyLimit, Problem, problem_response
+from driftline.runtime.problems import Problem, problem_response
 from services.ingest.adapters.outbox import BrokerSilent, Busy
 from services.ingest.api import openapi
 from services.ingest.api.desk import Desk
