@@ -39,8 +39,8 @@ from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import Message, NewTopic, TopicPartition
 from driftline.runtime.loop import Reach
 from driftline.validation.book import MonitorBook
-from services.drift.evaluate import EvaluateHandler
-from services.drift.states import States
+from services.drift.evaluate.handler import EvaluateHandler
+from services.drift.evaluate.states import States
 
 NUMERIC, CATEGORICAL, ROWS = 14, 6, 500
 HOUR_US, SECOND_US = 3_600_000_000, 1_000_000

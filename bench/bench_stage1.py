@@ -45,9 +45,9 @@ from driftline.topics import catalogue
 from driftline.validation import batch_rows
 from services.drift.app import PROFILE_LIMITS, collect_rarely
 from services.drift.catalogue import Catalogue
-from services.drift.predictions import PredictionReader
-from services.drift.profile import Place, ProfileHandler
-from services.drift.profile_sets import set_records
+from services.drift.profile.handler import ProfileHandler
+from services.drift.stage1.predictions import PredictionReader
+from services.drift.stage1.profile_sets import Place, set_records
 
 EVENTS = int(os.environ.get("DRIFTLINE_BENCH_EVENTS", "400000"))
 FAUST_EVENTS = 20_000
@@ -230,7 +230,7 @@ def partials_per_second() -> float:
         )
         for profile in tally.profiles().values()
     ]
-    records = set_records(sets, 4)
+    records = set_records(sets, Place("bench", {}, 4))
     encoded = time.process_time()
     size = statistics.mean(len(record.value or b"") for record in records)
     print(

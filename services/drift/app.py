@@ -27,15 +27,16 @@ from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
 from driftline.runtime.settings import load
 from services.drift.catalogue import Catalogue
-from services.drift.evaluate import EvaluateHandler
-from services.drift.evaluate_metrics import CountedEvaluate
-from services.drift.join import JoinHandler, Readers
-from services.drift.labels import LabelReader
-from services.drift.predictions import PredictionReader
-from services.drift.profile import Place, ProfileHandler
+from services.drift.evaluate.cache import StateCache
+from services.drift.evaluate.counted import CountedEvaluate
+from services.drift.evaluate.handler import EvaluateHandler
+from services.drift.evaluate.states import States
+from services.drift.join.handler import JoinHandler, Readers
+from services.drift.join.labels import LabelReader
+from services.drift.profile.handler import ProfileHandler
 from services.drift.settings import Settings, Stage
-from services.drift.states import States
-from services.drift.store import StateCache
+from services.drift.stage1.predictions import PredictionReader
+from services.drift.stage1.profile_sets import Place
 
 TOPICS = (
     "predictions", "labels", "profiles", "states", "monitors", "baselines", "schemas",

@@ -16,9 +16,9 @@ from driftline.kafka.ports import TopicPartition
 from driftline.runtime.health import Health
 from driftline.runtime.loop import BatchLoop, Surroundings
 from driftline.runtime.metrics import LoopMetrics
-from services.drift.evaluate import EvaluateHandler, EvaluateTopics, StateWithoutOffsets
-from services.drift.states import States
-from services.drift.store import StateCache
+from services.drift.evaluate.cache import StateCache
+from services.drift.evaluate.handler import EvaluateHandler, EvaluateTopics, StateWithoutOffsets
+from services.drift.evaluate.states import States
 from tests.unit.drift.windows.building import HOUR, MINUTE, MONITOR, START, Feed, book_of, change
 
 pytestmark = pytest.mark.integration

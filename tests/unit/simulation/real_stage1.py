@@ -10,10 +10,11 @@ from driftline.kafka.configuration import StartAt
 from driftline.kafka.ports import NewTopic
 from driftline.validation.book import MonitorBook
 from services.drift.catalogue import BASELINES, MONITORS, SCHEMAS, Catalogue
-from services.drift.join import JoinHandler, Readers
-from services.drift.labels import LabelReader
-from services.drift.predictions import PredictionReader
-from services.drift.profile import Place, ProfileHandler
+from services.drift.join.handler import JoinHandler, Readers
+from services.drift.join.labels import LabelReader
+from services.drift.profile.handler import ProfileHandler
+from services.drift.stage1.predictions import PredictionReader
+from services.drift.stage1.profile_sets import Place
 from tests.unit.simulation.events import Row, predicted
 from tests.unit.simulation.world import BASELINE, INPUT_TOPICS, PARTITIONS, PROFILES_PARTITIONS, SECOND, World
 

@@ -7,8 +7,8 @@ import pytest
 from driftline.kafka.errors import KafkaFailure
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.loop import BatchLoop
-from services.drift.evaluate import StateWithoutOffsets
-from services.drift.states import States
+from services.drift.evaluate.handler import StateWithoutOffsets
+from services.drift.evaluate.states import States
 from tests.unit.simulation.checks import check_all, decisions
 from tests.unit.simulation.events import Row
 from tests.unit.simulation.stage1 import PROFILES

@@ -13,7 +13,7 @@ import random
 import pytest
 
 from driftline.events import ClosedBy, Decision
-from services.drift.states import States
+from services.drift.evaluate.states import States
 from tests.unit.simulation.chaos import Chaos, traffic
 from tests.unit.simulation.checks import check_all, check_functions, decisions, drift
 from tests.unit.simulation.world import HOUR, MINUTE, World

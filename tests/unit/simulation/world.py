@@ -39,9 +39,9 @@ from driftline.runtime.health import Health
 from driftline.runtime.loop import BatchLoop, Limits, Surroundings
 from driftline.runtime.metrics import LoopMetrics
 from driftline.validation.book import MonitorBook
-from services.drift.evaluate import EvaluateHandler
-from services.drift.states import States
-from services.drift.store import StateCache
+from services.drift.evaluate.cache import StateCache
+from services.drift.evaluate.handler import EvaluateHandler
+from services.drift.evaluate.states import States
 from tests.unit.simulation.events import MODELS, Counts, Row, batch
 from tests.unit.simulation.stage1 import PROFILES, JoinModel, ProfileModel
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from driftline.codec import encode
 from driftline.events import Group, PaneProfile, ProfileSet, Progress, SourceRange
@@ -16,6 +17,17 @@ TOPIC = topic_name("profiles")
 MAXIMUM_BYTES = 512_000
 """A ProfileSet of more is split; the topic takes twice that."""
 _PANE_OVERHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where stage 1 reads and writes."""
+
+    writer: str
+    """Instance id."""
+    topic_ids: Mapping[str, str]
+    """Of the source topics: a recreated topic does not collide."""
+    profiles_partitions: int
 
 
 def split(panes: Iterable[PaneProfile], maximum: int = MAXIMUM_BYTES) -> Iterator[tuple[PaneProfile, ...]]:
@@ -32,12 +44,12 @@ def split(panes: Iterable[PaneProfile], maximum: int = MAXIMUM_BYTES) -> Iterato
     yield tuple(part)
 
 
-def set_records(sets: Iterable[ProfileSet], partitions: int) -> list[OutRecord]:
+def set_records(sets: Iterable[ProfileSet], place: Place) -> list[OutRecord]:
     """The sets as records, each in the partition that its model's key gives."""
     records = []
     for each in sets:
         key = each.model_id.encode()
-        records.append(OutRecord(TOPIC, key, encode(each), partition=partition_for(key, partitions)))
+        records.append(OutRecord(TOPIC, key, encode(each), partition=partition_for(key, place.profiles_partitions)))
     return records
 
 
@@ -46,32 +58,30 @@ def progress_records(
     reach: Mapping[TopicPartition, Reach],
     *,
     group: Group,
-    writer: str,
-    topic_ids: Mapping[str, str],
-    partitions: int,
+    place: Place,
     commit_interval: float,
 ) -> list[OutRecord]:
     """The last records of a transaction: one for each partition of profiles, saying how many sets went before it."""
     ranges = tuple(
         SourceRange(
-            topic=place.topic,
-            topic_id=topic_ids[place.topic],
-            partition=place.partition,
+            topic=source.topic,
+            topic_id=place.topic_ids[source.topic],
+            partition=source.partition,
             from_offset=reached.start,
             to_offset=reached.end,
             caught_up=reached.caught_up,
         )
-        for place, reached in sorted(reach.items())
+        for source, reached in sorted(reach.items())
     )
     before = Counter(record.partition for record in records)
     return [
         OutRecord(
             TOPIC,
-            writer.encode(),
+            place.writer.encode(),
             encode(
                 Progress(
                     group=group,
-                    writer=writer,
+                    writer=place.writer,
                     ranges=ranges,
                     profile_sets=before[partition],
                     commit_interval_us=round(commit_interval * 1_000_000),
@@ -79,5 +89,5 @@ def progress_records(
             ),
             partition=partition,
         )
-        for partition in range(partitions)
+        for partition in range(place.profiles_partitions)
     ]

@@ -31,7 +31,7 @@ from driftline.validation import (
     validate_rows,
 )
 from driftline.validation.rows import EARLIEST_TIME
-from services.drift.judgement import DETAILS, Chunk, Integers, Judged, Judgement, Mark, Refused, Source
+from services.drift.stage1.judgement import DETAILS, Chunk, Integers, Judged, Judgement, Mark, Refused, Source
 
 _REMEMBERED_STREAMS = 65_536
 _SPECIAL = {"prediction": ":prediction", "score": ":score", "latency_ms": ":latency_ms"}

@@ -18,8 +18,8 @@ from driftline.drift.profile.tally import category_hashes
 from driftline.events import Monitor, Task
 from driftline.kafka.ports import Message
 from driftline.validation.rows import PREDICTION, SCORE
-from services.drift.judgement import Judged
-from services.drift.labels import JudgedLabels
+from services.drift.join.labels import JudgedLabels
+from services.drift.stage1.judgement import Judged
 
 __all__ = ["Stream", "append_times", "label_rows", "prediction_rows"]
 

@@ -6,8 +6,8 @@ from driftline.codec import decode
 from driftline.envelope import read
 from driftline.events import Decision, DriftDetected, MonitorState, WindowReport
 from driftline.kafka.ports import TopicPartition
-from services.drift.states import States
-from services.drift.store import StateCache
+from services.drift.evaluate.cache import StateCache
+from services.drift.evaluate.states import States
 from tests.unit.simulation.events import MODELS, Row
 from tests.unit.simulation.stage1 import PROFILES
 from tests.unit.simulation.world import HOUR, SECOND, START, World

@@ -37,10 +37,10 @@ from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.loop import Reach
 from services.drift.catalogue import Catalogue
-from services.drift.join import JoinHandler, Readers
-from services.drift.labels import LabelReader
-from services.drift.predictions import PredictionReader
-from services.drift.profile import Place
+from services.drift.join.handler import JoinHandler, Readers
+from services.drift.join.labels import LabelReader
+from services.drift.stage1.predictions import PredictionReader
+from services.drift.stage1.profile_sets import Place
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND

@@ -13,8 +13,8 @@ from driftline.errors import Unavailable
 from driftline.events import StateEntry
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic, TopicPartition
-from services.drift.states import States
-from services.drift.store import Stamp, StateCache
+from services.drift.evaluate.cache import Stamp, StateCache
+from services.drift.evaluate.states import States
 
 DAY = 86_400_000_000
 PLACE = TopicPartition("states", 0)

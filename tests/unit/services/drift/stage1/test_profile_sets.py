@@ -3,7 +3,7 @@ from driftline.events import Group, PaneProfile, Part, ProfileSet
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import TopicPartition
 from driftline.runtime.loop import Reach
-from services.drift.profile_sets import progress_records, set_records, split
+from services.drift.stage1.profile_sets import Place, progress_records, set_records, split
 
 
 def pane(start, size):
@@ -33,7 +33,7 @@ def test_sets_go_where_the_key_of_their_model_belongs():
         )
         for i in range(8)
     ]
-    records = set_records(sets, 4)
+    records = set_records(sets, Place("w", {}, 4))
     assert [record.partition for record in records] == [partition_for(f"m{i}".encode(), 4) for i in range(8)]
     assert [decode(record.value or b"") for record in records] == sets
     assert [record.key for record in records] == [f"m{i}".encode() for i in range(8)]
@@ -46,11 +46,10 @@ def test_progress_says_what_went_before_it_in_its_partition():
         )
         for i in range(3)
     ]
-    records = set_records(sets, 2)
+    place = Place("w", {"a": "A", "b": "B"}, 2)
+    records = set_records(sets, place)
     reach = {TopicPartition("b", 1): Reach(3, 9, caught_up=False), TopicPartition("a", 0): Reach(5, 5, caught_up=True)}
-    progress = progress_records(
-        records, reach, group=Group.JOIN, writer="w", topic_ids={"a": "A", "b": "B"}, partitions=2, commit_interval=1.5
-    )
+    progress = progress_records(records, reach, group=Group.JOIN, place=place, commit_interval=1.5)
     events = [decode(record.value or b"") for record in progress]
     assert [record.partition for record in progress] == [0, 1]
     home = partition_for(b"m", 2)

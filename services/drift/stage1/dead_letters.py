@@ -6,7 +6,7 @@ from driftline.batches import take
 from driftline.codec import encode
 from driftline.runtime.dead_letters import dead_letter_from, dead_letter_record
 from driftline.runtime.loop import OutRecord
-from services.drift.judgement import Refused
+from services.drift.stage1.judgement import Refused
 
 
 def dead_letter(refused: Refused, *, rejected_by: str) -> OutRecord:

@@ -1,4 +1,4 @@
-from services.drift.pace import FEW, PROGRESS_US, Pace
+from services.drift.stage1.pace import FEW, PROGRESS_US, Pace
 
 
 def test_many_partials_for_few_rows_double_the_interval_up_to_ten_seconds():

@@ -28,8 +28,8 @@ from driftline.events import (
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.loop import Flush, OutRecord, Reach
-from services.drift.states import States
-from services.drift.store import Stamp
+from services.drift.evaluate.cache import Stamp
+from services.drift.evaluate.states import States
 
 __all__ = ["EvaluateHandler", "EvaluateTopics", "StateWithoutOffsets"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.loop import Flush, Reach
 from services.drift import metrics
-from services.drift.evaluate import EvaluateHandler
+from services.drift.evaluate.handler import EvaluateHandler
 
 
 class CountedEvaluate:

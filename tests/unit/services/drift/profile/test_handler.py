@@ -38,8 +38,10 @@ from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.loop import Reach
 from services.drift.catalogue import Catalogue
-from services.drift.predictions import PredictionReader
-from services.drift.profile import OTHER_VERSIONS, Place, ProfileHandler
+from services.drift.profile.handler import ProfileHandler
+from services.drift.stage1.models import OTHER_VERSIONS
+from services.drift.stage1.predictions import PredictionReader
+from services.drift.stage1.profile_sets import Place
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND

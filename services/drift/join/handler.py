@@ -15,7 +15,6 @@ import numpy as np
 
 from driftline.drift.labels import LabelJoin, Pairs, count_pairs
 from driftline.drift.labels import Refused as RefusedLabel
-from driftline.drift.profile import Layout
 from driftline.errors import ConfigurationError, Reason
 from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
 from driftline.kafka.ports import Consumer, Message, TopicPartition
@@ -23,15 +22,15 @@ from driftline.runtime.loop import Flush, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
 from services.drift.catalogue import Catalogue
-from services.drift.dead_letters import dead_letter
-from services.drift.joining import Stream, append_times, label_rows, prediction_rows
-from services.drift.judgement import Judged, Refused
-from services.drift.labels import LabelReader
-from services.drift.pace import Pace
-from services.drift.predictions import PredictionReader
-from services.drift.profile import MAXIMUM_VERSIONS, OTHER_VERSIONS, Place
-from services.drift.profile_sets import progress_records, set_records, split
-from services.drift.rebuild import Seconds, replay
+from services.drift.join.columns import Stream, append_times, label_rows, prediction_rows
+from services.drift.join.labels import LabelReader
+from services.drift.join.rebuild import Seconds, replay
+from services.drift.stage1.dead_letters import dead_letter
+from services.drift.stage1.judgement import Judged, Refused
+from services.drift.stage1.models import Layouts, Versions
+from services.drift.stage1.pace import Pace
+from services.drift.stage1.predictions import PredictionReader
+from services.drift.stage1.profile_sets import Place, progress_records, set_records, split
 
 __all__ = ["JoinHandler", "Readers"]
 
@@ -70,6 +69,7 @@ class JoinHandler:
         self._key = key
         self._monotonic = monotonic
         self._pace = Pace()
+        self._layouts = Layouts(catalogue.book)
         self._forget()
 
     def _forget(self) -> None:
@@ -78,8 +78,7 @@ class JoinHandler:
         self._reached: dict[str, dict[int, int]] = {PREDICTIONS: {}, LABELS: {}}
         self._streams: dict[tuple[str, str, int], int] = {}
         self._known: list[Stream] = []
-        self._versions: dict[str, set[str]] = defaultdict(set)
-        self._layouts: dict[tuple[str, int], Layout] = {}
+        self._versions = Versions()
         self._drop()
 
     def _drop(self) -> None:
@@ -137,7 +136,7 @@ class JoinHandler:
             return Flush(offsets={})
         sets = list(self._profile_sets(reach))
         partials = sum(len(each.panes) for each in sets)
-        records = set_records(sets, self._place.profiles_partitions)
+        records = set_records(sets, self._place)
         if moved:
             self._pace.learn(partials=partials, events=self._rows)
         self._partials, self._sets_written = partials, len(sets)
@@ -145,9 +144,7 @@ class JoinHandler:
             records,
             reach,
             group=Group.JOIN,
-            writer=self._place.writer,
-            topic_ids=self._place.topic_ids,
-            partitions=self._place.profiles_partitions,
+            place=self._place,
             commit_interval=self._pace.interval,
         )
         self._pace.last_progress = now
@@ -236,25 +233,13 @@ class JoinHandler:
         """Stream of the join for each stream code of the reader; versions beyond the hundredth are one."""
         monitor, codes = judged.monitor, {}
         for code in np.unique(judged.stream[judged.chosen]).tolist():
-            version = self._readers.predictions.stream_name(code)[1]
-            known = self._versions[monitor.model_id]
-            if version not in known and len(known) >= MAXIMUM_VERSIONS:
-                version = OTHER_VERSIONS
-            known.add(version)
+            _, version = self._versions.place(*self._readers.predictions.stream_name(code))
             stream = (monitor.model_id, version, monitor.monitor_version)
             if stream not in self._streams:
                 self._streams[stream] = len(self._known)
-                self._known.append(Stream(version, monitor, self._layout(monitor)))
+                self._known.append(Stream(version, monitor, self._layouts.of(monitor)))
             codes[code] = self._streams[stream]
         return codes
-
-    def _layout(self, monitor: Monitor) -> Layout:
-        place = (monitor.model_id, monitor.monitor_version)
-        if place not in self._layouts:
-            baseline = self._catalogue.book.baseline(monitor.baseline_id)
-            assert baseline is not None  # a monitor without its baseline is rejected by the book
-            self._layouts[place] = Layout.of(monitor, baseline)
-        return self._layouts[place]
 
     def _note_time(self, model_id: str, topic: str, partition: int, event_time: int) -> None:
         latest = self._times[model_id]
@@ -317,7 +302,7 @@ class JoinHandler:
                 model_id=monitor.model_id,
                 model_version=version,
                 monitor_version=monitor.monitor_version,
-                layout=self._layout(monitor).hash,
+                layout=self._layouts.of(monitor).hash,
                 group=Group.JOIN,
                 writer=self._place.writer,
                 times=times,

@@ -21,7 +21,7 @@ from driftline.kafka.ports import Message
 from driftline.validation import MonitorBook, fit_id, partitions_of
 from driftline.validation.labels import Labels, validate_labels
 from driftline.validation.rows import EARLIEST_TIME
-from services.drift.judgement import DETAILS, Mark, Refused
+from services.drift.stage1.judgement import DETAILS, Mark, Refused
 
 __all__ = ["JudgedLabels", "LabelJudgement", "LabelReader"]
 

@@ -13,18 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.profile import Layout, Tally, latest_by_source
+from driftline.drift.profile import Tally, latest_by_source
 from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.loop import Flush, Handled, OutRecord, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
 from services.drift.catalogue import Catalogue
-from services.drift.dead_letters import dead_letter
-from services.drift.judgement import Judged, Judgement, Refused, Source
-from services.drift.pace import Pace
-from services.drift.predictions import PredictionReader
-from services.drift.profile_sets import progress_records, set_records, split
+from services.drift.stage1.dead_letters import dead_letter
+from services.drift.stage1.judgement import Judged, Judgement, Refused, Source
+from services.drift.stage1.models import Layouts, Versions
+from services.drift.stage1.pace import Pace
+from services.drift.stage1.predictions import PredictionReader
+from services.drift.stage1.profile_sets import Place, progress_records, set_records, split
 
 PREDICTIONS = topic_name("predictions")
 REJECTED_BY = "drift/profile"
@@ -32,9 +33,6 @@ MAXIMUM_MESSAGES = 2_000
 """Gathered before they are judged and counted; the loop flushes earlier where they are large."""
 MAXIMUM_GROUPS_BYTES = 64_000_000
 """Counts kept apart in memory; beyond it they are encoded, and a pane has several partials in the transaction."""
-MAXIMUM_VERSIONS = 100
-OTHER_VERSIONS = "(other)"
-"""Where the versions of a model beyond the first hundred are counted."""
 
 _Key = tuple[str, int]  # model_id, monitor_version
 
@@ -49,17 +47,6 @@ class _Counting:
     partials: dict[str, list[PaneProfile]]  # encoded before the end, by model version
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where stage 1 reads and writes."""
-
-    writer: str
-    """Instance id."""
-    topic_ids: Mapping[str, str]
-    """Of the source topics: a recreated topic does not collide."""
-    profiles_partitions: int
-
-
 class ProfileHandler:
     """Counts predictions; a `driftline.runtime.loop.Handler` with no state across commits."""
 
@@ -69,8 +56,8 @@ class ProfileHandler:
         self._reader = reader
         self._place = place
         self._pace = Pace()
-        self._layouts: dict[_Key, Layout] = {}
-        self._versions: dict[str, dict[str, int]] = {}
+        self._layouts = Layouts(catalogue.book)
+        self._versions = Versions()
         self._drop()
 
     def _drop(self) -> None:
@@ -91,7 +78,7 @@ class ProfileHandler:
         """Begin with nothing; the versions of a model are told apart anew. Progress goes out at once."""
         del starts, now
         self._drop()
-        self._versions.clear()
+        self._versions.forget()
         self._pace.last_progress = None
 
     def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:
@@ -117,7 +104,7 @@ class ProfileHandler:
             return Flush(offsets={})
         sets = self._profile_sets()
         partials = sum(len(each.panes) for each in sets)
-        records = set_records(sets, self._place.profiles_partitions)
+        records = set_records(sets, self._place)
         if moved:
             self._pace.learn(partials=partials, events=self._rows)
         metrics.PARTIALS.inc(partials)
@@ -127,9 +114,7 @@ class ProfileHandler:
             records,
             reach,
             group=Group.PROFILE,
-            writer=self._place.writer,
-            topic_ids=self._place.topic_ids,
-            partitions=self._place.profiles_partitions,
+            place=self._place,
             commit_interval=self._pace.interval,
         )
         self._pace.last_progress = now
@@ -168,28 +153,16 @@ class ProfileHandler:
         key = (monitor.model_id, monitor.monitor_version)
         found = self._counting.get(key)
         if found is None:
-            found = _Counting(monitor, Tally(self._layout(monitor)), {}, {})
+            found = _Counting(monitor, Tally(self._layouts.of(monitor)), {}, {})
             self._counting[key] = found
         return found
 
-    def _layout(self, monitor: Monitor) -> Layout:
-        key = (monitor.model_id, monitor.monitor_version)
-        if key not in self._layouts:
-            baseline = self._catalogue.book.baseline(monitor.baseline_id)
-            assert baseline is not None  # a monitor without its baseline is rejected by the book
-            self._layouts[key] = Layout.of(monitor, baseline)
-        return self._layouts[key]
-
     def _streams(self, judged: Judged, counting: _Counting) -> NDArray[np.uint64]:
         """Code of the model version of each row, the versions beyond the hundredth in one."""
-        known = self._versions.setdefault(judged.monitor.model_id, {})
         codes = judged.stream[judged.chosen]
         place = np.zeros(int(judged.stream.max()) + 2, np.uint64)  # the last one for -1, rows without a stream
         for code in np.flatnonzero(np.bincount(codes)).tolist():
-            version = self._reader.stream_name(code)[1]
-            if version not in known and len(known) >= MAXIMUM_VERSIONS:
-                version = OTHER_VERSIONS
-            number = known.setdefault(version, len(known))
+            number, version = self._versions.place(*self._reader.stream_name(code))
             counting.versions[number] = version
             place[code] = number
         streams: NDArray[np.uint64] = place[judged.stream]
@@ -223,7 +196,7 @@ class ProfileHandler:
         counted = {model_id for model_id, _ in self._counting}
         for model_id in sorted(self._times.keys() - counted):
             monitor = self._monitors[model_id]
-            sets.extend(self._sets(monitor, "", self._layout(monitor).hash, ()))
+            sets.extend(self._sets(monitor, "", self._layouts.of(monitor).hash, ()))
         return sets
 
     def _sets(self, monitor: Monitor, version: str, layout: str, panes: Iterable[PaneProfile]) -> Iterable[ProfileSet]:

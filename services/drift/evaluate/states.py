@@ -15,7 +15,7 @@ from driftline.codec import decode
 from driftline.errors import Unavailable
 from driftline.events import StateEntry
 from driftline.kafka.ports import Consumer, Message, TopicPartition
-from services.drift.store import Stamp, StateCache
+from services.drift.evaluate.cache import Stamp, StateCache
 
 __all__ = ["States"]
 

@@ -1,0 +1,1 @@
+"""Stage evaluate: profiles become windows, drift events and state."""

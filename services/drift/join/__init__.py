@@ -1,0 +1,1 @@
+"""Stage join: labels meet their predictions."""

@@ -1,0 +1,1 @@
+"""Stage profile: predictions become counts."""

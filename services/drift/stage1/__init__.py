@@ -1,0 +1,1 @@
+"""What stages profile and join have in common: the same rows judged alike, the same records written."""
