@@ -1,18 +1,11 @@
 """`driftline alert`: see the alerts that are open and what was sent, through the alerting service."""
 
-import json
-import os
 from typing import Annotated, Any
-from urllib.parse import quote
 
-import httpx
 import typer
 
 from driftline.cli.console_output import Json, print_json, print_table
-from driftline.errors import ConfigurationError, DriftlineError, Unavailable
-
-DEFAULT_URL = "http://127.0.0.1:8083"
-TIMEOUT_SECONDS = 30.0
+from driftline.cli.service import ALERTING, path_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,8 +26,9 @@ def list_alerts(
 ) -> None:
     """List alerts, the latest change first; exit 1 if one of them is firing."""
     query = {"status": status, "model_id": model, "priority": priority, "limit": limit}
-    with connect() as client:
-        found = get(client, "/v1/alerts", {name: value for name, value in query.items() if value is not None})["alerts"]
+    given = {name: value for name, value in query.items() if value is not None}
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "GET", path_of("alerts"), params=given)[1]["alerts"]
     if as_json:
         print_json(found)
     else:
@@ -45,42 +39,13 @@ def list_alerts(
 @app.command()
 def show(alert: Annotated[str, typer.Argument(help="Id of the alert, as `list` shows it.")], *, as_json: Json = False) -> None:
     """Show one alert with what was sent about it; exit 1 if it is firing."""
-    with connect() as client:
-        found = get(client, f"/v1/alerts/{quote(alert, safe='')}")
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "GET", path_of("alerts", alert))[1]
     if as_json:
         print_json(found)
     else:
         _print_alert(found)
     raise typer.Exit(1 if found["status"] == "firing" else 0)
-
-
-def connect() -> httpx.Client:
-    """A client of DRIFTLINE_ALERTING_URL with DRIFTLINE_TOKEN. Raises ConfigurationError without a token."""
-    token = os.environ.get("DRIFTLINE_TOKEN", "").strip()
-    if not token:
-        raise ConfigurationError("DRIFTLINE_TOKEN is not set; create a token with `driftline token create` and export it")
-    url = os.environ.get("DRIFTLINE_ALERTING_URL", DEFAULT_URL).rstrip("/")
-    try:
-        return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ConfigurationError(f"DRIFTLINE_ALERTING_URL is no URL: {error}") from error
-
-
-def get(client: httpx.Client, path: str, query: dict[str, Any] | None = None) -> Any:
-    """The JSON of an answer. Raises DriftlineError with the service's own words, Unavailable where nobody answers."""
-    try:
-        response = client.get(path, params=query)
-    except httpx.HTTPError as error:
-        message = f"alerting does not answer at {client.base_url} ({error}); is it up, and is DRIFTLINE_ALERTING_URL right?"
-        raise Unavailable(message) from error
-    try:
-        body = response.json()
-    except json.JSONDecodeError:
-        body = None
-    if response.is_success and isinstance(body, dict):
-        return body
-    detail = body.get("detail") if isinstance(body, dict) else None
-    raise DriftlineError(detail or f"{client.base_url} answered {response.status_code}; is that the alerting service?")
 
 
 def _row(alert: dict[str, Any]) -> tuple[str, ...]:

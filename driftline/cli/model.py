@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.cli.governance import Refused, call, connect, path_of, show
+from driftline.cli.console_output import Json, print_json
+from driftline.cli.service import GOVERNANCE, Refused, path_of
 from driftline.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True)
 
 _CONFLICT = 409
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Model = Annotated[str, typer.Argument(help="Id of the model; what stands before its last dot is the namespace.")]
 Version = Annotated[str, typer.Argument(help="Version of the model.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="name=value; may be repeated.")]
@@ -69,10 +69,10 @@ def stage(
 @app.command(name="list")
 def list_models(*, as_json: Json = False) -> None:
     """List models, their versions and stages."""
-    with connect() as client:
-        _, views = call(client, "GET", path_of("models"))
+    with GOVERNANCE.connect() as client:
+        _, views = GOVERNANCE.call(client, "GET", path_of("models"))
     if as_json:
-        show(views)
+        print_json(views)
         return
     for view in views:
         stages = ", ".join(f"{each['model_version']} {each['stage']}" for each in view["versions"]) or "no version"
@@ -82,10 +82,10 @@ def list_models(*, as_json: Json = False) -> None:
 @app.command(name="show")
 def show_model(model: Model, *, as_json: Json = False) -> None:
     """Show a model, its versions and how each came to its stage."""
-    with connect() as client:
-        _, view = call(client, "GET", path_of("models", model))
+    with GOVERNANCE.connect() as client:
+        _, view = GOVERNANCE.call(client, "GET", path_of("models", model))
     if as_json:
-        show(view)
+        print_json(view)
         return
     typer.echo(f"{view['model_id']}  {view['description']}  owner: {view['owner'] or '-'}")
     for each in view["versions"]:
@@ -95,9 +95,9 @@ def show_model(model: Model, *, as_json: Json = False) -> None:
 
 
 def _change(method: str, path: str, body: dict[str, Any]) -> Any:
-    with connect() as client:
+    with GOVERNANCE.connect() as client:
         try:
-            return call(client, method, path, json=body)[1]
+            return GOVERNANCE.call(client, method, path, json=body)[1]
         except Refused as refused:
             if refused.status != _CONFLICT:
                 raise
@@ -107,7 +107,7 @@ def _change(method: str, path: str, body: dict[str, Any]) -> Any:
 
 def _done(view: object, sentence: str, *, as_json: bool) -> None:
     if as_json:
-        show(view)
+        print_json(view)
     else:
         typer.echo(sentence)
 

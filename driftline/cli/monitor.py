@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from driftline.cli.governance import Refused, call, connect, path_of, show
+from driftline.cli.console_output import Json, print_json
+from driftline.cli.service import GOVERNANCE, Refused, path_of
 from driftline.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,7 +19,6 @@ _SETTLED = {"ACTIVE", "PAUSED"}
 _BROKEN = {"REJECTED", "FAILED"}
 _CONFLICT = 409
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Model = Annotated[str, typer.Argument(help="Id of the model.")]
 
 
@@ -38,9 +38,9 @@ def apply(
     """Apply the monitor definition in FILE. The same definition again changes nothing."""
     text = _read(file)
     query = {} if expected_version is None else {"expected_version": expected_version}
-    with connect() as client:
+    with GOVERNANCE.connect() as client:
         try:
-            status, view = call(
+            status, view = GOVERNANCE.call(
                 client,
                 "PUT",
                 path_of("monitors", _model_of(text, file)),
@@ -54,7 +54,7 @@ def apply(
             typer.echo(f"driftline: {refused}", err=True)
             raise typer.Exit(1) from refused
     if as_json:
-        show(view)
+        print_json(view)
         return
     done = "applied" if status == 201 else "unchanged"
     typer.echo(
@@ -65,10 +65,10 @@ def apply(
 @app.command(name="list")
 def list_monitors(*, as_json: Json = False) -> None:
     """List the latest version of every monitor; exit 1 if one was rejected or failed."""
-    with connect() as client:
-        _, views = call(client, "GET", path_of("monitors"))
+    with GOVERNANCE.connect() as client:
+        _, views = GOVERNANCE.call(client, "GET", path_of("monitors"))
     if as_json:
-        show(views)
+        print_json(views)
     else:
         for view in views:
             typer.echo(
@@ -82,7 +82,7 @@ def show_monitor(model: Model, *, as_json: Json = False) -> None:
     """Show every version of a model's monitor, the latest in full."""
     view = _fetch(model)
     if as_json:
-        show(view)
+        print_json(view)
         return
     for version in view["versions"]:
         typer.echo(f"version {version['monitor_version']}: {version['status']}, effective from {version['effective_from']}")
@@ -114,14 +114,14 @@ def wait(
 
 
 def _fetch(model: str) -> dict[str, Any]:
-    with connect() as client:
-        view: dict[str, Any] = call(client, "GET", path_of("monitors", model))[1]
+    with GOVERNANCE.connect() as client:
+        view: dict[str, Any] = GOVERNANCE.call(client, "GET", path_of("monitors", model))[1]
     return view
 
 
 def _report(current: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        show({key: value for key, value in current.items() if key != "monitor"})
+        print_json({key: value for key, value in current.items() if key != "monitor"})
         return
     reason = f" ({current['reason']})" if current["reason"] else ""
     typer.echo(f"{current['model_id']} version {current['monitor_version']}: {current['status']}{reason}")

@@ -6,6 +6,15 @@ from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
 from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.governance.checks import (
+    DEFAULT_WEIGHTS,
+    FAMILIES,
+    MEASURES,
+    NEED_LABELS,
+    OTHER_NAMES,
+    defaults_for,
+    to_thresholds,
+)
 from driftline.governance.document import read_document
 from driftline.governance.errors import DefinitionRefused, Problem
 from driftline.governance.fields import Fields, nearest
@@ -17,15 +26,6 @@ from driftline.governance.periods import (
     granularity_length,
     parse_duration,
     parse_granularity,
-)
-from driftline.governance.thresholds import (
-    DEFAULT_WEIGHTS,
-    FAMILIES,
-    MEASURES,
-    NEED_LABELS,
-    OTHER_NAMES,
-    defaults_for,
-    to_thresholds,
 )
 
 DEFAULT_GRANULARITIES = ("1 hour", "1 day", "1 week")

@@ -22,11 +22,14 @@ from typing import Any
 
 from driftline.errors import ConfigurationError
 
-__all__ = ["ROLES", "Actor", "TokenBook", "create_token", "list_tokens", "revoke_token"]
+__all__ = ["ROLES", "VIEWERS", "Actor", "TokenBook", "create_token", "list_tokens", "revoke_token"]
 
 ROLES = ("producer", "viewer", "operator", "approver", "auditor", "admin")
 """producer sends events; viewer reads; operator changes alerts and models; approver approves;
 auditor reads the ledger and exports it; admin may do everything."""
+
+VIEWERS = ("viewer", "operator", "approver", "auditor")
+"""Who may look at what is neither secret nor the ledger's content."""
 
 _FIELDS = ("id", "actor", "roles", "sha256")
 _ACTOR = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")

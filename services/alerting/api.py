@@ -14,10 +14,9 @@ from driftline.alerting.notification import describe
 from driftline.envelope import iso_time
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
+from driftline.runtime.tokens import VIEWERS
 from services.alerting.store import alerts, groups, outbox
 from services.alerting.store.database import Database
-
-READERS = ("viewer", "operator", "approver", "auditor")
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 Offset = Annotated[int, Query(ge=0, description="how many to skip")]
@@ -25,7 +24,7 @@ Offset = Annotated[int, Query(ge=0, description="how many to skip")]
 
 def routes(database: Database, links: Links, access: Access) -> APIRouter:
     """The routes below /v1; producers may not read."""
-    router = APIRouter(prefix="/v1", tags=["alerts"], dependencies=[Depends(access.require(*READERS))])
+    router = APIRouter(prefix="/v1", tags=["alerts"], dependencies=[Depends(access.require(*VIEWERS))])
 
     @router.get("/alerts", summary="Alerts, the latest change first")
     def list_alerts(  # noqa: PLR0917 - one argument per parameter of the query

@@ -9,12 +9,11 @@ from jinja2 import Environment
 
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
-from driftline.runtime.tokens import Actor
+from driftline.runtime.tokens import VIEWERS, Actor
 from services.console import metrics
 from services.console.api.sessions import COOKIE, LINK_US, SESSION_US, Sessions
 from services.console.api.views import safe_url
 
-VIEWERS = ("viewer", "operator", "approver", "auditor")
 _MOST_BYTES = 4096
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from driftline import cli
-from driftline.cli import model
+from driftline.cli.service import Service
 
 STEP = {"from": "DEVELOPMENT", "to": "STAGING", "reason": "tests pass", "actor": "ann", "at": "2026-01-01T00:00:00Z"}
 VERSION = {"model_version": "1", "stage": "STAGING", "description": "", "history": [STEP]}
@@ -22,7 +22,9 @@ def run(monkeypatch, capsys):
             requests.append(request)
             return httpx.Response(status, json=body)
 
-        monkeypatch.setattr(model, "connect", lambda: httpx.Client(base_url="http://g", transport=httpx.MockTransport(service)))
+        monkeypatch.setattr(
+            Service, "connect", lambda _: httpx.Client(base_url="http://g", transport=httpx.MockTransport(service))
+        )
         with pytest.raises(SystemExit) as ended:
             cli.main(["model", *words])
         printed = capsys.readouterr()

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from driftline import cli
-from driftline.cli import governance, monitor
+from driftline.cli import monitor
+from driftline.cli import service as cli_service
 
 LEAST = "model: shop/churn\nbaseline: b1\npositive_class: late\n"
 
@@ -39,8 +40,8 @@ class Service:
 @pytest.fixture
 def run(monkeypatch, capsys):
     def run(service, *words):
-        client = lambda: httpx.Client(base_url="http://g", transport=httpx.MockTransport(service))  # noqa: E731
-        monkeypatch.setattr(monitor, "connect", client)
+        client = lambda _: httpx.Client(base_url="http://g", transport=httpx.MockTransport(service))  # noqa: E731
+        monkeypatch.setattr(cli_service.Service, "connect", client)
         monkeypatch.setattr(monitor, "POLL_SECONDS", 0.0)
         with pytest.raises(SystemExit) as ended:
             cli.main(["monitor", *words])
@@ -144,6 +145,6 @@ def test_a_service_that_is_not_there_is_unavailable(run):
 
 
 def test_an_answer_that_is_no_json_is_told_as_such():
-    client = httpx.Client(base_url="http://g", transport=httpx.MockTransport(lambda _: httpx.Response(502, text="<html>")))
-    with pytest.raises(governance.Refused, match="DRIFTLINE_GOVERNANCE_URL"):
-        governance.call(client, "GET", "/v1/monitors")
+    client = httpx.Client(base_url="http://g", transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<html>")))
+    with pytest.raises(cli_service.Refused, match="DRIFTLINE_GOVERNANCE_URL"):
+        cli_service.GOVERNANCE.call(client, "GET", "/v1/monitors")
