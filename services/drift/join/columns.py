@@ -115,12 +115,10 @@ def label_rows(
     lots: dict[str, list[_Lot]] = defaultdict(list)
     for each in judged:
         chosen = each.chosen
-        times = each.labels.label_time.integers
-        assert times is not None  # an accepted label has one
         memory = Terms(each.monitor.label_delay_us, each.monitor.label_ttl_us).memory
         values = np.empty(len(chosen), np.object_)
         values[:] = each.values()
-        columns = (times[chosen], np.full(len(chosen), memory, np.int64), values)
+        columns = (each.label_time[chosen], np.full(len(chosen), memory, np.int64), values)
         lots[each.monitor.model_id].append(
             _Lot(
                 each.partition[chosen].astype(np.int64),

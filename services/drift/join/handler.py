@@ -15,8 +15,9 @@ import numpy as np
 
 from driftline.drift.labels import LabelJoin, Pairs, count_pairs
 from driftline.drift.labels import Refused as RefusedLabel
+from driftline.drift.profile import latest_by_source
 from driftline.errors import ConfigurationError, Reason
-from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
+from driftline.events import Group, Monitor, ProfileSet
 from driftline.kafka.ports import Consumer, Message, TopicPartition
 from driftline.runtime.loop import Flush, Reach
 from driftline.topics import name as topic_name
@@ -30,7 +31,7 @@ from services.drift.stage1.judgement import Judged, Refused
 from services.drift.stage1.models import Layouts, Versions
 from services.drift.stage1.pace import Pace
 from services.drift.stage1.predictions import PredictionReader
-from services.drift.stage1.profile_sets import Place, progress_records, set_records, split
+from services.drift.stage1.profile_sets import Latest, Place, Writer
 
 __all__ = ["JoinHandler", "Readers"]
 
@@ -65,11 +66,11 @@ class JoinHandler:
         """`key` is that of the hashed ids, any secret bytes: nothing that is hashed outlives the process."""
         self._catalogue = catalogue
         self._readers = readers
-        self._place = place
         self._key = key
         self._monotonic = monotonic
         self._pace = Pace()
         self._layouts = Layouts(catalogue.book)
+        self._writer = Writer(Group.JOIN, place, self._layouts)
         self._forget()
 
     def _forget(self) -> None:
@@ -85,8 +86,7 @@ class JoinHandler:
         """Forget what was gathered for this transaction."""
         self._gathered: list[Message] = []
         self._rows = 0
-        self._times: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
-        self._monitors: dict[str, Monitor] = {}
+        self._latest = Latest()
         self._refused: list[Refused] = []
         self._labels = 0
         self._pairs: Counter[str] = Counter()
@@ -136,20 +136,13 @@ class JoinHandler:
             return Flush(offsets={})
         sets = list(self._profile_sets(reach))
         partials = sum(len(each.panes) for each in sets)
-        records = set_records(sets, self._place)
         if moved:
             self._pace.learn(partials=partials, events=self._rows)
         self._partials, self._sets_written = partials, len(sets)
-        progress = progress_records(
-            records,
-            reach,
-            group=Group.JOIN,
-            place=self._place,
-            commit_interval=self._pace.interval,
-        )
+        records = self._writer.records(sets, reach, self._pace.interval)
         self._pace.last_progress = now
         dead = [dead_letter(refused, rejected_by=REJECTED_BY) for refused in self._refused]
-        return Flush(records=(*dead, *records, *progress))
+        return Flush(records=(*dead, *records))
 
     def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:
         """What was flushed is durable: begin anew."""
@@ -200,27 +193,23 @@ class JoinHandler:
         rows = prediction_rows(judged, appended, self._codes, self._known, self._key)
         for model_id, partition, found in rows:
             self._join_of(partition, model_id).add_predictions(found)
-            self._note_time(model_id, PREDICTIONS, partition, int(found.event_time.max()))
             self._rows += len(found.stream)
         for each in judged:
-            self._note_monitor(each.monitor)
+            self._note(PREDICTIONS, each.monitor, latest_by_source(each.event_time, each.partition, each.chosen))
         for mark in judgement.marks:
-            self._note_monitor(mark.monitor)
-            self._note_time(mark.monitor.model_id, PREDICTIONS, mark.partition, mark.event_time)
+            self._note(PREDICTIONS, mark.monitor, {mark.partition: mark.event_time})
 
     def _join_labels(self, messages: Sequence[Message]) -> None:
         appended = append_times(messages, self._reached[LABELS])
         judgement = self._readers.labels.read(messages)
         for model_id, partition, found in label_rows(judgement.judged, messages, appended, self._key):
             self._join_of(partition, model_id).add_labels(found)
-            self._note_time(model_id, LABELS, partition, int(found.label_time.max()))
             self._rows += len(found.values)
             self._labels += len(found.values)
         for each in judgement.judged:
-            self._note_monitor(each.monitor)
+            self._note(LABELS, each.monitor, latest_by_source(each.label_time, each.partition, each.chosen))
         for mark in judgement.marks:
-            self._note_monitor(mark.monitor)
-            self._note_time(mark.monitor.model_id, LABELS, mark.partition, mark.event_time)
+            self._note(LABELS, mark.monitor, {mark.partition: mark.event_time})
         self._refused += judgement.refused
 
     def _join_of(self, partition: int, model_id: str) -> LabelJoin:
@@ -241,14 +230,9 @@ class JoinHandler:
             codes[code] = self._streams[stream]
         return codes
 
-    def _note_time(self, model_id: str, topic: str, partition: int, event_time: int) -> None:
-        latest = self._times[model_id]
-        latest[topic, partition] = max(event_time, latest.get((topic, partition), event_time))
-
-    def _note_monitor(self, monitor: Monitor) -> None:
-        known = self._monitors.get(monitor.model_id)
-        if known is None or known.monitor_version < monitor.monitor_version:
-            self._monitors[monitor.model_id] = monitor
+    def _note(self, topic: str, monitor: Monitor, times: Mapping[int, int]) -> None:
+        for partition, event_time in times.items():
+            self._latest.note(monitor, topic, partition, event_time)
 
     def _settle(self, partition: int, *, labels_idle: bool) -> None:
         """Forget by append time. Labels that are all read cannot hold an older append time back."""
@@ -280,9 +264,10 @@ class JoinHandler:
             ]
             for pane in panes:
                 self._pairs[pane.part.value] += pane.rows
-            yield from self._sets(known.monitor, known.version, panes)
-        for model_id in sorted(self._times.keys() - counted):
-            yield from self._sets(self._monitors[model_id], "", ())
+            yield from self._writer.sets(known.monitor, known.version, self._latest, panes)
+        for monitor in self._latest.monitors():
+            if monitor.model_id not in counted:
+                yield from self._writer.sets(monitor, "", self._latest, ())
 
     def _told(self, model_id: str, join: LabelJoin) -> Iterator[tuple[int, Pairs]]:
         """Pairs by stream; refused labels become dead letters."""
@@ -291,23 +276,6 @@ class JoinHandler:
         for found in pairs:
             for stream in np.unique(found.stream).tolist():
                 yield stream, found.of(stream)
-
-    def _sets(self, monitor: Monitor, version: str, panes: Sequence[PaneProfile]) -> Iterator[ProfileSet]:
-        times = tuple(
-            SourceTime(topic=topic, partition=partition, event_time=event_time)
-            for (topic, partition), event_time in sorted(self._times[monitor.model_id].items())
-        )
-        for part in split(panes):
-            yield ProfileSet(
-                model_id=monitor.model_id,
-                model_version=version,
-                monitor_version=monitor.monitor_version,
-                layout=self._layouts.of(monitor).hash,
-                group=Group.JOIN,
-                writer=self._place.writer,
-                times=times,
-                panes=part,
-            )
 
 
 def _as_refused(model_id: str, refused: RefusedLabel) -> Refused:

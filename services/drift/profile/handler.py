@@ -6,26 +6,25 @@ progress to the loop. A crash before the commit reads the same messages again; a
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.profile import Tally, latest_by_source
-from driftline.events import Group, Monitor, PaneProfile, ProfileSet, SourceTime
+from driftline.events import Group, Monitor, PaneProfile, ProfileSet
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.loop import Flush, Handled, OutRecord, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
 from services.drift.catalogue import Catalogue
 from services.drift.stage1.dead_letters import dead_letter
-from services.drift.stage1.judgement import Judged, Judgement, Refused, Source
+from services.drift.stage1.judgement import Judged, Refused, Source
 from services.drift.stage1.models import Layouts, Versions
 from services.drift.stage1.pace import Pace
 from services.drift.stage1.predictions import PredictionReader
-from services.drift.stage1.profile_sets import Place, progress_records, set_records, split
+from services.drift.stage1.profile_sets import Latest, Place, Writer
 
 PREDICTIONS = topic_name("predictions")
 REJECTED_BY = "drift/profile"
@@ -54,9 +53,9 @@ class ProfileHandler:
         """`reader` judges by the book of `catalogue`."""
         self._catalogue = catalogue
         self._reader = reader
-        self._place = place
         self._pace = Pace()
         self._layouts = Layouts(catalogue.book)
+        self._writer = Writer(Group.PROFILE, place, self._layouts)
         self._versions = Versions()
         self._drop()
 
@@ -65,8 +64,7 @@ class ProfileHandler:
         self._gathered: list[Source] = []
         self._gathered_messages = 0
         self._counting: dict[_Key, _Counting] = {}
-        self._times: dict[str, dict[int, int]] = defaultdict(dict)
-        self._monitors: dict[str, Monitor] = {}
+        self._latest = Latest()
         self._dead: list[OutRecord] = []
         self._rows = 0
 
@@ -104,21 +102,14 @@ class ProfileHandler:
             return Flush(offsets={})
         sets = self._profile_sets()
         partials = sum(len(each.panes) for each in sets)
-        records = set_records(sets, self._place)
         if moved:
             self._pace.learn(partials=partials, events=self._rows)
         metrics.PARTIALS.inc(partials)
         metrics.PROFILE_SETS.inc(len(sets))
         metrics.COMMIT_INTERVAL.labels("profile").set(self._pace.interval)
-        progress = progress_records(
-            records,
-            reach,
-            group=Group.PROFILE,
-            place=self._place,
-            commit_interval=self._pace.interval,
-        )
+        records = self._writer.records(sets, reach, self._pace.interval)
         self._pace.last_progress = now
-        return Flush(records=(*self._dead, *records, *progress))
+        return Flush(records=(*self._dead, *records))
 
     def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:
         """What was flushed is durable: begin anew."""
@@ -134,7 +125,8 @@ class ProfileHandler:
         judgement = self._reader.judge(Source.joined(gathered))
         for judged in judgement.judged:
             self._count(judged)
-        self._note_marks(judgement)
+        for mark in judgement.marks:
+            self._latest.note(mark.monitor, PREDICTIONS, mark.partition, mark.event_time)
         for refused in judgement.refused:
             self._refuse(refused)
 
@@ -143,7 +135,8 @@ class ProfileHandler:
         counting = self._counting_of(monitor)
         streams = self._streams(judged, counting)
         counting.tally.add(streams, judged.event_time, judged.rows.columns, judged.chosen)
-        self._note_times(monitor, latest_by_source(judged.event_time, judged.partition, judged.chosen))
+        for partition, time in latest_by_source(judged.event_time, judged.partition, judged.chosen).items():
+            self._latest.note(monitor, PREDICTIONS, partition, time)
         self._rows += len(judged.chosen)
         metrics.ROWS.inc(len(judged.chosen))
         if counting.tally.room_bytes > MAXIMUM_GROUPS_BYTES:
@@ -168,19 +161,6 @@ class ProfileHandler:
         streams: NDArray[np.uint64] = place[judged.stream]
         return streams
 
-    def _note_times(self, monitor: Monitor, times: Mapping[int, int]) -> None:
-        """Keep the largest event time of a model in each source partition, and the newest monitor that it came under."""
-        latest = self._times[monitor.model_id]
-        for partition, time in times.items():
-            latest[partition] = max(time, latest.get(partition, time))
-        known = self._monitors.get(monitor.model_id)
-        if known is None or known.monitor_version < monitor.monitor_version:
-            self._monitors[monitor.model_id] = monitor
-
-    def _note_marks(self, judgement: Judgement) -> None:
-        for mark in judgement.marks:
-            self._note_times(mark.monitor, {mark.partition: mark.event_time})
-
     def _refuse(self, refused: Refused) -> None:
         self._dead.append(dead_letter(refused, rejected_by=REJECTED_BY))
         metrics.REFUSED.labels("profile", refused.reason.value).inc(len(refused.rows) or 1)
@@ -191,30 +171,13 @@ class ProfileHandler:
         for counting in self._counting.values():
             _encode(counting)
             for version, panes in sorted(counting.partials.items()):
-                layout = counting.tally.layout.hash
-                sets.extend(self._sets(counting.monitor, version, layout, sorted(panes, key=lambda pane: pane.pane)))
+                ordered = sorted(panes, key=lambda pane: pane.pane)
+                sets.extend(self._writer.sets(counting.monitor, version, self._latest, ordered))
         counted = {model_id for model_id, _ in self._counting}
-        for model_id in sorted(self._times.keys() - counted):
-            monitor = self._monitors[model_id]
-            sets.extend(self._sets(monitor, "", self._layouts.of(monitor).hash, ()))
+        for monitor in self._latest.monitors():
+            if monitor.model_id not in counted:
+                sets.extend(self._writer.sets(monitor, "", self._latest, ()))
         return sets
-
-    def _sets(self, monitor: Monitor, version: str, layout: str, panes: Iterable[PaneProfile]) -> Iterable[ProfileSet]:
-        times = tuple(
-            SourceTime(topic=PREDICTIONS, partition=partition, event_time=time)
-            for partition, time in sorted(self._times[monitor.model_id].items())
-        )
-        for part in split(panes):
-            yield ProfileSet(
-                model_id=monitor.model_id,
-                model_version=version,
-                monitor_version=monitor.monitor_version,
-                layout=layout,
-                group=Group.PROFILE,
-                writer=self._place.writer,
-                times=times,
-                panes=part,
-            )
 
 
 def _encode(counting: _Counting) -> None:

@@ -1,11 +1,11 @@
-"""What becomes of messages of `predictions`: rows that count, rows that are refused with their reason, watermarks."""
+"""What becomes of messages of a source topic: rows that count, rows that are refused with their reason, watermarks."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from driftline.kafka.ports import Message
 from driftline.validation import Rows, Verdict
 
 Integers = NDArray[np.int64]
+Found = TypeVar("Found")
+"""Accepted rows: Judged, or what stage join makes of labels."""
 
 _FEW = 8
 
@@ -68,6 +70,11 @@ class Refused:
     batch: PredictionBatch | None = None
     """The batch that the rows are of."""
 
+    @staticmethod
+    def because(message: Message, reason: Reason, name: str, model_id: str | None) -> Refused:
+        """A whole message, refused for a reason that `DETAILS` explains, because of the field of this name."""
+        return Refused(message, reason, DETAILS[reason].format(field=name), name, model_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -79,10 +86,10 @@ class Mark:
 
 
 @dataclass(slots=True)
-class Judgement:
+class Judgement(Generic[Found]):
     """What became of some messages."""
 
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[Found] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
 
@@ -124,6 +131,10 @@ class Source:
             np.concatenate([source.partition for source in sources]),
             np.concatenate([source.append_time for source in sources]),
         )
+
+    def pick(self, part: Integers) -> list[Message]:
+        """Some of the messages, by their indices."""
+        return [self.messages[i] for i in part.tolist()]
 
     def times_of(self, part: Integers) -> tuple[int, int]:
         """Smallest and largest append time of some messages."""
@@ -170,7 +181,7 @@ class Chunk:
     number: Integers | None = None
     """By row: its number within its batch; None for single predictions."""
 
-    def refuse(self, rows: Integers, reason: Reason, name: str, model_id: str | None, out: Judgement) -> None:
+    def refuse(self, rows: Integers, reason: Reason, name: str, model_id: str | None, out: Judgement[Any]) -> None:
         """Refuse rows for one reason: those of a batch together, else each message by itself."""
         detail = DETAILS[reason].format(field=name)
         messages = self.message[rows]
@@ -182,7 +193,7 @@ class Chunk:
             numbers = tuple(self.number[rows[messages == i]].tolist())
             out.refused.append(Refused(self.source.messages[i], reason, detail, name, model_id, numbers, self.batches[i]))
 
-    def refuse_as(self, verdict: Verdict, rows: Integers, model_id: str | None, out: Judgement) -> None:
+    def refuse_as(self, verdict: Verdict, rows: Integers, model_id: str | None, out: Judgement[Any]) -> None:
         """Refuse rows as a verdict says: of a batch one dead letter for each reason, naming the first field at fault."""
         groups: dict[tuple[int, int], list[int]] = {}
         for row, message in zip(rows.tolist(), self.message[rows].tolist(), strict=True):

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from driftline.codec import encode
-from driftline.events import Group, PaneProfile, ProfileSet, Progress, SourceRange
+from driftline.events import Group, Monitor, PaneProfile, ProfileSet, Progress, SourceRange, SourceTime
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import TopicPartition
 from driftline.runtime.loop import OutRecord, Reach
 from driftline.topics import name as topic_name
+from services.drift.stage1.models import Layouts
 
 TOPIC = topic_name("profiles")
 MAXIMUM_BYTES = 512_000
@@ -28,6 +29,65 @@ class Place:
     topic_ids: Mapping[str, str]
     """Of the source topics: a recreated topic does not collide."""
     profiles_partitions: int
+
+
+class Latest:
+    """Of one transaction: the largest event time of each model by source partition, and the newest monitor it came under."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._times: dict[str, dict[tuple[str, int], int]] = {}
+        self._monitors: dict[str, Monitor] = {}
+
+    def note(self, monitor: Monitor, topic: str, partition: int, event_time: int) -> None:
+        """An event of a model counted under a monitor version."""
+        times = self._times.setdefault(monitor.model_id, {})
+        times[topic, partition] = max(event_time, times.get((topic, partition), event_time))
+        known = self._monitors.get(monitor.model_id)
+        if known is None or known.monitor_version < monitor.monitor_version:
+            self._monitors[monitor.model_id] = monitor
+
+    def monitors(self) -> list[Monitor]:
+        """The newest monitor of each model, by its id."""
+        return [self._monitors[model_id] for model_id in sorted(self._monitors)]
+
+    def times(self, model_id: str) -> tuple[SourceTime, ...]:
+        """Return what travels with the sets of a model."""
+        return tuple(
+            SourceTime(topic=topic, partition=partition, event_time=event_time)
+            for (topic, partition), event_time in sorted(self._times.get(model_id, {}).items())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Makes the sets of one group."""
+
+    group: Group
+    place: Place
+    layouts: Layouts
+
+    def sets(self, monitor: Monitor, version: str, latest: Latest, panes: Iterable[PaneProfile]) -> Iterator[ProfileSet]:
+        """The panes of a model version under a monitor version; without panes one set that only moves clocks."""
+        times = latest.times(monitor.model_id)
+        for part in split(panes):
+            yield ProfileSet(
+                model_id=monitor.model_id,
+                model_version=version,
+                monitor_version=monitor.monitor_version,
+                layout=self.layouts.of(monitor).hash,
+                group=self.group,
+                writer=self.place.writer,
+                times=times,
+                panes=part,
+            )
+
+    def records(
+        self, sets: Sequence[ProfileSet], reach: Mapping[TopicPartition, Reach], commit_interval: float
+    ) -> list[OutRecord]:
+        """The sets, then progress in every partition: what a transaction writes to `profiles`."""
+        records = set_records(sets, self.place)
+        return records + progress_records(records, reach, group=self.group, place=self.place, commit_interval=commit_interval)
 
 
 def split(panes: Iterable[PaneProfile], maximum: int = MAXIMUM_BYTES) -> Iterator[tuple[PaneProfile, ...]]:
