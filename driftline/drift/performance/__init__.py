@@ -1,0 +1,8 @@
+"""How good predictions were, from counts that add and subtract."""
+
+from driftline.drift.performance.binary import auc
+from driftline.drift.performance.intervals import Estimate
+from driftline.drift.performance.measures import LABEL, labels
+from driftline.drift.performance.state import PairLayout, count_regression, count_scored, figures
+
+__all__ = ["LABEL", "Estimate", "PairLayout", "auc", "count_regression", "count_scored", "figures", "labels"]
