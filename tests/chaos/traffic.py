@@ -125,18 +125,30 @@ class Traffic:
         return START + self._made * HOUR // PER_HOUR
 
     def start(self) -> None:
+        """Send at the rate until `finish`."""
         self._thread.start()
+
+    def burst(self, predictions: int) -> None:
+        """Send about so many at once, instead of a steady stream."""
+        made = self._made
+        while self._made < made + predictions:
+            self._step()
+        self._deliver()
 
     def finish(self) -> None:
         """Stop, send what is due, then watermarks far beyond every window, and wait for the broker."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._send_labels(2**62)
         far = self.event_time + 60 * DAY
         for topic in (PREDICTIONS, LABELS):
             for partition in range(PARTITIONS):
                 self._send(topic, Watermark(model_id="flights", event_time=far), partition)
-        left = self._producer.flush(120)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        left = self._producer.flush(180)
         assert not left, f"{left} records were never acknowledged"
         assert not self._failed, self._failed[:3]
 

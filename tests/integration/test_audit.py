@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -27,53 +25,29 @@ from driftline.clock import SystemClock
 from driftline.envelope import Envelope
 from driftline.events import HealthOpened
 from driftline.kafka.confluent import ConfluentCluster
-from driftline.kafka.ports import Isolation, TopicPartition
+from driftline.kafka.ports import TopicPartition
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.report import FindingKind, Verdict
 from driftline.ledger.store import open_writer
 from driftline.runtime.preflight import new_topic
-from services.audit.actions import LEDGERED
 from services.audit.consumer import Recorder
+from tests.integration.ledger_place import LedgerPlace, ledgered
 from tests.unit.services.audit.world import Between
 
 pytestmark = pytest.mark.integration
 
 HEALTH, PREDICTIONS = topics.name("health"), topics.name("predictions")
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 180.0
 
 
-class House:
-    """A folder with key, token and database, on one broker; starts audit services and asks them."""
+class House(LedgerPlace):
+    """A ledger, its audit services as processes, and a producer."""
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
-        self.folder = folder
-        self.cluster = ConfluentCluster.at(bootstrap)
+        super().__init__(folder, bootstrap)
         self.producer = self.cluster.producer()
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.environment = {
-            **os.environ,
-            "DRIFTLINE_KAFKA_BOOTSTRAP": bootstrap,
-            "DRIFTLINE_DATA_DIR": str(folder),
-            "DRIFTLINE_TOKENS_FILE": str(folder / "tokens"),
-            "DRIFTLINE_LEDGER_KEY_FILE": str(folder / "keys" / "ledger.key"),
-            "DRIFTLINE_LEDGER_VERIFY_SECONDS": "0",
-            "DRIFTLINE_LEDGER_DIGEST_SECONDS": "0.2",
-        }
-        self.command("ledger", "keygen")
-        made = self.command("token", "create", "--actor", "tester", "--role", "auditor", "--file", folder / "tokens", "--json")
-        self.token = json.loads(made)["token"]
-
-    def command(self, *words: object, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "driftline.cli", *map(str, words)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
 
     def start(self) -> tuple[subprocess.Popen[bytes], int]:
         port = free_port()
@@ -104,24 +78,11 @@ class House:
         pytest.fail("audit does not become ready:\n" + (self.folder / "audit.log").read_text()[-4000:])
 
     def wait_recorded(self) -> None:
-        """Until the ledger has reached the end of every topic that has records."""
-        admin = self.cluster.admin()
-        places = [TopicPartition(d.name, n) for d in (topics.catalogue()[t] for t in LEDGERED) for n in range(d.partitions)]
-        ends = {p: e for p, e in admin.end_offsets(places, Isolation.READ_COMMITTED).items() if e}
         deadline = time.monotonic() + SETTLE_SECONDS
-        while time.monotonic() < deadline:
-            with sqlite3.connect(self.folder / "audit.db", timeout=30.0) as connection:
-                rows = connection.execute("SELECT topic, partition, next_offset FROM ledger_offset").fetchall()
-            connection.close()
-            if rows and all(
-                next_offset >= ends[TopicPartition(t, p)] for t, p, next_offset in rows if TopicPartition(t, p) in ends
-            ):
-                return
+        while not self.recorded():
+            if time.monotonic() > deadline:
+                pytest.fail("the ledger does not reach its topics' ends:\n" + (self.folder / "audit.log").read_text()[-4000:])
             time.sleep(0.2)
-        pytest.fail("the ledger does not reach the end of the topics:\n" + (self.folder / "audit.log").read_text()[-4000:])
-
-    def verify(self, level: str = "source", code: int = 0) -> Any:
-        return json.loads(self.command("ledger", "verify", "--level", level, "--json", code=code))
 
     def event(self, number: int, *, ce_id: str | None = None, partition: int | None = None) -> None:
         event = HealthOpened(
@@ -184,7 +145,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
 def house(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[House]:
     """A house on fresh topics."""
     admin = ConfluentCluster.at(broker.bootstrap).admin()
-    declared = [topics.catalogue()[name] for name in (*LEDGERED, "checkpoints")]
+    declared = [*ledgered(), topics.catalogue()["checkpoints"]]
     admin.delete(admin.topic_names())
     admin.create([new_topic(each) for each in declared])
     house = House(tmp_path, broker.bootstrap)
