@@ -6,10 +6,23 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from driftline.events import Measure
 
-__all__ = ["Risk", "Severity", "priority", "score", "severity"]
+__all__ = [
+    "CLASSIC_DAYS",
+    "CLASSIC_WEIGHTS",
+    "Risk",
+    "Severity",
+    "Violations",
+    "classic_score",
+    "classic_since",
+    "priority",
+    "score",
+    "severity",
+    "violations",
+]
 
 
 class Severity(StrEnum):
@@ -35,6 +48,14 @@ _PRIORITIES = {
     Severity.HIGH: "high",
     Severity.CRITICAL: "critical",
 }
+CLASSIC_WEIGHTS = MappingProxyType({"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25})
+"""Weights of the four groups of the classic score, which are also the default weights of a monitor."""
+CLASSIC_DAYS = 7
+_MOST_EXPECTED = MappingProxyType({"feature": 20, "prediction": 5, "label": 5, "performance": 10})
+"""Violations from which a group gives its full points, whatever the number of columns and windows: so it saturates."""
+_GROUPS = MappingProxyType({"business": "performance"})
+"""Families that count in the group of another: the costs of the classic thresholds."""
+_DAY_US = 86_400_000_000
 _DECIMALS = 9  # so that 0.8 * 100 reached by another order of sums falls into the same band
 
 
@@ -67,6 +88,42 @@ def score(measures: Iterable[Measure], weights: Mapping[str, float]) -> Risk:
     if total <= 0:
         return Risk(None, None, shares)
     value = 100 * math.fsum(weights[family] * share for family, share in shares.items()) / total
+    value = min(round(value, _DECIMALS), 100.0)
+    return Risk(value, severity(value), shares)
+
+
+Violations = Mapping[str, int]
+"""Failing checks of one window by group."""
+
+
+def violations(measures: Iterable[Measure]) -> Violations:
+    """Count the failing checks of one window by classic group; groups without any are absent."""
+    found: dict[str, int] = {}
+    for measure in measures:
+        group = _GROUPS.get(measure.family, measure.family)
+        if measure.violated and group in _MOST_EXPECTED:
+            found[group] = found.get(group, 0) + 1
+    return found
+
+
+def classic_since(now: int, days: int = CLASSIC_DAYS) -> int:
+    """Return the earliest start of a window that counts at `now`: midnight UTC, `days` before today (microseconds)."""
+    return now // _DAY_US * _DAY_US - days * _DAY_US
+
+
+def classic_score(windows: Iterable[Violations], weights: Mapping[str, float] = CLASSIC_WEIGHTS) -> Risk:
+    """Return the classic risk score of the windows of the last seven days.
+
+    sum over groups of min(violations / most expected, 1) x weight x 100, at most 100. Violations are counted over columns,
+    measures and windows; most expected are 20 of features, 5 of predictions, 5 of labels, 10 of performance. It is
+    kept as it was: more windows or columns alone raise it, and p-value thresholds fill it without any drift. `shares` are
+    the normalised violations. Without windows nothing was checked: no score.
+    """
+    counted = list(windows)
+    if not counted:
+        return Risk(None, None, {})
+    shares = {group: min(sum(window.get(group, 0) for window in counted) / most, 1.0) for group, most in _MOST_EXPECTED.items()}
+    value = math.fsum(share * weights.get(group, 0.0) * 100 for group, share in shares.items())
     value = min(round(value, _DECIMALS), 100.0)
     return Risk(value, severity(value), shares)
 

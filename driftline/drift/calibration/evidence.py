@@ -1,0 +1,86 @@
+"""What a window says about each column: counts that a test can use, instead of a distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.drift.profile.layout import Block, BlockKind, Layout
+from driftline.drift.profile.profile import Profile
+from driftline.events import Baseline
+
+__all__ = ["ColumnCounts", "Evidence", "RateCounts", "RateName", "of_inputs"]
+
+Counts = NDArray[np.int64]
+
+
+class RateName(NamedTuple):
+    """Identity of a stream of rates within its series."""
+
+    family: str
+    measure: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnCounts:
+    """A column's rows with a value, in the cells that PSI is computed on."""
+
+    family: str
+    column: str
+    baseline: Counts
+    current: Counts
+    ordered: bool
+    """Whether neighbouring cells are neighbours in value."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateCounts:
+    """How often something happened: nulls, unseen values, errors. Growth is what is watched for."""
+
+    name: RateName
+    usual: tuple[int, int]
+    """Hits and rows of the baseline,"""
+    now: tuple[float, float]
+    """and of the window. Values in [0, 1] may be summed instead of counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is tested of one window at one of its two decisions."""
+
+    columns: tuple[ColumnCounts, ...] = field(default=())
+    rates: tuple[RateCounts, ...] = field(default=())
+
+
+def of_inputs(layout: Layout, baseline: Baseline, profile: Profile) -> Evidence:
+    """Return the evidence of a window's inputs: every watched column, and its rates of null and of NaN or unseen values."""
+    counts = {column.name: column.counts for column in baseline.columns}
+    reference = np.array([count for block in layout.blocks for count in counts[block.column]], np.int64)
+    columns = tuple(_column(block, reference, profile.cells) for block in layout.blocks)
+    rates = tuple(
+        RateCounts(
+            RateName("quality", measure, block.column),
+            (int(reference[cell]), baseline.rows),
+            (int(profile.cells[cell]), profile.rows),
+        )
+        for block in layout.blocks
+        for measure, cell in _rates(block)
+    )
+    return Evidence(columns, rates)
+
+
+def _column(block: Block, reference: Counts, current: Counts) -> ColumnCounts:
+    family = "prediction" if block.column.startswith(":") else "feature"
+    if block.kind is BlockKind.NUMERIC:
+        return ColumnCounts(family, block.column, block.psi_counts(reference), block.psi_counts(current), ordered=True)
+    values = slice(block.unseen, block.cells.stop)
+    return ColumnCounts(family, block.column, reference[values], current[values], ordered=False)
+
+
+def _rates(block: Block) -> tuple[tuple[str, int], ...]:
+    odd = ("nan_rate", block.nan) if block.kind is BlockKind.NUMERIC else ("unseen_rate", block.unseen)
+    return (("null_rate", block.null), odd)

@@ -1,0 +1,250 @@
+"""The verdict on a decided window: which of its measures alarm, why, and what is remembered for the next one.
+
+How stage 2 calls it. At each of the two decisions on a window, in the order in which windows are decided (end, granularity,
+model version, slice), with the evidence of that decision (`evidence.of_inputs` at data close; label drift and error rates at
+label close): the two decisions concern different families, so they never share a sequence. `State.sequences` is kept once per
+(model_id, granularity), `State.past` once per (model_id, model_version, slice, granularity), both on `states` by their
+`to_bytes`, in the transaction of the report. `Verdict.measures` replace the report's, `Verdict.risk` its risk, episodes follow
+`measure.violated` as before. `Verdict.terms` are kept with the window, so that a revision calls `restated` instead: it applies
+the same levels to the new counts, reports, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from driftline.drift import risk, thresholds
+from driftline.drift.calibration import dispersion, e_process, multiplicity, state
+from driftline.drift.calibration.alarms import Alarm, Reason, alarms_of
+from driftline.drift.calibration.dispersion import Calm
+from driftline.drift.calibration.e_process import Bettor, Stream
+from driftline.drift.calibration.evidence import ColumnCounts, Evidence, RateName
+from driftline.drift.calibration.size_aware import Comparison, compare
+from driftline.drift.calibration.state import Past, Sequences, State
+from driftline.drift.calibration.tolerance import MONTH_DAYS, Plan
+from driftline.drift.risk import Risk
+from driftline.events import Measure, Threshold
+
+__all__ = ["Calibrated", "Classic", "Decided", "Policy", "Terms", "Verdict", "judge", "restated"]
+
+DISTANCES = frozenset({"psi", "js", "tv", "kl", "hellinger", "chi2", "ks", "wasserstein", "linf"})
+"""Measures that the calibrated test of a column stands for; stated limits on them are the classic policy's business."""
+HARDLY_NOTICEABLE = 0.02
+"""PSI up to which a window is calm whatever is tolerated."""
+_MONTH_US = MONTH_DAYS * 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Classic:
+    """`policy: classic`: fixed thresholds, and a risk score that counts violations over seven days."""
+
+    thresholds: tuple[Threshold, ...]
+    weights: Mapping[str, float] = field(default_factory=lambda: risk.CLASSIC_WEIGHTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A stated tolerance. Thresholds still hold for measures that no test speaks of, such as accuracy."""
+
+    plan: Plan
+    weights: Mapping[str, float]
+    thresholds: tuple[Threshold, ...] = ()
+
+
+Policy = Classic | Calibrated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A window at one of its two decisions, with at least the monitor's minimum of rows."""
+
+    start: int
+    end: int
+    granularity: str
+    model_version: str = ""
+    slice: str = ""
+    measures: tuple[Measure, ...] = ()
+    """Of the families that are decided on, unchecked."""
+    evidence: Evidence = field(default_factory=Evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a decision was held to: with it, a verdict is a function of the counts alone."""
+
+    levels: Mapping[str, float] = field(default_factory=dict)
+    """By family: p-values at or below it reject."""
+    dispersions: Mapping[str, float] = field(default_factory=dict)
+    """By column, where it is more than 1."""
+    rates: Mapping[RateName, Reason] = field(default_factory=dict)
+    """Rates in alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided."""
+
+    measures: tuple[Measure, ...]
+    """Those of the window with limit, p-value and violated as the policy has them."""
+    alarms: tuple[Alarm, ...]
+    """In the order family, column, measure."""
+    risk: Risk
+    state: State
+    terms: Terms
+
+
+def judge(policy: Policy, before: State, window: Decided) -> Verdict:
+    """Decide on a window: a pure function, the same for every restart.
+
+    CALIBRATED: each column is tested against "PSI is at most what is tolerated"; a family's columns become one p-value (Simes),
+    held against its alpha sequence; where that rejects, Benjamini & Hochberg at the same level name the columns. Rates bet
+    pane by pane; e-d-BH over the streams of a family and series. Budgets begin anew every 30 days of event time.
+    CLASSIC: limits, and counts of the violations of windows that started at most seven days ago.
+    """
+    if isinstance(policy, Classic):
+        return _classic(policy, before, window)
+    calm = before.past.calm
+    dispersions = {name: factor for name in sorted(calm) for factor in (dispersion.factor(calm[name]),) if factor > 1}
+    compared = _compared(window.evidence.columns, dispersions)
+    sequences, levels = _spend(policy.plan, before.sequences, window, compared)
+    streams, alarming = _bet(policy.plan, before.past.streams, window)
+    terms = Terms(levels, dispersions, alarming)
+    measures = _judged(policy, terms, window, compared)
+    past = Past(streams, _learned(policy.plan, calm, window, compared), before.past.windows)
+    return Verdict(
+        measures=measures,
+        alarms=alarms_of(measures, tau=policy.plan.tolerance.psi, rates=alarming, tested=frozenset(compared)),
+        risk=risk.score(measures, policy.weights),
+        state=State(Sequences(sequences), past),
+        terms=terms,
+    )
+
+
+def restated(policy: Policy, terms: Terms, window: Decided) -> tuple[Measure, ...]:
+    """Return the measures of a window under the terms of its decision; of new counts, what they would have meant.
+
+    `psi` of a tested column has as limit the PSI that its rows had to exceed, as p_value that of "at most tolerated".
+    """
+    if isinstance(policy, Classic):
+        return thresholds.check(window.measures, policy.thresholds)
+    return _judged(policy, terms, window, _compared(window.evidence.columns, terms.dispersions))
+
+
+def _judged(policy: Calibrated, terms: Terms, window: Decided, compared: Mapping[_Column, _Tested]) -> tuple[Measure, ...]:
+    tau = policy.plan.tolerance.psi
+    bounds = {one.name: e_process.tolerated(*one.usual, tau) for one in window.evidence.rates}
+    stands_for = {(one.family, one.column) for one in window.evidence.columns}
+    stated = [
+        threshold
+        for threshold in policy.thresholds
+        if not (stands_for and threshold.measure.removesuffix(thresholds.P_VALUE) in DISTANCES)
+    ]
+    found = []
+    for measure in thresholds.check(window.measures, stated):
+        name = RateName(measure.family, measure.name, measure.column or "")
+        tested = compared.get((measure.family, measure.column or "")) if measure.name == "psi" else None
+        if name in bounds:
+            found.append(replace(measure, limit=bounds[name], violated=measure.violated or name in terms.rates))
+        elif tested is not None and measure.family in terms.levels:
+            level = terms.levels[measure.family]
+            limit = tested.comparison.limit(tau, level)
+            found.append(replace(measure, limit=limit, p_value=tested.p_value(tau), violated=tested.p_value(tau) <= level))
+        else:
+            found.append(measure)
+    return tuple(found)
+
+
+_Column = tuple[str, str]
+"""Family, column."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    comparison: Comparison
+    known: dict[float, float] = field(default_factory=dict)
+
+    def p_value(self, tau: float) -> float:
+        """Of "the PSI is at most tau"; computed once."""
+        if tau not in self.known:
+            self.known[tau] = self.comparison.p_beyond(tau)
+        return self.known[tau]
+
+
+def _compared(columns: Sequence[ColumnCounts], dispersions: Mapping[str, float]) -> dict[_Column, _Tested]:
+    found = {}
+    for one in sorted(columns, key=lambda column: (column.family, column.column)):
+        factor = dispersions.get(one.column, 1.0)
+        comparison = compare(one.baseline, one.current, ordered=one.ordered, dispersion=factor)
+        if comparison is not None:
+            found[one.family, one.column] = _Tested(comparison)
+    return found
+
+
+def _spend(
+    plan: Plan, before: Sequences, window: Decided, compared: Mapping[_Column, _Tested]
+) -> tuple[dict[str, state.Sequence], dict[str, float]]:
+    """Take one step in the alpha sequence of every family with a testable column."""
+    sequences, levels = dict(before.families), {}
+    for family in sorted({family for family, _ in compared}):
+        p_values = [one.p_value(plan.tolerance.psi) for (own, _), one in compared.items() if own == family]
+        sequence = sequences.get(family, state.Sequence())
+        period = max(sequence.period, window.end // _MONTH_US)
+        wealth = sequence.wealth if period == sequence.period else multiplicity.Wealth()
+        levels[family] = multiplicity.bh_level(p_values, plan.level(window.granularity, wealth))
+        rejected = min(p_values) <= levels[family]
+        sequences[family] = state.Sequence(period, multiplicity.spent(wealth, rejected=rejected))
+    return sequences, levels
+
+
+def _bet(
+    plan: Plan, before: Mapping[RateName, Stream], window: Decided
+) -> tuple[dict[RateName, Stream], dict[RateName, Reason]]:
+    """Let every stream of rates bet on the window, and judge those of a family together."""
+    streams, alarming = dict(before), {}
+    rates = sorted(window.evidence.rates, key=lambda rate: rate.name)
+    bettors = {one.name: Bettor.against(e_process.tolerated(*one.usual, plan.tolerance.psi)) for one in rates}
+    for one in rates:
+        streams[one.name] = e_process.observe(streams.get(one.name, Stream()), bettors[one.name], *one.now)
+    for family in sorted({one.name.family for one in rates}):
+        own = [one for one in rates if one.name.family == family]
+        values = {one.name: e_process.value(streams[one.name]) for one in own}
+        needed = multiplicity.e_bh_level(list(values.values()), plan.stream_level(window.granularity))
+        for one in own:
+            fresh = values[one.name] >= needed
+            settled = e_process.settle(streams[one.name], bettors[one.name], *one.now, alarm=fresh)
+            streams[one.name] = settled
+            if settled.alarmed:
+                alarming[one.name] = Reason.RATE if fresh and not before.get(one.name, Stream()).alarmed else Reason.LASTING
+    return streams, alarming
+
+
+def _learned(plan: Plan, before: Mapping[str, Calm], window: Decided, compared: Mapping[_Column, _Tested]) -> dict[str, Calm]:
+    """Learn from columns that are nearer to the baseline than what is tolerated."""
+    calm = dict(before)
+    for one in window.evidence.columns:
+        tested = compared.get((one.family, one.column))
+        if tested is not None and _near(tested.comparison, plan.tolerance.psi):
+            calm[one.column] = dispersion.observe(calm.get(one.column, Calm()), one.current, ordered=one.ordered)
+    return calm
+
+
+def _near(comparison: Comparison, tau: float) -> bool:
+    """Whether PSI, less what chance adds on average, is within what is tolerated, or hardly noticeable."""
+    return comparison.psi - comparison.scale * comparison.freedom <= max(tau, HARDLY_NOTICEABLE)
+
+
+def _classic(policy: Classic, before: State, window: Decided) -> Verdict:
+    measures = restated(policy, Terms(), window)
+    since = risk.classic_since(window.end)
+    counted = {start: found for start, found in before.past.windows.items() if start >= since}
+    # a window is decided twice, about different families: the second decision adds to the first
+    earlier, now = counted.get(window.start, {}), risk.violations(measures)
+    counted[window.start] = {group: earlier.get(group, 0) + now.get(group, 0) for group in sorted({*earlier, *now})}
+    return Verdict(
+        measures=measures,
+        alarms=alarms_of(measures, rates={}, tested=frozenset()),
+        risk=risk.classic_score(counted.values(), policy.weights),
+        state=State(before.sequences, replace(before.past, windows=counted)),
+        terms=Terms(),
+    )
