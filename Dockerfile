@@ -28,6 +28,7 @@ USER driftline
 RUN if python -c "import numba" 2>/dev/null; then \
         python -m driftline.avro.warm && python -c "import driftline.validation.rows"; \
         if [ "$SERVICE" = drift ]; then python -c "import driftline.drift.profile, driftline.drift.labels"; fi; \
+        if [ "$SERVICE" = ingest ]; then python -c "import services.ingest.api.recoding"; fi; \
     fi
 VOLUME /var/lib/driftline
 EXPOSE 8080

@@ -6,19 +6,18 @@ request of 100 rows becomes a batch for each partition, so this is where ingest 
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from driftline import codec
 from driftline.events import BatchKind
 from driftline.schemas import avro_schema
-from services.ingest.api.json_columns import NULL, REAL, TEXT, Flags, Integers, Values
+from services.ingest.api.json_columns import NULL, REAL, TEXT, Coded, Flags, Integers, Values, coded
+from services.ingest.api.recoding import UNSEEN, recode
 
 _END = b"\0"
 _EMPTY = b"\0"
@@ -63,34 +62,59 @@ def _header() -> bytes:
     return codec.header(avro_schema("PredictionBatch"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What is written of a column of texts, beside its codes."""
+
+    head: bytes
+    words: Sequence[bytes]
+    valid: Flags | None
+    """None where no row is null."""
+
+
 class _Texts:
-    """A column with texts; each distinct one is put into bytes once for all messages."""
+    """The columns of texts; each distinct text is put into bytes once for all messages."""
 
-    def __init__(self, name: str, texts: Sequence[str], valid: Flags | None) -> None:
-        self._texts = texts
-        self._words = {text: _word(text) if len(text) <= _SHORT else _text(text) for text in dict.fromkeys(texts)}
-        self._head = _head(name, BatchKind.CATEGORY)
-        self._valid = valid
+    def __init__(self, columns: Mapping[str, Values], rows: Integers) -> None:
+        found = {name: _coded(values, rows) for name, values in columns.items()}
+        self._columns = [_text_column(name, columns[name], each.words, rows) for name, each in found.items()]
+        self._codes = np.array([each.codes for each in found.values()], np.uint32).reshape(len(found), len(rows))
+        self._place = np.full(max((len(each.words) for each in found.values()), default=0), UNSEEN, np.uint32)
 
-    def encode(self, begin: int, end: int) -> bytes:
-        """The rows `begin` to `end`, with a dictionary of their own; empty where all of them are null."""
-        validity = _validity(self._valid, begin, end)
-        if validity is None:
-            return b""
-        texts = self._texts[begin:end]
-        codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
-        coded = array("I", map(codes.__getitem__, texts)).tobytes()
-        words = map(self._words.__getitem__, codes)
-        return b"".join((self._head, number(len(coded)), coded, validity, number(len(codes)), *words, _END))
+    def encode(self, begin: int, end: int) -> Iterator[bytes]:
+        """Each column's rows `begin` to `end`, with a dictionary of their own; a column that is null in all is left out."""
+        shape = (len(self._columns), end - begin)
+        codes, used, counts = np.empty(shape, np.uint32), np.empty(shape, np.uint32), np.empty(shape[0], np.int64)
+        recode(self._codes, begin, end, self._place, codes, used, counts)
+        fours = number(4 * (end - begin))
+        for column, own, old, count in zip(self._columns, codes, used, counts.tolist(), strict=True):
+            if (validity := _validity(column.valid, begin, end)) is not None:
+                words = map(column.words.__getitem__, old[:count].tolist())
+                yield b"".join((column.head, fours, own.tobytes(), validity, number(count), *words, _END))
+
+
+def _coded(values: Values, rows: Integers) -> Coded:
+    """Of the accepted rows; mixed numbers and texts become texts."""
+    if values.coded is not None:
+        return Coded(values.coded.codes[rows], values.coded.words)
+    found = coded([_as_text(values.values[row]) for row in rows.tolist()])
+    assert found is not None
+    return found
+
+
+def _text_column(name: str, values: Values, words: Sequence[str], rows: Integers) -> _Text:
+    valid = None if values.pure else values.column.kind[rows] != NULL
+    encoded = [_word(word) if len(word) <= _SHORT else _text(word) for word in words]
+    return _Text(_head(name, BatchKind.CATEGORY), encoded, valid)
 
 
 class _Reals:
     """A column of numbers with nulls in it."""
 
-    def __init__(self, name: str, reals: NDArray[np.float64], valid: Flags) -> None:
+    def __init__(self, name: str, values: Values, rows: Integers) -> None:
         self._head = _head(name, BatchKind.DOUBLE)
-        self._reals = reals
-        self._valid = valid
+        self._reals = values.column.numbers()[rows]
+        self._valid: Flags = values.column.kind[rows] != NULL
 
     def encode(self, begin: int, end: int) -> bytes:
         """The rows `begin` to `end`; empty where all of them are null."""
@@ -126,13 +150,11 @@ class BatchTable:
         self._names = _header() + _text(model[0]) + _text(model[1])
         self.ids = ids
         self._times = times
-        chosen = rows.tolist()
-        dense = {name: values for name, values in columns.items() if values.pure == REAL}
+        dense, texts, reals = _sorted(columns, rows)
         self._heads = [_head(name, BatchKind.DOUBLE) for name in dense]
-        self._dense = np.array([values.column.numbers()[rows] for values in dense.values()])
-        pick = itemgetter(*chosen) if len(chosen) > 1 else lambda values: (values[chosen[0]],)
-        others = (_prepare(name, values, rows, pick) for name, values in columns.items() if name not in dense)
-        self._others = [column for column in others if column is not None]
+        self._dense = np.array([values.column.numbers()[rows] for values in dense.values()]).reshape(len(dense), len(rows))
+        self._texts = _Texts(texts, rows)
+        self._reals = [_Reals(name, values, rows) for name, values in reals.items()]
 
     def encode(self, begin: int, end: int) -> bytes:
         """The rows `begin` to `end` as one message. A column that is null in all of them is left out."""
@@ -145,7 +167,7 @@ class BatchTable:
             self._names, number(n), number(len(joined)), joined, number(4 * n), ends,
             eights, self._times[begin:end].tobytes(),
         ]  # fmt: skip
-        cut = [column for other in self._others if (column := other.encode(begin, end))]
+        cut = [*self._texts.encode(begin, end), *(cells for column in self._reals if (cells := column.encode(begin, end)))]
         if count := len(self._heads) + len(cut):
             parts.append(number(count))
         wide, values = 8 * n, self._dense[:, begin:end].tobytes() if self._heads else b""
@@ -156,17 +178,17 @@ class BatchTable:
         return b"".join(parts)
 
 
-def _prepare(
-    name: str, values: Values, rows: Integers, pick: Callable[[Sequence[Any]], Sequence[Any]]
-) -> _Texts | _Reals | None:
-    """A column that is not all numbers. Mixed numbers and texts become texts."""
-    if values.pure == TEXT:
-        return _Texts(name, pick(values.values), None)
-    kind = values.column.kind[rows]
-    valid: Flags = kind != NULL
-    if not (kind == TEXT).any():
-        return _Reals(name, values.column.numbers()[rows], valid) if valid.any() else None
-    return _Texts(name, [_as_text(value) for value in pick(values.values)], valid)
+def _sorted(columns: Mapping[str, Values], rows: Integers) -> tuple[dict[str, Values], dict[str, Values], dict[str, Values]]:
+    """Columns of numbers only, columns with texts, and columns of numbers and nulls. One of nulls only is none of them."""
+    dense, texts, reals = {}, {}, {}
+    for name, values in columns.items():
+        if values.pure == REAL:
+            dense[name] = values
+        elif values.pure == TEXT or ((kind := values.column.kind[rows]) == TEXT).any():
+            texts[name] = values
+        elif (kind != NULL).any():
+            reals[name] = values
+    return dense, texts, reals
 
 
 def _as_text(value: Any) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from operator import itemgetter
 from typing import Any
 
@@ -30,6 +34,14 @@ _INT64 = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True)
+class Coded:
+    """Texts as numbers: `words[codes[i]]` is the text of row i."""
+
+    codes: NDArray[np.uint32]
+    words: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Values:
     """One column of n JSON values: its judged form, and the values themselves (a boolean is "true" or "false")."""
 
@@ -37,6 +49,8 @@ class Values:
     values: Sequence[Any]
     pure: int = 0
     """REAL or TEXT where every value is one, else 0."""
+    coded: Coded | None = None
+    """Where every value is a text."""
 
     @property
     def nested(self) -> Flags | None:
@@ -52,20 +66,44 @@ def columns_of(pivoted: Mapping[str, Sequence[Any]], n: int) -> dict[str, Values
 
     A text has no bytes in these columns: no rule asks for them.
     """
-    kinds = {name: set(map(type, values)) for name, values in pivoted.items()}
-    numeric = [name for name, found in kinds.items() if found <= _NUMBERS]
-    matrix = np.array([pivoted[name] for name in numeric], np.float64).reshape(len(numeric), n)
+    reals = _reals({name: values for name, values in pivoted.items() if type(values[0]) in _NUMBERS}, n)
     real, text, nothing = np.full(n, REAL, np.int8), np.full(n, TEXT, np.int8), np.zeros(n)
-    rows = dict(zip(numeric, matrix, strict=True))
     columns = {}
     for name, values in pivoted.items():
-        if name in rows:
-            columns[name] = Values(Column(b"", real, reals=rows[name]), values, REAL)
-        elif kinds[name] <= _TEXTS:
-            columns[name] = Values(Column(b"", text, reals=nothing), values, TEXT)
+        if name in reals:
+            columns[name] = Values(Column(b"", real, reals=reals[name]), values, REAL)
+        elif type(values[0]) is str and (found := coded(values)) is not None:
+            columns[name] = Values(Column(b"", text, reals=nothing), values, TEXT, found)
         else:
             columns[name] = _mixed(values)
     return columns
+
+
+def _reals(candidates: Mapping[str, Sequence[Any]], n: int) -> dict[str, NDArray[np.float64]]:
+    """The columns that hold nothing but numbers."""
+    pack = struct.Struct(f"{n}d").pack  # five times as quick as numpy with Python's floats
+    packed = {}
+    for name, values in candidates.items():
+        with suppress(struct.error):  # it holds something else, too: a column for `_mixed`
+            packed[name] = pack(*values)
+    matrix = np.frombuffer(b"".join(packed.values()), np.float64).reshape(len(packed), n)
+    # A boolean is packed as well, as 0 or 1: only where those stand is it worth asking for types.
+    doubtful = ((matrix == 0) | (matrix == 1)).any(axis=1).tolist()
+    return {
+        name: row
+        for name, row, doubt in zip(packed, matrix, doubtful, strict=True)
+        if not doubt or set(map(type, candidates[name])) <= _NUMBERS
+    }
+
+
+def coded(values: Sequence[Any]) -> Coded | None:
+    """Texts with a number for each distinct one, by first appearance; None where not all of them are texts."""
+    numbers: defaultdict[Any, int] = defaultdict(count().__next__)
+    try:
+        codes = np.fromiter(map(numbers.__getitem__, values), np.uint32, len(values))
+    except TypeError:  # a list or an object, which cannot be a key
+        return None
+    return Coded(codes, list(numbers)) if set(map(type, numbers)) == _TEXTS else None
 
 
 def _mixed(values: Sequence[Any]) -> Values:
@@ -123,8 +161,10 @@ def pivot(rows: Sequence[Row]) -> dict[str, Sequence[Any]]:
     names = list(rows[0])
     if len(names) > 1 and set(map(len, rows)) == {len(names)}:
         try:
-            return dict(zip(names, zip(*map(itemgetter(*names), rows), strict=True), strict=True))
-        except KeyError:
-            pass  # as many keys, but other ones
+            flat = list(chain.from_iterable(map(itemgetter(*names), rows)))
+        except KeyError:  # as many keys, but other ones: they are pivoted as any rows are
+            pass
+        else:
+            return {name: flat[place :: len(names)] for place, name in enumerate(names)}
     union = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in union}
