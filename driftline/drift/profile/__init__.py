@@ -2,11 +2,12 @@
 
 from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
-from driftline.drift.profile.profile import MalformedProfile, Profile
+from driftline.drift.profile.profile import Accumulator, MalformedProfile, Profile
 from driftline.drift.profile.tally import PairCodes, Tally, latest_by_source, profile_rows
 
 __all__ = [
     "OTHER",
+    "Accumulator",
     "Block",
     "BlockKind",
     "Granularity",

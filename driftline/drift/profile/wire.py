@@ -53,8 +53,8 @@ def _varint(data: NDArray[np.uint8], at: int) -> tuple[int, np.uint64]:
     return -1, number
 
 
-@compiled(types.boolean(_BYTES, types.int64[::1]))
-def _decode(data: NDArray[np.uint8], cells: NDArray[np.int64]) -> bool:
+@compiled(types.boolean(_BYTES, types.int64[::1], types.int64))
+def _add(data: NDArray[np.uint8], cells: NDArray[np.int64], sign: int) -> bool:
     at = 0
     index = -1
     while at < len(data):
@@ -65,8 +65,21 @@ def _decode(data: NDArray[np.uint8], cells: NDArray[np.int64]) -> bool:
         at, coded = _varint(data, at)
         if at < 0 or index >= len(cells) or coded == np.uint64(0):
             return False
-        cells[index] = np.int64(coded >> np.uint64(1)) ^ -np.int64(coded & np.uint64(1))
+        cells[index] += sign * (np.int64(coded >> np.uint64(1)) ^ -np.int64(coded & np.uint64(1)))
     return True
+
+
+@compiled(types.void(types.Array(types.float64, 1, "C", readonly=True), types.float64[::1], types.int64, types.int64))
+def add_sums(more: NDArray[np.float64], sums: NDArray[np.float64], additive: int, extremes: int) -> None:
+    """Add sums in place: `additive` that add, then `extremes` minima and as many maxima. NaN wins wherever it is."""
+    for i in range(additive):
+        sums[i] += more[i]
+    for i in range(additive, additive + extremes):
+        if more[i] < sums[i] or np.isnan(more[i]):
+            sums[i] = more[i]
+    for i in range(additive + extremes, len(sums)):
+        if more[i] > sums[i] or np.isnan(more[i]):
+            sums[i] = more[i]
 
 
 def encode_cells(cells: NDArray[np.int64]) -> bytes:
@@ -75,6 +88,10 @@ def encode_cells(cells: NDArray[np.int64]) -> bytes:
     return out[: _encode(cells, out)].tobytes()
 
 
-def decode_cells(data: bytes, cells: NDArray[np.int64]) -> bool:
-    """Fill zeroed `cells` from what `encode_cells` wrote; False (and anything in `cells`) for other bytes."""
-    return bool(_decode(np.frombuffer(data, np.uint8), cells))
+def add_cells(data: bytes, cells: NDArray[np.int64]) -> bool:
+    """Add what `encode_cells` wrote to `cells`; False, and `cells` as they were, for other bytes."""
+    found = np.frombuffer(data, np.uint8)
+    if _add(found, cells, 1):
+        return True
+    _add(found, cells, -1)  # which fails where adding did
+    return False

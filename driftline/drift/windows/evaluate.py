@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from driftline.drift.profile import Profile
 from driftline.drift.windows import clock, ranges, republish
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.clock import Seen
@@ -229,7 +228,7 @@ class Evaluator:
             self.counters.late_after_final += abs(pane.rows)
             return
         key = PaneKey(home.start, home.end, pane.part, found.layout)
-        model.panes.add(series, key, Profile.from_event(layout, pane), found.monitor_version)
+        model.panes.count(series, key, pane, found.monitor_version)
         self.state.save_pane(model, series, key)
         self.counters.late_after_final += self._touch_all(model, series, pane, monitor=monitor, life=life, reading=reading)
 
@@ -244,20 +243,23 @@ class Evaluator:
             else:
                 key = WindowKey(span.end, granularity, *series, span.start)
                 windows.append(self._touch(model, key, monitor))
-        for window in windows:
-            window.late_after_final += late
+        if late:
+            for window in windows:
+                window.late_after_final += late
+                self.state.save_window(model, window.key)
         return late
 
     def _touch(self, model: Model, key: WindowKey, monitor: Monitor) -> Window:
         window = model.windows.get(key)
         if window is None:
             window = model.windows[key] = self._first_touch(model, key)
+            self.state.save_window(model, key)
         elif window.closed_by is not None and not window.changed:
             chosen, group = (model.labels, Group.JOIN) if monitor.labels else (model.inputs, Group.PROFILE)
             pane = self._rules.layout(model.model_id, monitor.monitor_version).pane_us
             window.changed = True
             window.revise_at = republish.next_revision(key.end, pane, chosen.read(self.state.cursor.calm[group]))
-        self.state.save_window(model, key)
+            self.state.save_window(model, key)
         return window
 
     def _first_touch(self, model: Model, key: WindowKey) -> Window:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from driftline.drift.profile import Layout, Profile
+from driftline.drift.profile import Accumulator, Layout, Profile
 from driftline.drift.windows.calendar import Span
-from driftline.events import Part
+from driftline.events import PaneProfile, Part
 
 __all__ = ["PaneKey", "Panes", "Series", "StoredPane"]
 
@@ -45,41 +45,49 @@ class Panes:
     def __init__(self, layout_of: Callable[[int], Layout]) -> None:
         self._layout_of = layout_of
         self._stored: dict[Series, dict[PaneKey, StoredPane]] = {}
-        self._hot: dict[tuple[Series, PaneKey], Profile] = {}
+        self._hot: dict[tuple[Series, PaneKey], Accumulator] = {}
         self._unsaved: dict[tuple[Series, PaneKey], int] = {}
+
+    def count(self, series: Series, key: PaneKey, found: PaneProfile, monitor_version: int) -> None:
+        """Add counts as they came to a pane, which begins if it is not there. Raises MalformedProfile."""
+        self._growing(series, key, monitor_version).count(found.rows, found.cells, found.sums)
 
     def add(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
         """Add counts to a pane, which begins if it is not there."""
-        known = self._stored.get(series, {}).get(key)
-        if known is None and (series, key) not in self._hot:
-            self._put(series, key, profile, monitor_version)
-            return
-        self._put(series, key, self.profile(series, key) + profile, monitor_version)
+        self._growing(series, key, monitor_version).add(profile)
 
-    def _put(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
-        self._hot[series, key] = profile
-        self._unsaved[series, key] = monitor_version
-        empty = StoredPane(monitor_version, profile.rows, b"", b"")
-        self._stored.setdefault(series, {})[key] = empty
+    def _growing(self, series: Series, key: PaneKey, monitor_version: int) -> Accumulator:
+        """What the counts of a pane are added to; it is to be stored under this monitor version."""
+        name = series, key
+        hot = self._hot.get(name) or self._heat(series, key, monitor_version)
+        self._unsaved[name] = monitor_version
+        return hot
+
+    def _heat(self, series: Series, key: PaneKey, monitor_version: int) -> Accumulator:
+        """Decode a stored pane; begin one under this monitor version where there is none."""
+        panes = self._stored.setdefault(series, {})
+        stored = panes.setdefault(key, StoredPane(monitor_version, 0, b"", b""))
+        hot = Accumulator(self._layout_of(stored.monitor_version).shape(key.part))
+        hot.count(stored.rows, stored.cells, stored.sums)
+        self._hot[series, key] = hot
+        return hot
 
     def profile(self, series: Series, key: PaneKey) -> Profile:
-        """Return the counts of a pane. Raises KeyError."""
+        """Return the counts of a pane, good until more are added to it. Raises KeyError."""
         hot = self._hot.get((series, key))
-        if hot is not None:
-            return hot
-        stored = self._stored[series][key]
-        layout = self._layout_of(stored.monitor_version)
-        profile = Profile.decode(layout, key.part, stored.rows, stored.cells, stored.sums)
-        self._hot[series, key] = profile
-        return profile
+        if hot is None:
+            hot = self._heat(series, key, self._stored[series][key].monitor_version)
+        return hot.profile()
 
     def rows(self, series: Series, key: PaneKey) -> int:
         """Return the rows (pairs) of a pane without decoding it."""
-        return self._stored[series][key].rows
+        hot = self._hot.get((series, key))
+        return self._stored[series][key].rows if hot is None else hot.rows
 
     def monitor_version(self, series: Series, key: PaneKey) -> int:
         """Return the monitor version that shaped a pane."""
-        return self._stored[series][key].monitor_version
+        known = self._unsaved.get((series, key))
+        return self._stored[series][key].monitor_version if known is None else known
 
     def __len__(self) -> int:
         """How many there are."""
@@ -111,7 +119,7 @@ class Panes:
         """Return a pane as it is to be stored; None when it is not there (any more)."""
         monitor_version = self._unsaved.pop((series, key), None)
         if monitor_version is not None:
-            profile = self._hot[series, key]
+            profile = self._hot[series, key].profile()
             cells, sums = profile.encode()
             self._stored[series][key] = StoredPane(monitor_version, profile.rows, cells, sums)
         return self._stored.get(series, {}).get(key)

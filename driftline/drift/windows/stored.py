@@ -71,8 +71,11 @@ def model_of(state: State, model_id: str, layout_of: LayoutOf) -> Model:
     return model
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
+
+
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _body(state: State, key: Key) -> Body | None:

@@ -1,12 +1,14 @@
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.drift.profile import Layout, MalformedProfile, Profile, Shape
+from driftline.drift.profile import Accumulator, Layout, MalformedProfile, Profile, Shape
 from driftline.drift.profile.layout import Block, BlockKind
+from driftline.drift.profile.wire import encode_cells
 from driftline.events import Part, Task
 
 CELLS, ADDITIVE, EXTREMES = 12, 6, 2
@@ -76,6 +78,36 @@ def test_two_profiles_add_in_either_order(one, other):
     assert (one + other).cells.tolist() == (one.cells + other.cells).tolist()
     assert (one + other).sums[6:8] == pytest.approx(np.minimum(one.sums[6:8], other.sums[6:8]))
     assert (one + other).sums[8:] == pytest.approx(np.maximum(one.sums[8:], other.sums[8:]))
+
+
+@settings(max_examples=100)
+@given(st.lists(profiles(st.floats()), min_size=1, max_size=4))
+def test_counting_in_place_gives_what_adding_gives(found):
+    grown = Accumulator(SHAPE)
+    for profile in found:
+        grown.count(profile.rows, *profile.encode())
+    rows = np.stack([profile.sums for profile in found])
+    with np.errstate(invalid="ignore", over="ignore"):
+        added = functools.reduce(np.add, rows[:, :6])
+    assert grown.rows == sum(profile.rows for profile in found)
+    assert grown.profile().cells.tolist() == sum(profile.cells for profile in found).tolist()
+    np.testing.assert_array_equal(grown.profile().sums[:6], added)
+    np.testing.assert_array_equal(grown.profile().sums[6:8], rows[:, 6:8].min(axis=0))
+    np.testing.assert_array_equal(grown.profile().sums[8:], rows[:, 8:].max(axis=0))
+
+
+def test_malformed_counts_leave_what_was_counted():
+    grown = Accumulator(SHAPE)
+    grown.count(3, encode_cells(np.arange(12)), np.arange(10.0).astype("<f8").tobytes())
+    before = grown.profile().cells.tolist(), grown.profile().sums.tolist()
+    for cells, sums in (
+        (encode_cells(np.arange(12)) + b"\x00", b""),
+        (encode_cells(np.ones(13, np.int64)), b""),
+        (b"", bytes(72)),
+    ):
+        with pytest.raises(MalformedProfile):
+            grown.count(1, cells, sums)
+    assert (grown.profile().cells.tolist(), grown.profile().sums.tolist(), grown.rows) == (*before, 3)
 
 
 def test_profiles_of_different_layouts_are_never_added():
