@@ -37,6 +37,7 @@ from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Isolation, NewTopic
 from driftline.kafka.ports import Message as Message_
 from driftline.kafka.ports import TopicPartition as LogPlace
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
 from driftline.runtime.loop import BatchLoop, Handled, Surroundings
 from driftline.runtime.metrics import LoopMetrics
@@ -44,7 +45,6 @@ from driftline.runtime.preflight import new_topic
 from driftline.topics import catalogue
 from driftline.validation import batch_rows
 from services.drift.app import PROFILE_LIMITS, collect_rarely
-from services.drift.catalogue import Catalogue
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place, set_records

@@ -18,6 +18,7 @@ from driftline.events import Group
 from driftline.kafka.configuration import StartAt
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import TopicDescription
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
 from driftline.runtime.http import HttpServer, create_app
 from driftline.runtime.logs import configure_logs
@@ -26,7 +27,6 @@ from driftline.runtime.metrics import LoopMetrics
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
 from driftline.runtime.settings import load
-from services.drift.catalogue import Catalogue
 from services.drift.evaluate.cache import StateCache
 from services.drift.evaluate.counted import CountedEvaluate
 from services.drift.evaluate.handler import EvaluateHandler

@@ -9,6 +9,7 @@ import structlog
 from driftline.clock import Clock, SystemClock
 from driftline.kafka.configuration import client_properties
 from driftline.kafka.confluent import ConfluentCluster
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, HttpServer
 from driftline.runtime.logs import configure_logs
@@ -22,13 +23,13 @@ from services.ingest.adapters.sqlite_keys import SqliteKeys
 from services.ingest.api.application import application
 from services.ingest.api.desk import Desk
 from services.ingest.api.gathering import Gatherer
-from services.ingest.consumer import Follower, MonitorDirectory
+from services.ingest.consumer import TOPICS, MonitorDirectory
 from services.ingest.jobs import Forgetting
 from services.ingest.settings import Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
-_TOPICS = ("predictions", "labels", "dead-letters", "monitors", "baselines")
+_WRITES = ("predictions", "labels", "dead-letters")
 
 
 def run() -> None:
@@ -48,19 +49,22 @@ def serve(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     health = Health()
     properties = client_properties()
     cluster = ConfluentCluster(properties)
-    require_topics(cluster.admin(), _TOPICS)
-    directory = MonitorDirectory()
-    follower = Follower(cluster.consumer(), directory)
+    require_topics(cluster.admin(), (*_WRITES, *TOPICS))
+    catalogue = Catalogue(cluster.consumer(), topics=TOPICS)
     outbox = Outbox(ConfluentCluster(properties | _producer_properties(settings)).producer())
     keys = _keys(settings)
     desk = Desk(
-        Gatherer(directory, outbox, clock), keys, Access(TokenBook(settings.tokens_file)), clock, settings.in_flight_bytes
+        Gatherer(MonitorDirectory(catalogue), outbox, clock),
+        keys,
+        Access(TokenBook(settings.tokens_file)),
+        clock,
+        settings.in_flight_bytes,
     )
     app = application(desk, health, body_limit=settings.body_limit_bytes)
     server = HttpServer(app, settings.http_host, settings.http_port)
     forgetting = Forgetting(keys, clock)
     try:
-        follower.read_to_end()
+        catalogue.refresh()
         outbox.start()
         server.start()
         # What is there now stays: the collector need not look at it again (numba alone leaves 100,000 objects).
@@ -71,14 +75,14 @@ def serve(settings: Settings, clock: Clock, stop: threading.Event) -> None:
         health.ready()
         log.info("ready", url=server.url)
         while not stop.is_set():
-            follower.step(0.2)
+            catalogue.follow(0.2)
             health.beat("monitors")
             forgetting.run_if_due()
     finally:
         health.block("stopping", "the service is stopping")
         server.stop()
         outbox.stop()
-        follower.close()
+        catalogue.close()
         keys.close()
         log.info("stopped")
 

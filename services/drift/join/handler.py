@@ -19,10 +19,10 @@ from driftline.drift.profile import latest_by_source
 from driftline.errors import ConfigurationError, Reason
 from driftline.events import Group, Monitor, ProfileSet
 from driftline.kafka.ports import Consumer, Message, TopicPartition
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Flush, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
-from services.drift.catalogue import Catalogue
 from services.drift.join.columns import Stream, append_times, label_rows, prediction_rows
 from services.drift.join.labels import LabelReader
 from services.drift.join.rebuild import Seconds, replay

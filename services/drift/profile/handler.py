@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from driftline.drift.profile import Tally, latest_by_source
 from driftline.events import Group, Monitor, PaneProfile, ProfileSet
 from driftline.kafka.ports import Message, TopicPartition
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Flush, Handled, OutRecord, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
-from services.drift.catalogue import Catalogue
 from services.drift.stage1.dead_letters import dead_letter
 from services.drift.stage1.judgement import Judged, Refused, Source
 from services.drift.stage1.models import Layouts, Versions
@@ -106,7 +106,6 @@ class ProfileHandler:
             self._pace.learn(partials=partials, events=self._rows)
         metrics.PARTIALS.inc(partials)
         metrics.PROFILE_SETS.inc(len(sets))
-        metrics.COMMIT_INTERVAL.labels("profile").set(self._pace.interval)
         records = self._writer.records(sets, reach, self._pace.interval)
         self._pace.last_progress = now
         return Flush(records=(*self._dead, *records))

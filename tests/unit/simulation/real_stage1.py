@@ -8,8 +8,9 @@ from driftline.codec import encode
 from driftline.events import Label, Prediction, Watermark
 from driftline.kafka.configuration import StartAt
 from driftline.kafka.ports import NewTopic
+from driftline.runtime.catalogue import TOPICS, Catalogue
+from driftline.topics import name as topic_name
 from driftline.validation.book import MonitorBook
-from services.drift.catalogue import BASELINES, MONITORS, SCHEMAS, Catalogue
 from services.drift.join.handler import JoinHandler, Readers
 from services.drift.join.labels import LabelReader
 from services.drift.profile.handler import ProfileHandler
@@ -26,13 +27,15 @@ class RealWorld(World):
 
     def __init__(self, seed: int = 0, **options):
         super().__init__(seed, **options)
-        self.cluster.admin().create([NewTopic(topic, 1) for topic in (BASELINES, MONITORS, SCHEMAS)])
+        self.cluster.admin().create([NewTopic(topic_name(topic), 1) for topic in TOPICS])
         self.cluster.admin().create([NewTopic("driftline.dead-letters", 1)])
-        self.producer.produce(BASELINES, encode(BASELINE), key=BASELINE.baseline_id.encode())
+        self.producer.produce(topic_name("baselines"), encode(BASELINE), key=BASELINE.baseline_id.encode())
         self.tick(SECOND)
         for model in self.monitors:
             for monitor in self.book.versions(model):
-                self.producer.produce(MONITORS, encode(monitor), key=f"{model}/{monitor.monitor_version}".encode())
+                self.producer.produce(
+                    topic_name("monitors"), encode(monitor), key=f"{model}/{monitor.monitor_version}".encode()
+                )
         self.tick(SECOND)
 
     def _catalogue(self) -> Catalogue:

@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import numpy as np
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from bench.ingest_process import MODEL, baseline, monitor
 from driftline import batches, codec, topics
@@ -15,6 +17,7 @@ from driftline.events import ColumnKind, DeadLetter, Label, MonitorColumn, Predi
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access
 from driftline.runtime.tokens import TokenBook, create_token
@@ -23,7 +26,8 @@ from services.ingest.adapters.sqlite_keys import SqliteKeys
 from services.ingest.api.application import application
 from services.ingest.api.desk import Desk
 from services.ingest.api.gathering import Gatherer
-from services.ingest.consumer import Follower, MonitorDirectory
+from services.ingest.consumer import TOPICS as FOLLOWED
+from services.ingest.consumer import MonitorDirectory
 
 NOW = 1_790_000_000_000_000
 MINUTE = 60_000_000
@@ -38,7 +42,8 @@ class House:
         self.cluster = MemoryCluster(self.clock)
         declared = [topics.catalogue()[name] for name in TOPICS]
         self.cluster.admin().create([NewTopic(each.name, each.partitions) for each in declared])
-        self.directory = MonitorDirectory()
+        self.catalogue = Catalogue(self.cluster.consumer(), topics=FOLLOWED)
+        self.directory = MonitorDirectory(self.catalogue)
         self.producer = self.cluster.producer()
         self.outbox = Outbox(self.producer)
         tokens = directory / "tokens.json"
@@ -52,8 +57,8 @@ class House:
         self.watch(monitor())
 
     def watch(self, watched) -> None:
-        self.directory.learn(baseline(watched), 1)
-        self.directory.learn(watched, 2)
+        self.catalogue.learn(baseline(watched), 1)
+        self.catalogue.learn(watched, 2)
 
     def post(self, path, *contents, token=None, headers=None):
         """Send requests at once; the answers in order."""
@@ -514,20 +519,16 @@ def test_the_examples_of_the_openapi_page_are_taken(house):
 
 
 def test_monitors_are_followed_from_their_topics(house):
-    directory = MonitorDirectory()
     producer = house.cluster.producer()
     watched = monitor(model_id="shop.new", baseline_id="b9")
     producer.produce(topics.name("baselines"), codec.encode(baseline(watched)), key=b"b9")
     producer.produce(topics.name("monitors"), codec.encode(watched), key=b"shop.new/1")
     producer.flush(1)
-    follower = Follower(house.cluster.consumer(), directory)
+    house.catalogue.refresh()
 
-    follower.read_to_end()
-
-    import numpy as np
-
-    assert directory.lots("shop.new", np.array([NOW])) is not None
-    assert directory.lots("shop.old", np.array([NOW])) is None
+    assert house.directory.lots("shop.new", np.array([NOW])) is not None
+    assert house.directory.lots("shop.old", np.array([NOW])) is None
+    assert REGISTRY.get_sample_value("driftline_ingest_models") == 2
 
 
 def test_other_methods_are_405_and_say_which_is_taken(house):

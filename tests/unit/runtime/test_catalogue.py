@@ -10,8 +10,9 @@ from driftline.events import ColumnKind as Kind
 from driftline.events import Monitor, MonitorColumn, SchemaRegistered, Task
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic
+from driftline.runtime.catalogue import TOPICS, Catalogue, CatalogueBehind
 from driftline.schemas import avro_schema
-from services.drift.catalogue import TOPICS, Catalogue, CatalogueBehind
+from driftline.topics import name
 
 BASELINE = fit_baseline("m", {"x": [1.0, 2.0]}, {"x": Kind.NUMERIC})
 MONITOR = Monitor(
@@ -44,11 +45,8 @@ class World:
     def __init__(self):
         self.clock = ManualClock(NOW)
         self.cluster = MemoryCluster(self.clock)
-        self.cluster.admin().create([NewTopic(topic, 1) for topic in TOPICS])
-        self.heard: list[tuple[int, int]] = []
-        self.catalogue = Catalogue(
-            self.cluster.consumer(), on_monitor=lambda monitor, at: self.heard.append((monitor.monitor_version, at))
-        )
+        self.cluster.admin().create([NewTopic(name(topic), 1) for topic in TOPICS])
+        self.catalogue = Catalogue(self.cluster.consumer())
 
     def put(self, topic, event, producer=None):
         producer = self.cluster.producer() if producer is None else producer
@@ -69,7 +67,6 @@ def test_a_refresh_learns_everything_there_is_with_its_append_times():
     assert book.baseline(BASELINE.baseline_id) == BASELINE
     assert book.schema_for(fingerprint(SCHEMA), NOW - 1) is None
     assert book.schema_for(fingerprint(SCHEMA), NOW) == SCHEMA
-    assert world.heard == [(1, NOW)]
 
 
 def test_a_second_refresh_reads_on_where_the_first_one_ended():
@@ -80,7 +77,7 @@ def test_a_second_refresh_reads_on_where_the_first_one_ended():
     world.catalogue.refresh()
     world.put("monitors", dataclasses.replace(MONITOR, monitor_version=2))
     world.catalogue.refresh()
-    assert [version for version, _ in world.heard] == [1, 2]
+    assert [monitor.monitor_version for monitor in world.catalogue.book.versions("m")] == [1, 2]
 
 
 def test_shipped_schemas_are_known_from_the_beginning():
@@ -105,4 +102,19 @@ def test_an_open_transaction_on_the_way_to_the_end_stops_the_stage_instead_of_gu
     producer.commit()
     world.put("baselines", BASELINE)
     world.catalogue.refresh()
-    assert [version for version, _ in world.heard] == [1]
+    assert world.catalogue.book.versions("m") == (MONITOR,)
+
+
+def test_who_follows_learns_what_comes_after_the_first_refresh():
+    world = World()
+    world.catalogue.refresh()
+    world.put("baselines", BASELINE)
+    world.put("monitors", MONITOR)
+    assert world.catalogue.follow(0.1) == 2
+    assert world.catalogue.book.versions("m") == (MONITOR,)
+
+
+def test_a_topic_that_is_not_asked_for_need_not_be_there():
+    cluster = MemoryCluster(ManualClock(NOW))
+    cluster.admin().create([NewTopic(name(topic), 1) for topic in ("baselines", "monitors")])
+    Catalogue(cluster.consumer(), topics=("baselines", "monitors")).refresh()
