@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -11,6 +12,7 @@ from driftline.errors import DriftlineError
 
 NOUNS = {
     "alert": "See the alerts that are open and what was sent.",
+    "backtest": "Say what would have alarmed in a file, without a broker.",
     "baseline": "Fit the reference that windows are compared with.",
     "dead-letters": "List, show and replay what could not be counted.",
     "ledger": "Verify, query and export the audit ledger.",
@@ -49,7 +51,11 @@ def _application(words: list[str]) -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
     app.callback()(_root)
     for noun, summary in NOUNS.items():
-        app.add_typer(_noun(noun) if noun in words[:1] else _placeholder(), name=noun, help=summary)
+        found = _noun(noun) if noun in words[:1] else _placeholder()
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=noun, help=summary)
+        else:
+            app.command(name=noun)(found)
     return app
 
 
@@ -68,17 +74,16 @@ def _root(
     """Monitor machine-learning models in production: exit code 0 fine, 1 found something, 2 could not run."""
 
 
-def _noun(noun: str) -> typer.Typer:
+def _noun(noun: str) -> typer.Typer | Callable[..., None]:
+    """The verbs of a noun, its module's `app`; a noun that is a command by itself has a function of its name."""
+    name = noun.replace("-", "_")
     try:
-        module = importlib.import_module(f"driftline.cli.{noun.replace('-', '_')}")
+        module = importlib.import_module(f"driftline.cli.{name}")
     except ModuleNotFoundError as missing:
         message = f"`driftline {noun}` needs the package {missing.name!r}; install what it stands on with pip install 'driftline[demo]'"
         raise DriftlineError(message) from missing
-    application = module.app
-    if not isinstance(application, typer.Typer):
-        message = f"driftline.cli.{noun} has no Typer application `app`"
-        raise TypeError(message)
-    return application
+    found: typer.Typer | Callable[..., None] = getattr(module, "app", None) or getattr(module, name)
+    return found
 
 
 def _placeholder() -> typer.Typer:

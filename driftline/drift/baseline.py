@@ -38,7 +38,8 @@ def fit_baseline(
 ) -> Baseline:
     """Fit fine cells, PSI bins, categories, counts and moments of every column named in `kinds`.
 
-    None is null and NaN is NaN: they have cells of their own, so say None for a missing value if producers send null.
+    None (in a masked array: what is masked) is null and NaN is NaN: they have cells of their own, so say None for a
+    missing value if producers send null.
     A column may be empty, constant or all null. Raises ValueError, naming the column, for infinities, for text in a
     NUMERIC column or numbers in a CATEGORICAL one, for columns of different lengths and for one that is missing.
     """
@@ -99,8 +100,9 @@ def _fit_numbers(name: str, values: Values) -> BaselineColumn:
 
 def _numbers(name: str, values: Values) -> tuple[int, Floats]:
     """Number of nulls, and everything else as float64."""
-    array = values if isinstance(values, np.ndarray) and values.dtype != np.object_ else None
-    present = [value for value in values if value is not None] if array is None else array
+    given = values.compressed() if isinstance(values, np.ma.MaskedArray) else values
+    array = given if isinstance(given, np.ndarray) and given.dtype != np.object_ else None
+    present = [value for value in given if value is not None] if array is None else array
     if (array is not None and array.dtype.kind not in "fiub") or any(isinstance(value, str) for value in present):
         message = f"column {name!r} is NUMERIC but holds text; declare it CATEGORICAL or convert it"
         raise ValueError(message)

@@ -1,0 +1,1 @@
+"""The drift core over files: what production would have decided, without a broker."""

@@ -1,0 +1,82 @@
+"""Arrow's columns as the columns that profiles are counted from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from driftline.avro import Column, Kind
+from driftline.avro.layout import hash_texts
+from driftline.errors import ConfigurationError
+
+__all__ = ["Rows", "numbers", "texts", "times_us"]
+
+_SECOND, _MILLISECOND, _MICROSECOND = 1e11, 1e14, 1e17
+"""A whole number below this, as a time since 1970, is in these units: seconds last until the year 5138."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A batch of rows that count: every array has one value for each."""
+
+    event_time: NDArray[np.int64]
+    version: list[str] | None
+    """Model version of each row, None where the file names none."""
+    columns: Mapping[str, Column]
+    """Watched columns by the name that the monitor has for them."""
+
+
+def numbers(array: pa.Array) -> Column:
+    """A numeric column; null stays null, NaN is a value."""
+    null = array.is_null().to_numpy(zero_copy_only=False)
+    reals = pc.fill_null(array, 0.0).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    return Column(b"", np.where(null, Kind.NULL, Kind.REAL).astype(np.int8), reals=np.ascontiguousarray(reals))
+
+
+def texts(array: pa.Array) -> Column:
+    """A column of categories: each distinct text is hashed once."""
+    coded = array if isinstance(array, pa.DictionaryArray) else pc.dictionary_encode(array)
+    distinct = coded.dictionary.to_pylist()
+    hashes = np.append(hash_texts(distinct) if distinct else np.zeros(0, np.uint64), np.uint64(0))
+    codes = pc.fill_null(coded.indices, len(distinct)).to_numpy(zero_copy_only=False)
+    kind = np.where(codes == len(distinct), Kind.NULL, Kind.TEXT).astype(np.int8)
+    return Column(b"", kind, hash=np.ascontiguousarray(hashes[codes]))
+
+
+def times_us(array: pa.Array, column: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Microseconds UTC of each row, and whether there is one. Numbers are seconds, ms, us or ns since 1970 by their size.
+
+    Text is read as ISO 8601; what names no zone is UTC. Raises ConfigurationError for a value that is no time.
+    """
+    known = array.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_temporal(array.type):
+        whole = array.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+        return pc.fill_null(whole, 0).to_numpy(zero_copy_only=False), known
+    if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
+        values = pc.fill_null(array.cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False)
+        largest = float(np.abs(values[known]).max(initial=0.0))
+        scale = 1e6 if largest < _SECOND else 1e3 if largest < _MILLISECOND else 1.0 if largest < _MICROSECOND else 1e-3
+        return (values * scale).astype(np.int64), known & np.isfinite(values)
+    found = np.zeros(len(array), np.int64)
+    for row, text in enumerate(array.to_pylist()):
+        if text is not None:
+            found[row] = _moment(str(text), column)
+    return found, known
+
+
+def _moment(text: str, column: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"column {column!r}: {text!r} is no time; write ISO 8601 such as 2026-03-01T12:00:00Z, or seconds since 1970"
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds

@@ -1,0 +1,171 @@
+"""Rows to profiles by model version and pane, whatever order the file has them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from driftline.avro import Column
+from driftline.backtest.columns import numbers, texts, times_us
+from driftline.backtest.roles import Roles
+from driftline.drift.labels.cells import class_codes, count_pairs
+from driftline.drift.labels.join import Pairs
+from driftline.drift.profile import Layout, Profile, Tally
+from driftline.events import ColumnKind, Monitor, PaneProfile, Part, Task
+
+__all__ = ["Counter", "Place", "Refusals"]
+
+Integers = NDArray[np.int64]
+_ROOM_BYTES = 64 << 20
+_NO_VERSION = "unversioned"
+_EVEN_ODDS = 0.5
+
+
+class Place(NamedTuple):
+    """Where a profile belongs."""
+
+    pane: int
+    version: str
+    part: Part
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Rows that could not be counted, by reason."""
+
+    without_time: int = 0
+    infinite: dict[str, int] = field(default_factory=dict)
+    """By column."""
+
+    def described(self) -> list[str]:
+        """Sentences, one for each reason."""
+        found = [f"{self.without_time:,} rows have no time and were left out"] if self.without_time else []
+        return found + [f"{rows:,} rows have an infinite {name} and were left out" for name, rows in self.infinite.items()]
+
+
+class Counter:
+    """Counts batches; holds one profile, encoded, for each pane, model version and part."""
+
+    def __init__(self, monitor: Monitor, layout: Layout, roles: Roles, kinds: Mapping[str, pa.DataType]) -> None:
+        self._monitor = monitor
+        self._layout = layout
+        self._roles = roles
+        watched = roles.watched(kinds)
+        self._watched = {column.name: watched[column.name] for column in monitor.columns if column.name in watched}
+        self._tally = Tally(layout)
+        self._versions: dict[str, int] = {}
+        self._kept: dict[Place, PaneProfile] = {}
+        self.rows = 0
+        self.labels = 0
+        self.refused = Refusals()
+
+    def add(self, batch: pa.RecordBatch, times: tuple[Integers, NDArray[np.bool_]] | None = None) -> None:
+        """Count the rows of a batch; `times` where they are not in a column of it."""
+        found, known = times or times_us(batch.column(self._roles.time), self._roles.time or "")
+        columns = {name: _column(batch, column, kind) for name, (column, kind) in self._watched.items()}
+        chosen = np.flatnonzero(known & self._finite(columns, known))
+        versions = self._coded_versions(batch)
+        self.rows += len(chosen)
+        self._tally.add(versions.astype(np.uint64), found, columns, chosen)
+        if self._roles.label is not None and len(chosen):
+            self._add_pairs(batch, found, versions, chosen)
+        if self._tally.room_bytes > _ROOM_BYTES:
+            self._flush()
+
+    def profiles(self) -> Iterator[tuple[Place, PaneProfile]]:
+        """Everything that was counted, in the order of panes."""
+        self._flush()
+        return iter(sorted(self._kept.items()))
+
+    def _finite(self, columns: Mapping[str, Column], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        fine = np.ones(len(known), np.bool_)
+        for name, column in columns.items():
+            if column.reals is not None:
+                infinite = np.isinf(column.reals) & known
+                if infinite.any():
+                    self.refused.infinite[name] = self.refused.infinite.get(name, 0) + int(infinite.sum())
+                    fine &= ~infinite
+        self.refused.without_time += int((~known).sum())
+        return fine
+
+    def _coded_versions(self, batch: pa.RecordBatch) -> Integers:
+        if self._roles.version is None:
+            self._versions.setdefault(_NO_VERSION, 0)
+            return np.zeros(batch.num_rows, np.int64)
+        coded = pc.dictionary_encode(pc.fill_null(batch.column(self._roles.version), _NO_VERSION))
+        codes = np.array([self._versions.setdefault(name, len(self._versions)) for name in coded.dictionary.to_pylist()])
+        return codes[coded.indices.to_numpy(zero_copy_only=False)] if len(codes) else np.zeros(0, np.int64)
+
+    def _add_pairs(self, batch: pa.RecordBatch, times: Integers, versions: Integers, chosen: Integers) -> None:
+        label = batch.column(self._roles.label)
+        chosen = chosen[label.is_valid().to_numpy(zero_copy_only=False)[chosen]]
+        if self._monitor.task is Task.REGRESSION:
+            chosen = chosen[np.isfinite(label.to_numpy(zero_copy_only=False)[chosen])]
+        delay = self._delays(batch, times)
+        chosen = chosen[delay[chosen] <= self._monitor.label_ttl_us]
+        self.labels += len(chosen)
+        predicted, value = self._outcome(batch)
+        actual = np.array(label.to_pylist(), np.object_)
+        for code in np.unique(versions[chosen]).tolist():
+            mine = chosen[versions[chosen] == code]
+            pairs = Pairs(
+                stream=versions[mine].astype(np.int32),
+                event_time=times[mine],
+                predicted=predicted[mine],
+                value=value[mine],
+                in_time=delay[mine] <= self._monitor.label_delay_us,
+                actual=actual[mine].tolist(),
+            )
+            for (part, pane), profile in count_pairs(self._layout, pairs).items():
+                self._keep(Place(pane, self._name(code), part), profile)
+
+    def _delays(self, batch: pa.RecordBatch, times: Integers) -> Integers:
+        if self._roles.label_time is None:
+            return np.zeros(batch.num_rows, np.int64)
+        found, known = times_us(batch.column(self._roles.label_time), self._roles.label_time)
+        return np.where(known, found - times, np.iinfo(np.int64).max)
+
+    def _outcome(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Class code and value (score, or predicted number) of every row."""
+        nothing = np.full(batch.num_rows, np.nan)
+        prediction = None if self._roles.prediction is None else batch.column(self._roles.prediction)
+        if self._monitor.task is Task.REGRESSION:
+            return np.zeros(batch.num_rows, np.int32), _floats(prediction) if prediction is not None else nothing
+        score = nothing if self._roles.score is None else _floats(batch.column(self._roles.score))
+        if prediction is None:
+            positive, other = class_codes(self._layout, (self._monitor.positive_class, None))
+            return np.where(score >= _EVEN_ODDS, positive, other).astype(np.int32), score
+        coded = pc.dictionary_encode(prediction)
+        codes = np.array([*class_codes(self._layout, tuple(coded.dictionary.to_pylist())), len(self._layout.classes)], np.int32)
+        indices = pc.fill_null(coded.indices, len(codes) - 1).to_numpy(zero_copy_only=False)
+        return codes[indices], score if self._monitor.task is Task.BINARY else nothing
+
+    def _flush(self) -> None:
+        for (code, pane), profile in self._tally.profiles().items():
+            self._keep(Place(pane, self._name(code), Part.INPUTS), profile)
+        self._tally.clear()
+
+    def _keep(self, place: Place, profile: Profile) -> None:
+        kept = self._kept.get(place)
+        if kept is not None:
+            profile = profile + Profile.from_event(self._layout, kept)
+        self._kept[place] = profile.to_event("", place.pane)
+
+    def _name(self, code: int) -> str:
+        return next(name for name, known in self._versions.items() if known == code)
+
+
+def _column(batch: pa.RecordBatch, column: str, kind: ColumnKind) -> Column:
+    array = batch.column(column)
+    return numbers(array) if kind is ColumnKind.NUMERIC else texts(array)
+
+
+def _floats(array: pa.Array) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = pc.fill_null(array, np.nan).to_numpy(zero_copy_only=False)
+    return found

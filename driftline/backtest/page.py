@@ -1,0 +1,70 @@
+"""The report that a person opens: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from driftline import __version__
+from driftline.backtest.run import Outcome
+from driftline.backtest.story import MeasureLine, columns, deciding, lines, moment, sentences
+from driftline.events import WindowReport
+
+__all__ = ["render"]
+
+_LINES = 6
+"""Columns drawn as lines; the heatmap has all of them."""
+_HEAT = 60
+"""Columns of the heatmap, and"""
+_EPISODES = 200
+"""episodes of the table; what is more is counted."""
+_PERFORMANCE = ("auc", "accuracy", "precision", "recall", "f1", "rmse", "mae", "r2")
+
+
+def render(outcome: Outcome, title: str) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("driftline.backtest", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    reports = deciding(outcome.findings, outcome.monitor)
+    alarms = outcome.findings.alarms
+    return environment.get_template("report.html").render(
+        title=title,
+        version=__version__,
+        outcome=outcome,
+        monitor=outcome.monitor,
+        sentences=list(sentences(outcome.findings, outcome.monitor)),
+        columns=columns(reports),
+        alarms=alarms[:_EPISODES],
+        more_alarms=max(0, len(alarms) - _EPISODES),
+        windows=len(reports),
+        moment=moment,
+        plotly=Markup(get_plotlyjs()),  # noqa: S704  the installed package's own script
+        charts=Markup(_safe_json(_charts(reports))),  # noqa: S704  made safe there
+    )
+
+
+def _charts(reports: Sequence[WindowReport]) -> dict[str, Any]:
+    psi = lines(reports, "psi")
+    performance = [line for name in _PERFORMANCE for line in lines(reports, name) if line.column is None]
+    return {
+        "psi": [_drawn(line) for line in psi[:_LINES]],
+        "heat": [_drawn(line) for line in psi[:_HEAT]],
+        "performance": [_drawn(line) for line in performance],
+        "rows": {"x": [moment(report.start) for report in reports], "y": [report.n for report in reports]},
+    }
+
+
+def _drawn(line: MeasureLine) -> dict[str, Any]:
+    return {"name": line.column or line.name, "x": [moment(start) for start in line.starts], "y": list(line.values)}
+
+
+def _safe_json(value: object) -> str:
+    """JSON that may stand inside a script element whatever names the columns have."""
+    text = json.dumps(value, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,140 @@
+"""What a backtest found, for a person: which columns moved, when, by how much, and what became of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from driftline.backtest.replay import Findings
+from driftline.drift.levels import Level, level_of
+from driftline.events import ClosedBy, DriftDetected, Monitor, WindowReport
+
+__all__ = ["ColumnStory", "MeasureLine", "columns", "deciding", "lines", "moment", "sentences"]
+
+_SHOWN = 5
+_BETTER_WHEN_LARGE = ("auc", "accuracy", "f1", "r2")
+_BETTER_WHEN_SMALL = ("mae", "rmse")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnStory:
+    """The index of one column over the windows that were decided."""
+
+    column: str
+    windows: int
+    mean: float
+    largest: float
+    largest_at: int
+    """Start of that window, microseconds."""
+    moved: int
+    """Windows beyond moderate."""
+    first_moved: int | None
+    """Start of the first of them."""
+
+    @property
+    def level(self) -> Level:
+        """Of the largest."""
+        return level_of(self.largest)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureLine:
+    """One measure over time."""
+
+    name: str
+    column: str | None
+    starts: tuple[int, ...]
+    values: tuple[float | None, ...]
+
+
+def deciding(findings: Findings, monitor: Monitor) -> list[WindowReport]:
+    """The last revision of each window that alarms could come from, in the order of time; versions one after the other."""
+    chosen = (report for report in findings.windows.values() if report.granularity == monitor.alert_on)
+    return sorted(
+        (report for report in chosen if report.n >= monitor.minimum_n and report.closed_by is not ClosedBy.LATE),
+        key=lambda report: (report.model_version, report.start),
+    )
+
+
+def lines(reports: Iterable[WindowReport], name: str) -> list[MeasureLine]:
+    """A measure of each column that has it, the one that grew largest first."""
+    found: dict[str | None, list[tuple[int, float | None]]] = {}
+    for report in reports:
+        for measure in report.measures:
+            if measure.name == name and measure.family != "label":
+                found.setdefault(measure.column, []).append((report.start, measure.value))
+    made = [MeasureLine(name, column, *map(tuple, zip(*points, strict=True))) for column, points in found.items()]
+    return sorted(made, key=lambda line: -max((value or 0.0 for value in line.values), default=0.0))
+
+
+def columns(reports: Iterable[WindowReport]) -> list[ColumnStory]:
+    """Each watched column, the one that moved furthest first."""
+    found = []
+    for line in lines(reports, "psi"):
+        points = [(start, value) for start, value in zip(line.starts, line.values, strict=True) if value is not None]
+        if line.column is None or not points:
+            continue
+        at, largest = max(points, key=lambda point: point[1])
+        moved = [start for start, value in points if level_of(value) is Level.SIGNIFICANT]
+        mean = sum(value for _, value in points) / len(points)
+        found.append(ColumnStory(line.column, len(points), mean, largest, at, len(moved), moved[0] if moved else None))
+    return found
+
+
+def sentences(findings: Findings, monitor: Monitor) -> Iterator[str]:
+    """What changed, in words; the most important first."""
+    reports = deciding(findings, monitor)
+    if not reports:
+        yield f"No window of {monitor.alert_on} had {monitor.minimum_n:,} rows or more, so nothing was decided."
+        return
+    alarms = findings.alarms
+    count = f"{len(reports):,} windows of {monitor.alert_on} were decided"
+    told = "once" if len(alarms) == 1 else f"{len(alarms)} times"
+    yield f"{count}; people would have been told {told}." if alarms else f"{count}; none of them alarmed."
+    yield from map(_alarm, alarms[:_SHOWN])
+    if len(alarms) > _SHOWN:
+        yield f"And {len(alarms) - _SHOWN} more, below."
+    yield from _movers(reports)
+    yield from _performance(reports)
+
+
+def _alarm(event: DriftDetected) -> str:
+    return f"{moment(event.window_start)}: {event.summary}"
+
+
+def _movers(reports: list[WindowReport]) -> Iterator[str]:
+    found = columns(reports)
+    moved = [column for column in found if column.first_moved is not None]
+    for column in moved[:_SHOWN]:
+        assert column.first_moved is not None
+        yield (
+            f"{column.column} left the reference in the window of {moment(column.first_moved)} and was beyond PSI 0.25 in "
+            f"{column.moved} of {column.windows} windows (most {column.largest:.2f}, {moment(column.largest_at)})."
+        )
+    if len(moved) > _SHOWN:
+        yield f"So did {len(moved) - _SHOWN} other columns."
+    still = [column.column for column in found if column.level is Level.STABLE]
+    if still:
+        yield f"{len(still)} of {len(found)} columns never reached PSI 0.1{': ' + ', '.join(still) if len(still) <= _SHOWN else ''}."
+
+
+def _performance(reports: list[WindowReport]) -> Iterator[str]:
+    for name in (*_BETTER_WHEN_LARGE, *_BETTER_WHEN_SMALL):
+        points = [
+            (report.start, measure.value)
+            for report in reports
+            for measure in report.measures
+            if measure.family == "performance" and measure.name == name and measure.value is not None
+        ]
+        if len(points) > 1:
+            chosen = min if name in _BETTER_WHEN_LARGE else max
+            at, worst = chosen(points, key=lambda point: point[1])
+            yield f"The model: {name} began at {points[0][1]:.3f} and was at its worst, {worst:.3f}, in {moment(at)}."
+            return
+
+
+def moment(time_us: int) -> str:
+    """A time as people write it, in UTC; midnight is a day."""
+    text = datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M")
+    return text.removesuffix(" 00:00")

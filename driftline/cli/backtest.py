@@ -1,0 +1,135 @@
+"""`driftline backtest`: what would have alarmed, over files, without a broker."""
+
+import json
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from driftline.backtest.page import render
+from driftline.backtest.roles import Roles
+from driftline.backtest.run import Backtest, Evenly, Outcome, run
+from driftline.backtest.story import deciding, sentences
+from driftline.backtest.telemetry import telemetry
+from driftline.cli.console_output import Json, print_json
+from driftline.envelope import time_of
+from driftline.errors import ConfigurationError
+from driftline.events import WindowReport
+from driftline.governance.periods import parse_duration
+
+
+def backtest(
+    data: Annotated[Path, typer.Argument(help="CSV file with a header line, or Parquet: one row for each prediction.")],
+    reference: Annotated[Path, typer.Option(help="File of the same columns that is the standard, such as the training data.")],
+    *,
+    time: Annotated[str | None, typer.Option(help="Column with the event time.")] = None,
+    every: Annotated[str | None, typer.Option(help='Without a time column: how far apart rows are, "30 minutes".')] = None,
+    start: Annotated[str, typer.Option(help="With --every: time of the first row.")] = "2000-01-01T00:00:00Z",
+    monitor: Annotated[Path | None, typer.Option(help="Definition of a monitor; without it one is inferred.")] = None,
+    prediction: Annotated[str | None, typer.Option(help="Column with the predicted class or value.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column with the probability of the positive class.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column with the true outcome.")] = None,
+    label_time: Annotated[str | None, typer.Option(help="Column with the time at which the outcome was known.")] = None,
+    positive: Annotated[str | None, typer.Option(help="Class that the score is the probability of.")] = None,
+    version: Annotated[str | None, typer.Option(help="Column with the model version.")] = None,
+    categorical: Annotated[str, typer.Option(help="Columns of numbers to count by value, separated by commas.")] = "",
+    ignore: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("backtest"),
+    as_json: Json = False,
+) -> None:
+    """Say what Driftline would have found in DATA, measured against a reference; exit 1 if something would have alarmed.
+
+    Writes report.html, windows.jsonl, telemetry.json and monitor.yaml to a folder.
+    """
+    roles = Roles(time, prediction, score, label, label_time, version, _names(categorical), _names(ignore))
+    evenly = None if every is None else Evenly(_moment(start), _duration(every))
+    definition = None if monitor is None else _text(monitor)
+    asked = Backtest(data, reference, roles, evenly, definition, positive)
+    with _progress() as bar:
+        task = bar.add_task("reading", total=1.0) if bar is not None else None
+
+        def told(what: str, share: float) -> None:
+            if bar is not None and task is not None:
+                bar.update(task, description=what, completed=share)
+
+        outcome = run(asked, told)
+    _write(outcome, out, f"{data.name} against {reference.name}")
+    if as_json:
+        print_json(_summary(outcome, out))
+    else:
+        for sentence in sentences(outcome.findings, outcome.monitor):
+            typer.echo(sentence)
+        typer.echo(f"\nThe report is {out / 'report.html'}; the monitor in force is {out / 'monitor.yaml'}.")
+    raise typer.Exit(1 if outcome.findings.alarms else 0)
+
+
+def _write(outcome: Outcome, out: Path, title: str) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with (out / "windows.jsonl").open("w", encoding="utf-8") as file:
+            for report in sorted(outcome.findings.windows.values(), key=lambda found: (found.start, found.end)):
+                file.write(json.dumps(_plain(report), ensure_ascii=False) + "\n")
+        found = telemetry(deciding(outcome.findings, outcome.monitor), outcome.monitor, outcome.baseline)
+        (out / "telemetry.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+        (out / "monitor.yaml").write_text(outcome.document, encoding="utf-8")
+        (out / "report.html").write_text(render(outcome, title), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {out}: {error.strerror}; name another folder with --out") from error
+
+
+def _plain(report: WindowReport) -> dict[str, Any]:
+    """A report as JSON has it: bytes in hexadecimal."""
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in asdict(report).items()}
+
+
+def _summary(outcome: Outcome, out: Path) -> dict[str, Any]:
+    return {
+        "rows": outcome.rows,
+        "labels": outcome.labels,
+        "windows": len(outcome.findings.windows),
+        "windows_decided": len(deciding(outcome.findings, outcome.monitor)),
+        "alarms": [asdict(event) for event in outcome.findings.alarms],
+        "notes": list(outcome.notes),
+        "folder": str(out),
+    }
+
+
+def _progress() -> "Progress | nullcontext[None]":
+    if not sys.stderr.isatty():
+        return nullcontext()
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _duration(text: str) -> int:
+    try:
+        length = parse_duration(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--every: {error}") from error
+    if length <= 0:
+        raise ConfigurationError("--every must be longer than nothing")
+    return length
+
+
+def _moment(text: str) -> int:
+    try:
+        return time_of(datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat() if len(text) <= len("2000-01-01") else text)
+    except ValueError as error:
+        raise ConfigurationError(f"--start: {error}; write it like 2026-03-01T00:00:00Z") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}") from error
