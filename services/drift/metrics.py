@@ -13,11 +13,6 @@ PARTIALS = Counter(
     "Pane profiles written to the topic profiles. Many for few rows: many models or versions share little traffic.",
 )
 PROFILE_SETS = Counter("driftline_drift_profile_sets_total", "ProfileSets written to the topic profiles.")
-COMMIT_INTERVAL = Gauge(
-    "driftline_drift_commit_interval_seconds",
-    "How often a stage commits at present; above 0.5 it is writing more partial counts than rows warrant.",
-    ["stage"],
-)
 LABELS = Counter("driftline_drift_labels_total", "Labels that stage join has accepted.")
 PAIRS = Counter("driftline_drift_pairs_total", "Labels that met their prediction, in time or later than label_delay.", ["part"])
 JOIN_REBUILD_SECONDS = Gauge(
@@ -35,3 +30,12 @@ LOST_SETS = Counter(
 LATE_AFTER_FINAL = Counter(
     "driftline_drift_late_after_final_rows_total", "Rows whose window was final when they came; reports count them apart."
 )
+REPORTS = Counter(
+    "driftline_drift_window_reports_total",
+    "WindowReports, by what was decided and by what closed the window: max_wait is a source that kept others waiting.",
+    ["decision", "closed_by"],
+)
+INEXACT_REPORTS = Counter(
+    "driftline_drift_inexact_window_reports_total", "WindowReports that say exact=false: rows were lost or counted twice."
+)
+DRIFT_EVENTS = Counter("driftline_drift_events_total", "DriftDetected and DriftCleared, by kind of drift.", ["event", "kind"])

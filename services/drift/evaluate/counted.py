@@ -48,6 +48,11 @@ class CountedEvaluate:
                 metrics.SOURCE_RANGES.labels(verdict.value).inc(self._since(partition, verdict.value, times))
             metrics.LOST_SETS.inc(self._since(partition, "lost sets", counters.lost_sets))
             metrics.LATE_AFTER_FINAL.inc(self._since(partition, "late after final", counters.late_after_final))
+            metrics.INEXACT_REPORTS.inc(self._since(partition, "inexact", counters.inexact))
+            for report, times in counters.reports.items():
+                metrics.REPORTS.labels(*report).inc(self._since(partition, f"report {report}", times))
+            for event, times in counters.drift.items():
+                metrics.DRIFT_EVENTS.labels(*event).inc(self._since(partition, f"drift {event}", times))
 
     def _since(self, partition: int, what: str, total: int) -> int:
         more = total - self._told[partition, what]
