@@ -35,8 +35,8 @@ from driftline.kafka.configuration import StartAt
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Reach
-from services.drift.catalogue import Catalogue
 from services.drift.join.handler import JoinHandler, Readers
 from services.drift.join.labels import LabelReader
 from services.drift.stage1.predictions import PredictionReader

@@ -36,8 +36,8 @@ from driftline.kafka.configuration import StartAt
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Reach
-from services.drift.catalogue import Catalogue
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.models import OTHER_VERSIONS
 from services.drift.stage1.predictions import PredictionReader
