@@ -1,9 +1,11 @@
-"""How far the rows of a window are from their baseline: measures of counts, by column.
+"""How far the rows of a window are from their baseline, column by column.
 
-Names of measures stand for one variant each: psi:quantile10, js:quantile10:base2:sqrt, tv:quantile10 and
-chi2:two-sample on the baseline's deciles (on the values of a categorical column), ks:fine64 on the fine cells.
+`inputs` measures a window's counts, as the stream has them; `measure` two columns of raw values, by the name of the variant.
+`registry.TABLE` lists all there are.
 """
 
 from driftline.drift.measures.columns import compare, inputs
+from driftline.drift.measures.registry import TABLE, Entry, Found, Takes, measure
+from driftline.drift.measures.samples import Kind, Sample, sample
 
-__all__ = ["compare", "inputs"]
+__all__ = ["TABLE", "Entry", "Found", "Kind", "Sample", "Takes", "compare", "inputs", "measure", "sample"]

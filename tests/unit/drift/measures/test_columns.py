@@ -97,11 +97,15 @@ def test_predictions_rates_and_features_are_families_of_their_own():
     found = measured(*USUAL)
     assert {m.family for (column, _), m in found.items() if column == ":score"} == {"prediction", "quality"}
     assert {m.name for (column, _), m in found.items() if column == "temp" and m.family == "feature"} == {
-        *("psi", "js", "tv", "chi2", "ks"),
+        *("psi", "js", "tv", "kl", "hellinger", "linf", "chi2", "ks", "wasserstein", "wasserstein_normed"),
     }
     assert ("origin", "ks") not in found  # categories have no order
-    assert {m.name for m in found.values() if m.family == "quality"} == {
-        *("null_rate", "null_rate_delta", "nan_rate", "unseen_rate"),
+    assert {m.name for (column, _), m in found.items() if column == "origin" and m.family == "quality"} == {
+        *("null_rate", "null_rate_delta", "unseen_rate", "unseen_rate_delta"),
+    }
+    assert {m.name for (column, _), m in found.items() if column == "temp" and m.family == "quality"} == {
+        *("null_rate", "null_rate_delta", "nan_rate", "nan_rate_delta"),
+        *("below_rate", "above_rate", "out_of_range_rate", "mean", "mean_delta", "p05", "p50", "p95"),
     }
 
 

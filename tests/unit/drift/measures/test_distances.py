@@ -13,7 +13,7 @@ from scipy.spatial.distance import jensenshannon
 from driftline.drift.measures.chi2 import chi2
 from driftline.drift.measures.js import js
 from driftline.drift.measures.ks import ks
-from driftline.drift.measures.nulls import rate
+from driftline.drift.measures.rates import rate
 from driftline.drift.measures.psi import psi
 from driftline.drift.measures.tv import tv
 
