@@ -1,4 +1,4 @@
-"""PredictionBatch from rows and back to columns; numpy only, so that the SDK stays light."""
+"""PredictionBatch: from rows, checked, and back to columns; numpy only, so that the SDK stays light."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from driftline.events import BatchColumn, BatchKind, Prediction, PredictionBatch
 PREDICTION, SCORE, LATENCY = ":prediction", ":score", ":latency_ms"
 MAXIMUM_BYTES = 256_000
 """Size that the SDK keeps a batch under."""
+_WIDTHS = {BatchKind.DOUBLE: 8, BatchKind.CATEGORY: 4}
+"""Bytes of a value, or of its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,59 +80,57 @@ def _column(name: str, values: Sequence[float | str | None]) -> BatchColumn:
     )
 
 
-def to_columns(batch: PredictionBatch) -> BatchColumns:
-    """Arrays of a batch; every length is checked against the row count before anything is allocated.
+def check_batch(batch: PredictionBatch) -> None:
+    """Check every length against the row count, before anything is allocated, and every code against its dictionary.
 
-    Raises InvalidRecord (row_count_mismatch, invalid_id) naming the column.
+    Raises InvalidRecord (row_count_mismatch) naming the column.
     """
     n = batch.rows
     if n < 1:
         raise _mismatch("rows", "a batch has at least one row")
-    _check(batch.event_times, 8 * n, "event_times")
-    columns = {column.name: _decoded(column, n) for column in batch.columns}
-    return BatchColumns(_ids(batch), np.frombuffer(batch.event_times, dtype="<i8"), columns)
+    _check_length("event_times", batch.event_times, 8 * n)
+    _check_length("prediction_id_ends", batch.prediction_id_ends, 4 * n)
+    ends = np.frombuffer(batch.prediction_id_ends, "<u4")
+    if ends[-1] != len(batch.prediction_ids) or (ends[1:] < ends[:-1]).any():
+        raise _mismatch("prediction_id_ends", "the ends must ascend up to the length of prediction_ids")
+    for column in batch.columns:
+        _check_length(column.name, column.values, _WIDTHS[column.kind] * n)
+        if column.validity:
+            _check_length(f"{column.name}.validity", column.validity, (n + 7) // 8)
+        if column.kind is BatchKind.CATEGORY:
+            codes = np.frombuffer(column.values, "<u4")
+            if codes.max() >= len(column.dictionary) and (codes[present_rows(column, n)] >= len(column.dictionary)).any():
+                raise _mismatch(column.name, f"a code is beyond the dictionary of {len(column.dictionary)} values")
 
 
-def _ids(batch: PredictionBatch) -> list[bytes]:
-    _check(batch.prediction_id_ends, 4 * batch.rows, "prediction_id_ends")
-    ends = np.frombuffer(batch.prediction_id_ends, dtype="<u4").astype(np.int64)
-    lengths = np.diff(ends, prepend=0)
-    if (lengths < 0).any() or ends[-1] != len(batch.prediction_ids):
-        raise _mismatch(
-            "prediction_id_ends",
-            "the ends must ascend up to the length of prediction_ids",
-        )
-    edges = [0, *ends.tolist()]
-    return [batch.prediction_ids[start:end] for start, end in pairwise(edges)]
+def present_rows(column: BatchColumn, rows: int) -> NDArray[np.bool_]:
+    """True where a row has a value. The lengths must have been checked."""
+    if not column.validity:
+        return np.ones(rows, np.bool_)
+    return np.unpackbits(np.frombuffer(column.validity, np.uint8), count=rows, bitorder="little").view(np.bool_)
 
 
-def _decoded(column: BatchColumn, n: int) -> Column:
-    if column.validity:
-        _check(column.validity, (n + 7) // 8, f"{column.name}.validity")
-        bits = np.frombuffer(column.validity, dtype=np.uint8)
-        valid = np.unpackbits(bits, count=n, bitorder="little").astype(np.bool_)
-    else:
-        valid = np.ones(n, dtype=np.bool_)
-    if column.kind is BatchKind.DOUBLE:
-        _check(column.values, 8 * n, column.name)
-        return Column(np.frombuffer(column.values, dtype="<f8"), valid)
-    _check(column.values, 4 * n, column.name)
-    codes = np.frombuffer(column.values, dtype="<u4")
-    if valid.any() and codes[valid].max() >= len(column.dictionary):
-        raise _mismatch(
-            column.name,
-            f"a code is beyond the dictionary of {len(column.dictionary)} values",
-        )
-    return Column(codes, valid, column.dictionary)
-
-
-def _check(data: bytes, expected: int, field: str) -> None:
+def _check_length(field: str, data: bytes, expected: int) -> None:
     if len(data) != expected:
         raise _mismatch(field, f"{len(data)} bytes where the row count asks for {expected}")
 
 
 def _mismatch(field: str, detail: str) -> InvalidRecord:
     return InvalidRecord(Reason.ROW_COUNT_MISMATCH, f"{field}: {detail}", field=field)
+
+
+def to_columns(batch: PredictionBatch) -> BatchColumns:
+    """Arrays of a batch. Raises InvalidRecord as `check_batch` does."""
+    check_batch(batch)
+    edges = [0, *np.frombuffer(batch.prediction_id_ends, "<u4").tolist()]
+    ids = [batch.prediction_ids[start:end] for start, end in pairwise(edges)]
+    columns = {column.name: _decoded(column, batch.rows) for column in batch.columns}
+    return BatchColumns(ids, np.frombuffer(batch.event_times, "<i8"), columns)
+
+
+def _decoded(column: BatchColumn, rows: int) -> Column:
+    values = np.frombuffer(column.values, "<f8" if column.kind is BatchKind.DOUBLE else "<u4")
+    return Column(values, present_rows(column, rows), column.dictionary)
 
 
 def take(batch: PredictionBatch, rows: Iterable[int]) -> PredictionBatch:

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
-from driftline.errors import InvalidRecord, Reason
+from driftline.batches import check_batch, present_rows
 from driftline.events import BatchColumn, BatchKind, PredictionBatch
 
 Integers = NDArray[np.int64]
-_WIDTH = {BatchKind.DOUBLE: 8, BatchKind.CATEGORY: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +27,6 @@ class BatchRows:
 
     def __len__(self) -> int:
         return len(self.event_time)
-
-
-def check_batch(batch: PredictionBatch) -> None:
-    """Check every length against the row count, before anything is allocated, and every code against its dictionary.
-
-    Raises InvalidRecord (row_count_mismatch) naming the column.
-    """
-    n = batch.rows
-    if n < 1:
-        raise _mismatch("rows", "a batch has at least one row")
-    _check_length("event_times", batch.event_times, 8 * n)
-    _check_length("prediction_id_ends", batch.prediction_id_ends, 4 * n)
-    ends = np.frombuffer(batch.prediction_id_ends, "<u4")
-    if ends[-1] != len(batch.prediction_ids) or (ends[1:] < ends[:-1]).any():
-        raise _mismatch("prediction_id_ends", "the ends must ascend up to the length of prediction_ids")
-    for column in batch.columns:
-        _check_length(column.name, column.values, _WIDTH[column.kind] * n)
-        if column.validity:
-            _check_length(f"{column.name}.validity", column.validity, (n + 7) // 8)
-        if column.kind is BatchKind.CATEGORY:
-            codes = np.frombuffer(column.values, "<u4")
-            if codes.max() >= len(column.dictionary) and (codes[_valid(column, n)] >= len(column.dictionary)).any():
-                raise _mismatch(column.name, f"a code is beyond the dictionary of {len(column.dictionary)} values")
 
 
 def batch_rows(batch: PredictionBatch) -> BatchRows:
@@ -102,16 +78,10 @@ def _utf8(data: bytes) -> bool:
     return True
 
 
-def _valid(column: BatchColumn, rows: int) -> NDArray[np.bool_]:
-    if not column.validity:
-        return np.ones(rows, np.bool_)
-    return np.unpackbits(np.frombuffer(column.validity, np.uint8), count=rows, bitorder="little").view(np.bool_)
-
-
 def _kinds(parts: Sequence[BatchColumn], rows: Sequence[int], present: Kind) -> NDArray[np.int8]:
     if not any(part.validity for part in parts):
         return np.full(sum(rows), present, np.int8)
-    valid = np.concatenate([_valid(part, n) for part, n in zip(parts, rows, strict=True)])
+    valid = np.concatenate([present_rows(part, n) for part, n in zip(parts, rows, strict=True)])
     return np.where(valid, np.int8(present), np.int8(Kind.NULL))
 
 
@@ -154,12 +124,3 @@ def _categories(parts: Sequence[BatchColumn], rows: Sequence[int]) -> Column:
     else:
         joined = found[0]
     return Column(joined.data, kind, start=joined.start[codes], length=joined.length[codes], hash=joined.hash[codes])
-
-
-def _check_length(field: str, data: bytes, expected: int) -> None:
-    if len(data) != expected:
-        raise _mismatch(field, f"{len(data)} bytes where the row count asks for {expected}")
-
-
-def _mismatch(field: str, detail: str) -> InvalidRecord:
-    return InvalidRecord(Reason.ROW_COUNT_MISMATCH, f"{field}: {detail}", field=field)

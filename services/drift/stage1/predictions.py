@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from driftline.avro import Column, Columns, Kind, MapColumn
 from driftline.avro.layout import hash_texts
+from driftline.batches import check_batch
 from driftline.codec import Schemas
 from driftline.drift.profile import PairCodes
 from driftline.errors import InvalidRecord, Reason
@@ -20,7 +21,6 @@ from driftline.events import PredictionBatch
 from driftline.validation import (
     MonitorBook,
     Rows,
-    check_batch,
     fit_id,
     joined_rows,
     partitions_of,
