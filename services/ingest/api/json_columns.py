@@ -159,12 +159,15 @@ def _time(value: Any) -> tuple[int, int]:
 def pivot(rows: Sequence[Row]) -> dict[str, Sequence[Any]]:
     """The values of each key over all rows, None where a row has none of it."""
     names = list(rows[0])
-    if len(names) > 1 and set(map(len, rows)) == {len(names)}:
-        try:
-            flat = list(chain.from_iterable(map(itemgetter(*names), rows)))
-        except KeyError:  # as many keys, but other ones: they are pivoted as any rows are
-            pass
-        else:
-            return {name: flat[place :: len(names)] for place, name in enumerate(names)}
+    if len(names) < 2 or set(map(len, rows)) != {len(names)}:  # an itemgetter of one name gives no tuple
+        return _with_holes(rows)
+    try:
+        flat = list(chain.from_iterable(map(itemgetter(*names), rows)))
+    except KeyError:  # as many keys, but other ones
+        return _with_holes(rows)
+    return {name: flat[place :: len(names)] for place, name in enumerate(names)}
+
+
+def _with_holes(rows: Sequence[Row]) -> dict[str, Sequence[Any]]:
     union = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in union}
