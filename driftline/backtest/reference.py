@@ -17,7 +17,7 @@ from driftline.drift.baseline import Values, fit_baseline
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind
 
-__all__ = ["LABEL", "MAXIMUM_ROWS", "Reference", "fit_reference", "with_classes"]
+__all__ = ["LABEL", "MAXIMUM_ROWS", "Reference", "fit_reference", "values_of", "with_classes"]
 
 LABEL = ":label"
 """Column of a baseline that holds the true outcomes."""
@@ -93,7 +93,7 @@ def fit_reference(table: Table, roles: Roles, model: str) -> Reference:
         found, known = times_us(columns[roles.time], roles.time)
         times = found[known] if known.all() else None
     provenance = {"file": table.path.name, "sha256": _digest(table), "stride": str(stride)}
-    values = {name: _values(columns[column], kind) for name, (column, kind) in wanted.items()}
+    values = {name: values_of(columns[column], kind) for name, (column, kind) in wanted.items()}
     sorts = {name: kind for name, (_, kind) in wanted.items()}
     try:
         baseline = fit_baseline(model, values, sorts, event_times=times, provenance=provenance)
@@ -134,7 +134,8 @@ def _without_identifiers(
     return replace(roles, features=tuple(name for name in roles.features if name not in found)), found
 
 
-def _values(array: pa.Array, kind: ColumnKind) -> Values:
+def values_of(array: pa.Array, kind: ColumnKind) -> Values:
+    """A column as `fit_baseline` takes it; null stays null."""
     if kind is ColumnKind.CATEGORICAL:
         texts: list[float | str | None] = array.cast(pa.string()).to_pylist()
         return texts

@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from driftline.errors import ConfigurationError
 
-__all__ = ["Kinds", "Table", "open_table"]
+__all__ = ["Kinds", "Table", "open_table", "plain"]
 
 NULLS = ("", "null", "NULL", "None", "NA", "N/A", "NaN", "nan", "#N/A")
 BLOCK_BYTES = 16 << 20
@@ -70,7 +70,7 @@ def open_table(path: Path) -> Table:
     if len(set(schema.names)) < len(schema.names):
         twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
         raise ConfigurationError(f"{path} has several columns named {', '.join(twice)}; rename them")
-    return Table(path, {field.name: _plain(field.type) for field in schema}, path.stat().st_size)
+    return Table(path, {field.name: plain(field.type) for field in schema}, path.stat().st_size)
 
 
 def _is_csv(path: Path) -> bool:
@@ -93,9 +93,10 @@ def _csv_schema(path: Path) -> pa.Schema:
         return reader.schema
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def plain(kind: pa.DataType) -> pa.DataType:
+    """Numbers as float64, text and truth values as string, whatever their width or encoding."""
     if pa.types.is_dictionary(kind):
-        return _plain(kind.value_type)
+        return plain(kind.value_type)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return pa.float64()
     if pa.types.is_boolean(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):

@@ -1,0 +1,206 @@
+"""Data frames in a notebook: the same profiles and measures as in production, with tables to look at.
+
+    import driftline
+
+    driftline.profile(train)
+    driftline.compare(train, last_week)
+
+A frame is a pandas or polars DataFrame, an Arrow table, or a mapping of names to arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+
+from driftline.backtest.columns import numbers, texts
+from driftline.backtest.definition import parsed
+from driftline.backtest.reference import values_of
+from driftline.backtest.table import plain
+from driftline.drift.baseline import fit_baseline
+from driftline.drift.levels import Level, level_of
+from driftline.drift.measures import inputs
+from driftline.drift.profile import Layout, Profile, profile_rows
+from driftline.errors import ConfigurationError
+from driftline.events import Baseline, ColumnKind, Measure, Part
+
+__all__ = ["Comparison", "FrameProfile", "compare", "profile"]
+
+_OF_A_PROFILE = ("null_rate", "nan_rate", "mean", "p05", "p50", "p95")
+_OF_A_COMPARISON = ("psi", "js", "ks", "null_rate_delta", "mean_delta", "unseen_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameProfile:
+    """What a frame looks like, column by column."""
+
+    rows: int
+    baseline: Baseline
+    """What a monitor would compare with."""
+    measures: tuple[Measure, ...]
+    left_out: tuple[str, ...] = ()
+    """Columns of times, which are not profiled."""
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row for each column, for `pandas.DataFrame(...)`."""
+        found = _by_column(self.measures, _OF_A_PROFILE)
+        return [{"column": c.name, "kind": c.kind.value.lower(), **found.get(c.name, {})} for c in self.baseline.columns]
+
+    def _repr_html_(self) -> str:
+        return _html(self.table(), f"{self.rows:,} rows")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How far a frame is from a reference."""
+
+    reference: FrameProfile
+    rows: int
+    measures: tuple[Measure, ...]
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Columns beyond PSI 0.25, the one that moved furthest first."""
+        return tuple(row["column"] for row in self.table() if row.get("level") == Level.SIGNIFICANT.value)
+
+    def value(self, column: str, measure: str) -> float | None:
+        """One measure of a column. Raises KeyError for one that there is not."""
+        for found in self.measures:
+            if (found.column, found.name) == (column, measure):
+                return found.value
+        raise KeyError(f"there is no {measure} of {column}")
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row for each column, the one that moved furthest first, for `pandas.DataFrame(...)`."""
+        found = _by_column(self.measures, _OF_A_COMPARISON)
+        rows = [{"column": name, "level": _level(values.get("psi")), **values} for name, values in found.items()]
+        return sorted(rows, key=lambda row: -(row.get("psi") or 0.0))
+
+    def _repr_html_(self) -> str:
+        return _html(self.table(), f"{self.rows:,} rows against {self.reference.rows:,}")
+
+
+def profile(frame: Any, *, categorical: Sequence[str] = ()) -> FrameProfile:
+    """Profile a frame; `categorical` names columns of numbers to count by value. Raises ConfigurationError."""
+    return _profiled(_table(frame), frozenset(categorical))[0]
+
+
+def compare(reference: Any, current: Any, *, categorical: Sequence[str] = ()) -> Comparison:
+    """Measure a frame against a reference, on the columns that both have, in the bins of the reference.
+
+    Raises ConfigurationError where a column is a number in one frame and text in the other, and for infinite values.
+    """
+    known, given = _table(reference), _table(current)
+    common = [name for name in known.column_names if name in given.column_names]
+    if not common:
+        raise ConfigurationError(f"the frames have no column in common: {known.column_names} and {given.column_names}")
+    found, layout = _profiled(known.select(common), frozenset(categorical))
+    counted = _counted(given, layout, found.baseline)
+    return Comparison(found, given.num_rows, _measured(layout, found.baseline, counted))
+
+
+def _profiled(table: pa.Table, categorical: frozenset[str]) -> tuple[FrameProfile, Layout]:
+    times = tuple(field.name for field in table.schema if pa.types.is_temporal(field.type))
+    kept = [field.name for field in table.schema if field.name not in times]
+    if not kept or not table.num_rows:
+        raise ConfigurationError("the frame has no rows, or no column but times; there is nothing to profile")
+    kinds = {name: _kind(table, name, categorical) for name in kept}
+    columns = {name: values_of(_array(table, name, kinds[name]), kinds[name]) for name in kept}
+    try:
+        baseline = fit_baseline("frame", columns, kinds)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    layout = Layout.of(_monitor(baseline), baseline)
+    measures = _measured(layout, baseline, _counted(table, layout, baseline))
+    return FrameProfile(table.num_rows, baseline, measures, times), layout
+
+
+def _counted(table: pa.Table, layout: Layout, baseline: Baseline) -> Profile:
+    columns = {}
+    for column in baseline.columns:
+        array = _array(table, column.name, column.kind)
+        columns[column.name] = numbers(array) if column.kind is ColumnKind.NUMERIC else texts(array)
+        reals = columns[column.name].reals
+        if reals is not None and np.isinf(reals).any():
+            raise ConfigurationError(f"column {column.name!r} holds infinite values; production refuses them, so take them out")
+    found = profile_rows(layout, np.zeros(table.num_rows, np.int64), columns)
+    return found.get(0) or Profile.zero(layout.shape(Part.INPUTS))
+
+
+def _measured(layout: Layout, baseline: Baseline, counted: Profile) -> tuple[Measure, ...]:
+    return inputs(layout, baseline, _monitor(baseline), counted)
+
+
+def _monitor(baseline: Baseline) -> Any:
+    content = {
+        "model": "frame",
+        "task": "multiclass",
+        "baseline": baseline.baseline_id,
+        "labels": False,
+        "granularities": ["1 hour"],
+        "columns": {column.name: column.kind.value.lower() for column in baseline.columns},
+    }
+    return parsed(yaml.safe_dump(content), baseline).monitor
+
+
+def _table(frame: Any) -> pa.Table:
+    try:
+        if isinstance(frame, pa.Table):
+            return frame
+        if isinstance(frame, Mapping):
+            return pa.table({str(name): _arrow(values) for name, values in frame.items()})
+        if hasattr(frame, "to_arrow"):
+            return frame.to_arrow()
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, AttributeError, TypeError) as error:
+        raise ConfigurationError(
+            f"this is no data frame ({error}); give a pandas or polars DataFrame, or a dict of arrays"
+        ) from error
+
+
+def _arrow(values: Any) -> pa.Array:
+    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
+
+
+def _kind(table: pa.Table, name: str, categorical: frozenset[str]) -> ColumnKind:
+    number = name not in categorical and pa.types.is_floating(plain(table.schema.field(name).type))
+    return ColumnKind.NUMERIC if number else ColumnKind.CATEGORICAL
+
+
+def _array(table: pa.Table, name: str, kind: ColumnKind) -> pa.Array:
+    array = table.column(name).combine_chunks()
+    try:
+        return array.cast(pa.float64() if kind is ColumnKind.NUMERIC else pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ConfigurationError(f"column {name!r} is {array.type} here but {kind.value.lower()} in the reference") from error
+
+
+def _level(psi: float | None) -> str | None:
+    return None if psi is None else level_of(psi).value
+
+
+def _by_column(measures: Sequence[Measure], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    found: dict[str, dict[str, float | None]] = {}
+    for measure in measures:
+        if measure.column is not None and measure.name in names:
+            found.setdefault(measure.column, {})[measure.name] = measure.value
+    return found
+
+
+def _html(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(_cells(row, names))}</tr>" for row in rows)
+    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cells(row: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        value = row.get(name)
+        yield f"<td>{'' if value is None else f'{value:.4g}' if isinstance(value, float) else escape(str(value))}</td>"

@@ -1,0 +1,100 @@
+"""Frames in a notebook."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import driftline
+from driftline.errors import ConfigurationError
+
+
+@pytest.fixture
+def train():
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "x": rng.normal(size=4000),
+            "plan": rng.choice(["a", "b"], 4000),
+            "flag": rng.random(4000) < 0.2,
+            "at": pd.Timestamp("2026-01-01"),
+        }
+    )
+
+
+@pytest.fixture
+def week(train):
+    moved = train.copy()
+    moved["x"] += 1.0
+    moved.loc[:399, "plan"] = None
+    return moved
+
+
+def test_a_profile_says_what_is_in_each_column(train):
+    found = driftline.profile(train)
+    by_column = {row["column"]: row for row in found.table()}
+
+    assert (found.rows, found.left_out) == (4000, ("at",))
+    assert {name: row["kind"] for name, row in by_column.items()} == {
+        "x": "numeric",
+        "plan": "categorical",
+        "flag": "categorical",
+    }
+    assert by_column["x"]["mean"] == pytest.approx(train["x"].mean())
+    assert by_column["x"]["null_rate"] == 0.0
+
+
+def test_a_comparison_names_what_moved(train, week):
+    found = driftline.compare(train, week)
+
+    assert found.drifted == ("x",)
+    assert found.value("x", "mean_delta") == pytest.approx(1.0)
+    assert found.value("plan", "null_rate_delta") == pytest.approx(0.1)
+    assert found.value("flag", "psi") == pytest.approx(0.0)
+    assert [row["level"] for row in found.table()] == ["significant", "stable", "stable"]
+
+
+def test_a_frame_against_itself_has_not_moved(train):
+    assert {row["psi"] for row in driftline.compare(train, train).table()} == {0.0}
+
+
+def test_frames_of_any_make_give_the_same(train, week):
+    kept = ["x", "plan"]
+    arrow = [pa.Table.from_pandas(frame[kept], preserve_index=False) for frame in (train, week)]
+    arrays = [
+        {"x": frame["x"].to_numpy(), "plan": [None if pd.isna(plan) else plan for plan in frame["plan"]]}
+        for frame in (train, week)
+    ]
+
+    found = [driftline.compare(*pair).measures for pair in ((train[kept], week[kept]), arrow, arrays)]
+
+    assert found[0] == found[1] == found[2]
+
+
+def test_it_shows_itself_as_a_table_and_escapes_names():
+    shown = driftline.compare({"<x>": [1.0, 2.0]}, {"<x>": [1.0, 3.0]})._repr_html_()
+
+    assert "<caption>2 rows against 2</caption>" in shown
+    assert "&lt;x&gt;" in shown
+    assert "<x>" not in shown
+
+
+@pytest.mark.parametrize(
+    ("reference", "current", "words"),
+    [
+        ({"x": [1.0]}, {"y": [1.0]}, "no column in common"),
+        ({"x": [1.0]}, {"x": ["a"]}, "'x' is string here but numeric in the reference"),
+        ({"x": [1.0, np.inf]}, {"x": [1.0]}, "infinite"),
+        ({"x": [1.0]}, {"x": [np.inf]}, "infinite"),
+        ({"x": []}, {"x": [1.0]}, "no rows"),
+        (7, {"x": [1.0]}, "no data frame"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(reference, current, words):
+    with pytest.raises(ConfigurationError, match=words):
+        driftline.compare(reference, current)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no 'compere'"):
+        driftline.compere  # noqa: B018
