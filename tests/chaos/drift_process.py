@@ -33,60 +33,66 @@ PROFILES = topic_name("profiles")
 
 
 class HoldingProducer(ConfluentTransactionalProducer):
-    """Commits late; where the flag lies, stage 1 stops inside a transaction that counts something."""
+    """Commits late; where the flag lies, it stops just before a commit of what counts something.
+
+    The flag says of what: "records" or "offsets", or those of a stage ("profile offsets"). They are one transaction, so
+    both stop it in the same place; were they two, as in the mutant, each would stop it inside another one.
+    """
 
     stage: Stage
     flag: Path
     hold = 0.0
-    _values: list[bytes]
+
+    def __init__(self, properties: Mapping[str, Any]) -> None:
+        super().__init__(properties)
+        self._inside: set[str] = set()
+        self._uncovered: list[bytes] = []
+        """Profile sets since offsets were committed."""
 
     def begin(self) -> None:
-        self._values = []
+        self._inside = set()
         super().begin()
 
     def produce(self, topic: str, value: bytes | None, **more: Any) -> None:
         if topic == PROFILES and value is not None:
-            self._values.append(value)
+            self._uncovered.append(value)
+            self._inside.add("records")
         super().produce(topic, value, **more)
+
+    def send_offsets(self, offsets: Mapping[TopicPartition, int], group: GroupMetadata) -> None:
+        self._inside.add("offsets")
+        super().send_offsets(offsets, group)
 
     def commit(self) -> None:
         self.flush(10.0)
-        self.pause()
-        super().commit()
-        self.finished()
-
-    def pause(self) -> None:
-        if self.stage is not Stage.EVALUATE and self.flag.exists() and (rows := self._rows()):
+        if self._is_wanted() and (rows := self._rows()):
             stand_still(rows)
         time.sleep(self.hold)
+        super().commit()
+        if "offsets" in self._inside:
+            self._uncovered = []
+            if self.stage is Stage.PROFILE:
+                say("done")
 
-    def finished(self) -> None:
-        if self.stage is Stage.PROFILE:
-            say("done")
+    def _is_wanted(self) -> bool:
+        if not self.flag.exists():
+            return False
+        stage, _, what = self.flag.read_text().rpartition(" ")
+        return what in self._inside and stage in ("", self.stage.value)
 
     def _rows(self) -> int:
-        """Rows that the transaction counts."""
-        events = map(codec.decode, self._values)
+        """Rows that are counted here and whose offsets are not committed yet."""
+        events = map(codec.decode, self._uncovered)
         return sum(pane.rows for event in events if isinstance(event, ProfileSet) for pane in event.panes)
 
 
 class SplittingProducer(HoldingProducer):
     """Wrong on purpose: what is counted is committed before the offsets that it was counted from."""
 
-    _offsets: tuple[Mapping[TopicPartition, int], GroupMetadata] | None = None
-
     def send_offsets(self, offsets: Mapping[TopicPartition, int], group: GroupMetadata) -> None:
-        self._offsets = offsets, group
-
-    def commit(self) -> None:
-        ConfluentTransactionalProducer.commit(self)
-        self.pause()
-        if self._offsets is not None:
-            ConfluentTransactionalProducer.begin(self)
-            ConfluentTransactionalProducer.send_offsets(self, *self._offsets)
-            ConfluentTransactionalProducer.commit(self)
-            self._offsets = None
-        self.finished()
+        self.commit()
+        self.begin()
+        super().send_offsets(offsets, group)
 
 
 class HoldingCluster(ConfluentCluster):

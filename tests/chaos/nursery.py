@@ -62,18 +62,19 @@ class Nursery:
         self._process.stdin.flush()
         assert self.wait_until(lambda: worker.pid > 0, START_SECONDS), "no process was forked"
 
-    def revive(self) -> None:
-        for worker in self.workers:
+    def revive(self, of: str = "") -> None:
+        """Start what has ended, of one service or of all."""
+        for worker in self.of(of) if of else self.workers:
             if not worker.alive:
                 self.start(worker)
 
-    def freeze(self, worker: Worker, where: str = "") -> None:
-        """Let it stop itself inside its next transaction; one that ends by itself before is started again."""
+    def freeze(self, worker: Worker, inside: str) -> None:
+        """Let it stop itself before it commits such a thing; one that ends by itself before is started again."""
         flag = self._flag(worker)
-        flag.write_text(where)
+        flag.write_text(inside)
         give_up = time.monotonic() + FREEZE_SECONDS
         while not (worker.alive and worker.frozen):
-            assert time.monotonic() < give_up, f"{worker.name} opens no transaction\n{self.last_words()}"
+            assert time.monotonic() < give_up, f"{worker.name} commits no {inside}\n{self.last_words()}"
             self.revive()
             self.wait_until(lambda: worker.frozen or not worker.alive, 1.0)
         flag.unlink()

@@ -53,6 +53,8 @@ class Playground:
         self.tally = Tally()
         broker.start(timeout_seconds=BROKER_SECONDS)
         self.ledger = LedgerPlace(folder, broker.bootstrap)
+        if audit:
+            self.ledger.furnish()
         self.cluster = self.ledger.cluster
         declared = catalogue().values()
         self.cluster.admin().create([NewTopic(each.name, each.partitions, each.config) for each in declared])
@@ -68,33 +70,33 @@ class Playground:
         self.nursery = Nursery(folder, environment, arguments, workers)
 
     def torment(self, *, kills: int, broker_kills: int, audit_kills: int) -> None:
-        """Kill drift, every second time inside a transaction; audit and the broker in between."""
+        """Kill drift, and audit and the broker in between."""
         for turn in range(kills):
-            self._kill_drift(inside=turn % 2 == 1)
+            self._kill_drift(turn)
             if turn in _spread(audit_kills, kills):
                 self._kill_audit()
             if turn in _spread(broker_kills, kills):
                 self._kill_broker()
 
-    def _kill_drift(self, *, inside: bool) -> None:
+    def _kill_drift(self, turn: int) -> None:
+        """Every second time inside the transaction of records and offsets."""
         victim = self.random.choice(self.nursery.of("drift"))
-        self._stir(victim, inside=inside)
+        self._stir(victim, ("records", "offsets")[turn // 2 % 2] if turn % 2 else "")
         self.tally.inside += self.nursery.kill(victim)
         self.tally.kills += 1
 
     def _kill_audit(self) -> None:
         """Two times of three inside the transaction of entries and offsets."""
         victim = self.random.choice(self.nursery.of("audit"))
-        where = (*WRITES, "")[self.tally.audit_kills % 3]
-        self._stir(victim, inside=bool(where), where=where)
+        self._stir(victim, (*WRITES, "")[self.tally.audit_kills % 3])
         self.tally.audit_inside += self.nursery.kill(victim)
         self.tally.audit_kills += 1
 
-    def _stir(self, victim: Worker, *, inside: bool, where: str = "") -> None:
-        """Wait until it stands still inside a transaction, or for a random time after its first one."""
+    def _stir(self, victim: Worker, inside: str) -> None:
+        """Wait until it stands still inside the transaction of something, or for a random time after its first one."""
         self.nursery.revive()
         if inside:
-            self.nursery.freeze(victim, where)
+            self.nursery.freeze(victim, inside)
         else:
             self.nursery.wait_until(lambda: victim.committed > 0 or not victim.alive, 2.0)
             time.sleep(self.random.uniform(0, 0.7))
@@ -105,13 +107,13 @@ class Playground:
         self.broker.start(timeout_seconds=BROKER_SECONDS)
         self.tally.broker_kills += 1
 
-    def settle(self, holds: Callable[[], bool]) -> None:
-        """Keep the workers alive until it holds."""
+    def settle(self, holds: Callable[[], bool], of: str = "") -> bool:
+        """Keep the workers (those of a service, or all) alive until it holds; returns whether it did in time."""
         give_up = time.monotonic() + SETTLE_SECONDS
-        while not holds():
-            assert time.monotonic() < give_up, f"{holds} never holds\n{self.nursery.last_words()}"
-            self.nursery.revive()
+        while not (held := holds()) and time.monotonic() < give_up:
+            self.nursery.revive(of)
             time.sleep(1)
+        return held
 
     def caught_up(self) -> bool:
         """Whether both groups of stage 1 have committed everything that was sent."""

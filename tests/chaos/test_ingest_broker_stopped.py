@@ -14,7 +14,7 @@ from driftline import batches, codec, topics
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import TopicPartition
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 ROWS, CLIENTS = 20, 4
 FROZEN_SECONDS = 5.0
 
@@ -71,7 +71,7 @@ def stored(cluster):
     consumer.assign(dict.fromkeys(places, 0))
     ends = {place: consumer.watermarks(place).stable for place in places}
     found: collections.Counter[str] = collections.Counter()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while any(consumer.positions([place]).get(place, 0) < end for place, end in ends.items()):
         assert time.monotonic() < deadline
         for message in consumer.consume(1000, 0.2):
@@ -88,23 +88,23 @@ def wait_for(condition, seconds, what):
 
 
 def test_nothing_is_accepted_from_a_stopped_broker_and_everything_accepted_is_there_once(own_broker, tmp_path):
-    own_broker.start()
+    own_broker.start(timeout_seconds=180)
     cluster = ConfluentCluster.at(own_broker.bootstrap)
     prepare(cluster)
     patience = {"DRIFTLINE_ACKNOWLEDGE_TIMEOUT_SECONDS": "2"}
     with IngestProcess(own_broker.bootstrap, tmp_path, patience) as ingest:
         with Load(ingest) as load:
-            wait_for(lambda: load.statuses(0)[202] > 40, 30, "no load")
+            wait_for(lambda: load.statuses(0)[202] > 40, 90, "no load")
             own_broker.freeze()
             # What was acknowledged before the stop may still be on its way to the caller.
             time.sleep(0.5)
             frozen = time.monotonic()
-            wait_for(lambda: load.statuses(frozen)[503] > 20, 30, "no 503 from a stopped broker")
+            wait_for(lambda: load.statuses(frozen)[503] > 20, 90, "no 503 from a stopped broker")
             time.sleep(FROZEN_SECONDS)
             while_frozen = load.statuses(frozen)
             own_broker.thaw()
             thawed = time.monotonic()
-            wait_for(lambda: load.statuses(thawed)[202] > 40, 60, "ingest does not recover")
+            wait_for(lambda: load.statuses(thawed)[202] > 40, 180, "ingest does not recover")
         assert set(while_frozen) == {503}, while_frozen
         assert load.slowest < 2 + 5, "a caller waited far longer than the acknowledgement may take"
         found = stored(cluster)

@@ -33,8 +33,13 @@ class LedgerPlace:
             "DRIFTLINE_LEDGER_VERIFY_SECONDS": "0",
             "DRIFTLINE_LEDGER_DIGEST_SECONDS": "0.2",
         }
+
+    def furnish(self) -> None:
+        """Make the key and a token, without which no audit service starts."""
         self.command("ledger", "keygen")
-        made = self.command("token", "create", "--actor", "tester", "--role", "auditor", "--file", folder / "tokens", "--json")
+        made = self.command(
+            "token", "create", "--actor", "tester", "--role", "auditor", "--file", self.folder / "tokens", "--json"
+        )
         self.token = json.loads(made)["token"]
 
     @property

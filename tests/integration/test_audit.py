@@ -46,6 +46,7 @@ class House(LedgerPlace):
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
         super().__init__(folder, bootstrap)
+        self.furnish()
         self.producer = self.cluster.producer()
         self.processes: list[subprocess.Popen[bytes]] = []
 
