@@ -31,8 +31,9 @@ down: ## Stop a Driftline that `make up` started elsewhere
 test: $(READY) ## Run every test that this machine can run; says what it skips and why
 	@$(BIN)/python -m pytest tests/unit tests/contract -n 2 --dist loadgroup
 	@$(BIN)/python -m pytest tests/integration tests/e2e
+	@$(BIN)/python -m pytest tests/chaos
 
-chaos: $(READY) ## Kill drift workers and the broker, split transactions, stop the broker under load (minutes)
+chaos: $(READY) ## Kill drift, audit and the broker, split transactions, stop the broker under load: a part of `make test`
 	@$(BIN)/python -m pytest tests/chaos
 
 test-unit: $(READY) ## Run the tests that need nothing but Python
