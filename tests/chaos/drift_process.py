@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from driftline import codec
 from driftline.clock import SystemClock
 from driftline.events import ProfileSet
-from driftline.kafka.configuration import client_properties, transactional_properties
+from driftline.kafka.configuration import Properties, client_properties, transactional_properties
 from driftline.kafka.confluent import ConfluentCluster, ConfluentTransactionalProducer
 from driftline.kafka.ports import GroupMetadata, TopicPartition
 from driftline.runtime.health import Health
@@ -43,7 +43,7 @@ class HoldingProducer(ConfluentTransactionalProducer):
     flag: Path
     hold = 0.0
 
-    def __init__(self, properties: Mapping[str, Any]) -> None:
+    def __init__(self, properties: Properties) -> None:
         super().__init__(properties)
         self._inside: set[str] = set()
         self._uncovered: list[bytes] = []
@@ -98,7 +98,7 @@ class SplittingProducer(HoldingProducer):
 class HoldingCluster(ConfluentCluster):
     """A cluster whose transactional producers hold on."""
 
-    make: Callable[[Stage, dict[str, Any]], HoldingProducer]
+    make: Callable[[Stage, Properties], HoldingProducer]
 
     def transactional_producer(self, transactional_id: str) -> ConfluentTransactionalProducer:
         stage = next(stage for stage in Stage if transactional_id.startswith(stage.group))
@@ -108,7 +108,7 @@ class HoldingCluster(ConfluentCluster):
 def work(flag: Path, *, hold: float, split: bool) -> int:
     """What `services.drift.app.run` does, without a web server."""
 
-    def make(stage: Stage, properties: dict[str, Any]) -> HoldingProducer:
+    def make(stage: Stage, properties: Properties) -> HoldingProducer:
         kind = SplittingProducer if split and stage is Stage.PROFILE else HoldingProducer
         producer = kind(properties)
         producer.stage, producer.flag, producer.hold = stage, flag, hold
