@@ -11,172 +11,92 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from driftline.batches import from_rows
-from driftline.clock import ManualClock
-from driftline.codec import decode, encode
-from driftline.drift.baseline import fit_baseline
+from driftline.codec import encode
 from driftline.drift.labels.join import MARGIN_US
 from driftline.drift.profile import Layout, Profile
 from driftline.errors import ConfigurationError, Reason
 from driftline.events import (
     ColumnKind,
-    DeadLetter,
     Group,
     Label,
-    Monitor,
     MonitorColumn,
     Part,
-    Prediction,
-    ProfileSet,
-    Progress,
     Task,
     Watermark,
 )
-from driftline.kafka.configuration import StartAt
-from driftline.kafka.memory import MemoryCluster
-from driftline.kafka.partitioning import partition_for
-from driftline.kafka.ports import NewTopic, TopicPartition
+from driftline.kafka.ports import TopicPartition
 from driftline.runtime.catalogue import Catalogue
-from driftline.runtime.loop import Reach
 from services.drift.join.handler import JoinHandler, Readers
 from services.drift.join.labels import LabelReader
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place
+from tests.unit.services.drift.building import (
+    DAY,
+    HOUR,
+    PARTITIONS,
+    PROFILES_PARTITIONS,
+    SCORES,
+    SECOND,
+    START,
+    Out,
+    StageWorld,
+    home_of,
+    monitored,
+    predicted,
+)
 
-SECOND = 1_000_000
-HOUR = 3600 * SECOND
-DAY = 24 * HOUR
-START = 400_000 * HOUR
 PANE = START // HOUR * HOUR
-PARTITIONS = 2
 PREDICTIONS, LABELS = "driftline.predictions", "driftline.labels"
 KINDS = {"age": ColumnKind.NUMERIC, ":prediction": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
-DATA: dict[str, Any] = {"age": np.arange(100.0), ":prediction": ["yes", "no"] * 50, ":score": np.linspace(0, 1, 100)}
-BASELINE = fit_baseline("m", DATA, KINDS)
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=-(2**63),
-    task=Task.BINARY,
-    positive_class="yes",
-    columns=tuple(MonitorColumn(name=name, kind=kind, required=name == "age") for name, kind in KINDS.items()),
-    baseline_id=BASELINE.baseline_id,
-    labels=True,
-    granularities=("1 hour",),
-    alert_on="1 hour",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=DAY,
-    label_ttl_us=3 * DAY,
-    future_skew_us=30 * DAY,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="test",
-)
+DATA: dict[str, Any] = {"age": np.arange(100.0), ":prediction": ["yes", "no"] * 50, ":score": SCORES}
+MONITOR, BASELINE = monitored(KINDS, DATA, label_delay_us=DAY, label_ttl_us=3 * DAY, future_skew_us=30 * DAY)
 LAYOUT = Layout.of(MONITOR, BASELINE)
 change = dataclasses.replace
 
 
-class World:
-    """A cluster with a monitor on it, and a join that reads what is sent to it."""
+class World(StageWorld):
+    """A stage join that reads what is sent to it."""
+
+    sources = ("predictions", "labels")
+    key = b"key"
 
     def __init__(self, *monitors):
-        self.clock = ManualClock(START)
-        self.cluster = MemoryCluster(self.clock)
-        names = ("predictions", "labels", "monitors", "baselines", "schemas", "profiles", "dead-letters")
-        counts = {"predictions": PARTITIONS, "labels": PARTITIONS, "profiles": 4}
-        self.cluster.admin().create([NewTopic(f"driftline.{name}", counts.get(name, 1)) for name in names])
-        self.producer = self.cluster.producer()
-        self.put("baselines", BASELINE, 0)
-        for monitor in monitors or (MONITOR,):
-            self.put("monitors", monitor, 0)
-        self.positions = {TopicPartition(topic, p): 0 for topic in (PREDICTIONS, LABELS) for p in range(PARTITIONS)}
-        self.restart()
+        super().__init__(BASELINE, *(monitors or (MONITOR,)))
 
-    def restart(self, key=b"key"):
-        """What a new process does: read on from what is committed, remembering what lies before it."""
-        self.consumer = self.cluster.consumer(start_at=StartAt.EARLIEST)
-        self.consumer.assign(self.positions)
+    def started(self):
+        """What a new process does: remember what lies before where it reads on."""
         catalogue = Catalogue(self.cluster.consumer())
         readers = Readers(
             PredictionReader(catalogue.book, catalogue.schemas, PARTITIONS),
             LabelReader(catalogue.book, catalogue.schemas, PARTITIONS),
             self.cluster.consumer,
         )
-        place = Place("w1", {PREDICTIONS: "p-id", LABELS: "l-id"}, 4)
-        self.stage = JoinHandler(catalogue, readers, place, key=key)
-        self.stage.on_assign(self.positions, self.clock.now_us())
-
-    def put(self, topic, event, partition):
-        value = event if isinstance(event, bytes) else encode(event)
-        self.producer.produce(f"driftline.{topic}", value, key=b"the key", partition=partition)
-        self.producer.flush(1)
+        place = Place("w1", {PREDICTIONS: "p-id", LABELS: "l-id"}, PROFILES_PARTITIONS)
+        return JoinHandler(catalogue, readers, place, key=self.key)
 
     def predict(self, *events):
         for event in events:
-            self.put("predictions", event, partition_for(event.prediction_id.encode(), PARTITIONS))
+            self.put("predictions", event, home_of(event.prediction_id))
 
     def label(self, *events):
         for event in events:
-            self.put("labels", event, partition_for(event.prediction_id.encode(), PARTITIONS))
-
-    def read(self, most=10_000):
-        self.stage.handle(self.consumer.consume(most, 0), self.clock.now_us())
-
-    def flush(self):
-        """Read all there is, and commit it: what went out, decoded."""
-        self.read()
-        return self.commit()
-
-    def commit(self):
-        ends = self.consumer.positions(self.positions)
-        reach = {place: Reach(self.positions[place], ends[place], caught_up=True) for place in self.positions}
-        flush = self.stage.flush(reach, self.clock.now_us())
-        self.records = flush.records
-        if flush.offsets is None:
-            self.positions = ends
-            self.stage.committed(ends, self.clock.now_us())
-        events = [decode(record.value or b"") for record in flush.records]
-        return Out(
-            [event for event in events if isinstance(event, ProfileSet)],
-            [event for event in events if isinstance(event, DeadLetter)],
-            [event for event in events if isinstance(event, Progress)],
-        )
+            self.put("labels", event, home_of(event.prediction_id))
 
 
-@dataclasses.dataclass
-class Out:
-    sets: list[ProfileSet]
-    dead: list[DeadLetter]
-    progress: list[Progress]
-
-    def reasons(self):
-        return [(each.reason, each.field) for each in self.dead]
-
-    def pairs(self):
-        """(version, part, pane, predicted, actual) -> pairs."""
-        classes = (*LAYOUT.classes, "other")
-        found = {}
-        for each in self.sets:
-            for event in each.panes:
-                cells = Profile.from_event(LAYOUT, event).cells[LAYOUT.confusion.cells].reshape(3, 3)
-                for i, j in np.argwhere(cells).tolist():
-                    found[each.model_version, event.part, event.pane, classes[i], classes[j]] = int(cells[i, j])
-        return found
+def pairs_of(out: Out):
+    """(version, part, pane, predicted, actual) -> pairs."""
+    classes = (*LAYOUT.classes, "other")
+    found = {}
+    for each in out.sets:
+        for event in each.panes:
+            cells = Profile.from_event(LAYOUT, event).cells[LAYOUT.confusion.cells].reshape(3, 3)
+            for i, j in np.argwhere(cells).tolist():
+                found[each.model_version, event.part, event.pane, classes[i], classes[j]] = int(cells[i, j])
+    return found
 
 
 def prediction(i=0, time=START, *, version="v1", said="yes", score: float | None = 0.5, **features):
-    return Prediction(
-        model_id="m",
-        model_version=version,
-        prediction_id=f"p{i}",
-        event_time=time,
-        prediction=said,
-        score=score,
-        features={"age": 5.0} | features,
-    )
+    return predicted(i, time, {"age": 5.0} | features, model_version=version, prediction=said, score=score)
 
 
 def label(i=0, time=START, value: float | str = "yes"):
@@ -193,17 +113,17 @@ def test_a_label_meets_its_prediction_whichever_comes_first(labels_first):
     if labels_first:
         sends.reverse()
     sends[0]()
-    assert world.flush().pairs() == {}
+    assert pairs_of(world.flush()) == {}
     sends[1]()
-    assert world.flush().pairs() == ONE
-    assert world.flush().pairs() == {}
+    assert pairs_of(world.flush()) == ONE
+    assert pairs_of(world.flush()) == {}
 
 
 def test_pairs_belong_to_the_pane_and_version_of_the_prediction():
     world = World()
     world.predict(prediction(0, START - 5 * HOUR, version="v2", said="no"), prediction(1))
     world.label(label(0, START), label(1, START + 2 * DAY, "no"))
-    assert world.flush().pairs() == {
+    assert pairs_of(world.flush()) == {
         ("v2", Part.IN_TIME, PANE - 5 * HOUR, "no", "yes"): 1,
         ("v1", Part.LATER, PANE, "yes", "no"): 1,
     }
@@ -225,14 +145,14 @@ def test_classes_that_the_baseline_does_not_know_are_other():
     world = World()
     world.predict(prediction(0, said="maybe"), prediction(1))
     world.label(label(0), label(1, value="perhaps"))
-    assert world.flush().pairs() == {
+    assert pairs_of(world.flush()) == {
         ("v1", Part.IN_TIME, PANE, "other", "yes"): 1,
         ("v1", Part.IN_TIME, PANE, "yes", "other"): 1,
     }
 
 
 def test_batches_and_single_predictions_join_alike():
-    rows = [prediction(i, said=["yes", "no"][i % 2]) for i in range(40) if partition_for(f"p{i}".encode(), PARTITIONS) == 0]
+    rows = [prediction(i, said=["yes", "no"][i % 2]) for i in range(40) if home_of(f"p{i}") == 0]
     labels = [label(int(row.prediction_id[1:]), value=["yes", "no"][i % 3 % 2]) for i, row in enumerate(rows)]
     single, batch = World(), World()
     single.predict(*rows)
@@ -244,11 +164,11 @@ def test_batches_and_single_predictions_join_alike():
 
 def test_the_first_prediction_in_offset_order_wins_across_batches_and_single_rows():
     world = World()
-    home = partition_for(b"p0", PARTITIONS)
+    home = home_of("p0")
     world.put("predictions", from_rows([prediction(0, said="no"), prediction(0, said="yes")]), home)
     world.predict(prediction(0, said="yes"))
     world.label(label(0))
-    assert world.flush().pairs() == {("v1", Part.IN_TIME, PANE, "no", "yes"): 1}
+    assert pairs_of(world.flush()) == {("v1", Part.IN_TIME, PANE, "no", "yes"): 1}
 
 
 def test_a_prediction_that_profile_refuses_is_not_joined_and_not_refused_twice():
@@ -258,7 +178,7 @@ def test_a_prediction_that_profile_refuses_is_not_joined_and_not_refused_twice()
     world.label(label(0))
     out = world.flush()
     assert out.dead == []
-    assert out.pairs() == {("v1", Part.IN_TIME, PANE, "no", "yes"): 1}
+    assert pairs_of(out) == {("v1", Part.IN_TIME, PANE, "no", "yes"): 1}
 
 
 def test_a_second_label_is_a_dead_letter_with_its_bytes():
@@ -266,10 +186,10 @@ def test_a_second_label_is_a_dead_letter_with_its_bytes():
     world.predict(prediction())
     world.label(label(0), label(0, value="no"))
     out = world.flush()
-    assert out.pairs() == ONE
+    assert pairs_of(out) == ONE
     assert out.reasons() == [("label_changed", "prediction_id")]
     dead = out.dead[0]
-    home = partition_for(b"p0", PARTITIONS)
+    home = home_of("p0")
     assert (dead.source_topic, dead.source_partition, dead.source_offset) == (LABELS, home, 1)
     assert dead.source_value == encode(label(0, value="no"))
     assert (dead.source_key, dead.model_id, dead.rejected_by) == (b"the key", "m", "drift/join")
@@ -281,7 +201,7 @@ def test_a_label_past_the_ttl_is_a_dead_letter():
     world.predict(prediction())
     world.label(label(0, START + 3 * DAY + 1))
     out = world.flush()
-    assert (out.pairs(), out.reasons()) == ({}, [("label_too_late", "prediction_id")])
+    assert (pairs_of(out), out.reasons()) == ({}, [("label_too_late", "prediction_id")])
 
 
 def test_a_label_without_prediction_is_a_dead_letter_when_its_memory_has_passed():
@@ -289,7 +209,7 @@ def test_a_label_without_prediction_is_a_dead_letter_when_its_memory_has_passed(
     world.label(label(0))
     assert world.flush().dead == []
     world.clock.advance(3 * DAY + MARGIN_US)
-    same = next(i for i in range(1, 99) if partition_for(f"p{i}".encode(), 2) == partition_for(b"p0", 2))
+    same = next(i for i in range(1, 99) if home_of(f"p{i}") == home_of("p0"))
     world.predict(prediction(same))
     assert world.flush().dead == []
     world.clock.advance(SECOND)
@@ -324,12 +244,12 @@ def test_a_label_without_prediction_is_a_dead_letter_when_its_memory_has_passed(
 )
 def test_a_bad_label_becomes_a_dead_letter_and_the_rest_joins(value, reason, field):
     world = World()
-    home = partition_for(b"p0", PARTITIONS)
+    home = home_of("p0")
     world.predict(prediction())
     world.put("labels", value, home)
     world.label(label())
     out = world.flush()
-    assert out.pairs() == ONE
+    assert pairs_of(out) == ONE
     assert out.reasons() == [(reason.value, field)]
     assert out.dead[0].source_value == value
     assert out.dead[0].detail
@@ -349,9 +269,9 @@ def test_a_label_of_a_regression_is_a_finite_number(value, reason):
 def test_a_stray_label_is_a_dead_letter():
     world = World()
     world.predict(prediction())
-    world.put("labels", label(), 1 - partition_for(b"p0", PARTITIONS))
+    world.put("labels", label(), 1 - home_of("p0"))
     out = world.flush()
-    assert (out.pairs(), out.reasons()) == ({}, [("wrong_partition", "prediction_id")])
+    assert (pairs_of(out), out.reasons()) == ({}, [("wrong_partition", "prediction_id")])
 
 
 def test_a_label_for_a_model_that_expects_none_is_refused():
@@ -376,14 +296,15 @@ def test_a_restart_knows_what_was_committed_and_tells_nothing_again():
     world = World()
     world.predict(prediction(0), prediction(1))
     world.label(label(0), label(9))
-    assert world.flush().pairs() == ONE
-    world.restart(key=b"another key")
+    assert pairs_of(world.flush()) == ONE
+    world.key = b"another key"
+    world.restart()
     out = world.flush()
-    assert (out.pairs(), out.dead) == ({}, [])
+    assert (pairs_of(out), out.dead) == ({}, [])
     world.label(label(0, value="no"), label(1))
     world.predict(prediction(9))
     out = world.flush()
-    assert out.pairs() == {("v1", Part.IN_TIME, PANE, "yes", "yes"): 2}
+    assert pairs_of(out) == {("v1", Part.IN_TIME, PANE, "yes", "yes"): 2}
     assert out.reasons() == [("label_changed", "prediction_id")]
 
 
@@ -394,7 +315,7 @@ def test_what_was_not_committed_is_joined_by_the_next_owner():
     world.read()
     world.stage.on_revoke(list(world.positions))
     world.restart()
-    assert world.flush().pairs() == ONE
+    assert pairs_of(world.flush()) == ONE
 
 
 def test_unequal_partitions_of_the_two_topics_are_refused():
@@ -406,7 +327,7 @@ def test_unequal_partitions_of_the_two_topics_are_refused():
 
 def test_sets_carry_the_clocks_of_both_topics():
     world = World()
-    names = {p: next(i for i in range(99) if partition_for(f"p{i}".encode(), 2) == p) for p in (0, 1)}
+    names = {p: next(i for i in range(99) if home_of(f"p{i}") == p) for p in (0, 1)}
     world.predict(prediction(names[0], START - HOUR))
     world.label(label(names[1], START + HOUR))
     (found,) = world.flush().sets
@@ -483,8 +404,8 @@ def test_any_order_of_sends_reads_commits_and_crashes_counts_each_first_pair_onc
     found.append(world.flush())
     total: dict[tuple[str, str], int] = {}
     for out in found:
-        for (_, _, _, predicted, true), n in out.pairs().items():
-            total[predicted, true] = total.get((predicted, true), 0) + n
+        for (_, _, _, said, true), n in pairs_of(out).items():
+            total[said, true] = total.get((said, true), 0) + n
     expected: dict[tuple[str, str], int] = {}
     for i in said.keys() & actual.keys():
         expected[said[i], actual[i]] = expected.get((said[i], actual[i]), 0) + 1

@@ -11,152 +11,71 @@ import numpy as np
 import pytest
 
 from driftline.batches import from_rows
-from driftline.clock import ManualClock
 from driftline.codec import decode, encode, fingerprint, header
-from driftline.drift.baseline import fit_baseline
 from driftline.drift.profile import Layout, Profile
 from driftline.errors import Reason
 from driftline.events import (
     ColumnKind,
-    DeadLetter,
     Group,
     Label,
-    Monitor,
-    MonitorColumn,
     Part,
-    Prediction,
-    ProfileSet,
     Progress,
     SchemaRegistered,
     SourceTime,
-    Task,
     Watermark,
 )
-from driftline.kafka.configuration import StartAt
-from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
-from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.catalogue import Catalogue
-from driftline.runtime.loop import Reach
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.models import OTHER_VERSIONS
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place
-
-SECOND = 1_000_000
-HOUR = 3600 * SECOND
-START = 400_000 * HOUR
-KINDS = {"age": ColumnKind.NUMERIC, "origin": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
-DATA: dict[str, Any] = {"age": np.arange(100.0), "origin": ["JFK", "LGA"] * 50, ":score": np.linspace(0, 1, 100)}
-BASELINE = fit_baseline("m", DATA, KINDS)
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=-(2**63),
-    task=Task.BINARY,
-    positive_class="yes",
-    columns=tuple(MonitorColumn(name=name, kind=kind, required=name == "age") for name, kind in KINDS.items()),
-    baseline_id=BASELINE.baseline_id,
-    labels=True,
-    granularities=("1 hour",),
-    alert_on="1 hour",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
-    future_skew_us=5 * SECOND,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="test",
+from tests.unit.services.drift.building import (
+    HOUR,
+    PARTITIONS,
+    PROFILES_PARTITIONS,
+    SCORES,
+    SECOND,
+    START,
+    Out,
+    StageWorld,
+    home_of,
+    monitored,
+    predicted,
 )
-PARTITIONS = 2
+
+KINDS = {"age": ColumnKind.NUMERIC, "origin": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
+DATA: dict[str, Any] = {"age": np.arange(100.0), "origin": ["JFK", "LGA"] * 50, ":score": SCORES}
+MONITOR, BASELINE = monitored(KINDS, DATA, future_skew_us=5 * SECOND)
 change = dataclasses.replace
 
 
-class World:
-    """A cluster with a monitor on it, and a stage that reads what is sent to it."""
+class World(StageWorld):
+    """A stage profile that reads what is sent to it."""
 
     def __init__(self, *monitors):
-        self.clock = ManualClock(START)
-        self.cluster = MemoryCluster(self.clock)
-        names = ("predictions", "labels", "monitors", "baselines", "schemas", "profiles", "dead-letters")
-        counts = {"predictions": PARTITIONS, "labels": PARTITIONS, "profiles": 4}
-        self.cluster.admin().create([NewTopic(f"driftline.{name}", counts.get(name, 1)) for name in names])
-        self.producer = self.cluster.producer()
-        self.put("baselines", BASELINE, key=BASELINE.baseline_id)
-        for monitor in monitors or (MONITOR,):
-            self.put("monitors", monitor, key=f"{monitor.model_id}/{monitor.monitor_version}")
-        self.consumer = self.cluster.consumer(start_at=StartAt.EARLIEST)
-        self.positions = {TopicPartition("driftline.predictions", p): 0 for p in range(PARTITIONS)}
-        self.consumer.assign(self.positions)
-        self.restart()
+        super().__init__(BASELINE, *(monitors or (MONITOR,)))
 
-    def restart(self):
+    def started(self):
         catalogue = Catalogue(self.cluster.consumer())
         reader = PredictionReader(catalogue.book, catalogue.schemas, PARTITIONS)
-        self.stage = ProfileHandler(catalogue, reader, Place("w1", {"driftline.predictions": "id"}, 4))
-        self.stage.on_assign(self.positions, self.clock.now_us())
-
-    def put(self, topic, event, *, key=None, partition=None):
-        value = event if isinstance(event, bytes) or event is None else encode(event)
-        self.producer.produce(f"driftline.{topic}", value, key=None if key is None else key.encode(), partition=partition)
-        self.producer.flush(1)
+        return ProfileHandler(catalogue, reader, Place("w1", {"driftline.predictions": "id"}, PROFILES_PARTITIONS))
 
     def send(self, event, *, partition=None):
         """A prediction goes where its id belongs unless told otherwise."""
-        if partition is None:
-            partition = partition_for(event.prediction_id.encode(), PARTITIONS)
-        self.put("predictions", event, key="k", partition=partition)
-
-    def flush(self):
-        """One pass of the loop: what went out, decoded."""
-        self.stage.handle(self.consumer.consume(10_000, 0), self.clock.now_us())
-        ends = self.consumer.positions(self.positions)
-        reach = {place: Reach(self.positions[place], ends[place], caught_up=True) for place in self.positions}
-        flush = self.stage.flush(reach, self.clock.now_us())
-        self.records = flush.records
-        if flush.offsets is None:
-            self.positions = ends
-            self.stage.committed(ends, self.clock.now_us())
-        events = [decode(record.value or b"") for record in flush.records]
-        return Out(
-            [event for event in events if isinstance(event, ProfileSet)],
-            [event for event in events if isinstance(event, DeadLetter)],
-            [event for event in events if isinstance(event, Progress)],
-        )
+        self.put("predictions", event, partition=home_of(event.prediction_id) if partition is None else partition)
 
 
-@dataclasses.dataclass
-class Out:
-    sets: list[ProfileSet]
-    dead: list[DeadLetter]
-    progress: list[Progress]
-
-    def reasons(self):
-        return [(each.reason, each.field) for each in self.dead]
-
-    def rows(self):
-        return {(s.model_id, s.model_version, p.pane): p.rows for s in self.sets for p in s.panes}
+def rows_of(out: Out):
+    return {(s.model_id, s.model_version, p.pane): p.rows for s in out.sets for p in s.panes}
 
 
 def prediction(i=0, time=START, *, version="v1", model="m", **features):
-    values: dict[str, Any] = {"age": 5.0, "origin": "JFK"}
-    return Prediction(
-        model_id=model,
-        model_version=version,
-        prediction_id=f"p{i}",
-        event_time=time,
-        prediction="yes",
-        score=0.5,
-        features=values | features,
-    )
+    return predicted(i, time, {"age": 5.0, "origin": "JFK"} | features, model_version=version, model_id=model)
 
 
 def id_in(partition, prefix="p"):
-    return next(f"{prefix}{i}" for i in range(100) if partition_for(f"{prefix}{i}".encode(), PARTITIONS) == partition)
+    return next(f"{prefix}{i}" for i in range(100) if home_of(f"{prefix}{i}") == partition)
 
 
 def test_predictions_are_counted_by_version_and_pane():
@@ -165,7 +84,7 @@ def test_predictions_are_counted_by_version_and_pane():
         world.send(prediction(i, START - (i % 2) * HOUR, version=f"v{i % 3}"))
     out = world.flush()
     pane, before = START // HOUR * HOUR, START // HOUR * HOUR - HOUR
-    assert out.rows() == {
+    assert rows_of(out) == {
         ("m", "v0", pane): 2, ("m", "v0", before): 2,
         ("m", "v1", pane): 1, ("m", "v1", before): 2,
         ("m", "v2", pane): 2, ("m", "v2", before): 1,
@@ -179,7 +98,7 @@ def test_predictions_are_counted_by_version_and_pane():
 
 def test_batches_and_single_predictions_count_alike():
     world = World()
-    home = [prediction(i, age=float(i)) for i in range(40) if partition_for(f"p{i}".encode(), PARTITIONS) == 0]
+    home = [prediction(i, age=float(i)) for i in range(40) if home_of(f"p{i}") == 0]
     for each in home:
         world.send(each)
     single = world.flush()
@@ -205,7 +124,7 @@ def write(schema, record):
 def register(world, schema):
     text = json.dumps(schema)
     name = f"{fingerprint(schema):016x}"
-    world.put("schemas", SchemaRegistered(fingerprint=name, name="Late", schema=text, sha256=""), key=name)
+    world.put("schemas", SchemaRegistered(fingerprint=name, name="Late", schema=text, sha256=""))
 
 
 def test_a_typed_schema_counts_its_fields_as_features():
@@ -219,7 +138,7 @@ def test_a_typed_schema_counts_its_fields_as_features():
         world.put("predictions", write(schema, record), partition=0)
     out = world.flush()
     assert out.reasons() == [("missing_field", "age")]
-    assert sum(out.rows().values()) == 2
+    assert sum(rows_of(out).values()) == 2
 
 
 def test_a_schema_that_came_later_than_its_message_is_unknown():
@@ -232,7 +151,7 @@ def test_a_schema_that_came_later_than_its_message_is_unknown():
     world.put("predictions", write(schema, record), partition=0)
     out = world.flush()
     assert out.reasons() == [("unknown_schema", None)]
-    assert sum(out.rows().values()) == 1
+    assert sum(rows_of(out).values()) == 1
 
 
 GOOD = encode(prediction(0))
@@ -291,12 +210,12 @@ GOOD = encode(prediction(0))
 )
 def test_what_is_refused_becomes_a_dead_letter_with_its_bytes_and_the_rest_counts(value, reason, field):
     world = World()
-    home = partition_for(b"p0", PARTITIONS)
+    home = home_of("p0")
     world.send(prediction(0))
-    world.put("predictions", value, key="the key", partition=home)
+    world.put("predictions", value, partition=home)
     world.send(prediction(0))
     out = world.flush()
-    assert sum(out.rows().values()) == 2
+    assert sum(rows_of(out).values()) == 2
     assert out.reasons() == [(reason.value, field)]
     dead = out.dead[0]
     assert (dead.source_topic, dead.source_partition, dead.source_offset) == ("driftline.predictions", home, 1)
@@ -317,15 +236,15 @@ def test_a_row_older_than_its_models_monitor_is_refused_for_ever():
     world = World()
     world.send(prediction(0, model="late"))
     world.clock.advance(1000)
-    world.put("monitors", change(MONITOR, model_id="late"), key="late/1")
+    world.put("monitors", change(MONITOR, model_id="late"))
     world.send(prediction(1, model="late"))
     out = world.flush()
     assert out.reasons() == [("unknown_model", "model_id")]
-    assert sum(out.rows().values()) == 1
+    assert sum(rows_of(out).values()) == 1
 
 
 def test_a_stray_is_refused_where_labels_join_and_counts_where_nothing_does():
-    stray = 1 - partition_for(b"p0", PARTITIONS)
+    stray = 1 - home_of("p0")
     world = World()
     world.send(prediction(0), partition=stray)
     assert world.flush().reasons() == [("wrong_partition", "prediction_id")]
@@ -343,7 +262,7 @@ def test_the_bad_rows_of_a_batch_become_one_dead_letter_for_each_reason_with_onl
     rows[7] = change(prediction(7), score=math.inf)
     world.send(from_rows(rows), partition=0)
     out = world.flush()
-    assert sum(out.rows().values()) == 4
+    assert sum(rows_of(out).values()) == 4
     assert [(d.reason, d.field, d.rows) for d in out.dead] == [
         ("non_finite", "age", (1, 6, 7)),
         ("missing_field", "age", (4,)),
@@ -385,10 +304,10 @@ def test_ranges_continue_where_the_last_ones_ended_and_nothing_is_counted_twice(
     world = World()
     world.send(prediction(0))
     world.flush()
-    home = partition_for(b"p0", PARTITIONS)
+    home = home_of("p0")
     world.send(prediction(0))
     out = world.flush()
-    assert sum(out.rows().values()) == 1
+    assert sum(rows_of(out).values()) == 1
     assert [(r.from_offset, r.to_offset) for r in out.progress[0].ranges if r.partition == home] == [(1, 2)]
 
 
@@ -446,8 +365,8 @@ def test_versions_beyond_the_hundredth_are_counted_together():
         world.send(prediction(i, version=f"v{i}"))
     out = world.flush()
     assert len(out.sets) == 101
-    assert sum(rows for (_, version, _), rows in out.rows().items() if version == OTHER_VERSIONS) == 3
-    assert sum(out.rows().values()) == 103
+    assert sum(rows for (_, version, _), rows in rows_of(out).items() if version == OTHER_VERSIONS) == 3
+    assert sum(rows_of(out).values()) == 103
 
 
 def test_what_was_not_committed_is_dropped_on_a_revoke_and_counted_by_the_next_owner():
@@ -455,9 +374,8 @@ def test_what_was_not_committed_is_dropped_on_a_revoke_and_counted_by_the_next_o
     world.send(prediction(0))
     world.stage.handle(world.consumer.consume(10, 0), world.clock.now_us())
     world.stage.on_revoke(list(world.positions))
-    world.consumer.assign(world.positions)
     world.restart()
-    assert sum(world.flush().rows().values()) == 1
+    assert sum(rows_of(world.flush()).values()) == 1
 
 
 def test_the_same_message_read_again_gives_the_same_records():
@@ -466,7 +384,6 @@ def test_the_same_message_read_again_gives_the_same_records():
     world.send(prediction(1, age=math.inf))
     first = [(r.topic, r.key, r.value, r.headers) for r in (world.flush(), world.records)[1]]
     world.positions = dict.fromkeys(world.positions, 0)
-    world.consumer.assign(world.positions)
     world.restart()
     assert [(r.topic, r.key, r.value, r.headers) for r in (world.flush(), world.records)[1]] == first
 
