@@ -26,8 +26,8 @@ from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.leaf import Source, entry_id_of_event
 from driftline.ledger.report import Level
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store import LedgerWriter, OffsetMove, open_writer, verify_store
-from driftline.ledger.verify import SourceName
 
 BATCH, COUNT, ROUNDS = 1_000, 10_000, 5
 PAYLOAD, PLAIN = 400, 128

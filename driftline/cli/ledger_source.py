@@ -14,10 +14,10 @@ from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerError, LedgerUnavailable
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Findings, Level, Report, verdict_of
+from driftline.ledger.rows import SourceName
 from driftline.ledger.source import Extent, PartitionCheck, Repeat, Tally
 from driftline.ledger.store import LedgerStore, Snapshot
 from driftline.ledger.store.verification import verify_snapshot
-from driftline.ledger.verify import SourceName
 
 BATCH = 2_000
 QUIET_SECONDS = 30.0

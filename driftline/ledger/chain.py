@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from driftline.ledger.leaf import (
     GENESIS,
+    SALT_SIZE,
     Leaf,
     Source,
     canonical,
@@ -136,6 +137,9 @@ _NONE_YET: Final = Tail(0, GENESIS)
 
 
 def _entry(draft: Draft, *, log: str, seq: int, ts: int, previous: bytes, by_actor: Tail, of_resource: Tail) -> Entry:
+    if len(draft.salt) != SALT_SIZE:
+        msg = f"a salt has {SALT_SIZE} bytes"
+        raise ValueError(msg)
     leaf = Leaf(
         action=draft.action,
         actor=draft.actor,

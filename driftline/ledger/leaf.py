@@ -29,6 +29,7 @@ from driftline.ledger.errors import LeafMalformed
 
 __all__ = [
     "GENESIS",
+    "SALT_SIZE",
     "Leaf",
     "Source",
     "bounded",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 GENESIS: Final = bytes(32)
+SALT_SIZE: Final = 32
+"""Of a fixed size, so that no byte of a payload can be taken for one of its salt, nor the other way round."""
 MAX_INTEGER: Final = 2**53 - 1
 VERSION: Final = 1
 _KEYS: Final = (

@@ -17,7 +17,7 @@ from driftline.ledger.errors import LeafMalformed
 from driftline.ledger.leaf import data_hash, details_hash
 from driftline.ledger.records import DIGEST, GAP, Record, details_of, entry_id_of
 from driftline.ledger.report import FindingKind, Findings, SourceCounts
-from driftline.ledger.verify import Row, SourceName
+from driftline.ledger.rows import Row, SourceName
 
 __all__ = ["DUPLICATES_KEPT", "Extent", "PartitionCheck", "Repeat", "Tally"]
 

@@ -1,27 +1,24 @@
 """The audit service from top to bottom: settings, clients, ledger, recorder, verification, run, drain."""
 
 import os
-import sys
 from collections.abc import Sequence
 
 import structlog
 from prometheus_client import REGISTRY
 
-from driftline.clock import Clock, SystemClock
-from driftline.errors import ConfigurationError, DriftlineError
+from driftline.clock import Clock
+from driftline.errors import ConfigurationError
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Producer
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.errors import KeyMalformed, RollbackDetected
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store import LedgerWriter, open_writer
-from driftline.ledger.verify import SourceName
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.http import Access, HttpServer, create_app
-from driftline.runtime.logs import configure_logs
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
-from driftline.runtime.settings import load
 from driftline.runtime.tokens import TokenBook
 from services.audit import api, metrics
 from services.audit.actions import LEDGERED
@@ -34,17 +31,6 @@ SOURCE_LOST = "ledger_source_lost"
 GUARD_MISSING = "ledger_guard_missing"
 
 log = structlog.get_logger("driftline.audit")
-
-
-def main() -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean end, 1 after a failure, 2 where it could not start."""
-    try:
-        settings = load(AuditSettings)
-        configure_logs("audit", level=settings.log_level, style=settings.log_format)
-        return run(settings, SystemClock())
-    except DriftlineError as error:
-        sys.stderr.write(f"driftline audit: {error}\n")
-        return 2
 
 
 def run(settings: AuditSettings, clock: Clock) -> int:

@@ -20,8 +20,8 @@ from driftline.ledger.digest import DigestBuilder
 from driftline.ledger.errors import RollbackDetected, StaleOffsets
 from driftline.ledger.leaf import Source
 from driftline.ledger.records import digest_draft, gap_draft
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store import Appended, OffsetMove, Position
-from driftline.ledger.verify import SourceName
 from services.audit import metrics
 from services.audit.actions import DIGESTED, LEDGERED, draft_of
 

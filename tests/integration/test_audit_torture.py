@@ -30,7 +30,7 @@ from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.errors import StaleOffsets
 from driftline.ledger.leaf import Source, entry_id_of_position
 from driftline.ledger.store import OffsetMove, open_writer
-from driftline.ledger.verify import SourceName
+from driftline.ledger.rows import SourceName
 
 folder, partitions, records, origin = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 writer, _ = open_writer(f"sqlite:///{folder}/ledger.db", SigningKey(origin, bytes(32)), signed_path=folder / "signed", random=os.urandom)

@@ -15,14 +15,14 @@ from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import CheckpointRow
 from driftline.ledger.leaf import Source
+from driftline.ledger.rows import Row, SourceName, Subject
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import open_engine, reading
 from driftline.ledger.tree import FetchNodes, root_at
-from driftline.ledger.verify import Row, SourceName, Subject
 
 __all__ = ["LedgerStore", "Snapshot", "open_store"]
 
-_PAGE: Final = 2_000
+_PAGE: Final = 1_000
 _ID_CHUNK: Final = 500
 _JOINED: Final = t.entry.outerjoin(t.payload, t.payload.c.seq == t.entry.c.seq)
 _CHAIN: Final = (
@@ -58,11 +58,15 @@ class Snapshot:
         row = self._connection.execute(select(h.size, h.head_hash, h.frontier, h.last_ts_us)).one()
         return Head(*row)
 
-    def rows(self, *, payloads: bool = True) -> Iterator[Row]:
-        """Stream all entries in order, as tuples in the order of `Row`; without payloads the last three are None."""
+    def last_sequence(self) -> int:
+        """Return the largest sequence, 0 when there is none (or no number: someone put it there by force)."""
+        found = self._connection.scalar(select(func.max(t.entry.c.seq)))
+        return found if isinstance(found, int) else 0
+
+    def pages(self, *, payloads: bool = True) -> Iterator[Sequence[Row]]:
+        """Stream all entries in order, as tuples in the order of `Row`; without payloads they end before the last three."""
         statement: Select[Any] = select(*_COLUMNS).select_from(_JOINED) if payloads else select(*_CHAIN)
-        for page in self._stream(statement.order_by(t.entry.c.seq)):
-            yield from page if payloads else [Row._make((*row, None, None, None)) for row in page]
+        return self._stream(statement.order_by(t.entry.c.seq))
 
     def _stream(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
         """Yield pages of rows; from SQLite plain tuples, verification is too hot for SQLAlchemy's rows."""

@@ -27,11 +27,11 @@ from driftline.ledger.chain import (
 from driftline.ledger.checkpoint import Checkpoint, SigningKey, sign_checkpoint
 from driftline.ledger.errors import IdConflict, LedgerUnavailable, RollbackDetected, StaleOffsets
 from driftline.ledger.leaf import Source, bounded, decode, is_service, pseudonym
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import create_schema, insert_rows, open_engine, writing
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.store.signed import LastSigned
-from driftline.ledger.verify import SourceName
 
 __all__ = ["Appended", "LedgerWriter", "OffsetMove", "Position", "open_writer"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.leaf import Source, entry_id_of_event
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store import LedgerWriter, OffsetMove, open_writer
-from driftline.ledger.verify import SourceName
 
 ORIGIN = "ledger.example.com/audit"
 KEY = SigningKey(ORIGIN, bytes(range(32)))

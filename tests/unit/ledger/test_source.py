@@ -11,8 +11,8 @@ from driftline.ledger.digest import DigestBuilder
 from driftline.ledger.leaf import data_hash, details_hash
 from driftline.ledger.records import DIGEST, details_of, digest_draft, entry_id_of
 from driftline.ledger.report import FindingKind, Findings
+from driftline.ledger.rows import Row, SourceName
 from driftline.ledger.source import Extent, PartitionCheck, Repeat, Tally
-from driftline.ledger.verify import Row, SourceName
 
 SOURCE = SourceName("kafka", "t", "id", 0)
 SALT = bytes(32)

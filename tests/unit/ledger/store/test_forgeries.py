@@ -3,6 +3,7 @@
 import random
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,94 @@ def test_any_value_in_any_column_is_found(original: Path, tmp_path: Path, data: 
     if table == "ledger_checkpoint" and column == "note" and value is None:
         return  # an unsigned head is no lie; the newest signed one vouches for less
     assert verdict(path, Level.FULL) is Verdict.TAMPERED
+
+
+def first_bad(path: Path) -> int | None:
+    store = open_store(f"sqlite:///{path}")
+    try:
+        found = verify_store(store, Level.FULL, key=KEY.verifier).first_bad
+    finally:
+        store.close()
+    assert found is not None
+    return found.sequence
+
+
+def other(value: object, chance: random.Random) -> object:
+    """Return another value of the same type, as near to the first as can be."""
+    if isinstance(value, int):
+        return value + chance.choice((1_000, 2**40))
+    if isinstance(value, str):
+        return value + chance.choice(("x", " ", "\x00", '"', "\u00e4"))
+    if isinstance(value, bytes):
+        raw = bytearray(value)
+        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        return bytes(raw)
+    return chance.choice((0, "", b""))
+
+
+@pytest.mark.parametrize("column", [*COLUMNS["ledger_entry"], "salt", "body", "details", "payload"])
+def test_changed_column_is_found_at_its_entry(original: Path, tmp_path: Path, column: str) -> None:
+    chance = random.Random(column)
+    table = "ledger_entry" if column in COLUMNS["ledger_entry"] else "ledger_payload"
+    name = "seq" if column == "payload" else column
+    for number in (0, 29, chance.randrange(1, 29), chance.randrange(1, 29)):
+        path = tmp_path / f"forged{number}.db"
+        shutil.copy(original, path)
+        connection = sqlite3.connect(path)
+        (before,) = connection.execute(f"SELECT {name} FROM {table} WHERE seq = ?", (number,)).fetchone()
+        connection.execute(f"UPDATE {table} SET {name} = ? WHERE seq = ?", (other(before, chance), number))
+        connection.commit()
+        connection.close()
+        assert first_bad(path) == number
+
+
+def test_byte_moved_from_the_payload_into_its_salt_is_found(tmp_path: Path) -> None:
+    """The hash over salt and payload stays the same."""
+    writer = writer_at(tmp_path)
+    plain = [replace(draft(i, source=None), details=None) for i in range(5)]
+    writer.append(plain, [], now=1)
+    writer.store.close()
+    connection = sqlite3.connect(tmp_path / "ledger.db")
+    connection.execute("DROP TRIGGER ledger_payload_no_update")
+    salt, body = connection.execute("SELECT salt, body FROM ledger_payload WHERE seq = 3").fetchone()
+    connection.execute("UPDATE ledger_payload SET salt = ?, body = ? WHERE seq = 3", (salt + body[:1], body[1:]))
+    connection.commit()
+    connection.close()
+    assert first_bad(tmp_path / "ledger.db") == 3
+
+
+def test_letter_moved_from_a_name_into_its_salt_is_found(original: Path, tmp_path: Path) -> None:
+    shutil.copy(original, tmp_path / "forged.db")
+    connection = sqlite3.connect(tmp_path / "forged.db")
+    (salt,) = connection.execute("SELECT salt FROM ledger_subject").fetchone()
+    connection.execute("UPDATE ledger_subject SET salt = ?, name = 'lice'", (salt + b"a",))
+    connection.commit()
+    connection.close()
+    assert first_bad(tmp_path / "forged.db") == 1
+
+
+def test_offsets_given_to_an_entry_without_a_source_are_found(tmp_path: Path) -> None:
+    writer = writer_at(tmp_path)
+    writer.append([draft(i, source=None) for i in range(5)], [], now=1)
+    writer.store.close()
+    connection = sqlite3.connect(tmp_path / "ledger.db")
+    connection.execute("DROP TRIGGER ledger_entry_no_update")
+    connection.execute("UPDATE ledger_entry SET src_start = 7 WHERE seq = 2")
+    connection.commit()
+    connection.close()
+    assert first_bad(tmp_path / "ledger.db") == 2
+
+
+def test_leaves_cut_at_another_place_are_found(original: Path, tmp_path: Path) -> None:
+    """Two leaves whose joined text is that of the honest two."""
+    shutil.copy(original, tmp_path / "forged.db")
+    connection = sqlite3.connect(tmp_path / "forged.db")
+    first, second = (leaf for (leaf,) in connection.execute("SELECT leaf FROM ledger_entry WHERE seq IN (7, 8) ORDER BY seq"))
+    for number, leaf in ((7, first + b"," + second[:20]), (8, second[20:])):
+        connection.execute("UPDATE ledger_entry SET leaf = ? WHERE seq = ?", (leaf, number))
+    connection.commit()
+    connection.close()
+    assert first_bad(tmp_path / "forged.db") == 7
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -17,9 +17,9 @@ from driftline.ledger.entries import Query
 from driftline.ledger.errors import IdConflict, LedgerUnavailable, RollbackDetected, StaleOffsets
 from driftline.ledger.leaf import Source
 from driftline.ledger.report import Level
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store import LastSigned, LedgerWriter, OffsetMove, open_store, open_writer, tables, verify_store
 from driftline.ledger.store.engine import insert_rows
-from driftline.ledger.verify import SourceName
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, SOURCE, Salts, draft, grow, ledger, writer_at
 
 EVERYTHING = Query(limit=None)

@@ -16,8 +16,8 @@ from driftline.kafka.ports import Headers, NewTopic
 from driftline.ledger.chain import Draft
 from driftline.ledger.entries import Query, StoredEntry
 from driftline.ledger.report import Report
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store import Appended, LedgerWriter, OffsetMove, Position
-from driftline.ledger.verify import SourceName
 from services.audit.actions import LEDGERED
 from services.audit.consumer import Pace, Recorder
 from tests.unit.ledger.ledger_builders import KEY, Salts, writer_at

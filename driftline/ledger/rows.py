@@ -1,0 +1,48 @@
+"""Rows of the ledger's tables, as verification reads them. Whatever is in the database may be in them: trust no type."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Row", "SourceName", "Subject"]
+
+
+class Row(NamedTuple):
+    """An entry as stored, payload joined; the last three are None when the payload row is gone."""
+
+    seq: int
+    entry_id: bytes
+    ts_us: int
+    event_ts_us: int | None
+    action: str
+    actor: str
+    resource_type: str
+    resource_id: str
+    data_hash: bytes
+    details_hash: bytes | None
+    previous_hash: bytes
+    entry_hash: bytes
+    leaf: bytes
+    source_id: int | None
+    src_start: int | None
+    src_end: int | None
+    salt: bytes | None
+    body: bytes | None
+    details: bytes | None
+
+
+class SourceName(NamedTuple):
+    """What a `source_id` stands for."""
+
+    cluster: str
+    topic: str
+    topic_id: str
+    partition: int
+
+
+class Subject(NamedTuple):
+    """A row of the table of names."""
+
+    pseudonym: str
+    salt: bytes
+    name: str
