@@ -404,8 +404,8 @@ def test_any_order_of_sends_reads_commits_and_crashes_counts_each_first_pair_onc
     found.append(world.flush())
     total: dict[tuple[str, str], int] = {}
     for out in found:
-        for (_, _, _, said, true), n in pairs_of(out).items():
-            total[said, true] = total.get((said, true), 0) + n
+        for (_, _, _, guess, true), n in pairs_of(out).items():
+            total[guess, true] = total.get((guess, true), 0) + n
     expected: dict[tuple[str, str], int] = {}
     for i in said.keys() & actual.keys():
         expected[said[i], actual[i]] = expected.get((said[i], actual[i]), 0) + 1
