@@ -5,20 +5,27 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
+from driftline.clock import Clock, SystemClock
+from driftline.errors import DriftlineError
 from driftline.runtime.health import Health
+from driftline.runtime.logs import configure_logs
+from driftline.runtime.settings import ServiceSettings, load
 
-__all__ = ["Part", "run_parts"]
+__all__ = ["Part", "run_parts", "run_service"]
 
 _LOG = structlog.get_logger("driftline.process")
 _DRAIN_SECONDS = 25.0
+
+_Settings = TypeVar("_Settings", bound=ServiceSettings)
 
 
 class Part(Protocol):
@@ -31,6 +38,21 @@ class Part(Protocol):
     def stop(self) -> None:
         """Ask `run` to return soon; from any thread."""
         ...
+
+
+def run_service(name: str, settings: type[_Settings], run: Callable[[_Settings, Clock], int]) -> int:
+    """The main of every service: settings, logs, `run`; returns the exit code.
+
+    0 after a clean end, 1 after a failure while it ran, 2 where it could not start or go on: then the last line says
+    `driftline SERVICE: what is wrong and what to do`.
+    """
+    try:
+        found = load(settings)
+        configure_logs(name, level=found.log_level, style=found.log_format)
+        return run(found, SystemClock())
+    except DriftlineError as error:
+        sys.stderr.write(f"driftline {name}: {error}\n")
+        return 2
 
 
 def run_parts(parts: Mapping[str, Part], health: Health, *, drain_seconds: float = _DRAIN_SECONDS) -> int:

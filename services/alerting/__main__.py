@@ -1,5 +1,9 @@
 """`python -m services.alerting`."""
 
-from services.alerting.app import main
+import sys
 
-raise SystemExit(main())
+from driftline.runtime.process import run_service
+from services.alerting.app import run
+from services.alerting.settings import AlertingSettings
+
+sys.exit(run_service("alerting", AlertingSettings, run))

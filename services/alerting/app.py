@@ -1,6 +1,5 @@
 """The alerting service from top to bottom: settings, clients, core, jobs, consumer, run, drain."""
 
-import sys
 from collections.abc import Mapping
 
 import structlog
@@ -10,16 +9,14 @@ from driftline import topics
 from driftline.alerting.config import default_routing, load, with_timers
 from driftline.alerting.delivery import RetryPolicy
 from driftline.alerting.routing import Routing
-from driftline.clock import Clock, SystemClock
-from driftline.errors import ConfigurationError, DriftlineError
+from driftline.clock import Clock
+from driftline.errors import ConfigurationError
 from driftline.kafka.configuration import StartAt, client_properties
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, HttpServer, create_app
-from driftline.runtime.logs import configure_logs
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
-from driftline.runtime.settings import load as load_settings
 from driftline.runtime.tokens import TokenBook
 from services.alerting import api
 from services.alerting.adapters.channels.port import Channel
@@ -41,17 +38,6 @@ TARGETS = ("alerts", "notifications")
 _LEASE_MARGIN_SECONDS = 30.0
 
 log = structlog.get_logger("driftline.alerting")
-
-
-def main() -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean end, 1 after a failure, 2 where it could not start."""
-    try:
-        settings = load_settings(AlertingSettings)
-        configure_logs("alerting", level=settings.log_level, style=settings.log_format)
-        return run(settings, SystemClock())
-    except DriftlineError as error:
-        sys.stderr.write(f"driftline alerting: {error}\n")
-        return 2
 
 
 def run(settings: AlertingSettings, clock: Clock) -> int:

@@ -2,6 +2,8 @@
 
 import sys
 
-from services.audit.app import main
+from driftline.runtime.process import run_service
+from services.audit.app import run
+from services.audit.settings import AuditSettings
 
-sys.exit(main())
+sys.exit(run_service("audit", AuditSettings, run))

@@ -2,6 +2,8 @@
 
 import sys
 
-from services.console.app import main
+from driftline.runtime.process import run_service
+from services.console.app import run
+from services.console.settings import ConsoleSettings
 
-sys.exit(main())
+sys.exit(run_service("console", ConsoleSettings, run))

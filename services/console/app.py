@@ -1,20 +1,16 @@
 """The console from start to drain."""
 
-import sys
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
 
-from driftline.clock import Clock, SystemClock
-from driftline.errors import DriftlineError
+from driftline.clock import Clock
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, HttpServer
-from driftline.runtime.logs import configure_logs
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
-from driftline.runtime.settings import load
 from driftline.runtime.tokens import TokenBook
 from services.console.api.application import application
 from services.console.api.feed import Feed
@@ -27,20 +23,14 @@ from services.console.store.tables import BY_TOPIC, open_engine
 log = structlog.get_logger("driftline.console")
 
 
-def main() -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean end, 1 after a failure, 2 where it could not start."""
+def run(settings: ConsoleSettings, clock: Clock) -> int:
+    """Check all that can be wrong, put everything together, serve."""
+    console = assemble(settings, ConfluentCluster.from_environment(), clock)
     try:
-        settings = load(ConsoleSettings)
-        configure_logs("console", level=settings.log_level, style=settings.log_format)
-        console = assemble(settings, ConfluentCluster.from_environment(), SystemClock())
-        try:
-            console.start()
-            return run_parts({"follower": console.follower}, console.health)
-        finally:
-            console.close()
-    except DriftlineError as error:
-        sys.stderr.write(f"driftline console: {error}\n")
-        return 2
+        console.start()
+        return run_parts({"follower": console.follower}, console.health)
+    finally:
+        console.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,10 @@
 """`python -m services.drift --stage all|profile|join|evaluate`."""
 
-import argparse
 import sys
 
-from driftline.errors import DriftlineError
-from services.drift.app import run
-from services.drift.settings import Stage
+from driftline.runtime.process import run_service
+from services.drift.app import run, stages
+from services.drift.settings import Settings
 
-parser = argparse.ArgumentParser(prog="python -m services.drift", description="Count, join and decide.")
-parser.add_argument("--stage", choices=["all", *(stage.value for stage in Stage)], default="all")
-chosen = parser.parse_args().stage
-try:
-    sys.exit(run(list(Stage) if chosen == "all" else [Stage(chosen)]))
-except DriftlineError as error:
-    sys.exit(f"drift: {error}")
+chosen = stages(sys.argv[1:])
+sys.exit(run_service("drift", Settings, lambda settings, clock: run(chosen, settings, clock)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 from prometheus_client import REGISTRY
 
 from driftline import topics
-from driftline.clock import Clock, SystemClock
+from driftline.clock import Clock
 from driftline.drift.windows import Rules
 from driftline.errors import ConfigurationError
 from driftline.events import Group
@@ -21,12 +22,10 @@ from driftline.kafka.ports import TopicDescription
 from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
 from driftline.runtime.http import HttpServer, create_app
-from driftline.runtime.logs import configure_logs
 from driftline.runtime.loop import BatchLoop, Handler, Limits, Surroundings
 from driftline.runtime.metrics import LoopMetrics
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
-from driftline.runtime.settings import load
 from services.drift.evaluate.cache import StateCache
 from services.drift.evaluate.counted import CountedEvaluate
 from services.drift.evaluate.handler import EvaluateHandler
@@ -70,15 +69,21 @@ class Cluster:
         return Catalogue(self.kafka.consumer(start_at=StartAt.EARLIEST))
 
 
-def run(stages: Iterable[Stage]) -> int:
+def stages(arguments: Sequence[str]) -> list[Stage]:
+    """The stages that the command line asks for; ends the process where it asks for what there is not."""
+    parser = argparse.ArgumentParser(prog="python -m services.drift", description="Count, join and decide.")
+    parser.add_argument("--stage", choices=["all", *(stage.value for stage in Stage)], default="all")
+    chosen = parser.parse_args(arguments).stage
+    return list(Stage) if chosen == "all" else [Stage(chosen)]
+
+
+def run(chosen: Iterable[Stage], settings: Settings, clock: Clock) -> int:
     """Run until a signal or the first failure; returns the exit code. Raises DriftlineError where it cannot start."""
-    settings = load(Settings)
-    configure_logs("drift", level=settings.log_level, style=settings.log_format)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     cluster = look_around(ConfluentCluster.from_environment())
     health = Health()
-    surroundings = Surroundings(SystemClock(), health, LoopMetrics(REGISTRY))
-    loops = {stage.value: make_loop(stage, settings, cluster, surroundings) for stage in stages}
+    surroundings = Surroundings(clock, health, LoopMetrics(REGISTRY))
+    loops = {stage.value: make_loop(stage, settings, cluster, surroundings) for stage in chosen}
     server = HttpServer(create_app("Driftline drift", health=health, registry=REGISTRY), settings.http_host, settings.http_port)
     server.start()
     health.ready()

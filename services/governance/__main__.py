@@ -2,6 +2,8 @@
 
 import sys
 
-from services.governance.app import main
+from driftline.runtime.process import run_service
+from services.governance.app import run
+from services.governance.settings import GovernanceSettings
 
-sys.exit(main())
+sys.exit(run_service("governance", GovernanceSettings, run))

@@ -1,18 +1,13 @@
 """Governance from start to drain."""
 
-import sys
-
 import structlog
 
-from driftline.clock import Clock, SystemClock
-from driftline.errors import DriftlineError
+from driftline.clock import Clock
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, HttpServer
-from driftline.runtime.logs import configure_logs
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
-from driftline.runtime.settings import load
 from driftline.runtime.tokens import TokenBook
 from services.governance.adapters.journal import TOPICS, Journal
 from services.governance.api.application import application
@@ -23,17 +18,6 @@ from services.governance.settings import GovernanceSettings
 from services.governance.store import Store, open_engine
 
 log = structlog.get_logger("driftline.governance")
-
-
-def main() -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean end, 1 after a failure, 2 where it could not start."""
-    try:
-        settings = load(GovernanceSettings)
-        configure_logs("governance", level=settings.log_level, style=settings.log_format)
-        return run(settings, SystemClock())
-    except DriftlineError as error:
-        sys.stderr.write(f"driftline governance: {error}\n")
-        return 2
 
 
 def run(settings: GovernanceSettings, clock: Clock) -> int:

@@ -2,10 +2,8 @@
 
 import sys
 
-from driftline.errors import DriftlineError
+from driftline.runtime.process import run_service
 from services.ingest.app import run
+from services.ingest.settings import Settings
 
-try:
-    run()
-except DriftlineError as error:
-    sys.exit(f"ingest: {error}")
+sys.exit(run_service("ingest", Settings, run))

@@ -1,9 +1,14 @@
-"""What ingest does now and then."""
+"""What ingest does beside answering requests."""
+
+import threading
 
 from driftline.clock import Clock
+from driftline.runtime.catalogue import Catalogue
+from driftline.runtime.health import Health
 from services.ingest.adapters.idempotency import Keys
 
 _PERIOD_US = 60_000_000
+_POLL_SECONDS = 0.2
 
 
 class Forgetting:
@@ -20,3 +25,24 @@ class Forgetting:
         if now_us >= self._due_us:
             self._due_us = now_us + _PERIOD_US
             self._keys.forget(now_us)
+
+
+class Following:
+    """Follows the monitors, and forgets what is due in between."""
+
+    def __init__(self, catalogue: Catalogue, forgetting: Forgetting, health: Health) -> None:
+        self._catalogue = catalogue
+        self._forgetting = forgetting
+        self._health = health
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`; an error of Kafka ends the process."""
+        while not self._stopping.is_set():
+            self._catalogue.follow(_POLL_SECONDS)
+            self._health.beat("monitors")
+            self._forgetting.run_if_due()
+
+    def stop(self) -> None:
+        """Ask `run` to return soon."""
+        self._stopping.set()

@@ -133,7 +133,8 @@ def test_a_missing_topic_stops_the_start_with_what_to_do(broker, tmp_path):
         check=False,
     )
 
-    assert result.returncode != 0
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("driftline ingest: ")
     assert "driftline topics apply" in result.stderr
     assert "Traceback" not in result.stderr
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import threading
 
 import pytest
 
+from driftline.errors import ConfigurationError
+from driftline.runtime import process
 from driftline.runtime.health import Health
-from driftline.runtime.process import Part, run_parts
+from driftline.runtime.process import Part, run_parts, run_service
+from driftline.runtime.settings import ServiceSettings
 
 
 class Waiting:
@@ -52,6 +56,15 @@ def handlers():
     gc.unfreeze()
 
 
+@pytest.fixture
+def environment(monkeypatch):
+    for name in os.environ:
+        if name.startswith("DRIFTLINE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(process, "configure_logs", lambda *_arguments, **_options: None)
+    return monkeypatch
+
+
 def test_a_failure_stops_the_others_in_order_and_gives_1():
     order: list[str] = []
     health = Health(lambda: 0.0)
@@ -69,3 +82,30 @@ def test_sigterm_drains_and_gives_0():
     assert run_parts({"a": Signalling(order, "a"), "b": Waiting(order, "b")}, health) == 0
     assert order == ["a", "b"]
     assert health.not_ready() == {"stopping": "the service is stopping"}
+
+
+def test_a_service_gets_its_settings_and_returns_its_exit_code(environment):
+    environment.setenv("DRIFTLINE_HTTP_PORT", "0")
+    environment.setenv("DRIFTLINE_TOKENS_FILE", "tokens")
+    ports: list[int] = []
+
+    def run(settings, _clock):
+        ports.append(settings.http_port)
+        return 1
+
+    assert run_service("audit", ServiceSettings, run) == 1
+    assert ports == [0]
+
+
+def test_a_service_that_cannot_start_says_why_and_gives_2(environment, capsys):
+    environment.setenv("DRIFTLINE_TOKENS_FILE", "tokens")
+
+    assert run_service("audit", ServiceSettings, lambda _settings, _clock: 0) == 2
+    assert capsys.readouterr().err.startswith("driftline audit: wrong settings: DRIFTLINE_HTTP_PORT is not set")
+
+    def run(_settings, _clock):
+        raise ConfigurationError("no topics; run driftline topics apply")
+
+    environment.setenv("DRIFTLINE_HTTP_PORT", "0")
+    assert run_service("audit", ServiceSettings, run) == 2
+    assert capsys.readouterr().err == "driftline audit: no topics; run driftline topics apply\n"
