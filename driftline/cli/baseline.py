@@ -11,12 +11,13 @@ import typer
 from numpy.typing import NDArray
 
 from driftline.batches import PREDICTION, SCORE
-from driftline.cli.publishing import publish_event
+from driftline.cli.publishing import publish_once
 from driftline.drift.baseline import fit_baseline
 from driftline.envelope import Envelope, time_of
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind
 from driftline.kafka.confluent import ConfluentCluster
+from driftline.kafka.ports import Cluster
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -55,14 +56,14 @@ def fit(
         categorical=_names(categorical),
         ignore=_names(ignore),
     )
-    if publish:
-        publish_baseline(ConfluentCluster.from_environment(), baseline)
+    sent = publish and publish_baseline(ConfluentCluster.from_environment(), baseline)
     if as_json:
         columns = {column.name: column.kind.value for column in baseline.columns}
         summary = {"baseline_id": baseline.baseline_id, "rows": baseline.rows, "columns": columns, "published": publish}
         typer.echo(json.dumps(summary))
         return
-    typer.echo(f"{baseline.baseline_id}  {baseline.rows} rows, {len(baseline.columns)} columns")
+    known = ", published before" if publish and not sent else ""
+    typer.echo(f"{baseline.baseline_id}  {baseline.rows} rows, {len(baseline.columns)} columns{known}")
 
 
 def fit_file(
@@ -98,8 +99,11 @@ def fit_file(
         raise ConfigurationError(message) from error
 
 
-def publish_baseline(cluster: ConfluentCluster, baseline: Baseline) -> None:
-    """Send a baseline to its topic and wait for the broker. Raises Unavailable when it does not acknowledge."""
+def publish_baseline(cluster: Cluster, baseline: Baseline) -> bool:
+    """Send a baseline to its topic, unless it is there, and wait for the broker; returns whether it was sent.
+
+    Raises Unavailable when the broker does not acknowledge.
+    """
     envelope = Envelope(
         id=baseline.baseline_id,
         type="Baseline",
@@ -107,7 +111,7 @@ def publish_baseline(cluster: ConfluentCluster, baseline: Baseline) -> None:
         time_us=baseline.event_to or 0,
         subject=baseline.model_id,
     )
-    publish_event(cluster.producer(), "baselines", baseline, key=baseline.baseline_id, envelope=envelope)
+    return publish_once(cluster, "baselines", baseline, key=baseline.baseline_id, envelope=envelope)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -10,12 +10,12 @@ import typer
 from driftline import codec
 from driftline.avro import UnsupportedSchema, compile_schema
 from driftline.cli.console_output import Bootstrap, Json, cluster, print_json
-from driftline.cli.publishing import publish_event
+from driftline.cli.publishing import publish_once
 from driftline.clock import SystemClock
 from driftline.envelope import Envelope
 from driftline.errors import ConfigurationError
 from driftline.events import SchemaRegistered
-from driftline.kafka.ports import Producer
+from driftline.kafka.ports import Cluster
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -37,11 +37,11 @@ def publish(
 ) -> None:
     """Check FILE and publish it on the topic schemas; prints its fingerprint. Do so before the first message that uses it."""
     registered = read_schema(file)
-    _send(cluster(bootstrap).producer(), registered)
+    sent = publish_schema(cluster(bootstrap), registered)
     if as_json:
         print_json({"fingerprint": registered.fingerprint, "name": registered.name, "sha256": registered.sha256})
         return
-    typer.echo(f"{registered.fingerprint}  {registered.name}")
+    typer.echo(f"{registered.fingerprint}  {registered.name}{'' if sent else ', published before'}")
 
 
 def read_schema(file: Path) -> SchemaRegistered:
@@ -72,7 +72,8 @@ def read_schema(file: Path) -> SchemaRegistered:
     )
 
 
-def _send(producer: Producer, registered: SchemaRegistered) -> None:
+def publish_schema(kafka: Cluster, registered: SchemaRegistered) -> bool:
+    """Send a schema to its topic, unless one that reads alike is there; returns whether it was sent. Raises Unavailable."""
     now = SystemClock().now_us()
     envelope = Envelope(id=registered.sha256, type="SchemaRegistered", source="/cli", time_us=now, subject=registered.name)
-    publish_event(producer, "schemas", registered, key=registered.fingerprint, envelope=envelope)
+    return publish_once(kafka, "schemas", registered, key=registered.fingerprint, envelope=envelope)
