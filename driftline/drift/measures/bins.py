@@ -34,10 +34,10 @@ def deciles(reference: Sample, current: Sample) -> Pair | None:
     Categories are the reference's 200 most frequent, and one cell for all others. The same cells, and so the same
     numbers, as on the stream.
     """
-    if not len(reference.values):
+    if not len(reference.known):
         return None
     kind = ColumnKind.NUMERIC if reference.numeric else ColumnKind.CATEGORICAL
-    column = fit_baseline("", {"": reference.values}, {"": kind}).columns[0]
+    column = fit_baseline("", {"": reference.known}, {"": kind}).columns[0]
     if kind is ColumnKind.CATEGORICAL:
         return known_values(np.array(column.categories, np.str_), reference, current)
     edges = np.array(column.edges)[list(column.psi_edges)] if column.psi_edges else np.empty(0)
@@ -46,15 +46,15 @@ def deciles(reference: Sample, current: Sample) -> Pair | None:
 
 def cut(edges: Floats, side: Sample) -> Counts:
     """Count the values between inner edges: a value on an edge belongs to the cell above."""
-    return np.bincount(np.searchsorted(edges, side.values, side="right"), minlength=len(edges) + 1)
+    return np.bincount(np.searchsorted(edges, side.known, side="right"), minlength=len(edges) + 1)
 
 
 def distinct(reference: Sample, current: Sample) -> Pair | None:
     """Count each distinct value of either side."""
-    if not len(reference.values) or not len(current.values):
+    if not len(reference.known) or not len(current.known):
         return None
-    values, codes = np.unique(np.concatenate((reference.values, current.values)), return_inverse=True)
-    border = len(reference.values)
+    values, codes = np.unique(np.concatenate((reference.known, current.known)), return_inverse=True)
+    border = len(reference.known)
     return (
         np.bincount(codes[:border], minlength=len(values)),
         np.bincount(codes[border:], minlength=len(values)),
@@ -66,9 +66,9 @@ def known_values(known: NDArray[Any], reference: Sample, current: Sample) -> Pai
     order = np.argsort(known)
     sides = []
     for side in (reference, current):
-        at = np.searchsorted(known, side.values, sorter=order)
-        codes = order[np.minimum(at, len(known) - 1)] if len(known) else np.zeros(len(side.values), np.int64)
-        right = known[codes] == side.values if len(known) else np.zeros(len(side.values), np.bool_)
+        at = np.searchsorted(known, side.known, sorter=order)
+        codes = order[np.minimum(at, len(known) - 1)] if len(known) else np.zeros(len(side.known), np.int64)
+        right = known[codes] == side.known if len(known) else np.zeros(len(side.known), np.bool_)
         sides.append(np.bincount(np.where(right, codes, len(known)), minlength=len(known) + 1))
     return sides[0], sides[1]
 
@@ -91,8 +91,8 @@ def sturges(reference: Sample, current: Sample) -> Pair | None:
 
     Its setting n_bins is without effect on numbers, so there is none here.
     """
-    if reference.numeric and len(np.unique(reference.values)) > FEW_VALUES and len(current.values):
-        edges = edges_by("sturges", np.concatenate((reference.values, current.values)))
+    if reference.numeric and len(np.unique(reference.known)) > FEW_VALUES and len(current.known):
+        edges = edges_by("sturges", np.concatenate((reference.known, current.known)))
         return None if edges is None else (_histogram(edges, reference), _histogram(edges, current))
     return distinct(reference, current)
 
@@ -102,25 +102,25 @@ def doane(reference: Sample, current: Sample) -> Pair | None:
 
     What lies outside of these, or is a new value, falls into one more cell.
     """
-    if not len(reference.values) or not len(current.values):
+    if not len(reference.known) or not len(current.known):
         return None
     if not reference.numeric:
-        return known_values(np.unique(reference.values), reference, current)
-    edges = edges_by("doane", reference.values)
+        return known_values(np.unique(reference.known), reference, current)
+    edges = edges_by("doane", reference.known)
     if edges is None:
         return None
     sides = (_histogram(edges, side) for side in (reference, current))
     one, other = (
-        np.append(counts, len(side.values) - counts.sum()) for counts, side in zip(sides, (reference, current), strict=True)
+        np.append(counts, len(side.known) - counts.sum()) for counts, side in zip(sides, (reference, current), strict=True)
     )
     return one, other
 
 
 def equal_width(reference: Sample, current: Sample, cells: int = 10) -> Pair | None:
     """Cut as frouros 0.9 does for its PSI and Hellinger distance: equal widths over the range of both samples."""
-    if not reference.numeric or not len(reference.values) or not len(current.values):
+    if not reference.numeric or not len(reference.known) or not len(current.known):
         return None
-    edges = edges_by(cells, np.concatenate((reference.values, current.values)))
+    edges = edges_by(cells, np.concatenate((reference.known, current.known)))
     return None if edges is None else (_histogram(edges, reference), _histogram(edges, current))
 
 
@@ -142,4 +142,4 @@ def _too_many(values: Floats) -> bool:
 
 
 def _histogram(edges: Floats, side: Sample) -> Counts:
-    return np.histogram(side.values, edges)[0]
+    return np.histogram(side.known, edges)[0]

@@ -34,7 +34,7 @@ def chi2_rows(baseline: Counts, current: Counts) -> tuple[Floats, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = current / m - baseline / n
         parts = np.divide(apart * apart, pooled, out=np.zeros(apart.shape), where=pooled > 0)
-        statistic = np.where(known, (n * m)[..., 0].astype(np.float64) * parts.sum(axis=-1), np.nan)
+        statistic = np.where(known, (n * (1.0 * m))[..., 0] * parts.sum(axis=-1), np.nan)
     p_value = np.where(known, chdtrc(np.maximum(freedom, 1), statistic), np.nan)
     return statistic, p_value
 

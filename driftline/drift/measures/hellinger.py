@@ -41,10 +41,10 @@ def evidently(reference: Sample, current: Sample) -> float | None:
     """Return hellinger:evidently (0.7): texts by value; numbers on Sturges' widths over the *distinct* values of both samples."""
     pair = bins.distinct(reference, current)
     if pair is not None and reference.numeric:
-        edges = bins.edges_by("sturges", np.unique(np.concatenate((reference.values, current.values))))
+        edges = bins.edges_by("sturges", np.unique(np.concatenate((reference.known, current.known))))
         if edges is None:
             return None
-        pair = np.histogram(reference.values, edges)[0], np.histogram(current.values, edges)[0]
+        pair = np.histogram(reference.known, edges)[0], np.histogram(current.known, edges)[0]
     if pair is None:
         return None
     overlap = float(np.sqrt(shares(pair[0]) * shares(pair[1])).sum())

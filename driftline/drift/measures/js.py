@@ -15,7 +15,10 @@ from driftline.drift.measures import bins
 from driftline.drift.measures.samples import Sample
 from driftline.drift.measures.shares import Counts, Floats, one, shares
 
-__all__ = ["evidently", "frouros", "js", "js_rows", "nannyml", "quantile10", "spread", "tfdv"]
+__all__ = ["evidently", "frouros", "js", "js_rows", "nannyml", "of_histograms", "quantile10", "spread", "tfdv"]
+
+Histogram = tuple[Floats, Floats]
+"""Edges, and the rows between them."""
 
 TFDV_BUCKETS = 10
 FROUROS_POINTS = 10
@@ -71,11 +74,16 @@ def tfdv(reference: Sample, current: Sample) -> float | None:
     if not reference.numeric:
         pair = bins.distinct(reference, current)
         return None if pair is None else float(_divergence(*map(shares, pair)) / math.log(2))
-    edges = [bins.edges_by(TFDV_BUCKETS, side.values) for side in (reference, current)]
+    edges = [bins.edges_by(TFDV_BUCKETS, side.known) for side in (reference, current)]
     if edges[0] is None or edges[1] is None:
         return None
-    points = np.unique(np.concatenate((edges[0], edges[1])))
-    p, q = (np.diff(_smooth(side, own, points)) for side, own in zip((reference, current), (edges[0], edges[1]), strict=True))
+    return of_histograms((edges[0], _histogram(edges[0], reference)), (edges[1], _histogram(edges[1], current)))
+
+
+def of_histograms(reference: Histogram, current: Histogram) -> float:
+    """Return the divergence to base 2 of two histograms with edges of their own, as TFDV compares the numbers of two data sets."""
+    points = np.unique(np.concatenate((reference[0], current[0])))
+    p, q = (np.diff(_smooth(side, points)) for side in (reference, current))
     return min(float(_divergence(p, q)) / math.log(2), 1.0)
 
 
@@ -85,21 +93,26 @@ def spread(reference: Sample, current: Sample) -> tuple[Floats, Floats] | None:
     Each side has a histogram of its own (numpy's rule "auto"); rows lie evenly within its cells. None where numbers lie
     so far apart that the rule asks for more than a million cells.
     """
-    if not reference.numeric or not len(reference.values) or not len(current.values):
+    if not reference.numeric or not len(reference.known) or not len(current.known):
         return None
-    edges = [bins.edges_by("auto", side.values) for side in (reference, current)]
+    edges = [bins.edges_by("auto", side.known) for side in (reference, current)]
     if edges[0] is None or edges[1] is None:
         return None
-    both = np.concatenate((reference.values, current.values))
+    both = np.concatenate((reference.known, current.known))
     points = np.linspace(both.min(), both.max(), FROUROS_POINTS)
-    p, q = (np.diff(_smooth(side, own, points)) for side, own in zip((reference, current), (edges[0], edges[1]), strict=True))
+    own = ((edges[0], _histogram(edges[0], reference)), (edges[1], _histogram(edges[1], current)))
+    p, q = (np.diff(_smooth(side, points)) for side in own)
     return (p, q) if p.sum() > 0 and q.sum() > 0 else None
 
 
-def _smooth(side: Sample, edges: Floats, points: Floats) -> Floats:
+def _histogram(edges: Floats, side: Sample) -> Floats:
+    return np.histogram(side.known, edges)[0].astype(np.float64)
+
+
+def _smooth(side: Histogram, points: Floats) -> Floats:
     """Distribution function of a histogram at points, rows lying evenly within its cells."""
-    below = np.concatenate(([0.0], np.cumsum(np.histogram(side.values, edges)[0]) / len(side.values)))
-    return np.interp(points, edges, below)
+    edges, counts = side
+    return np.interp(points, edges, np.concatenate(([0.0], np.cumsum(counts) / counts.sum())))
 
 
 def _divergence(p: Floats, q: Floats) -> Floats:

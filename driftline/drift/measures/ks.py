@@ -43,11 +43,11 @@ def exact(reference: Sample, current: Sample) -> tuple[float, float] | None:
 
     p is exact up to 10,000 values on either side, else (or where the exact one cannot be had) asymptotic.
     """
-    if not reference.numeric or not len(reference.values) or not len(current.values):
+    if not reference.numeric or not len(reference.known) or not len(current.known):
         return None
     from scipy.stats import ks_2samp  # slow to import, and not wanted on the stream
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # "exact calculation unsuccessful": the asymptotic p follows
-        found = ks_2samp(reference.values, current.values)
+        found = ks_2samp(reference.known, current.known)
     return float(found.statistic), float(found.pvalue)

@@ -35,6 +35,6 @@ def quantile_rows(counts: Counts, borders: Floats, levels: Floats) -> Floats:
 
 def exact(side: Sample, level: float) -> float | None:
     """Return the least value with a share of at least `level` at or below it; None for texts or no values."""
-    if not side.numeric or not len(side.values):
+    if not side.numeric or not len(side.known):
         return None
-    return float(np.quantile(side.values, level, method="inverted_cdf"))
+    return float(np.quantile(side.known, level, method="inverted_cdf"))

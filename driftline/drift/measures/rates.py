@@ -26,35 +26,35 @@ def nans(side: Sample) -> float | None:
 
 def zeros(side: Sample) -> float | None:
     """Return the share of rows that are 0; None for texts."""
-    return rate(int(np.count_nonzero(side.values == 0)), side.rows) if side.numeric else None
+    return rate(int(np.count_nonzero(side.known == 0)), side.rows) if side.numeric else None
 
 
 def distinct(side: Sample) -> float | None:
     """Return distinct values over values: 1 = no value twice. None without values."""
-    return rate(len(np.unique(side.values)), len(side.values))
+    return rate(len(np.unique(side.known)), len(side.known))
 
 
 def mean(side: Sample) -> float | None:
     """Return the mean of the finite numbers; None for texts, no values, or numbers that no double can add."""
-    if not side.numeric or not len(side.values):
+    if not side.numeric or not len(side.known):
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        found = float(np.mean(side.values))
+        found = float(np.mean(side.known))
     return found if np.isfinite(found) else None
 
 
 def below(reference: Sample, current: Sample) -> float | None:
     """Return the share of rows below the least value of the reference; None where that is not known."""
-    if not reference.numeric or not len(reference.values):
+    if not reference.numeric or not len(reference.known):
         return None
-    return rate(int(np.count_nonzero(current.values < reference.values.min())), current.rows)
+    return rate(int(np.count_nonzero(current.known < reference.known.min())), current.rows)
 
 
 def above(reference: Sample, current: Sample) -> float | None:
     """Return the share of rows above the largest value of the reference; None where that is not known."""
-    if not reference.numeric or not len(reference.values):
+    if not reference.numeric or not len(reference.known):
         return None
-    return rate(int(np.count_nonzero(current.values > reference.values.max())), current.rows)
+    return rate(int(np.count_nonzero(current.known > reference.known.max())), current.rows)
 
 
 def out_of_range(reference: Sample, current: Sample) -> float | None:
@@ -70,4 +70,4 @@ def new_categories(reference: Sample, current: Sample) -> float | None:
     """
     if reference.numeric:
         return None
-    return rate(int(np.count_nonzero(~np.isin(current.values, np.unique(reference.values)))), current.rows)
+    return rate(int(np.count_nonzero(~np.isin(current.known, np.unique(reference.known)))), current.rows)

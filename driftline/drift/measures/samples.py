@@ -47,7 +47,7 @@ class Sample:
     """None, NaT, pandas' NA."""
     nans: int
     """NaN and infinities of a column of numbers: they are counted, and take no part in distances."""
-    values: NDArray[Any]
+    known: NDArray[Any]
     """Of `numeric` kinds float64, all finite; else text."""
 
     @property

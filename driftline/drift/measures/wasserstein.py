@@ -55,9 +55,9 @@ def norm(deviation: Floats) -> Floats:
 
 def exact(reference: Sample, current: Sample) -> float | None:
     """Return the distance of raw numbers: `scipy.stats.wasserstein_distance`; None for texts or a side without values."""
-    if not reference.numeric or not len(reference.values) or not len(current.values):
+    if not reference.numeric or not len(reference.known) or not len(current.known):
         return None
-    return _finite(_distance(reference.values, current.values))
+    return _finite(_distance(reference.known, current.known))
 
 
 def normed(reference: Sample, current: Sample) -> float | None:
@@ -69,23 +69,23 @@ def normed(reference: Sample, current: Sample) -> float | None:
     if distance is None:
         return None
     with np.errstate(over="ignore"):
-        return _finite(distance / float(norm(np.std(reference.values))))
+        return _finite(distance / float(norm(np.std(reference.known))))
 
 
 def deepchecks(reference: Sample, current: Sample) -> float | None:
     """Return wasserstein:deepchecks (0.19): both trimmed to their middle 95 %, both scaled by their common range: 0 to 1."""
-    if not reference.numeric or not len(reference.values) or not len(current.values):
+    if not reference.numeric or not len(reference.known) or not len(current.known):
         return None
     middle = []
     for side in (reference, current):
-        low, high = np.quantile(side.values, (TRIMMED, 1 - TRIMMED))
-        middle.append(side.values[(side.values >= low) & (side.values <= high)])
+        low, high = np.quantile(side.known, (TRIMMED, 1 - TRIMMED))
+        middle.append(side.known[(side.known >= low) & (side.known <= high)])
     if not len(middle[0]) or not len(middle[1]):
         return None
     low, high = (end(end(side) for side in middle) for end in (min, max))
     if low == high:
         return 0.0
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         width = high - low
         return _finite(_distance(*((side - low) / width for side in middle)))
 

@@ -1,0 +1,18 @@
+"""Counts for the tests of measures."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+
+def counts(*values):
+    """Counts of cells."""
+    return np.array(values, np.int64)
+
+
+def _columns(cells):
+    side = st.lists(st.integers(0, 50), min_size=cells, max_size=cells).map(lambda found: counts(*found))
+    return st.tuples(side, side)
+
+
+CELLS = st.integers(2, 12).flatmap(_columns)
+"""Two columns of counts of the same cells."""
