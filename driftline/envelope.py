@@ -79,6 +79,16 @@ def read(headers: Sequence[tuple[str, str | bytes | None]] | None) -> Envelope |
     )
 
 
+def identity(headers: Iterable[tuple[str, str | bytes | None]] | None) -> tuple[str, str] | None:
+    """Source and id of the envelope in a message's headers, None where it carries none: of `read`, what a ledger needs."""
+    source = event_id = None
+    for name, value in headers or ():
+        if value is not None and name in {"ce_source", "ce_id"}:
+            text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+            source, event_id = (text, event_id) if name == "ce_source" else (source, text)
+    return None if source is None or event_id is None else (source, event_id)
+
+
 def _texts(
     headers: Iterable[tuple[str, str | bytes | None]],
 ) -> Iterable[tuple[str, str]]:

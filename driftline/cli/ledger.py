@@ -19,7 +19,7 @@ from driftline.ledger.errors import KeyMalformed, LedgerUnavailable, RollbackDet
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LastSigned, LedgerStore, open_store, verify_store
+from driftline.ledger.store import LastSigned, LedgerStore, open_store, signed_file, verify_store
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -210,11 +210,6 @@ def _write_new(path: Path, text: str, *, mode: int) -> None:
 
 def _vkey_file(key_file: Path) -> Path:
     return key_file.with_name(key_file.name + ".vkey")
-
-
-def signed_file(key_file: Path) -> Path:
-    """Where the last signed head of the ledger with this key is kept: beside the key, not beside the database."""
-    return key_file.with_name(key_file.name + ".last-signed")
 
 
 @contextmanager

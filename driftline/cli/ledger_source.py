@@ -20,6 +20,8 @@ from driftline.ledger.store import LedgerStore, Snapshot
 from driftline.ledger.store.verification import verify_snapshot
 
 BATCH = 2_000
+STEP_SECONDS = 0.02
+"""How long to wait for a batch that is not full: at the end of a topic, transaction markers stand where records might."""
 QUIET_SECONDS = 30.0
 """A topic that gives nothing for so long while its end is not reached is not reachable."""
 
@@ -90,9 +92,9 @@ class SourceReader:
             return
         self._consumer.assign({place: low})
         waited = 0.0
-        while self._consumer.positions([place]).get(place, low) < end:
-            messages = self._consumer.consume(BATCH, 0.2)
-            waited = 0.0 if messages else waited + 0.2
+        while (position := self._consumer.positions([place]).get(place, low)) < end:
+            messages = self._consumer.consume(min(BATCH, end - position), STEP_SECONDS)
+            waited = 0.0 if messages else waited + STEP_SECONDS
             if waited > self._quiet:
                 raise Unavailable(f"{place.topic}/{place.partition} gives no records before its end; is the broker well?")
             for message in messages:

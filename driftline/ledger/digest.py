@@ -10,6 +10,7 @@ position, [from, to): aborted records, transaction markers and what compaction t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -30,15 +31,24 @@ def _sized(data: bytes | None) -> bytes:
     return _ABSENT if data is None else len(data).to_bytes(4) + data
 
 
+@lru_cache(maxsize=1_024)
+def _name(name: str) -> bytes:
+    """Return the name of a header in its bytes: a topic has few of them."""
+    return _sized(name.encode())
+
+
 def message_hash(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None) -> bytes:
     """Return the leaf hash of one message."""
     head = b"\x00" + _sized(key) + _sized(value)
     if not headers:
         return sha256(head + _NO_HEADERS).digest()
-    pairs = sorted((name.encode(), data is not None, data or b"") for name, data in headers)
-    parts = [head, len(pairs).to_bytes(4)]
-    for name, present, data in pairs:
-        parts += (_sized(name), _sized(data if present else None))
+    parts = [head, len(headers).to_bytes(4)]
+    try:
+        pairs = sorted(headers)  # UTF-8 sorts as its text does
+    except TypeError:  # two of a name, one of them without a value: that one first
+        pairs = sorted(headers, key=lambda pair: (pair[0], pair[1] is not None, pair[1] or b""))
+    for name, data in pairs:
+        parts += (_name(name), _ABSENT) if data is None else (_name(name), len(data).to_bytes(4), data)
     return sha256(b"".join(parts)).digest()
 
 

@@ -45,10 +45,10 @@ class Record(Protocol):
 
 def entry_id_of(topic_id: str, record: Record) -> bytes:
     """Return the id of the entry of a record: by its CloudEvents source and id, else by its position."""
-    said = envelope.read(record.headers())
+    said = envelope.identity(record.headers())
     if said is None:
         return entry_id_of_position(topic_id, record.partition(), record.offset())
-    return entry_id_of_event(said.source, said.id)
+    return entry_id_of_event(*said)
 
 
 def details_of(record: Record) -> bytes:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from driftline.ledger.store import signed_file
 from driftline.runtime.settings import ServiceSettings
 
 
@@ -36,5 +37,4 @@ class AuditSettings(ServiceSettings):
     @property
     def signed_file(self) -> Path:
         """File of the last signed head."""
-        key_file = self.ledger_key_file
-        return self.ledger_signed_file or key_file.with_name(key_file.name + ".last-signed")
+        return self.ledger_signed_file or signed_file(self.ledger_key_file)

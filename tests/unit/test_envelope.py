@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftline.envelope import Envelope, deterministic_id, iso_time, read, time_of
+from driftline.envelope import Envelope, deterministic_id, identity, iso_time, read, time_of
 
 ENVELOPE = Envelope(id="1", type="DriftDetected", source="/drift", time_us=1_362_114_900_000_001, subject="m", actor="user:ada")
 
@@ -24,6 +24,24 @@ def test_headers_follow_the_kafka_binding_of_cloudevents():
 )
 def test_a_message_without_id_or_source_has_no_envelope(headers):
     assert read(headers) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        [],
+        [("ce_id", b"1")],
+        [("ce_source", b"/x")],
+        [("ce_id", None), ("ce_source", b"x")],
+        [("ce_id", b"\xff"), ("ce_source", "/x")],
+        [("ce_id", b"1"), ("ce_source", b"/x"), ("ce_id", b"2"), ("ce_source", None)],
+        ENVELOPE.headers(),
+    ],
+)
+def test_identity_is_that_of_the_whole_envelope(headers):
+    envelope = read(headers)
+    assert identity(headers) == (None if envelope is None else (envelope.source, envelope.id))
 
 
 def test_unreadable_headers_do_not_hurt():

@@ -4,7 +4,7 @@
 """
 
 from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
-from driftline.ledger.store.signed import LastSigned
+from driftline.ledger.store.signed import LastSigned, signed_file
 from driftline.ledger.store.verification import verify_store
 from driftline.ledger.store.writer import Appended, LedgerWriter, OffsetMove, Position, open_writer
 
@@ -18,5 +18,6 @@ __all__ = [
     "Snapshot",
     "open_store",
     "open_writer",
+    "signed_file",
     "verify_store",
 ]

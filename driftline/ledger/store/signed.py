@@ -11,7 +11,12 @@ from pathlib import Path
 from driftline.ledger.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerUnavailable, NoteMalformed, RollbackDetected, SignatureInvalid
 
-__all__ = ["LastSigned"]
+__all__ = ["LastSigned", "signed_file"]
+
+
+def signed_file(key_file: Path) -> Path:
+    """Return where the last signed head of the ledger with this key is kept: beside the key, not beside the database."""
+    return key_file.with_name(key_file.name + ".last-signed")
 
 
 class LastSigned:

@@ -23,6 +23,19 @@ def test_message_has_the_documented_bytes() -> None:
     assert message_hash(b"k", b"", None) != message_hash(b"k", None, None)
 
 
+def sized(data: bytes | None) -> bytes:
+    return b"\xff\xff\xff\xff" if data is None else len(data).to_bytes(4) + data
+
+
+@given(MESSAGE)
+def test_headers_count_by_name_then_value_whatever_their_order(message: tuple[Any, ...]) -> None:
+    key, value, headers = message
+    data = b"\x00" + sized(key) + sized(value) + len(headers).to_bytes(4)
+    for name, present, content in sorted((n.encode(), v is not None, v or b"") for n, v in headers):
+        data += sized(name) + sized(content if present else None)
+    assert message_hash(key, value, headers) == message_hash(key, value, headers[::-1]) == sha256(data).digest()
+
+
 @given(MESSAGE, MESSAGE)
 def test_different_messages_have_different_hashes(one: tuple[Any, ...], two: tuple[Any, ...]) -> None:
     def key(message: tuple[Any, ...]) -> tuple[Any, ...]:
