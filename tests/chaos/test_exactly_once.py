@@ -95,6 +95,7 @@ def check_ledger(playground: Playground, tell: Callable[[str], None]) -> None:
     for worker in playground.nursery.of("audit"):
         playground.nursery.kill(worker)
     found = compare(playground)
+    assert found.wrong == []
     report = playground.ledger.verify("source")
     source = report["source"]
     tell(
@@ -102,7 +103,6 @@ def check_ledger(playground: Playground, tell: Callable[[str], None]) -> None:
         f"{source['digested']} of {found.digested} digested, {source['duplicates']} duplicates, {source['gaps']} gaps, "
         f"{source['pending']} pending; {report['verdict']} at level {report['level']} in {report['seconds']:.1f} s"
     )
-    assert found.wrong == []
     assert (report["verdict"], report["first_bad"]) == ("valid", None)
     assert (source["matched"], source["digested"]) == (found.single, found.digested)
     assert (source["duplicates"], source["gaps"], source["pending"]) == (0, 0, 0)
