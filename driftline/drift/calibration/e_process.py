@@ -17,8 +17,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from driftline.drift.calibration.size_aware import furthest_share
 from driftline.drift.calibration.tails import upper_share
 
@@ -80,7 +78,7 @@ def observe(stream: Stream, bettor: Bettor, total: float, n: float) -> Stream:
         return stream
     before = stream.wealth if len(stream.wealth) == len(bettor.bets) else (-math.inf,) * len(bettor.bets)
     gains = bettor.gains(total, n)
-    wealth = tuple(round(float(np.logaddexp(old, 0.0)) + gain, _DIGITS) for old, gain in zip(before, gains, strict=True))
+    wealth = tuple(round(_one_more(old) + gain, _DIGITS) for old, gain in zip(before, gains, strict=True))
     return Stream(wealth, stream.alarmed)
 
 
@@ -103,6 +101,11 @@ def ever(wealth: Sequence[float], bettor: Bettor, total: float, n: float) -> tup
     """
     before = wealth or (0.0,) * len(bettor.bets)
     return tuple(round(old + gain, _DIGITS) for old, gain in zip(before, bettor.gains(total, n), strict=True))
+
+
+def _one_more(log: float) -> float:
+    """ln(e^log + 1)."""
+    return log + math.log1p(math.exp(-log)) if log > 0 else math.log1p(math.exp(log))
 
 
 def _log_mean(logs: Sequence[float]) -> float:

@@ -50,6 +50,8 @@ class Calibrated:
     plan: Plan
     weights: Mapping[str, float]
     thresholds: tuple[Threshold, ...] = ()
+    dispersions: Mapping[str, float] = field(default_factory=dict)
+    """Over-dispersion by column as the reference had it (`dispersion.held_back`); what is learned can only add to it."""
 
 
 Policy = Classic | Calibrated
@@ -105,13 +107,13 @@ def judge(policy: Policy, before: State, window: Decided) -> Verdict:
     if isinstance(policy, Classic):
         return _classic(policy, before, window)
     calm = before.past.calm
-    dispersions = {name: factor for name in sorted(calm) for factor in (dispersion.factor(calm[name]),) if factor > 1}
+    dispersions = _dispersions(policy, calm)
     compared = _compared(window.evidence.columns, dispersions)
     sequences, levels = _spend(policy.plan, before.sequences, window, compared)
     streams, alarming = _bet(policy.plan, before.past.streams, window)
     terms = Terms(levels, dispersions, alarming)
     measures = _judged(policy, terms, window, compared)
-    past = Past(streams, _learned(policy.plan, calm, window, compared), before.past.windows)
+    past = Past(streams, _learned(policy.plan, calm, window, compared, levels), before.past.windows)
     return Verdict(
         measures=measures,
         alarms=alarms_of(measures, tau=policy.plan.tolerance.psi, rates=alarming, tested=frozenset(compared)),
@@ -219,12 +221,25 @@ def _bet(
     return streams, alarming
 
 
-def _learned(plan: Plan, before: Mapping[str, Calm], window: Decided, compared: Mapping[_Column, _Tested]) -> dict[str, Calm]:
-    """Learn from columns that are nearer to the baseline than what is tolerated."""
-    calm = dict(before)
+def _dispersions(policy: Calibrated, calm: Mapping[str, Calm]) -> dict[str, float]:
+    found = dict(policy.dispersions)
+    for name, one in calm.items():
+        found[name] = max(found.get(name, 1.0), dispersion.factor(one))
+    return {name: factor for name, factor in sorted(found.items()) if factor > 1}
+
+
+def _learned(
+    plan: Plan,
+    before: Mapping[str, Calm],
+    window: Decided,
+    compared: Mapping[_Column, _Tested],
+    levels: Mapping[str, float],
+) -> dict[str, Calm]:
+    """Learn from columns that do not alarm, or are near the baseline: else those that vary most would never be learned."""
+    calm, tau = dict(before), plan.tolerance.psi
     for one in window.evidence.columns:
         tested = compared.get((one.family, one.column))
-        if tested is not None and _near(tested.comparison, plan.tolerance.psi):
+        if tested is not None and (tested.p_value(tau) > levels[one.family] or _near(tested.comparison, tau)):
             calm[one.column] = dispersion.observe(calm.get(one.column, Calm()), one.current, ordered=one.ordered)
     return calm
 

@@ -20,7 +20,7 @@ __all__ = ["Comparison", "compare", "furthest_share", "smoothed"]
 HALF = 0.5  # rows added to every cell: keeps PSI finite and its tail where chi-squared has it
 RARE_WEIGHT = 0.1
 """Part of the level that the exact test of rare cells gets, where there are such cells."""
-BASELINE_DOUBT = 1e-7
+BASELINE_DOUBT = 1e-9
 """Of that test: probability that the baseline's share lies beyond its bound (Berger & Boos, JASA 1994), part of the p-value."""
 
 Counts = NDArray[np.int64]

@@ -13,6 +13,7 @@ __all__ = ["binomial_tail", "chi2_tail", "noncentral_limit", "noncentral_shift",
 
 _STEPS = 100
 _CLOSE = 1e-9
+_FAR = 40  # in units of the square root, whose spread is 1 whatever the shift: the tail is below 1e-300
 
 
 def chi2_tail(value: float, freedom: int) -> float:
@@ -29,9 +30,11 @@ def noncentral_tail(value: float, freedom: int, shift: float) -> float:
     half = shift / 2
     if half <= 0:
         return chi2_tail(value, freedom)
-    # far out in the tail, the terms that matter are not the likely ones: go up to where value itself would be likely
+    if math.sqrt(value) - math.sqrt(freedom + shift) > _FAR:
+        return 0.0
+    # far out in the tail, the terms that matter are not the likely ones: they lie around sqrt(half x value / 2)
     reach = 9 * math.sqrt(half) + 40
-    top = max(half + reach, value / 2 + 40)
+    top = max(half, math.sqrt(half * value / 2)) + reach
     j = np.arange(max(0, int(half - reach)), int(top) + 1)
     weights = np.exp(j * math.log(half) - half - gammaln(j + 1))
     return min(1.0, float(weights @ chdtrc(freedom + 2 * j, value)))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.drift import risk as scoring
-from driftline.drift.risk import Severity, priority, severity
+from driftline.drift.risk import CLASSIC_WEIGHTS, Severity, classic_score, classic_since, priority, severity, violations
 from driftline.events import Measure
 
 WEIGHTS = {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
@@ -82,3 +82,62 @@ def test_score_lies_between_0_and_100_and_ignores_order(rows):
     assert risk.score is not None
     assert 0 <= risk.score <= 100
     assert risk == score(reversed(measures))
+
+
+DAY = 86_400_000_000
+
+
+def test_the_classic_score_normalises_violations_by_what_was_most_expected():
+    windows = [{"feature": 5, "prediction": 1}, {"feature": 5, "label": 1, "performance": 2}]
+    risk = classic_score(windows)
+    assert risk.score == pytest.approx(10 / 20 * 25 + 1 / 5 * 30 + 1 / 5 * 20 + 2 / 10 * 25)
+    assert risk.shares == {"feature": 0.5, "prediction": 0.2, "label": 0.2, "performance": 0.2}
+    assert risk.severity is Severity.LOW
+
+
+@pytest.mark.parametrize(
+    ("group", "most", "points"), [("feature", 20, 25), ("prediction", 5, 30), ("label", 5, 20), ("performance", 10, 25)]
+)
+def test_a_group_gives_its_points_from_the_most_expected_violations_on(group, most, points):
+    assert classic_score([{group: most - 1}]).score < points
+    assert classic_score([{group: most}]).score == pytest.approx(points)
+    assert classic_score([{group: 100 * most}]).score == pytest.approx(points)
+
+
+def test_the_classic_score_ends_at_one_hundred():
+    everything = {"feature": 999, "prediction": 999, "label": 999, "performance": 999}
+    assert classic_score([everything]).score == 100.0
+    assert classic_score([everything]).severity is Severity.CRITICAL
+    assert classic_score([everything], {"feature": 1.0, "prediction": 1.0}).score == 100.0
+
+
+def test_one_column_above_three_thresholds_for_seven_hours_fills_the_classic_score():
+    # the trap of the classic score, kept: 21 violations of one column are as many as anything can be
+    assert classic_score([{"feature": 3}] * 7).score == pytest.approx(25)
+    assert score([*checks("feature", 1, 19)], {"feature": 0.25, "prediction": 0.3}).score == pytest.approx(5)
+
+
+def test_without_windows_the_classic_score_is_unknown():
+    assert classic_score([]).score is None
+    assert classic_score([{}]).score == 0.0
+
+
+def test_violations_count_costs_with_performance_and_leave_quality_out():
+    measures = [
+        *checks("feature", 2, 3),
+        *checks("performance", 1, 0),
+        Measure(family="business", name="expected_loss", value=99.0, limit=40.0, violated=True),
+        Measure(family="quality", name="null_rate", value=1.0, limit=0.1, violated=True),
+    ]
+    assert violations(measures) == {"feature": 2, "performance": 2}
+
+
+def test_seven_days_are_counted_from_midnight():
+    noon = 20 * DAY + DAY // 2
+    assert classic_since(noon) == 13 * DAY
+    assert classic_since(20 * DAY) == 13 * DAY
+    assert classic_since(noon, days=1) == 19 * DAY
+
+
+def test_the_classic_weights_are_those_of_a_monitor():
+    assert CLASSIC_WEIGHTS == WEIGHTS
