@@ -1,0 +1,93 @@
+"""From the score of a model to the chance of its positive class, learned from counts of the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+from scipy.special import expit, logit
+
+__all__ = ["Calibration", "isotonic", "platt"]
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """The chance of the positive class by cell of score, and how well it is known."""
+
+    method: str
+    chance: Floats
+    doubt: Floats
+    """(cells, k): the covariance of `chance` is doubt doubt^T."""
+    rows: Integers
+    """Rows of the reference by cell."""
+    error: float
+    """Expected calibration error of the raw scores on the reference: what the calibration repairs."""
+
+
+def isotonic(negatives: Integers, positives: Integers) -> Calibration:
+    """Isotonic regression (pool adjacent violators): chances that never fall as the score rises.
+
+    Takes counts of the reference by ascending cells of equal width over [0, 1]. The same as isotonic regression on rows whose
+    scores are those of the cells. Cells without rows lie on the line between their neighbours. Raises ValueError without rows.
+    """
+    n, seen = _seen(negatives, positives)
+    found = isotonic_regression(positives[seen] / n[seen], weights=n[seen])
+    chance = np.interp(np.arange(len(n)), seen, found.x)
+    # A pooled block is one proportion: its cells err together.
+    block = np.repeat(np.arange(len(found.weights)), np.diff(found.blocks))
+    size = found.weights
+    level = found.x[found.blocks[:-1]]
+    # Laplace's estimate: a block of equal outcomes is not known without doubt.
+    careful = (level * size + 1) / (size + 2)
+    deviation = np.sqrt(careful * (1 - careful) / size)
+    doubt = np.zeros((len(n), len(size)))
+    nearest = seen[np.clip(np.searchsorted(seen, np.arange(len(n))), 0, len(seen) - 1)]
+    of_cell = block[np.searchsorted(seen, nearest)]
+    doubt[np.arange(len(n)), of_cell] = deviation[of_cell]
+    return Calibration("isotonic", chance, doubt, n, _error(negatives, positives))
+
+
+def platt(negatives: Integers, positives: Integers) -> Calibration:
+    """Platt's scaling (1999): the chance is a logistic function of the score's logit; two parameters, for small references.
+
+    Newton's method on the counts, with Platt's smoothed targets. Raises ValueError without rows of both outcomes.
+    """
+    n, _ = _seen(negatives, positives)
+    if not negatives.sum() or not positives.sum():
+        raise ValueError("the reference has one outcome only; nothing can be learned of the other")
+    size = len(n)
+    x = np.column_stack((np.ones(size), logit((np.arange(size) + 0.5) / size)))
+    high, low = (positives.sum() + 1) / (positives.sum() + 2), 1 / (negatives.sum() + 2)
+    target = positives * high + negatives * low
+    weights = np.zeros(2)
+    covariance: Floats = np.eye(2)
+    for _ in range(_STEPS):
+        chance = expit(x @ weights)
+        covariance = np.linalg.inv((x * (n * chance * (1 - chance))[:, None]).T @ x + 1e-9 * np.eye(2)).astype(np.float64)
+        step = covariance @ (x.T @ (target - n * chance))
+        weights = weights + np.clip(step, -2.0, 2.0)
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    chance = expit(x @ weights)
+    slope = (chance * (1 - chance))[:, None] * x
+    return Calibration("platt", chance, slope @ np.linalg.cholesky(covariance), n, _error(negatives, positives))
+
+
+def _seen(negatives: Integers, positives: Integers) -> tuple[Integers, Integers]:
+    n = negatives + positives
+    seen = np.flatnonzero(n > 0)
+    if not len(seen):
+        raise ValueError("the reference has no scores with outcomes; fit the baseline with its labels")
+    return n, seen
+
+
+def _error(negatives: Integers, positives: Integers) -> float:
+    n = negatives + positives
+    middles = (np.arange(len(n)) + 0.5) / len(n)
+    return float(np.abs(positives - n * middles).sum() / n.sum())
