@@ -88,11 +88,6 @@ def _effective_from(definition: Definition, current: Monitor | None, watermark: 
     return wanted
 
 
-def is_contiguous(current: Monitor | None, following: Monitor) -> bool:
-    """Whether `following` is the version that must come after `current`."""
-    return following.monitor_version == (current.monitor_version if current else 0) + 1
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What became of a monitor version, for people."""

@@ -110,10 +110,6 @@ class MonitorBook:
             self._valid[model_id] = found
         return found
 
-    def first_append_time(self, model_id: str) -> int | None:
-        """When the model became known: rows appended earlier are refused. None while it is unknown."""
-        return min((entry.append_time for entry in self.entries(model_id)), default=None)
-
     def model_ids(self) -> tuple[str, ...]:
         """Models with a monitor that counts, sorted."""
         return tuple(model_id for model_id in sorted(self._monitors) if self.entries(model_id))

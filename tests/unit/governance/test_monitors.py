@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from driftline.events import ColumnKind, MonitorState, MonitorStatus
@@ -9,7 +7,6 @@ from driftline.governance.monitors import (
     ACKNOWLEDGE_WITHIN_US,
     SINCE_EVER,
     Outcome,
-    is_contiguous,
     plan,
     standing,
 )
@@ -79,13 +76,6 @@ def test_a_wanted_beginning_lies_on_a_pane_boundary():
         apply(definition("effective_from: 1970-01-01T08:30:00Z"), current=first, watermark=5 * HOUR_US)
     made = apply(definition("effective_from: 1970-01-01T08:00:00Z"), current=first, watermark=5 * HOUR_US)
     assert made.monitor.effective_from == 8 * HOUR_US
-
-
-def test_versions_are_contiguous():
-    first = apply(definition()).monitor
-    assert is_contiguous(None, first)
-    assert not is_contiguous(first, first)
-    assert is_contiguous(first, replace(first, monitor_version=2))
 
 
 def report(version, state, reason=""):

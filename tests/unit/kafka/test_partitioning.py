@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import confluent_kafka.cimpl
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.kafka.partitioning import murmur2, partition_for, partitions_for
+from driftline.kafka.partitioning import murmur2, partition_for
 
 # org.apache.kafka.common.utils.UtilsTest.testMurmur2: the Java integers, as unsigned.
 JAVA = {
@@ -29,15 +28,3 @@ def test_murmur2_equals_the_java_client(key, java):
 @given(st.binary(max_size=140), st.integers(1, 1000))
 def test_the_partition_equals_librdkafkas(key, partitions):
     assert partition_for(key, partitions) == confluent_kafka.cimpl.murmur2(key, partitions)
-
-
-@given(st.lists(st.binary(max_size=40), max_size=60), st.integers(1, 100))
-def test_a_column_of_keys_gets_the_same_partitions_as_each_key(keys, partitions):
-    expected = [partition_for(key, partitions) for key in keys]
-    assert partitions_for(keys, partitions).tolist() == expected
-
-
-def test_no_keys_give_no_partitions():
-    found = partitions_for([], 4)
-    assert found.dtype == np.int32
-    assert found.size == 0

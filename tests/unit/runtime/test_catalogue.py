@@ -63,7 +63,7 @@ def test_a_refresh_learns_everything_there_is_with_its_append_times():
     world.catalogue.refresh()
     book = world.catalogue.book
     assert book.versions("m") == (MONITOR,)
-    assert book.first_append_time("m") == NOW
+    assert [entry.append_time for entry in book.entries("m")] == [NOW]
     assert book.baseline(BASELINE.baseline_id) == BASELINE
     assert book.schema_for(fingerprint(SCHEMA), NOW - 1) is None
     assert book.schema_for(fingerprint(SCHEMA), NOW) == SCHEMA

@@ -58,7 +58,6 @@ def test_a_row_older_than_its_models_first_monitor_is_of_an_unknown_model():
     found = book((monitor(), 100))
     assert version_at(found, 5, 99) is None
     assert version_at(found, 5, 100) == 1
-    assert found.first_append_time("m") == 100
     assert found.version_for("other", 5, 100) is None
 
 
