@@ -59,11 +59,15 @@ class Child:
         self._started = time.monotonic()
 
     def is_ready(self) -> bool:
-        """Whether it says so itself."""
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=2.0, trust_env=False).status_code == httpx.codes.OK
-        except httpx.HTTPError:
+        """Whether it says so itself; another process that took its port in the meantime says so of its own id."""
+        if (pid := self.pid) is None:
             return False
+        try:
+            answer = httpx.get(f"{self.url}/readyz", timeout=2.0, trust_env=False)
+            found = answer.json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return answer.status_code == httpx.codes.OK and isinstance(found, dict) and found.get("pid") == pid
 
     def has_fallen(self) -> str | None:
         """Note that it ended by itself, once, and when to start it again; says how in words, else None."""

@@ -1,5 +1,6 @@
 """The HTTP side of a service: health, metrics, problem documents, bearer tokens, a server in a thread."""
 
+import os
 import socket
 import threading
 import time
@@ -98,7 +99,9 @@ def create_app(
 
 
 def _status(reasons: dict[str, str], good: str) -> JSONResponse:
-    return JSONResponse({"status": good if not reasons else f"not {good}", "reasons": reasons}, 503 if reasons else 200)
+    status = good if not reasons else f"not {good}"
+    # The process id tells whoever started a process that it is this one that answers.
+    return JSONResponse({"status": status, "reasons": reasons, "pid": os.getpid()}, 503 if reasons else 200)
 
 
 class HttpServer:

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from driftline.broker.embedded import free_port
+from services.child import Child
 from services.supervisor import ServiceFailed, Supervisor
 
 pytestmark = pytest.mark.integration
@@ -22,6 +24,7 @@ import http.server, os, signal, sys, threading
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers()
+        self.wfile.write(b'{"pid": %d}' % os.getpid())
     def log_message(self, *_): pass
 server = http.server.HTTPServer(("127.0.0.1", int(os.environ["DRIFTLINE_HTTP_PORT"])), Handler)
 def leave(*_):
@@ -168,3 +171,21 @@ def test_a_signal_at_any_moment_leaves_nothing_behind(tmp_path, seconds, number)
     _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors or seconds < 2.0  # before main() Python itself answers the signal
     assert _processes_of(state) == []
+
+
+def test_another_process_on_the_port_of_a_service_does_not_make_it_ready(tmp_path):
+    port = free_port()
+    environment = {**os.environ, "DRIFTLINE_DATA_DIR": str(tmp_path)}
+    other = Child("other", _stand_in("other"), port=port, log=tmp_path / "other.log")
+    ours = Child("ours", [sys.executable, "-c", "import time; time.sleep(60)"], port=port, log=tmp_path / "ours.log")
+    try:
+        other.launch(environment)
+        _eventually(other.is_ready)
+        ours.launch(environment)
+
+        assert _answers(f"{ours.url}/readyz")
+        assert not ours.is_ready()
+    finally:
+        for child in (other, ours):
+            child.ask_to_stop()
+            child.wait_stopped(time.monotonic() + 10)

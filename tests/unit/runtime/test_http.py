@@ -1,6 +1,7 @@
 """Every service's HTTP side: health, metrics, problem documents, tokens, body limit."""
 
 import asyncio
+import os
 from typing import Annotated, Literal
 
 import httpx
@@ -112,7 +113,7 @@ def test_health_and_metrics_need_no_token(rig):
     ready = rig.client.get("/readyz")
     assert (ready.status_code, ready.json()["reasons"]) == (503, {"starting": "the service is starting"})
     rig.health.ready()
-    assert rig.client.get("/readyz").json() == {"status": "ready", "reasons": {}}
+    assert rig.client.get("/readyz").json() == {"status": "ready", "reasons": {}, "pid": os.getpid()}
     assert "driftline_x_total 1.0" in rig.client.get("/metrics").text
 
 
