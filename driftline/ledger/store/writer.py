@@ -6,8 +6,8 @@ stalled and came back finds the offset elsewhere, writes nothing and reads its p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,22 +20,21 @@ from driftline.ledger.chain import (
     Entry,
     Extension,
     Head,
-    Tail,
     extend,
     sort_repeats,
 )
 from driftline.ledger.checkpoint import Checkpoint, SigningKey, sign_checkpoint
 from driftline.ledger.errors import IdConflict, LedgerUnavailable, RollbackDetected, StaleOffsets
-from driftline.ledger.leaf import Source, bounded, decode, is_service, pseudonym
+from driftline.ledger.leaf import Source
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import create_schema, insert_rows, open_engine, writing
+from driftline.ledger.store.links import Links
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.store.signed import LastSigned
 
 __all__ = ["Appended", "LedgerWriter", "OffsetMove", "Position", "open_writer"]
 
-_CACHED: Final = 50_000
 _ENTRY_COLUMNS: Final = (
     "seq",
     "entry_id",
@@ -100,12 +99,9 @@ class LedgerWriter:
         self._engine = store.engine
         self._key = key
         self._signed = signed
-        self._random = random
+        self._links = Links(random)
         self._head = EMPTY_HEAD
         self._sources: dict[SourceName, int] = {}
-        self._names: dict[str, str] = {}
-        self._actors: dict[str, Tail] = {}
-        self._resources: dict[tuple[str, str], Tail] = {}
 
     @property
     def size(self) -> int:
@@ -170,16 +166,16 @@ class LedgerWriter:
             head = self._lock_head(connection)
             snapshot = Snapshot(connection)
             if head != self._head:
-                self._forget()
+                self._links.forget()
                 self._refuse_rollback(snapshot, head, self._signed.read())
             batch = sort_repeats(drafts, snapshot.known([draft.entry_id for draft in drafts]))
             self._refuse_conflicts(batch.drafts, batch.conflicts)
-            named, names = self._pseudonyms(connection, batch.drafts)
-            actors, resources = self._tails(connection, named)
-            grown = extend(self.store.origin, head, named, now=now, actors=actors, resources=resources)
+            links = self._links.prepare(connection, batch.drafts)
+            grown = extend(self.store.origin, head, links.drafts, now=now, actors=links.actors, resources=links.resources)
             if grown.entries:
                 self._insert(connection, head, grown)
-        self._remember(grown.head, names, actors, resources)
+        self._head = grown.head
+        self._links.remember(links)
         note = self._sign(grown.head) if grown.entries else None
         return Appended(grown.entries, batch.duplicates, batch.conflicts, grown.head.size, note)
 
@@ -226,51 +222,6 @@ class LedgerWriter:
         if refused:
             msg = f"entry {refused.pop().hex()} exists with other contents; use an id of its own"
             raise IdConflict(msg)
-
-    def _pseudonyms(self, connection: Connection, drafts: Sequence[Draft]) -> tuple[list[Draft], dict[str, str]]:
-        """Replace the names of people; a new name gets its pseudonym in this transaction."""
-        people = {bounded(draft.actor) for draft in drafts if not is_service(draft.actor)}
-        names = {name: self._names[name] for name in people if name in self._names}
-        missing = sorted(people.difference(names))
-        s = t.subject.c
-        if missing:
-            found = connection.execute(select(s.name, s.actor).where(s.name.in_(missing)))
-            names.update(dict(found.all()))
-        for name in missing:
-            if name not in names:
-                salt = self._random(32)
-                names[name] = pseudonym(salt, name)
-                connection.execute(insert(t.subject).values(actor=names[name], salt=salt, name=name))
-        return [_chainable(draft, names) for draft in drafts], names
-
-    def _tails(self, connection: Connection, drafts: Sequence[Draft]) -> tuple[dict[str, Tail], dict[tuple[str, str], Tail]]:
-        """Return the last entry of every actor and resource of the batch."""
-        e = t.entry.c
-        actors: dict[str, Tail] = {}
-        resources: dict[tuple[str, str], Tail] = {}
-        for draft in drafts:
-            actor, resource = draft.actor, (draft.resource_type, draft.resource_id)
-            if actor not in actors:
-                tail = self._actors.get(actor)
-                actors[actor] = tail or self._tail(connection, actor=True, where=(e.actor == actor,))
-            if resource not in resources:
-                tail = self._resources.get(resource)
-                where = (e.resource_type == resource[0], e.resource_id == resource[1])
-                resources[resource] = tail or self._tail(connection, actor=False, where=where)
-        return actors, resources
-
-    def _tail(self, connection: Connection, *, actor: bool, where: Sequence[object]) -> Tail:
-        e = t.entry.c
-        row = connection.execute(
-            select(e.leaf, e.entry_hash)
-            .where(*where)  # type: ignore[arg-type]
-            .order_by(e.seq.desc())
-            .limit(1)
-        ).one_or_none()
-        if row is None:
-            return Tail(0, bytes(32))
-        leaf = decode(row[0])
-        return Tail((leaf.aseq if actor else leaf.rseq) + 1, row[1])
 
     def _insert(self, connection: Connection, head: Head, grown: Extension) -> None:
         insert_rows(connection, t.entry, _ENTRY_COLUMNS, [self._entry_row(entry) for entry in grown.entries])
@@ -319,26 +270,6 @@ class LedgerWriter:
             None if source is None else source.end,
         )
 
-    def _remember(
-        self,
-        head: Head,
-        names: Mapping[str, str],
-        actors: Mapping[str, Tail],
-        resources: Mapping[tuple[str, str], Tail],
-    ) -> None:
-        """Keep what the commit made true; only as long as nobody else moves the head."""
-        if max(len(self._names), len(self._actors), len(self._resources)) > _CACHED:
-            self._forget()
-        self._head = head
-        self._names.update(names)
-        self._actors.update(actors)
-        self._resources.update(resources)
-
-    def _forget(self) -> None:
-        self._names.clear()
-        self._actors.clear()
-        self._resources.clear()
-
     def _sign(self, head: Head) -> str | None:
         """Sign a committed head; None when a faster writer signed a later one that contains it."""
         checkpoint = Checkpoint(self.store.origin, head.size, head.root())
@@ -356,17 +287,6 @@ class LedgerWriter:
 
 def _name(source: Source) -> SourceName:
     return SourceName(source.cluster, source.topic, source.topic_id, source.partition)
-
-
-def _chainable(draft: Draft, names: Mapping[str, str]) -> Draft:
-    """Return the draft as it goes into the leaf: people by pseudonym, texts within the columns' bounds."""
-    actor = bounded(draft.actor)
-    texts = (bounded(draft.action), bounded(draft.resource_type), bounded(draft.resource_id))
-    actor = actor if is_service(actor) else names[actor]
-    if (actor, *texts) == (draft.actor, draft.action, draft.resource_type, draft.resource_id):
-        return draft
-    action, resource_type, resource_id = texts
-    return replace(draft, actor=actor, action=action, resource_type=resource_type, resource_id=resource_id)
 
 
 def open_writer(

@@ -307,8 +307,8 @@ def test_broken_trail_is_found_even_if_every_hash_is_right(tmp_path: Path) -> No
     """A dishonest writer that signs: chain and tree are consistent, but a trail leaves an entry out."""
     writer = writer_at(tmp_path)
     grow(writer, [[draft(i) for i in range(6)]])
-    writer._resources.clear()
-    writer._resources["model", "m0"] = writer._tail(writer._engine.connect(), actor=False, where=())._replace(entries=7)
+    tail = writer._links._resources["model", "m0"]
+    writer._links._resources["model", "m0"] = tail._replace(entries=7)
     grow(writer, [[draft(6)]])
     report = verified(tmp_path)
     assert report.first_bad is not None
