@@ -52,7 +52,7 @@ def parse(text: str) -> Parsed:
     rendered = render(text)
     tokens = _tokens(rendered)
     whole = bool(tokens) and tokens[0].token_type is TokenType.SELECT
-    sql = rendered if whole else _PREFIX + rendered  # noqa: S608 - parsed, never run
+    sql = rendered if whole else _PREFIX + rendered
     statement = _statement(sql, padded=not whole)
     found = _select(statement, whole=whole)
     _measure(found.expression)
@@ -120,7 +120,7 @@ def _select(statement: exp.Expr, *, whole: bool) -> Parsed:
             raise Fault(f"{name} has no place in a definition: it is one expression over the rows of a window{hint}", at)
     source = statement.args.get("from_")
     if whole and not _is_model(source):
-        raise Fault(f"a definition with SELECT reads FROM {MODEL} and nothing else; or write the expression alone")
+        raise Fault("the only table is `model`; write the expression alone, or between SELECT and FROM model")
     expressions = statement.expressions
     if len(expressions) != 1:
         raise Fault(
