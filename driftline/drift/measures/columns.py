@@ -108,9 +108,9 @@ def _on_bins(reference: Counts, current: Counts) -> tuple[Values, list[float | N
 
 def _on_fine(reference: Side, current: Side) -> tuple[Values, list[float | None], list[float | None]]:
     """Distances on the fine cells by numeric column, then D of Kolmogorov and Smirnov and its p."""
-    shift = current.means - reference.means
-    distance = wasserstein_rows(reference.fine, current.fine, current.borders, shift)
     with np.errstate(over="ignore", invalid="ignore"):
+        shift = current.means - reference.means
+        distance = wasserstein_rows(reference.fine, current.fine, current.borders, shift)
         values = np.stack((distance, distance / norm(reference.deviations)), axis=-1)
     statistics, p_values = ks_rows(reference.fine, current.fine)
     return _known(values), _known(statistics), _known(p_values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Kind", "Sample", "Values", "kind_of", "numbers", "sample", "samples"]
 
-Values = Sequence[Any] | NDArray[Any]
+Values = Collection[Any] | NDArray[Any]
 
 _NULLS = frozenset({"NoneType", "NAType", "NaTType"})
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -1,5 +1,7 @@
 """Counts for the tests of measures."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -7,6 +9,11 @@ from hypothesis import strategies as st
 def counts(*values):
     """Counts of cells."""
     return np.array(values, np.int64)
+
+
+def of(measure: Any, *columns: Any) -> Any:
+    """A measure of columns that are known to have a value."""
+    return measure(*columns)
 
 
 def _columns(cells):

@@ -1,6 +1,7 @@
 """The samples that the golden values were computed on, from one numpy.random.RandomState(20261120), in this order."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ import numpy as np
 def golden_samples():
     """Reference and current values by name; the last three are parts of the others."""
     r = np.random.RandomState(20261120)
-    samples = {}
+    samples: dict[str, Any] = {}
     samples["num"] = r.normal(0, 1, 2000), r.normal(0.2, 1.1, 1500)
     samples["exp"] = r.exponential(1, 2000), r.exponential(1.3, 1500)
     samples["cat"] = (

@@ -40,7 +40,8 @@ TFDV = {
 
 
 def histogram(ends, *rows):
-    return np.linspace(*ends, len(rows) + 1), np.array(rows)
+    low, high = ends
+    return np.linspace(low, high, len(rows) + 1), np.array(rows)
 
 
 def test_js_is_scipys_distance_to_base_2():

@@ -8,7 +8,7 @@ from scipy import stats
 
 from driftline.drift.measures import measure
 from driftline.drift.measures.ks import ks
-from tests.unit.drift.measures.cells import counts
+from tests.unit.drift.measures.cells import counts, of
 from tests.unit.drift.measures.samples_of_golden import golden_samples
 
 VALUES = st.lists(st.floats(-5, 5) | st.integers(-3, 3).map(float), min_size=1, max_size=60)
@@ -20,14 +20,14 @@ def binned(edges, *sides):
 
 def test_d_is_exact_when_each_value_has_its_cell():
     baseline, current = golden_samples()["disc"]
-    assert ks(*binned(np.arange(1, 20), baseline, current))[0] == pytest.approx(0.0775, abs=1e-12)  # nannyml 0.13.1
+    assert of(ks, *binned(np.arange(1, 20), baseline, current))[0] == pytest.approx(0.0775, abs=1e-12)  # nannyml 0.13.1
 
 
 @given(VALUES, VALUES, st.lists(st.floats(-5, 5), unique=True, max_size=8))
 def test_d_is_below_the_exact_one_by_at_most_the_largest_cell(baseline, current, edges):
     cells = binned(np.sort(edges), baseline, current)
-    exact = measure("ks", baseline, current).value
-    distance, p_value = ks(*cells)
+    exact = of(measure, "ks", baseline, current).value
+    distance, p_value = of(ks, *cells)
     assert distance <= exact + 1e-12
     assert exact - distance <= max(cells[0].max() / len(baseline), cells[1].max() / len(current)) + 1e-12
     assert 0 <= p_value <= 1
@@ -37,7 +37,7 @@ def test_d_is_below_the_exact_one_by_at_most_the_largest_cell(baseline, current,
 def test_p_is_scipys_asymptotic_one(share, tolerance):
     baseline, current = (side[: int(share * len(side))] for side in golden_samples()["disc"])
     expected = stats.ks_2samp(baseline, current, method="asymp").pvalue
-    assert ks(*binned(np.arange(1, 20), baseline, current))[1] == pytest.approx(expected, abs=tolerance)
+    assert of(ks, *binned(np.arange(1, 20), baseline, current))[1] == pytest.approx(expected, abs=tolerance)
 
 
 def test_p_of_equal_samples_is_1_at_every_size():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from driftline.drift.measures.quantiles import exact, quantile_rows
 from driftline.drift.measures.samples import sample
+from tests.unit.drift.measures.cells import of
 
 LEVELS = np.array([0.05, 0.5, 0.95])
 VALUES = st.lists(st.floats(-50, 50) | st.integers(-3, 3).map(float), min_size=1, max_size=60)
@@ -17,7 +18,7 @@ def test_a_quantile_is_off_by_no_more_than_the_width_of_its_cell(values, edges):
     borders = np.array([-50.0, *inner, 50.0])
     counts = np.bincount(np.searchsorted(inner, values, side="right"), minlength=len(inner) + 1)
     for level, found in zip(LEVELS, quantile_rows(counts, borders, LEVELS), strict=True):
-        true = exact(sample(values), level)
+        true = of(exact, sample(values), level)
         cell = np.searchsorted(inner, true, side="right")
         assert borders[cell] <= found <= borders[cell + 1]
         assert abs(found - true) <= borders[cell + 1] - borders[cell]

@@ -8,7 +8,7 @@ from scipy import stats
 
 from driftline.drift.measures import measure
 from driftline.drift.measures.wasserstein import bound_rows, wasserstein_rows
-from tests.unit.drift.measures.cells import counts
+from tests.unit.drift.measures.cells import counts, of
 
 VALUES = st.lists(st.floats(-50, 50) | st.integers(-3, 3).map(float), min_size=1, max_size=60)
 
@@ -24,16 +24,16 @@ def test_the_distance_on_cells_keeps_its_bound(baseline, current, edges, with_me
     sides, borders = binned(np.sort(edges), baseline, current)
     shift = np.mean(current) - np.mean(baseline) if with_means else 0.0
     exact = stats.wasserstein_distance(baseline, current)
-    found = float(wasserstein_rows(*sides, borders, shift))
-    assert abs(found - exact) <= float(bound_rows(*sides, borders)) + 1e-9
-    assert found == pytest.approx(float(wasserstein_rows(*sides[::-1], borders, shift)), abs=1e-12)
+    found = float(of(wasserstein_rows, *sides, borders, shift))
+    assert abs(found - exact) <= float(of(bound_rows, *sides, borders)) + 1e-9
+    assert found == pytest.approx(float(of(wasserstein_rows, *sides[::-1], borders, shift)), abs=1e-12)
 
 
 def test_a_shift_in_one_direction_is_exact_by_the_means():
     baseline = np.arange(100.0)
     sides, borders = binned(np.array([25.0, 50.0]), baseline, baseline + 7)
-    assert float(wasserstein_rows(*sides, borders)) != pytest.approx(7, abs=1e-9)
-    assert float(wasserstein_rows(*sides, borders, 7.0)) == 7
+    assert float(of(wasserstein_rows, *sides, borders)) != pytest.approx(7, abs=1e-9)
+    assert float(of(wasserstein_rows, *sides, borders, 7.0)) == 7
 
 
 def test_cells_of_no_width_hold_one_value():
