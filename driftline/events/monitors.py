@@ -55,6 +55,61 @@ class Task(StrEnum):
     REGRESSION = "REGRESSION"
 
 
+class Policy(StrEnum):
+    """Symbols of Policy in the schemas."""
+
+    LIMITS = "LIMITS"
+    TOLERANCE = "TOLERANCE"
+    CLASSIC = "CLASSIC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorSlice:
+    """One way to cut the rows."""
+
+    columns: tuple[str, ...] = ()
+    """One or two columns: a slice for each of their values."""
+    where: str = ""
+    """A condition in SQL: one slice, named by its text; "" where columns are given."""
+
+
+class MetricType(StrEnum):
+    """Symbols of MetricType in the schemas: what a definition may refer to."""
+
+    AGGREGATE = "AGGREGATE"
+    """Aggregates over the columns of the rows of a window."""
+    DERIVED = "DERIVED"
+    """Other metrics of the same window, by name."""
+    DRIFT = "DRIFT"
+    """Other metrics of two windows: {{current_df}}.name and {{base_df}}.name."""
+
+
+class OutputType(StrEnum):
+    """Symbols of OutputType in the schemas: every number is computed as float64."""
+
+    DOUBLE = "DOUBLE"
+    LONG = "LONG"
+    """Cut towards zero, as CAST(... AS BIGINT)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorMetric:
+    """One metric."""
+
+    name: str
+    """Letters, digits and _."""
+    type: MetricType
+    """What the definition may refer to."""
+    input_columns: tuple[str, ...]
+    """":table", or the columns that it has a value for."""
+    definition: str
+    """One SQL expression."""
+    output_type: OutputType = OutputType.DOUBLE
+    """What the value is."""
+    description: str = ""
+    """For people."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
     """One version of a model's monitor."""
@@ -99,6 +154,20 @@ class Monitor:
     """Checks."""
     weights: Mapping[str, float]
     """Share of each family in the risk score."""
+    policy: Policy = Policy.LIMITS
+    """How alarms are decided."""
+    tolerated_false_pages: float = 1.0
+    """Under TOLERANCE: false pages in 30 days that are put up with."""
+    tolerated_psi: float = 0.1
+    """Under TOLERANCE: shifts up to this PSI are nobody's business."""
+    slices: tuple[MonitorSlice, ...] = ()
+    """Parts of the rows that have windows of their own."""
+    metrics: tuple[MonitorMetric, ...] = ()
+    """Business metrics in SQL."""
+    protected: tuple[str, ...] = ()
+    """Columns whose groups are compared for fairness."""
+    favourable: str | None = None
+    """Predicted class that is good for the person; null = the positive class."""
     retired_versions: tuple[str, ...]
     """Model versions whose episodes are closed."""
     paused: bool = False

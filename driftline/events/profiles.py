@@ -40,6 +40,8 @@ class PaneProfile:
     """Sparse signed counts by cell of the layout."""
     sums: bytes
     """float64 little-endian sums of the layout."""
+    metrics: bytes | None = None
+    """Partials of the SQL metrics; null where there are none."""
 
 
 class Group(StrEnum):

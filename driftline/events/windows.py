@@ -9,7 +9,7 @@ class Measure:
     """One measure of a window."""
 
     family: str
-    """feature, prediction, label, performance or quality."""
+    """feature, prediction, label, performance, quality, fairness or business."""
     name: str
     """psi, ks, chi2, js, tv, null_rate, accuracy, ..."""
     column: str | None = None
@@ -22,6 +22,22 @@ class Measure:
     """Limit in force, null = not checked."""
     violated: bool = False
     """The check failed."""
+    n: int | None = None
+    """Rows that the value stands on, where they are fewer than the window's."""
+    low: float | None = None
+    """Lower end of its 95 % interval, where it has one."""
+    high: float | None = None
+    """Upper end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyLevel:
+    """The level of a family."""
+
+    family: str
+    """Family."""
+    alpha: float
+    """Level of the test of the family."""
 
 
 class Decision(StrEnum):
@@ -97,6 +113,10 @@ class WindowReport:
     """float64 little-endian sums of the inputs."""
     label_cells: bytes
     """Sparse counts of the in-time pairs."""
+    metrics: bytes | None = None
+    """Partials of the SQL metrics of the inputs."""
+    levels: tuple[FamilyLevel, ...] = ()
+    """Under TOLERANCE: level that each family was tested at."""
     measures: tuple[Measure, ...]
     """Every measure."""
     risk_score: float | None = None

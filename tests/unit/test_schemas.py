@@ -99,11 +99,17 @@ def agrees(hint, schema) -> bool:
     return schema["name"] in events.NESTED and hint is getattr(events, schema["name"]) and record_agrees(hint, schema)
 
 
+def default_of(field):
+    """Avro has lists where Python has tuples."""
+    value = field["default"]
+    return tuple(value) if isinstance(value, list) else value
+
+
 def record_agrees(record, schema) -> bool:
     hints = typing.get_type_hints(record)
     defaults = {f.name: f.default for f in fields(record) if f.default is not MISSING}
     assert list(hints) == [f["name"] for f in schema["fields"]], schema["name"]
-    assert defaults == {f["name"]: f["default"] for f in schema["fields"] if "default" in f}, schema["name"]
+    assert defaults == {f["name"]: default_of(f) for f in schema["fields"] if "default" in f}, schema["name"]
     assert all(f["doc"] for f in schema["fields"])
     return all(agrees(hints[f["name"]], f["type"]) for f in schema["fields"])
 
