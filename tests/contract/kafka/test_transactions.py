@@ -108,6 +108,24 @@ def test_a_zombie_is_fenced_and_its_transaction_hidden(bench):
     assert _values(bench.read(consumer, 1)) == [b"heir"]
 
 
+def test_a_fenced_producer_hears_it_at_the_latest_when_it_commits_and_closes_quietly(bench):
+    place = TopicPartition(bench.topic("out"), 0)
+    zombie = _producer(bench)
+    zombie.begin()
+    zombie.produce(place.topic, b"zombie")
+    zombie.flush(10)
+    _producer(bench)
+
+    def go_on():
+        zombie.produce(place.topic, b"too late")
+        zombie.flush(10)
+        zombie.commit()
+
+    with pytest.raises(Fenced):
+        go_on()
+    zombie.close()
+
+
 def test_offsets_are_committed_with_the_records_or_not_at_all(bench):
     source, place = TopicPartition(bench.topic("in"), 0), TopicPartition(bench.topic("out"), 0)
     producer = _producer(bench)
