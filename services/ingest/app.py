@@ -51,7 +51,7 @@ def run(settings: Settings, clock: Clock) -> int:
         log.info("ready", url=server.url)
         # A request is some hundred small objects that all die with it; looking for cycles among them finds none.
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-        return run_parts({"monitors": Following(catalogue, Forgetting(keys, clock), health)}, health)
+        return run_parts({"monitors": Following(catalogue, outbox, Forgetting(keys, clock), health)}, health)
     finally:
         server.stop()
         outbox.stop()

@@ -6,6 +6,7 @@ from driftline.clock import Clock
 from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
 from services.ingest.adapters.idempotency import Keys
+from services.ingest.adapters.outbox import Outbox
 
 _PERIOD_US = 60_000_000
 _POLL_SECONDS = 0.2
@@ -28,10 +29,11 @@ class Forgetting:
 
 
 class Following:
-    """Follows the monitors, and forgets what is due in between."""
+    """Follows the monitors; in between it forgets what is due, and sees to it that the process ends with its producer."""
 
-    def __init__(self, catalogue: Catalogue, forgetting: Forgetting, health: Health) -> None:
+    def __init__(self, catalogue: Catalogue, outbox: Outbox, forgetting: Forgetting, health: Health) -> None:
         self._catalogue = catalogue
+        self._outbox = outbox
         self._forgetting = forgetting
         self._health = health
         self._stopping = threading.Event()
@@ -40,6 +42,7 @@ class Following:
         """Until `stop`; an error of Kafka ends the process."""
         while not self._stopping.is_set():
             self._catalogue.follow(_POLL_SECONDS)
+            self._outbox.check()
             self._health.beat("monitors")
             self._forgetting.run_if_due()
 

@@ -74,12 +74,18 @@ class Outbox:
         self._monotonic = monotonic
         self._records = 0
         self._silent = False
+        self._failure: KafkaFailure | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve_reports, name="outbox", daemon=True)
 
     def start(self) -> None:
         """Begin to serve delivery reports."""
         self._thread.start()
+
+    def check(self) -> None:
+        """Raise KafkaFailure if the producer cannot go on: nobody would hear of a record any more."""
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Wait a moment for what is under way and let go."""
@@ -146,5 +152,8 @@ class Outbox:
         self._records -= count
 
     def _serve_reports(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(_POLL_SECONDS)
+        try:
+            while not self._stopping.is_set():
+                self._producer.poll(_POLL_SECONDS)
+        except KafkaFailure as error:
+            self._failure = error

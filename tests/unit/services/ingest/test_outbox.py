@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from driftline.kafka.errors import RecordTooLarge
+from driftline.kafka.errors import KafkaFailure, RecordTooLarge
 from driftline.kafka.ports import Delivery
 from services.ingest.adapters import outbox as module
 from services.ingest.adapters.outbox import BrokerSilent, Busy, Outbox, Record
@@ -160,4 +160,18 @@ def test_reports_are_served_by_a_thread_until_the_outbox_stops():
     outbox.start()
     outbox.stop()
 
+    outbox.check()
     assert producer.closed
+
+
+def test_a_producer_that_cannot_go_on_is_not_passed_over():
+    class Broken(SlowProducer):
+        def poll(self, timeout_seconds=0.0):
+            raise KafkaFailure("out of order sequence number")
+
+    outbox = Outbox(Broken())
+    outbox.start()
+    outbox.stop()
+
+    with pytest.raises(KafkaFailure, match="out of order"):
+        outbox.check()
