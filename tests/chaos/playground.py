@@ -107,6 +107,11 @@ class Playground:
         self.broker.start(timeout_seconds=BROKER_SECONDS)
         self.tally.broker_kills += 1
 
+    def close(self) -> None:
+        """End traffic and processes."""
+        self.traffic.stop()
+        self.nursery.stop()
+
     def settle(self, holds: Callable[[], bool], of: str = "") -> bool:
         """Keep the workers (those of a service, or all) alive until it holds; returns whether it did in time."""
         give_up = time.monotonic() + SETTLE_SECONDS

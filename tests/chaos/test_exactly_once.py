@@ -37,7 +37,7 @@ def play(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Callable[..., P
 
     yield make
     for playground in made:
-        playground.nursery.stop()
+        playground.close()
 
 
 @pytest.fixture

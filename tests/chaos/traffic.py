@@ -135,11 +135,15 @@ class Traffic:
             self._step()
         self._deliver()
 
-    def finish(self) -> None:
-        """Stop, send what is due, then watermarks far beyond every window, and wait for the broker."""
+    def stop(self) -> None:
+        """End the steady stream."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def finish(self) -> None:
+        """Stop, send what is due, then watermarks far beyond every window, and wait for the broker."""
+        self.stop()
         self._send_labels(2**62)
         far = self.event_time + 60 * DAY
         for topic in (PREDICTIONS, LABELS):
