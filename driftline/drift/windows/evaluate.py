@@ -151,6 +151,12 @@ class Evaluator:
             self.counters.count(output)
         return done
 
+    def in_silence(self, now: int, since: int) -> list[Output]:
+        """What to tell when everything was applied and nothing more comes; times as `Notices.in_silence` takes them."""
+        if self._notices is None or self.busy:
+            return []
+        return list(self._notices.in_silence(self.state, self._sources, now, since))
+
     def doubt_everything(self) -> None:
         """Mark every window as inexact: records of this partition were lost and somebody accepted it."""
         self._doubt(frozenset(source for group in self._sources.values() for source in group))

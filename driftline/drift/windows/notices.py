@@ -11,10 +11,12 @@ from driftline.drift.windows.state import Model, State
 from driftline.drift.windows.stored import model_of
 from driftline.events import Group, HealthCleared, HealthOpened, Monitor, MonitorState, MonitorStatus
 
-__all__ = ["REPORT_US", "Notices"]
+__all__ = ["REPORT_US", "SILENCE_US", "Notices"]
 
 REPORT_US = 60_000_000
 """Append time between two reports of a model's watermark."""
+SILENCE_US = 30_000_000
+"""How long nothing at all may come from stage 1, by the clock of the process, which may differ from the broker's."""
 _SOURCE = "drift"
 _KIND = "stalled_partition"
 
@@ -35,8 +37,25 @@ class Notices:
         yield from self._acknowledged(state)
         yield from self._watermarks(state)
         if self.stalls:
-            heard = [group for group in sources if group is Group.PROFILE or self._labels_arrive()]
-            yield from self._stalled(state, [source for group in heard for source in sources[group]])
+            yield from self._stalled(state, self._wanted(sources))
+
+    def in_silence(
+        self, state: State, sources: Mapping[Group, Sequence[Source]], now: int, since: int
+    ) -> Iterator[HealthOpened]:
+        """Tell of the sources when no progress comes at all: then there are no sweeps either.
+
+        `now` is the clock of the process, `since` when it began to listen. The next sweep clears what is heard again.
+        """
+        if not self.stalls or now - max(since, state.cursor.append_time) < SILENCE_US:
+            return
+        for source in self._wanted(sources):
+            if source not in state.stalled and state.conditions([source], now)[source] is Condition.STALLED:
+                yield self._stall(state, source, now)
+
+    def _wanted(self, sources: Mapping[Group, Sequence[Source]]) -> list[Source]:
+        """The sources that somebody has to speak of."""
+        heard = [group for group in sources if group is Group.PROFILE or self._labels_arrive()]
+        return [source for group in heard for source in sources[group]]
 
     def _acknowledged(self, state: State) -> Iterator[MonitorStatus]:
         at = state.cursor.append_time
@@ -89,25 +108,28 @@ class Notices:
             at=state.cursor.append_time,
         )
 
+    def _stall(self, state: State, source: Source, at: int) -> HealthOpened:
+        heard = state.heads.get(source)
+        state.stalled[source] = (state.cursor.began if heard is None else heard.trusted_until) or at
+        state.save_stalled()
+        return HealthOpened(
+            source=_SOURCE,
+            subject=_subject(source),
+            kind=_KIND,
+            severity="HIGH",
+            detail=_detail(source, never=heard is None),
+            labels=_labels(source),
+            at=at,
+        )
+
     def _stalled(self, state: State, sources: Sequence[Source]) -> Iterator[HealthOpened | HealthCleared]:
         cursor = state.cursor
         for source, condition in state.conditions(sources, cursor.append_time).items():
             if condition is Condition.STALLED and source not in state.stalled:
                 heard = state.heads.get(source)
-                since = cursor.began if heard is None else heard.trusted_until
                 if heard is None and cursor.append_time - (cursor.began or 0) < REPORT_US // 20:
                     continue
-                state.stalled[source] = since or cursor.append_time
-                state.save_stalled()
-                yield HealthOpened(
-                    source=_SOURCE,
-                    subject=_subject(source),
-                    kind=_KIND,
-                    severity="HIGH",
-                    detail=_detail(source, never=heard is None),
-                    labels=_labels(source),
-                    at=cursor.append_time,
-                )
+                yield self._stall(state, source, cursor.append_time)
             elif condition is not Condition.STALLED and source in state.stalled:
                 del state.stalled[source]
                 state.save_stalled()

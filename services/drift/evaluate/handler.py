@@ -60,6 +60,8 @@ class _Owned:
 
     partition: int
     evaluator: Evaluator
+    since: int
+    """When this process took it."""
     queue: deque[Message] = field(default_factory=deque)
     uncached: dict[bytes, bytes | None] = field(default_factory=dict)
     stamp: Stamp | None = None
@@ -136,6 +138,8 @@ class EvaluateHandler:
         for place, owned in self._owned.items():
             if place in reach:
                 position = self._evaluate(owned, reach[place].end, records)
+                if reach[place].caught_up and not owned.queue:
+                    records += [self._out(output, now) for output in owned.evaluator.in_silence(now, owned.since)]
                 changes = self._changes(owned, position, now)
                 if changes:
                     offsets[place] = position
@@ -162,7 +166,7 @@ class EvaluateHandler:
             evaluator.doubt_everything()
         if not found:
             state.save_cursor()  # the first transaction commits where reading began
-        owned = _Owned(place.partition, evaluator, cached_at=now)
+        owned = _Owned(place.partition, evaluator, since=now, cached_at=now)
         owned.uncached.update(found)
         return owned
 

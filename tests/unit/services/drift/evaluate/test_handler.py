@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftline.codec import decode
 from driftline.envelope import read
-from driftline.events import Decision, DriftDetected, MonitorState, WindowReport
+from driftline.events import Decision, DriftDetected, HealthCleared, HealthOpened, MonitorState, WindowReport
 from driftline.kafka.ports import TopicPartition
 from services.drift.evaluate.cache import StateCache
 from services.drift.evaluate.states import States
@@ -90,6 +90,51 @@ def test_a_restart_repeats_nothing():
         world.run(3)
     assert [record.value() for record in world.cluster.records("driftline.windows")] == before
     assert [decode(value or b"").revision for value in before] == [1]
+
+
+def stalls(world: World) -> list[tuple[type, str, int]]:
+    return [(type(event), event.subject, event.at) for event in world.told("health") if event.kind == "stalled_partition"]
+
+
+def test_a_silent_stage_1_is_told_of_once_by_the_clock_of_the_process_and_cleared_when_it_speaks_again():
+    world = one_window(World(1, instances=1))
+    silent = [part for part in ("profile", "join") for _ in world.parts[part]]
+    for part in silent:
+        world.parts[part][0].die()
+    stopped = world.clock.now_us()
+    world.run(95, parts=["evaluate"])  # 28 s
+    assert stalls(world) == []
+    world.run(20, parts=["evaluate"])
+    opened = stalls(world)
+    assert {kind for kind, _, _ in opened} == {HealthOpened}
+    assert sorted(subject for _, subject, _ in opened) == sorted(
+        f"{topic}[{partition}] as read by {part}"
+        for part, topics in (("profile", ["predictions"]), ("join", ["labels", "predictions"]))
+        for topic in topics
+        for partition in range(2)
+    )
+    assert all(28 * SECOND < at - stopped < 31 * SECOND for _, _, at in opened)  # progress was up to a second old
+    (evaluator,) = world.parts["evaluate"]
+    evaluator.die()
+    evaluator.start()
+    world.run(150, parts=["evaluate"])
+    assert stalls(world) == opened
+    for part in silent:
+        world.parts[part][0].start()
+    world.run(20)
+    cleared = stalls(world)[len(opened) :]
+    assert {kind for kind, _, _ in cleared} == {HealthCleared}
+    assert sorted(subject for _, subject, _ in cleared) == sorted(subject for _, subject, _ in opened)
+
+
+def test_a_stage_1_that_never_spoke_is_told_of_half_a_minute_after_the_start():
+    world = World(1, instances=1)
+    world.parts["evaluate"][0].start()
+    world.run(90, parts=["evaluate"])
+    assert stalls(world) == []
+    world.run(20, parts=["evaluate"])
+    assert {kind for kind, _, _ in stalls(world)} == {HealthOpened}
+    assert "has never reported" in world.told("health")[0].detail
 
 
 def test_the_cache_reflects_the_topic_and_is_used(tmp_path):
