@@ -5,8 +5,9 @@ model version, slice), with the evidence of that decision (`evidence.of_inputs` 
 label close): the two decisions concern different families, so they never share a sequence. `State.sequences` is kept once per
 (model_id, granularity), `State.past` once per (model_id, model_version, slice, granularity), both on `states` by their
 `to_bytes`, in the transaction of the report. `Verdict.measures` replace the report's, `Verdict.risk` its risk, episodes follow
-`measure.violated` as before. `Verdict.terms` are kept with the window, so that a revision calls `restated` instead: it applies
-the same levels to the new counts, reports, and decides nothing.
+`measure.violated` as before. `Verdict.terms` are kept with the window (those of label close `joined` to those of data close), so
+that a revision calls `restated` instead: it applies the same levels to the new counts, reports, and decides nothing. A monitor
+that is paused, a late window and one below minimum n are not judged, and cost no budget.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from driftline.drift.calibration.dispersion import Calm
 from driftline.drift.calibration.e_process import Bettor, Stream
 from driftline.drift.calibration.evidence import ColumnCounts, Evidence, RateName
 from driftline.drift.calibration.size_aware import Comparison, compare
-from driftline.drift.calibration.state import Past, Sequences, State
+from driftline.drift.calibration.state import Past, Sequences, State, Terms
 from driftline.drift.calibration.tolerance import MONTH_DAYS, Plan
 from driftline.drift.risk import Risk
 from driftline.events import Measure, Threshold
 
-__all__ = ["Calibrated", "Classic", "Decided", "Policy", "Terms", "Verdict", "judge", "restated"]
+__all__ = ["Calibrated", "Classic", "Decided", "Policy", "Verdict", "judge", "restated"]
 
 DISTANCES = frozenset({"psi", "js", "tv", "kl", "hellinger", "chi2", "ks", "wasserstein", "linf"})
 """Measures that the calibrated test of a column stands for; stated limits on them are the classic policy's business."""
@@ -69,18 +70,8 @@ class Decided:
     measures: tuple[Measure, ...] = ()
     """Of the families that are decided on, unchecked."""
     evidence: Evidence = field(default_factory=Evidence)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a decision was held to: with it, a verdict is a function of the counts alone."""
-
-    levels: Mapping[str, float] = field(default_factory=dict)
-    """By family: p-values at or below it reject."""
-    dispersions: Mapping[str, float] = field(default_factory=dict)
-    """By column, where it is more than 1."""
-    rates: Mapping[RateName, Reason] = field(default_factory=dict)
-    """Rates in alarm."""
+    earlier: tuple[Measure, ...] = ()
+    """At label close: the inputs' measures as `restated`. They weigh in the risk and are not judged again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +108,7 @@ def judge(policy: Policy, before: State, window: Decided) -> Verdict:
     return Verdict(
         measures=measures,
         alarms=alarms_of(measures, tau=policy.plan.tolerance.psi, rates=alarming, tested=frozenset(compared)),
-        risk=risk.score(measures, policy.weights),
+        risk=risk.score((*window.earlier, *measures), policy.weights),
         state=State(Sequences(sequences), past),
         terms=terms,
     )

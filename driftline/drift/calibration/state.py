@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftline.drift.calibration.alarms import Reason
 from driftline.drift.calibration.dispersion import Calm
 from driftline.drift.calibration.e_process import Stream
 from driftline.drift.calibration.evidence import RateName
 from driftline.drift.calibration.multiplicity import Wealth
 from driftline.drift.risk import Violations
 
-__all__ = ["FORMAT", "MalformedJudgement", "Past", "Sequence", "Sequences", "State"]
+__all__ = ["FORMAT", "MalformedJudgement", "Past", "Sequence", "Sequences", "State", "Terms"]
 
 FORMAT = 1
 
@@ -100,6 +101,37 @@ class State:
 
     sequences: Sequences = field(default_factory=Sequences)
     past: Past = field(default_factory=Past)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a decision was held to: with it, a verdict is a function of the counts alone."""
+
+    levels: Mapping[str, float] = field(default_factory=dict)
+    """By family: p-values at or below it reject."""
+    dispersions: Mapping[str, float] = field(default_factory=dict)
+    """By column, where it is more than 1."""
+    rates: Mapping[RateName, Reason] = field(default_factory=dict)
+    """Rates in alarm."""
+
+    def joined(self, later: Terms) -> Terms:
+        """Return the terms of both decisions of a window, which concern different families and columns."""
+        return Terms({**self.levels, **later.levels}, {**self.dispersions, **later.dispersions}, {**self.rates, **later.rates})
+
+    def to_bytes(self) -> bytes:
+        """Return the same bytes for the same terms."""
+        rates = [[*name, reason.value] for name, reason in sorted(self.rates.items())]
+        return _bytes({"levels": dict(self.levels), "dispersions": dict(self.dispersions), "rates": rates})
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Terms:
+        """Read them back. Raises MalformedJudgement."""
+        body = _body(data)
+        try:
+            rates = {RateName(family, measure, column): Reason(reason) for family, measure, column, reason in body["rates"]}
+            return Terms(dict(body["levels"]), dict(body["dispersions"]), rates)
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedJudgement(f"the terms of a window cannot be read: {error!r}") from error
 
 
 def _bytes(body: Mapping[str, Any]) -> bytes:

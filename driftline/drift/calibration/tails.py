@@ -33,9 +33,8 @@ def noncentral_tail(value: float, freedom: int, shift: float) -> float:
     if math.sqrt(value) - math.sqrt(freedom + shift) > _FAR:
         return 0.0
     # far out in the tail, the terms that matter are not the likely ones: they lie around sqrt(half x value / 2)
-    reach = 9 * math.sqrt(half) + 40
-    top = max(half, math.sqrt(half * value / 2)) + reach
-    j = np.arange(max(0, int(half - reach)), int(top) + 1)
+    middle = max(half, math.sqrt(half * value / 2))
+    j = np.arange(max(0, int(half - 9 * math.sqrt(half) - 15)), int(middle + 9 * math.sqrt(middle) + 15) + 1)
     weights = np.exp(j * math.log(half) - half - gammaln(j + 1))
     return min(1.0, float(weights @ chdtrc(freedom + 2 * j, value)))
 

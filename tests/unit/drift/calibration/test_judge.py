@@ -9,7 +9,7 @@ import pytest
 from driftline.drift.calibration.alarms import Reason
 from driftline.drift.calibration.evidence import ColumnCounts, Evidence, RateName
 from driftline.drift.calibration.judge import Classic, Decided, judge, restated
-from driftline.drift.calibration.state import MalformedJudgement, Past, Sequence, Sequences, State
+from driftline.drift.calibration.state import MalformedJudgement, Past, Sequence, Sequences, State, Terms
 from driftline.drift.risk import Severity
 from driftline.drift.thresholds import classic
 from driftline.events import Direction, Measure, Threshold
@@ -147,7 +147,26 @@ def test_what_cannot_be_tested_is_not_checked():
 def test_a_verdict_is_restated_from_its_terms_alone():
     policy, window = calibrated(), decided(1, BASELINE, one_shifted(), [(NULLS, 200, 1000)])
     verdict = history(policy, [decided(0, BASELINE, one_shifted()), window])[-1]
-    assert restated(policy, verdict.terms, window) == verdict.measures
+    assert restated(policy, Terms.from_bytes(verdict.terms.to_bytes()), window) == verdict.measures
+
+
+def test_terms_of_both_decisions_are_kept_together_and_earlier_measures_only_weigh():
+    policy = dataclasses.replace(calibrated(families=("feature", "label")), weights={"feature": 0.5, "label": 0.5})
+    inputs = judge(policy, State(), decided(0, BASELINE, one_shifted()))
+    outcome = ColumnCounts("label", ":label", np.array([5000, 5000]), np.array([100, 900]), ordered=False)
+    window = dataclasses.replace(
+        decided(0, BASELINE[:0], USUAL[:0]),
+        measures=(Measure(family="label", name="psi", column=":label", value=0.9),),
+        evidence=Evidence((outcome,)),
+        earlier=inputs.measures,
+    )
+    labels = judge(policy, inputs.state, window)
+    assert labels.risk.score == pytest.approx(100 * (0.5 / 3 + 0.5))
+    assert [alarm.column for alarm in labels.alarms] == [":label"]
+    assert labels.state.sequences.families["feature"] == inputs.state.sequences.families["feature"]
+    both = inputs.terms.joined(labels.terms)
+    assert sorted(both.levels) == ["feature", "label"]
+    assert both.levels["feature"] == inputs.terms.levels["feature"]
 
 
 def test_over_dispersed_windows_raise_the_limit():
@@ -189,7 +208,7 @@ def test_state_survives_its_bytes_at_every_step():
     "data", [b"", b"[]", b"{}", b'{"format":2}', b'{"format":1}', b'{"format":1,"families":{"x":1},"streams":[1]}']
 )
 def test_strange_bytes_are_refused(data):
-    for kind in (Sequences, Past):
+    for kind in (Sequences, Past, Terms):
         with pytest.raises(MalformedJudgement):
             kind.from_bytes(data)
 
