@@ -9,6 +9,7 @@ import yaml
 
 from driftline.backtest.reference import LABEL, Reference
 from driftline.backtest.roles import Roles
+from driftline.drift.dialect import Dialect
 from driftline.drift.profile.layout import PREDICTION
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind, Monitor, Task
@@ -70,7 +71,7 @@ def parsed(document: str, baseline: Baseline) -> Choice:
     kinds = {column.name: column.kind for column in baseline.columns}
     classes = next((column.categories for column in baseline.columns if column.name == PREDICTION), ())
     facts = BaselineFacts(kinds, classes)
-    definition = parse_definition(document, model_id=_named(document), actor="backtest", baseline=facts)
+    definition = parse_definition(document, model_id=_named(document), actor="backtest", baseline=facts, dialect=Dialect())
     monitor = replace(definition.monitor, monitor_version=1, effective_from=-(2**63), baseline_id=baseline.baseline_id)
     return Choice(monitor, document)
 

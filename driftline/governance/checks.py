@@ -24,16 +24,27 @@ DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
 )
 """Share of each family in the risk score; the evaluator hands the weight of an absent family to the others."""
 
-_DISTANCES = frozenset({"psi", "js", "tv", "ks", "chi2", "ks_pvalue", "chi2_pvalue"})
+DISTANCES = frozenset(
+    {
+        *("psi", "js", "tv", "kl", "hellinger", "linf", "ks", "chi2", "ks_pvalue", "chi2_pvalue"),
+        *("wasserstein", "wasserstein_normed"),
+    }
+)
+"""Measures of how far a distribution has moved."""
 _CLASSIFIERS = frozenset({"accuracy", "precision", "recall", "f1", "auc"})
 _REGRESSORS = frozenset({"mae", "rmse"})
 MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "feature": _DISTANCES,
-        "prediction": _DISTANCES,
-        "label": _DISTANCES,
+        "feature": DISTANCES,
+        "prediction": DISTANCES,
+        "label": DISTANCES,
         "performance": _CLASSIFIERS | _REGRESSORS | {"coverage"},
-        "quality": frozenset({"null_rate", "null_rate_delta", "nan_rate", "unseen_rate"}),
+        "quality": frozenset(
+            {
+                *("null_rate", "null_rate_delta", "nan_rate", "nan_rate_delta", "unseen_rate", "unseen_rate_delta"),
+                *("below_rate", "above_rate", "out_of_range_rate", "mean_delta"),
+            }
+        ),
     }
 )
 _BELOW = _CLASSIFIERS | {"coverage", "ks_pvalue", "chi2_pvalue"}
@@ -59,13 +70,18 @@ def direction_of(measure: str) -> Direction:
     return Direction.BELOW if measure in _BELOW else Direction.ABOVE
 
 
-def defaults_for(task: Task, *, labels: bool) -> dict[tuple[str, str, str | None], float | None]:
-    """The default limits that make sense for a task: none of the outcome without labels, none of classes for a regression."""
+def defaults_for(task: Task, *, labels: bool, distances: bool = True) -> dict[tuple[str, str, str | None], float | None]:
+    """The default limits that make sense for a task: none of the outcome without labels, none of classes for a regression.
+
+    `distances`: whether limits of distances are stated; under a tolerance they are derived.
+    """
     return {
         (family, measure, None): limit
         for family, group in DEFAULT_LIMITS.items()
         for measure, limit in group.items()
-        if (labels or family not in NEED_LABELS) and not (task is Task.REGRESSION and measure in _CLASSIFIERS)
+        if (labels or family not in NEED_LABELS)
+        and not (task is Task.REGRESSION and measure in _CLASSIFIERS)
+        and (distances or measure not in DISTANCES)
     }
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
-from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.events import ColumnKind, Monitor, MonitorColumn, Policy, Task
+from driftline.governance import policy
 from driftline.governance.checks import (
     DEFAULT_WEIGHTS,
     FAMILIES,
@@ -55,6 +56,7 @@ KEYS = (
         "alert_on",
     ),
     *DURATIONS,
+    *policy.KEYS,
     *("minimum_n", "thresholds", "weights", "retired_versions", "paused", "effective_from"),
 )
 
@@ -99,10 +101,13 @@ def baseline_named(text: str) -> str | None:
     return named if isinstance(named, str) else None
 
 
-def parse_definition(text: str, *, model_id: str, actor: str, baseline: BaselineFacts | None) -> Definition:
+def parse_definition(
+    text: str, *, model_id: str, actor: str, baseline: BaselineFacts | None, dialect: policy.Dialect | None = None
+) -> Definition:
     """Read a YAML or JSON definition of the monitor of `model_id`.
 
-    `baseline`: facts of the baseline that it names; None = no such baseline is known.
+    `baseline`: facts of the baseline that it names; None = no such baseline is known. `dialect`: who understands tolerance
+    and SQL; without it metrics are refused, and limits decide.
     Raises DefinitionRefused with every fault at once, each with its line, field and remedy.
     """
     document = read_document(text)
@@ -115,6 +120,8 @@ def parse_definition(text: str, *, model_id: str, actor: str, baseline: Baseline
     granularities = _granularities(fields)
     _check_baseline(fields, baseline)
     columns = _columns(fields, baseline.inputs if baseline else None)
+    judging = policy.judging(fields, dialect)
+    names = [column.name for column in columns]
     lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
     if lengths["label_delay"] > lengths["label_ttl"]:
         fields.problem("label_delay", "is longer than label_ttl; a label cannot be in time and too late at once")
@@ -132,14 +139,24 @@ def parse_definition(text: str, *, model_id: str, actor: str, baseline: Baseline
         alert_on=_alert_on(fields, granularities),
         **{f"{key}_us": length for key, length in lengths.items()},
         minimum_n=fields.whole("minimum_n", 200, low=1, high=1_000_000_000),
-        thresholds=to_thresholds(_limits(fields, task, labels=labels, columns=columns)),
+        thresholds=to_thresholds(_limits(fields, task, judging.policy, labels=labels, columns=columns)),
         weights=_weights(fields),
+        policy=judging.policy,
+        tolerated_false_pages=judging.false_pages,
+        tolerated_psi=judging.psi,
+        slices=policy.slices(fields, names),
+        metrics=policy.metrics(fields, dialect),
+        protected=policy.protected(fields, names),
+        favourable=fields.text("favourable"),
         retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
         paused=fields.flag("paused", default=False),
         description=fields.text("description") or "",
         actor=actor,
     )
     effective_from = fields.parsed("effective_from", None, _moment)
+    if dialect is not None and not problems:
+        for field, detail in dialect.faults(monitor):
+            fields.problem(field, detail)
     if problems:
         raise DefinitionRefused(problems)
     return Definition(monitor, effective_from)
@@ -257,9 +274,9 @@ def _column(section: Fields, name: str, baseline: Mapping[str, ColumnKind] | Non
 
 
 def _limits(
-    fields: Fields, task: Task, *, labels: bool, columns: tuple[MonitorColumn, ...]
+    fields: Fields, task: Task, judged: Policy, *, labels: bool, columns: tuple[MonitorColumn, ...]
 ) -> dict[tuple[str, str, str | None], float | None]:
-    limits = defaults_for(task, labels=labels)
+    limits = defaults_for(task, labels=labels, distances=judged is not Policy.TOLERANCE)
     section = fields.section("thresholds")
     section.refuse_unknown(FAMILIES)
     known = {column.name for column in columns}

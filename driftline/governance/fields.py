@@ -119,6 +119,13 @@ class Fields:
                 self.problem(f"{key}[{index}]", f"{item!r} is not text; put it in quotes")
         return found
 
+    def items(self, key: str) -> list[Plain]:
+        """A list of anything; empty where the key is missing."""
+        value = self._values.get(key)
+        if value is not None and not isinstance(value, list):
+            self.problem(key, "must be a list")
+        return value if isinstance(value, list) else []
+
     def section(self, key: str) -> "Fields":
         """The mapping below a key; empty where it is missing or no mapping."""
         value = self._values.get(key)

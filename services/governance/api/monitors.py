@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from driftline.drift.dialect import Dialect
 from driftline.governance.definition import baseline_named, parse_definition
 from driftline.governance.document import MAX_CHARACTERS
 from driftline.governance.errors import DefinitionRefused, NotFound, Problem
@@ -63,7 +64,7 @@ def _propose(store: Store, model_id: str, text: str, expected_version: int | Non
     check_id(model_id, "model_id")
     named = baseline_named(text)
     definition = parse_definition(
-        text, model_id=model_id, actor=actor, baseline=None if named is None else store.baseline(named)
+        text, model_id=model_id, actor=actor, baseline=None if named is None else store.baseline(named), dialect=Dialect()
     )
     current = store.current_monitor(model_id)
     planned = plan(

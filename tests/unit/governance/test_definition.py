@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.events import ColumnKind, Direction, Monitor, Task
+from driftline.drift.dialect import Dialect
+from driftline.events import ColumnKind, Direction, MetricType, Monitor, MonitorSlice, Policy, Task
 from driftline.governance.definition import BaselineFacts, baseline_named, parse_definition
 from driftline.governance.errors import DefinitionRefused
 from driftline.governance.periods import DAY_US, MINUTE_US
@@ -24,7 +25,7 @@ def monitor(text: str = LEAST, **changes) -> Monitor:
 
 
 def parse(text: str = LEAST, *, model_id="shop.churn", baseline=FACTS):
-    return parse_definition(text, model_id=model_id, actor="ann", baseline=baseline)
+    return parse_definition(text, model_id=model_id, actor="ann", baseline=baseline, dialect=Dialect())
 
 
 def problems(text: str, **changes):
@@ -227,3 +228,54 @@ def test_no_document_does_worse_than_being_refused(values):
         parse(json.dumps(values))
     except DefinitionRefused as refused:
         assert refused.problems
+
+
+def test_a_tolerance_in_words_is_a_policy_and_leaves_no_limit_of_a_distance():
+    found = monitor(LEAST + "tolerance: at most 2 false pages a month, tell me about shifts larger than PSI 0.2\n")
+    assert (found.policy, found.tolerated_false_pages, found.tolerated_psi) == (Policy.TOLERANCE, 2.0, 0.2)
+    assert limit(found, "feature", "psi") is None
+    assert limit(found, "performance", "f1") == 0.65
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "words"),
+    [
+        ("tolerance: few pages", "tolerance", "at most 1 false page a month"),
+        ("policy: strict", "policy", "known are classic, limits, tolerance"),
+        ("policy: classic\ntolerance: at most 1 false page a month", "tolerance", "leave one of the two out"),
+        ("policy: tolerance\nthresholds: {feature: {psi: 0.2}}", "thresholds.feature", "policy: limits"),
+        ("slices: [carier]", "slices[0]", "did you mean 'carrier'"),
+        ("slices: [[temp, carrier, temp]]", "slices[0]", "a list of two columns"),
+        ("protected: [gender]", "protected", "no column 'gender'"),
+        ("metrics: [{name: a}]", "metrics[0]", "a name and a definition"),
+        ("metrics: [{name: a, definition: avg(temp), kind: x}]", "metrics[0].kind", "unknown key"),
+        ("metrics: [{name: a, definition: avg(temp), type: sum}]", "metrics[0].type", "aggregate, derived or drift"),
+        ("metrics: [{name: a, definition: avg(tmp)}]", "metrics[0]", "tmp"),
+        ("metrics: [{name: a, definition: avg(temp)}, {name: a, definition: avg(temp)}]", "metrics", "called 'a'"),
+        ("metrics: [{pack: space}]", "metrics[0].pack", "telecom, retail, finance, healthcare"),
+    ],
+)
+def test_what_is_wrong_with_policy_slices_and_metrics_is_told_at_its_field(more, field, words):
+    found = problems(LEAST + more + "\n")
+    assert [problem.field for problem in found] == [field]
+    assert words in found[0].detail
+
+
+def test_slices_metrics_and_protected_columns_are_read():
+    found = monitor(
+        LEAST
+        + "slices: [carrier, [carrier, temp], {where: temp  > 20}]\nprotected: [carrier]\nfavourable: on time\n"
+        + "metrics: [{name: warm, definition: avg(temp)}, {name: both, type: derived, definition: warm * 2}]\n"
+    )
+    cuts = (MonitorSlice(columns=("carrier",)), MonitorSlice(columns=("carrier", "temp")), MonitorSlice(where="temp > 20"))
+    assert found.slices == cuts
+    assert [(metric.name, metric.type, metric.input_columns) for metric in found.metrics] == [
+        ("warm", MetricType.AGGREGATE, (":table",)),
+        ("both", MetricType.DERIVED, (":table",)),
+    ]
+    assert (found.protected, found.favourable, found.policy) == (("carrier",), "on time", Policy.LIMITS)
+
+
+def test_without_anybody_who_understands_sql_metrics_are_refused():
+    with pytest.raises(DefinitionRefused, match="metrics"):
+        parse_definition(LEAST + "metrics: [{name: a, definition: avg(temp)}]\n", model_id="m", actor="ann", baseline=FACTS)

@@ -1,0 +1,74 @@
+"""What definitions of monitors leave to drift: words of tolerance, ready-made metrics, and whether SQL compiles.
+
+What it needs is imported when it is first asked: most definitions have no SQL, and its compiler weighs 170 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from driftline.events import Monitor, MonitorMetric
+
+if TYPE_CHECKING:
+    from driftline.drift.sqlmetrics import Metric
+
+__all__ = ["Dialect", "metrics_of"]
+
+
+class Dialect:
+    """As `driftline.governance.policy.Dialect` asks."""
+
+    def tolerance(self, text: str) -> tuple[float, float]:
+        """False pages in 30 days and PSI. Raises ValueError that shows how to write it."""
+        from driftline.drift.calibration.tolerance import Tolerance
+
+        found = Tolerance.parse(text)
+        return found.false_pages, found.psi
+
+    def pack(self, industry: str) -> Sequence[MonitorMetric]:
+        """The metrics of an industry. Raises ConfigurationError that lists them."""
+        from driftline.drift import sqlmetrics
+        from driftline.events import MetricType, OutputType
+
+        return tuple(
+            MonitorMetric(
+                name=metric.name,
+                type=MetricType(metric.type.value),
+                input_columns=metric.input_columns,
+                definition=metric.definition,
+                output_type=OutputType(metric.output_type.value),
+                description=metric.description,
+            )
+            for metric in sqlmetrics.pack(industry)
+        )
+
+    def faults(self, monitor: Monitor) -> Sequence[tuple[str, str]]:
+        """The first fault of each metric, with its line and column within the definition."""
+        if not monitor.metrics:
+            return ()
+        from driftline.drift import sqlmetrics
+
+        places = {metric.name: f"metrics[{index}]" for index, metric in enumerate(monitor.metrics)}
+        try:
+            sqlmetrics.compile_metrics(metrics_of(monitor), sqlmetrics.columns_of(monitor))
+        except sqlmetrics.MetricRefused as refused:
+            return [(places.get(problem.metric, "metrics"), str(problem)) for problem in refused.problems]
+        return ()
+
+
+def metrics_of(monitor: Monitor) -> tuple[Metric, ...]:
+    """A monitor's metrics as they are compiled."""
+    from driftline.drift import sqlmetrics
+
+    return tuple(
+        sqlmetrics.Metric(
+            name=metric.name,
+            type=sqlmetrics.MetricType(metric.type.value),
+            input_columns=metric.input_columns,
+            definition=metric.definition,
+            output_type=sqlmetrics.OutputType(metric.output_type.value),
+            description=metric.description,
+        )
+        for metric in monitor.metrics
+    )
