@@ -83,7 +83,10 @@ def measured(task, matrix=None, scores=None, sums=None, *, thresholds=(), **more
     n = int(np.sum(matrix)) if matrix is not None else 0
     values = np.zeros(layout.label_sums) if sums is None else np.array(sums, float)
     profile = Profile(layout.shape(Part.IN_TIME), n, cells, values)
-    return {m.name: m for m in labels(layout, monitor(task, *thresholds), profile, **more)}
+    return {
+        m.name if m.column in (None, ":label") else (m.name, m.column): m
+        for m in labels(layout, monitor(task, *thresholds), profile, **more)
+    }
 
 
 def test_binary_measures_are_the_hand_sums():
@@ -92,6 +95,26 @@ def test_binary_measures_are_the_hand_sums():
     assert found["precision"].value == pytest.approx(30 / 40)
     assert found["recall"].value == pytest.approx(30 / 50)
     assert found["f1"].value == pytest.approx(60 / 90)
+
+
+def test_binary_measures_beyond_the_decision_are_told_too():
+    low, high = np.zeros(64, int), np.zeros(64, int)
+    low[16], high[48] = 30, 10  # scores of some .25 and .75
+    found = measured(Task.BINARY, [[30, 10, 0], [20, 40, 0], [0, 0, 0]], scores=(low, high), sums=[40, 15.0, 2.5])
+    assert found["specificity"].value == pytest.approx(40 / 50)
+    assert found["balanced_accuracy"].value == pytest.approx((30 / 50 + 40 / 50) / 2)
+    assert found["mcc"].value == pytest.approx((30 * 40 - 10 * 20) / np.sqrt(40 * 50 * 60 * 50))
+    assert found["brier"].value == pytest.approx(2.5 / 40)
+    assert found["ece"].value == pytest.approx(0.25, abs=1 / 64)
+
+
+def test_each_class_has_measures_of_its_own_that_a_limit_of_the_model_does_not_touch():
+    limit = Threshold(family="performance", measure="recall", limit=0.65, direction=Direction.BELOW)
+    found = measured(Task.MULTICLASS, [[30, 10, 0], [20, 40, 0], [0, 0, 0]], thresholds=[limit])
+    assert found["class_recall", ":label=late"].value == pytest.approx(30 / 50)
+    assert found["class_precision", ":label=on_time"].value == pytest.approx(40 / 60)
+    assert not any(m.violated for m in found.values())
+    assert found["recall_weighted"].value == pytest.approx(0.7)
 
 
 def test_multiclass_measures_are_means_over_the_classes():
@@ -106,6 +129,14 @@ def test_regression_errors_come_from_the_sums():
     found = measured(Task.REGRESSION, sums=list(sums.values()))
     assert found["mae"].value == 1.5
     assert found["rmse"].value == 2.0
+    assert found["mse"].value == 4.0
+
+
+def test_bias_and_r2_come_from_the_sums_too():
+    sums = dict(zip(REGRESSION_SUMS, (4.0, -2.0, 6.0, 16.0, 40.0, 480.0), strict=True))
+    found = measured(Task.REGRESSION, sums=list(sums.values()))
+    assert found["bias"].value == -0.5
+    assert found["r2"].value == pytest.approx(1 - 16 / (480 - 400))
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -152,6 +152,17 @@ def test_moments_learn_anew_after_an_alarm():
     assert alarms(detector, moved(4, 1))[0] == 0
 
 
+def test_moments_see_a_change_of_relations_through_a_season_and_not_the_season():
+    random = np.random.default_rng(8)
+    phase = 2 * np.pi * np.arange(20_000) / 500
+    rows = np.column_stack((np.sin(phase), np.cos(phase), np.sin(phase), np.cos(phase)))
+    rows[10_000:, 0] *= -1  # each column alone is distributed as before
+    rows += random.normal(0, 0.25, rows.shape)
+    panes = [Moments.of(rows[start : start + 50]) for start in range(0, len(rows), 50)]
+    (alarm,) = alarms(MomentShift(4), panes)
+    assert 200 <= alarm <= 202
+
+
 def test_moments_add():
     rows = np.random.default_rng(1).normal(size=(30, 2))
     rows[3, 1] = np.nan

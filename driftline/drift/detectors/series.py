@@ -1,0 +1,88 @@
+"""Which numbers of a decided window detectors watch, and how what they say is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from driftline.drift.detectors.error_rate import error_of
+from driftline.drift.detectors.protocol import Verdict
+from driftline.drift.detectors.sequential import Kind, Sequential, Span, Watch
+from driftline.drift.profile.layout import SCORE, BlockKind, Layout
+from driftline.drift.profile.profile import Profile
+from driftline.events import Baseline, BaselineColumn, Measure
+
+__all__ = ["Watched", "inputs_of", "labels_of", "told"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One number of a window, of a series that has a detector of its own."""
+
+    family: str
+    """Of the measure that tells of it: feature, prediction or performance."""
+    name: str
+    """mean or error."""
+    column: str | None
+    value: float
+    span: Span
+    """For a new detector of the series; one that exists keeps its own."""
+    watch: Watch
+
+    def begin(self, kind: Kind) -> Sequential:
+        """A new detector for the series."""
+        return Sequential(kind, self.span, Watch.RISE if kind is Kind.DDM else self.watch)
+
+
+def inputs_of(layout: Layout, baseline: Baseline, profile: Profile) -> Iterator[Watched]:
+    """The mean of each numeric column and of the score, on both sides, at data close.
+
+    The span is one deviation of the baseline to either side of its mean (a score's is 0 to 1). A column without a finite
+    value in the window, or in the baseline, has no number: its detector waits.
+    """
+    known = {column.name: column for column in baseline.columns}
+    for block in layout.blocks:
+        if block.kind is not BlockKind.NUMERIC:
+            continue
+        n, total, _ = profile.sums[layout.moments(block.column)].tolist()
+        span = Span() if block.column == SCORE else _span(known[block.column])
+        if n > 0 and span is not None:
+            family = "prediction" if block.column.startswith(":") else "feature"
+            yield Watched(family, "mean", block.column, block.origin + total / n, span, Watch.BOTH)
+
+
+def labels_of(measures: Iterable[Measure], reference: float | None = None) -> Iterator[Watched]:
+    """The error of the window's label measures, at label close: 1 - accuracy, else mae. Only a rise is told.
+
+    A rate has the span 0 to 1; an mae has 0 to twice the `reference` one, without which it is not watched.
+    """
+    kept = list(measures)
+    value = error_of(kept)
+    if value is None or not math.isfinite(value):
+        return
+    share = any(measure.name == "accuracy" and measure.value is not None for measure in kept)
+    if share or (reference is not None and reference > 0):
+        span = Span() if share or reference is None else Span(0.0, 2 * reference)
+        yield Watched("performance", "error", None, value, span, Watch.RISE)
+
+
+def told(watched: Watched, kind: Kind, verdict: Verdict) -> Measure:
+    """The verdict as a measure, such as adwin_mean of a column: the level now, with the level before as its limit."""
+    return Measure(
+        family=watched.family,
+        name=f"{kind.value}_{watched.name}",
+        column=watched.column,
+        value=verdict.value,
+        p_value=verdict.p_value,
+        limit=verdict.before,
+        violated=verdict.detected,
+    )
+
+
+def _span(column: BaselineColumn) -> Span | None:
+    n, total, squares, *_ = column.sums or (0.0, 0.0, 0.0)
+    if n <= 0:
+        return None
+    mean = total / n
+    return Span.around(column.origin + mean, math.sqrt(max(squares / n - mean * mean, 0.0)))
