@@ -8,6 +8,7 @@ a leaf. `CAVEAT` says so wherever an estimate is shown.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 CAVEAT = "estimated from inputs; valid only while errors depend on the inputs as in the reference (no concept drift)"
+
+
+FORMAT = 1
+"""Of the text that a model is kept as."""
+_TREE = ("ranks", "column", "cut", "left", "right", "leaf")
+_SUMS = ("rows", "absolute", "squared", "fourth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,28 @@ class ErrorModel:
             None if high is None else math.sqrt(high),
         )
         return ErrorEstimation({"mae": mae, "mse": mse, "rmse": rmse}, n)
+
+    def to_json(self) -> str:
+        """The model as text, to be kept beside the baseline that it was fitted with."""
+        tree = {name: getattr(self.tree, name) for name in _TREE}
+        sums = {name: getattr(self, name).tolist() for name in _SUMS}
+        return json.dumps({"format": FORMAT, "tree": tree, **sums}, separators=(",", ":"))
+
+    @staticmethod
+    def from_json(text: str) -> ErrorModel:
+        """The model that `to_json` wrote. Raises ValueError for any other text."""
+        try:
+            found = json.loads(text)
+            if found["format"] != FORMAT:
+                message = f"the model has format {found['format']}, this version reads {FORMAT}; fit the baseline again"
+                raise ValueError(message)
+            parts = found["tree"]
+            ranks = tuple(tuple(int(rank) for rank in column) for column in parts["ranks"])
+            nodes = [tuple(int(number) for number in parts[name]) for name in _TREE[1:]]
+            return ErrorModel(Tree(ranks, *nodes), *(np.array(found[name], np.float64) for name in _SUMS))
+        except (KeyError, TypeError) as error:
+            message = f"no model of errors: {error!r}"
+            raise ValueError(message) from error
 
     def _mean(self, shares: Floats, n: int, sums: Floats, squares: Floats, level: float) -> Estimate:
         """Mean of a size of errors: leaves measured on no row take the mean of all."""

@@ -69,7 +69,10 @@ class Analysis:
 
 
 def history_of(reports: Iterable[WindowReport], metrics: Mapping[str, Metric] = METRICS) -> dict[str, tuple[Point, ...]]:
-    """The metrics of one series of windows (one version, slice and granularity), by time, the last revision of each."""
+    """The metrics of one series of windows (one version, slice and granularity), by time, the last revision of each.
+
+    Of any family: performance, and the costs that a monitor defines.
+    """
     latest: dict[int, WindowReport] = {}
     for report in reports:
         if report.start not in latest or latest[report.start].revision <= report.revision:
@@ -77,7 +80,7 @@ def history_of(reports: Iterable[WindowReport], metrics: Mapping[str, Metric] = 
     found: dict[str, list[Point]] = {}
     for start, report in sorted(latest.items()):
         for measure in report.measures:
-            if measure.family == "performance" and measure.column is None and measure.name in metrics:
+            if measure.column is None and measure.name in metrics:
                 found.setdefault(measure.name, []).append((start, measure.value))
     return {name: tuple(points) for name, points in found.items()}
 

@@ -96,3 +96,18 @@ def test_a_tree_keeps_to_its_bounds():
     tree = grown(codes, (20, 20, 20), random.normal(size=4000), leaves=16, least=100)
     assert tree.leaves <= 16
     assert np.bincount(tree.leaf_of(codes)).min() >= 100
+
+
+def test_a_model_that_was_kept_estimates_the_same():
+    random = np.random.default_rng(7)
+    codes, errors = rows(random, 3000)
+    model = ErrorModel.fit(codes, SIZES, errors, categorical=(2,))
+    kept = ErrorModel.from_json(model.to_json())
+    assert kept.tree == model.tree
+    assert kept.estimate(kept.count(codes)) == model.estimate(model.count(codes))
+
+
+@pytest.mark.parametrize("text", ["{}", '{"format":2}', '{"format":1,"tree":{}}', "[]", "x"])
+def test_other_text_is_no_model(text):
+    with pytest.raises(ValueError, match=r"."):
+        ErrorModel.from_json(text)

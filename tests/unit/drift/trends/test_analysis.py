@@ -96,13 +96,17 @@ def report(start, revision, value):
         Measure(family="performance", name="accuracy", value=value),
         Measure(family="performance", name="class_recall", column=":label=a", value=0.1),
         Measure(family="feature", name="psi", column="x", value=3.0),
+        Measure(family="business", name="expected_loss", value=12.0),
     )
     return SimpleNamespace(start=start, revision=revision, measures=measures)
 
 
 def test_the_history_is_the_last_revision_of_each_window():
     reports = [report(DAY_US, 1, 0.7), report(0, 2, 0.9), report(0, 1, 0.5), report(DAY_US, 2, None)]
-    assert history_of(reports) == {"accuracy": ((0, 0.9), (DAY_US, None))}
+    assert history_of(reports) == {
+        "accuracy": ((0, 0.9), (DAY_US, None)),
+        "expected_loss": ((0, 12.0), (DAY_US, 12.0)),
+    }
 
 
 def test_numbers_of_an_answer_are_plain_floats():
