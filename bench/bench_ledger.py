@@ -4,7 +4,6 @@ Append: batches of 1000 events of 400 bytes with their envelopes, every guard on
 batch; its peer writes the same rows with sqlite3 alone: no hashing, no triggers, no keys but the primary one.
 Verify: levels full and hash of those entries, and full of plain ones (128 bytes, no envelope, as a program appends them); the
 peer only computes the SHA-256 that an entry needs: leaf, tree node, payload, details. It says how fast this machine hashes.
-Level full runs with hashlib and with the kernel that a ledger of a million entries is verified with (it is loaded beforehand).
 Run: `python -m bench.bench_ledger`.
 """
 
@@ -25,8 +24,6 @@ from typing import Any
 
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
-from driftline.ledger.hashing import Digests, one_by_one
-from driftline.ledger.lanes import Lanes
 from driftline.ledger.leaf import Source, entry_id_of_event
 from driftline.ledger.report import Level
 from driftline.ledger.rows import SourceName
@@ -143,12 +140,8 @@ def _round(folder: Path, figures: dict[str, list[float]]) -> None:
     figures["append_cpu"].append(COUNT / (time.process_time() - cpu))
     entries, payloads = _rows(folder)
     figures["bare"].append(COUNT / _seconds(lambda: _bare(folder, entries, payloads), time.perf_counter))
-    for name, level, digests in (
-        ("full", Level.FULL, one_by_one),
-        ("lanes", Level.FULL, Lanes()),
-        ("hash", Level.HASH, one_by_one),
-    ):
-        figures[name].append(COUNT / _seconds(partial(_verify, writer, level, digests), time.process_time))
+    for level in (Level.FULL, Level.HASH):
+        figures[level].append(COUNT / _seconds(partial(_verify, writer, level), time.process_time))
     figures["hashlib"].append(COUNT / _seconds(lambda: _hashes(entries, payloads), time.process_time))
     writer.store.close()
     _plain_round(folder / "plain", figures)
@@ -159,22 +152,22 @@ def _plain_round(folder: Path, figures: dict[str, list[float]]) -> None:
     writer = _open(folder)
     _append(writer, [_drafts(at, plain=True) for at in range(0, COUNT, BATCH)])
     entries, payloads = _rows(folder)
-    for name, digests in (("plain", one_by_one), ("plain_lanes", Lanes())):
-        figures[name].append(COUNT / _seconds(partial(_verify, writer, Level.FULL, digests), time.process_time))
+    figures["plain"].append(COUNT / _seconds(partial(_verify, writer, Level.FULL), time.process_time))
     figures["plain_hashlib"].append(COUNT / _seconds(lambda: _hashes(entries, payloads), time.process_time))
     writer.store.close()
 
 
-def _verify(writer: LedgerWriter, level: Level, digests: Digests) -> None:
-    report = verify_store(writer.store, level, key=SigningKey(ORIGIN, bytes(32)).verifier, digests=digests)
+def _verify(writer: LedgerWriter, level: Level) -> None:
+    report = verify_store(writer.store, level, key=SigningKey(ORIGIN, bytes(32)).verifier)
     if not report.valid or report.entries != COUNT:
         raise AssertionError(report)
 
 
 def run() -> list[Row]:
     """Append and verify, alternated with their peers."""
-    names = ("append", "append_cpu", "bare", "full", "lanes", "hash", "hashlib", "plain", "plain_lanes", "plain_hashlib")
-    figures: dict[str, list[float]] = {name: [] for name in names}
+    figures: dict[str, list[float]] = {
+        name: [] for name in ("append", "append_cpu", "bare", Level.FULL, Level.HASH, "hashlib", "plain", "plain_hashlib")
+    }
     for _ in range(ROUNDS):
         folder = Path(tempfile.mkdtemp(prefix="bench-ledger-", dir=os.environ.get("BENCH_DIR")))
         try:
@@ -185,16 +178,11 @@ def run() -> list[Row]:
     return [
         _compared("ledger durable appends, every guard on, batch 1000", "entries/s", bare, figures["append"], figures["bare"]),
         _compared("ledger appends per CPU second", "entries/CPU s", bare, figures["append_cpu"], figures["bare"]),
-        *(
-            _compared(f"ledger verify, level {what}", "entries/CPU s", hashlib_only, figures[ours], figures[theirs])
-            for what, ours, theirs in (
-                ("full, events", "full", "hashlib"),
-                ("full, events, by the kernel", "lanes", "hashlib"),
-                ("full, plain", "plain", "plain_hashlib"),
-                ("full, plain, by the kernel", "plain_lanes", "plain_hashlib"),
-                ("hash, events", "hash", "hashlib"),
-            )
+        _compared("ledger verify, level full, events", "entries/CPU s", hashlib_only, figures[Level.FULL], figures["hashlib"]),
+        _compared(
+            "ledger verify, level full, plain", "entries/CPU s", hashlib_only, figures["plain"], figures["plain_hashlib"]
         ),
+        _compared("ledger verify, level hash, events", "entries/CPU s", hashlib_only, figures[Level.HASH], figures["hashlib"]),
     ]
 
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from driftline.ledger.hashing import DIGEST_SIZE, Digests, one_by_one
-
 __all__ = [
     "EMPTY_ROOT",
     "TILE_LEVELS",
@@ -33,8 +31,6 @@ __all__ = [
 EMPTY_ROOT: Final = sha256(b"").digest()
 TILE_LEVELS: Final = 8
 _TILE_WIDTH: Final = 1 << TILE_LEVELS
-_WIDE: Final = 64
-"""Hashes in a row of the tree from which on it is worth hashing them side by side."""
 
 FetchNodes = Callable[[int, int, int], Sequence[bytes]]
 """(level, first, end) -> the complete nodes [first, end) of that stored level, all of them."""
@@ -57,11 +53,10 @@ class Node:
 class Frontier:
     """A growing tree: its size and the roots of its complete subtrees, largest first."""
 
-    __slots__ = ("_digests", "hashes", "size")
+    __slots__ = ("hashes", "size")
 
-    def __init__(self, size: int = 0, hashes: Iterable[bytes] = (), *, digests: Digests = one_by_one) -> None:
+    def __init__(self, size: int = 0, hashes: Iterable[bytes] = ()) -> None:
         """Take a tree up where it was left; raises ValueError when size and hashes do not fit."""
-        self._digests = digests
         self.size = size
         self.hashes = list(hashes)
         if size < 0 or len(self.hashes) != size.bit_count() or any(len(h) != 32 for h in self.hashes):
@@ -87,7 +82,7 @@ class Frontier:
         position, count = 0, len(entry_hashes)
         while position < count:
             width = _block(self.size, count - position)
-            root = entry_hashes[position] if width == 1 else _fold(entry_hashes[position : position + width], self._digests)
+            root = entry_hashes[position] if width == 1 else _fold(entry_hashes[position : position + width])
             self._push(root, width, completed)
             position += width
         return completed
@@ -134,16 +129,11 @@ def fetch_from(entry_hashes: Sequence[bytes]) -> FetchNodes:
     return fetch
 
 
-def _fold(hashes: Sequence[bytes], digests: Digests = one_by_one) -> bytes:
-    """Return the root over a power of two of neighbours; `digests` hashes its wide rows."""
+def _fold(hashes: Sequence[bytes]) -> bytes:
+    """Return the root over a power of two of neighbours."""
     row = hashes
     while len(row) > 1:
-        pairs = zip(row[::2], row[1::2], strict=True)
-        if digests is one_by_one or len(row) < _WIDE:
-            row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-        else:
-            joined = digests([b"\x01" + left + right for left, right in pairs])
-            row = [joined[at : at + DIGEST_SIZE] for at in range(0, len(joined), DIGEST_SIZE)]
+        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=True)]
     return row[0]
 
 

@@ -20,7 +20,6 @@ import orjson
 
 from driftline.ledger.chain import Head
 from driftline.ledger.examination import check_link, examine
-from driftline.ledger.hashing import Digests, one_by_one
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import GENESIS, SALT_SIZE, is_service, pseudonym
 from driftline.ledger.report import FindingKind, Findings, Level, Report, verdict_of
@@ -46,17 +45,15 @@ class ChainVerifier:
         findings: Findings,
         sources: Mapping[int, SourceName] | None = None,
         nodes: Mapping[tuple[int, int], bytes] | None = None,
-        digests: Digests = one_by_one,
     ) -> None:
         self._log = log
         self._level = level
         self._findings = findings
         self._sources = dict(sources or {})
         self._nodes = dict(nodes or {})
-        self._digests = digests
         self._heads = iter(heads)
         self._due = next(self._heads, None)
-        self._tree = Frontier(digests=digests)
+        self._tree = Frontier()
         self._walk = Walk(log, self._sources)
         self._good_size = 0
         self._rewritten = False
@@ -98,13 +95,16 @@ class ChainVerifier:
         return hashes
 
     def _examined(self, rows: Sequence[Row]) -> list[bytes]:
-        """Level full: all of the page at once, or, where anything in it is wrong, one row after the other."""
-        if self._walk.over(rows, self._digests):
-            return [row[11] for row in rows]
-        hashes = [_hash_of(row[12]) for row in rows]
-        for row, hashed in zip(rows, hashes, strict=True):
-            if not self._walk.over((row,), one_by_one):
-                examine(self._walk, Row._make(row), hashed, self._findings.add, log=self._log, sources=self._sources)
+        """Level full: over all rows that are right, examining each that is not."""
+        hashes: list[bytes] = []
+        while len(hashes) < len(rows):
+            waiting = rows[len(hashes) :]
+            right = self._walk.over(waiting)
+            hashes += [row[11] for row in waiting[:right]]
+            if right < len(waiting):
+                row = Row._make(waiting[right])
+                hashes.append(_hash_of(row.leaf))
+                examine(self._walk, row, hashes[-1], self._findings.add, log=self._log, sources=self._sources)
         return hashes
 
     def _check_nodes(self, completed: Sequence[Node]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import LedgerUnavailable
-from driftline.ledger.hashing import Digests, digests_for
 from driftline.ledger.heads import HeadCheck, SignedHead
 from driftline.ledger.report import Findings, Level, Report
 from driftline.ledger.store.reader import LedgerStore, Snapshot
@@ -21,20 +20,18 @@ def verify_store(
     *,
     key: VerifierKey | None,
     trusted: Sequence[SignedHead] = (),
-    digests: Digests | None = None,
 ) -> Report:
     """Verify a whole log at level hash or full (source: the part that needs no topic).
 
     `trusted`: heads with checked signatures from outside the database (last-signed file, topic, witness).
-    `digests`: how to hash many messages; None chooses by the number of entries.
     Without a key the verdict is at best `unverifiable`. Raises LedgerUnavailable.
     """
     try:
         with store.snapshot() as snapshot:
-            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, digests=digests)
+            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted)
     except LedgerUnavailable:
         with store.snapshot(tolerant=True) as snapshot:
-            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, digests=digests)
+            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted)
 
 
 def verify_snapshot(
@@ -45,7 +42,6 @@ def verify_snapshot(
     key: VerifierKey | None,
     trusted: Sequence[SignedHead],
     findings: Findings | None = None,
-    digests: Digests | None = None,
 ) -> Report:
     """Verify one state of a log; see `verify_store`."""
     findings = Findings() if findings is None else findings
@@ -58,7 +54,6 @@ def verify_snapshot(
         findings=findings,
         sources=snapshot.sources() if deep else None,
         nodes=snapshot.nodes() if deep else None,
-        digests=digests or digests_for(snapshot.last_sequence()),
     )
     for page in snapshot.pages(payloads=deep):
         verifier.feed(page)
