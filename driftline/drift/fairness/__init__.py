@@ -12,13 +12,20 @@ positive class), `actual` where the outcome is.
 """
 
 from driftline.drift.fairness.assess import MEASURES, Assessment, FairnessMeasure, Group, Terms, Verdict, assess
-from driftline.drift.fairness.consistency import Consistency, SimilarityCounts, consistency, similarity_cells
+from driftline.drift.fairness.consistency import (
+    Consistency,
+    SimilarityCounts,
+    consistency,
+    consistency_verdict,
+    similarity_cells,
+)
 from driftline.drift.fairness.counts import Cell, GroupCounts
-from driftline.drift.fairness.groups import Attribute, Facet
+from driftline.drift.fairness.groups import PROTECTED, Attribute, Facet, protected_attributes
 from driftline.drift.fairness.intervals import Interval, Rate, difference, ratio, wilson
 
 __all__ = [
     "MEASURES",
+    "PROTECTED",
     "Assessment",
     "Attribute",
     "Cell",
@@ -34,7 +41,9 @@ __all__ = [
     "Verdict",
     "assess",
     "consistency",
+    "consistency_verdict",
     "difference",
+    "protected_attributes",
     "ratio",
     "similarity_cells",
     "wilson",

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAXIMUM_CELLS", "Consistency", "SimilarityCounts", "consistency", "similarity_cells"]
+from driftline.drift.fairness.assess import Verdict
+
+__all__ = ["MAXIMUM_CELLS", "Consistency", "SimilarityCounts", "consistency", "consistency_verdict", "similarity_cells"]
 
 MAXIMUM_CELLS = 4096
 Integers = NDArray[np.int64]
@@ -51,6 +53,13 @@ class Consistency:
     company: int
     """Rows with a neighbour."""
     rows: int
+
+
+def consistency_verdict(found: Consistency, limit: float = 0.9) -> Verdict:
+    """What follows: PASS at the limit and above it."""
+    if found.value is None:
+        return Verdict.INSUFFICIENT_EVIDENCE
+    return Verdict.PASS if found.value >= limit else Verdict.FAIL
 
 
 def similarity_cells(bins: Sequence[NDArray[np.int32]], sizes: Sequence[int]) -> tuple[Integers, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 
 from driftline.avro.layout import hash_texts
 from driftline.drift.sqlmetrics.vectors import Texts, Vector
+from driftline.events import Baseline, ColumnKind
 
-__all__ = ["MAXIMUM_GROUPS", "Attribute", "Facet"]
+__all__ = ["MAXIMUM_GROUPS", "PROTECTED", "Attribute", "Facet", "protected_attributes"]
 
 MAXIMUM_GROUPS = 200
+PROTECTED = ("age", "gender", "race", "location")
+"""Columns that are protected wherever nobody says otherwise."""
+_EDGES = {"age": (25.0, 40.0, 65.0)}
+"""Where a protected number is cut wherever nobody says otherwise."""
+
 Codes = NDArray[np.int32]
 
 
@@ -100,3 +106,19 @@ class Attribute:
                 code = np.where((code < 0) | (own < 0), -1, code * len(facet.groups) + own).astype(np.int32)
         assert code is not None  # an attribute has a facet
         return code
+
+
+def protected_attributes(baseline: Baseline, names: Sequence[str] = PROTECTED) -> tuple[Attribute, ...]:
+    """The protected attributes among the columns of a baseline, each value that it knows a group.
+
+    A number of which nobody said where to cut it is left out, and so is a column with one value or more than MAXIMUM_GROUPS.
+    """
+    found = []
+    for column in baseline.columns:
+        if column.name not in names:
+            continue
+        if column.kind is ColumnKind.CATEGORICAL and 2 <= len(column.categories) <= MAXIMUM_GROUPS:
+            found.append(Attribute.of_texts(column.name, *column.categories))
+        elif column.kind is ColumnKind.NUMERIC and column.name in _EDGES:
+            found.append(Attribute.of_numbers(column.name, *_EDGES[column.name]))
+    return tuple(found)

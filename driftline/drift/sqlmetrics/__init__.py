@@ -18,7 +18,7 @@ How services/drift uses it:
   `program.inputs.partials(vectors, group, rows, groups)`: one partial for each profile. A column that no row has is
   `null_vector(kind, rows)`.
 - Stage join remembers, of each prediction, the columns in `program.pairs.columns` (numbers as float64 with NaN for NULL, texts
-  as their hash), and gives the pairs that met to `program.pairs.partials`, :label among the columns. Plans of pairs have no
+  as their hash, and the texts behind the hashes of `program.pairs.spelled`), and gives the pairs that met to `program.pairs.partials`, :label among the columns. Plans of pairs have no
   minimum and no maximum, so that a changed label is `- partial(old) + partial(new)`.
 - A partial travels as `partial.encode()`, beside the cells and sums of its profile, and comes back with
   `Partial.decode(plan.room, data)`; a partial of other metrics is refused by its digest.

@@ -16,7 +16,7 @@ import numpy as np
 from driftline.avro.layout import hash_texts
 from driftline.drift.sqlmetrics.vectors import Flags, Numbers, Texts, Truths
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "SPELLED"]
 
 Operation = Callable[..., Any]
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\s*")
@@ -383,3 +383,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "length": _length,
 }
 """By name as in `Step.operation`; `type` in a name is the type of the arguments."""
+
+SPELLED = frozenset({"like", "lower", "upper", "length", "text to number", "< text", "<= text", "> text", ">= text"})
+"""Operations that read the texts themselves; the others know them by their hash."""

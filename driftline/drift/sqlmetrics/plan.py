@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.sqlmetrics.operations import SPELLED
 from driftline.drift.sqlmetrics.partial import Partial, Room
 from driftline.drift.sqlmetrics.steps import Step, Steps, evaluate
 from driftline.drift.sqlmetrics.vectors import Flags, Texts, Truths, Type, Vector
@@ -22,6 +23,8 @@ FORMAT = 1
 
 CHUNK = 16_384
 """Rows that are computed at a time: a dozen intermediate columns of them stay in the cache of a core."""
+
+_TEXT_RESULTS = frozenset({"case text", "coalesce text", "nullif text"})
 
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -117,6 +120,23 @@ class Plan:
     def room(self) -> Room:
         """Lengths of the partials."""
         return Room(bytes.fromhex(self.digest)[:8], *self._kept[1])
+
+    @cached_property
+    def spelled(self) -> frozenset[str]:
+        """Columns whose texts are read (LIKE, LOWER, ...): of the others a hash will do, which is all a join need remember."""
+        reach: list[frozenset[str]] = []
+        read: frozenset[str] = frozenset()
+        for step in self.steps:
+            below = frozenset[str]().union(*(reach[i] for i in step.arguments))
+            if step.operation == "input":
+                name = str(step.constants[0])
+                below = frozenset({name}) if self.columns[name] is Type.TEXT else below
+            elif step.operation in SPELLED:
+                read |= below
+            elif step.operation not in _TEXT_RESULTS:
+                below = frozenset()
+            reach.append(below)
+        return read
 
     def partial(self, columns: Mapping[str, Vector], rows: int) -> Partial:
         """The state of `rows` rows, as one group."""

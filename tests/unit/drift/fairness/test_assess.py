@@ -3,9 +3,24 @@
 import numpy as np
 import pytest
 
-from driftline.drift.fairness import Attribute, Cell, GroupCounts, Terms, Verdict, assess, similarity_cells
+from driftline.drift.fairness import (
+    PROTECTED,
+    Attribute,
+    Cell,
+    Consistency,
+    GroupCounts,
+    SimilarityCounts,
+    Terms,
+    Verdict,
+    assess,
+    consistency,
+    consistency_verdict,
+    protected_attributes,
+    similarity_cells,
+)
 from driftline.drift.profile.profile import MalformedProfile
 from driftline.drift.sqlmetrics import numbers, texts
+from driftline.events import Baseline, BaselineColumn, ColumnKind
 
 SEX = Attribute.of_texts("sex", "female", "male")
 PARITY = Terms(measures=("demographic_parity",))
@@ -109,6 +124,42 @@ def test_ages_are_cut_at_edges_and_crossed_with_sex():
     assert age.codes(columns).tolist() == [0, 1, 1, 2, -1]
     assert SEX.codes(columns).tolist() == [1, 0, -1, -1, 1]
     assert both.codes(columns).tolist() == [3, 1, -1, -1, -1]
+
+
+def test_protected_columns_of_a_baseline_are_compared_unless_nobody_knows_how():
+    def column(name, kind, categories=()):
+        return BaselineColumn(name=name, kind=kind, edges=(), psi_edges=(), categories=categories, counts=(), sums=())
+
+    baseline = Baseline(
+        baseline_id="b",
+        model_id="m",
+        rows=1,
+        provenance={},
+        columns=(
+            column("age", ColumnKind.NUMERIC),
+            column("gender", ColumnKind.CATEGORICAL, ("f", "m")),
+            column("race", ColumnKind.CATEGORICAL, ("x",)),
+            column("location", ColumnKind.NUMERIC),
+            column("contract", ColumnKind.CATEGORICAL, ("a", "b")),
+        ),
+    )
+    assert PROTECTED == ("age", "gender", "race", "location")
+    assert protected_attributes(baseline) == (Attribute.of_numbers("age", 25, 40, 65), Attribute.of_texts("gender", "f", "m"))
+    assert protected_attributes(baseline, ["contract"]) == (Attribute.of_texts("contract", "a", "b"),)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(0.9, Verdict.PASS), (0.899, Verdict.FAIL), (None, Verdict.INSUFFICIENT_EVIDENCE)],
+    ids=["on", "below", "nothing"],
+)
+def test_similar_rows_must_be_treated_alike_nine_times_of_ten(value, verdict):
+    assert consistency_verdict(Consistency(value, 100, 100)) is verdict
+
+
+def test_rows_alone_in_their_cell_are_no_evidence():
+    alone = SimilarityCounts.of(np.arange(100), 100, np.ones(100, np.bool_))
+    assert consistency(alone) == Consistency(None, 0, 100)
 
 
 def test_rows_in_no_group_are_counted_apart():

@@ -170,7 +170,7 @@ def test_names_are_words_and_unique():
     [
         ({"definition": "count(*)"}, "no name"),
         ({"name": "m"}, "no definition"),
-        ({"name": "m", "definition": "count(*)", "tpye": "aggregate"}, "unknown key 'tpye'"),
+        ({"name": "m", "definition": "count(*)", "kind": "aggregate"}, "unknown key 'kind'"),
         ({"name": "m", "definition": "count(*)", "type": "gauge"}, "aggregate, derived or drift"),
         ({"name": "m", "definition": "count(*)", "output_data_type": "string"}, "double or long"),
         ({"name": "m", "definition": "count(*)", "output_data_type": "{"}, "StructField"),
