@@ -159,7 +159,8 @@ class Traffic:
     def _run(self) -> None:
         began = time.monotonic()
         while not self._stopping.is_set():
-            while self.sent < self._rate * (time.monotonic() - began):
+            # A machine that cannot keep the pace would never catch up: it must be told to stop here, too.
+            while self.sent < self._rate * (time.monotonic() - began) and not self._stopping.is_set():
                 self._step()
             self._producer.poll(0.01)
         self.seconds = time.monotonic() - began
