@@ -25,11 +25,18 @@ KIND = "moments"
 REFERENCE_PANES = 20
 ALPHA = 1e-6
 """Chance of a false alarm at one pane, if the log of distances is normal from pane to pane."""
+_LEAST, _LEAST_SHARE, _QUIETEST = 1e-12, 1e-9, 1e-3
+"""The least variance of a column, alone and as a share of its squared mean (below it float64 sums are noise), and the least
+noise of log distances: constant rows are not alarmed by their rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """n, sum of rows, sum of their outer products, of complete rows. They add."""
+    """n, sum of rows, sum of their outer products, of complete rows. They add.
+
+    Columns should be about 0 and of unit size, (x - mean) / deviation of the baseline: squares of numbers far from 0 lose
+    what distinguishes them.
+    """
 
     n: float
     sums: Floats
@@ -124,22 +131,24 @@ class _Judge:
         n, columns = total.n, len(total.sums)
         mean = total.sums / n
         covariance = total.products / n - np.outer(mean, mean)
-        # A constant column, or one that follows from others, would have no inverse: a millionth of its spread gives it one.
-        diagonal = np.diag(covariance)
-        ridge = 1e-6 * diagonal + 1e-12 * max(float(diagonal.max(initial=0.0)), 1e-300)
-        precision: Floats = np.linalg.inv(covariance + np.diag(ridge)).astype(np.float64)
+        # A column that is constant, or follows from others, would have no inverse: it has a little spread of its own.
+        spread = np.sqrt(np.maximum(np.diag(covariance), _LEAST_SHARE * mean**2 + _LEAST))
+        relations = covariance / np.outer(spread, spread)
+        np.fill_diagonal(relations, 1.0)
+        inverse: Floats = np.linalg.inv(relations + 1e-6 * np.eye(columns)).astype(np.float64)
+        precision = inverse / np.outer(spread, spread)
         # E d^2 of a new normal row is columns (n^2 - 1) / (n (n - columns - 2)), that of the reference's own columns (n - 1) / n.
         factor = max(n - columns - 2, 1.0) / (n + 1)
         plain = _Judge(mean, precision, 1.0, 0.0, 1.0, 1)
         logs = np.log([plain.distance(pane) for pane in panes])
-        noise = max(float(logs.std(ddof=1)), 1e-9) if len(logs) > 1 else 1.0
+        noise = max(float(logs.std(ddof=1)), _QUIETEST) if len(logs) > 1 else 1.0
         return _Judge(mean, precision, factor, float(logs.mean()), noise, max(len(logs) - 1, 1))
 
     def distance(self, pane: Moments) -> float:
         """Mean squared distance of the rows of a pane, above 0."""
         about = pane.products / pane.n - np.outer(pane.sums / pane.n, self.mean)
         second = about - np.outer(self.mean, pane.sums / pane.n) + np.outer(self.mean, self.mean)
-        return max(float((self.precision * second).sum()) * self.out_of_sample, 1e-300)
+        return max(float((self.precision * second).sum()) * self.out_of_sample, _LEAST)
 
     def p_value(self, pane: Moments) -> float:
         """Two-sided, of Student's t: a new pane against the mean of the reference's."""

@@ -171,10 +171,26 @@ def test_moments_add():
     assert whole.n == 29
 
 
-def test_moments_live_with_a_constant_column():
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.zeros((30, 50, 2)),
+        np.full((30, 50, 2), 1e9),
+        np.full((30, 50, 2), np.nan),
+        np.repeat(np.random.default_rng(1).normal(size=(40, 50, 1)), 3, axis=2),
+        np.random.default_rng(2).normal(size=(60, 1, 5)),
+        np.concatenate((np.random.default_rng(3).normal(size=(40, 50, 1)), np.full((40, 50, 1), 7.0)), axis=2),
+    ],
+    ids=["zero", "large", "null", "copies", "single rows", "one constant"],
+)
+def test_moments_live_with_rows_that_have_no_inverse(rows):
+    assert alarms(MomentShift(rows.shape[2]), [Moments.of(pane) for pane in rows]) == []
+
+
+def test_moments_see_a_constant_that_changes():
     rows = np.random.default_rng(1).normal(size=(40, 50, 2))
-    rows[:, :, 1] = 7.0
-    assert alarms(MomentShift(2), [Moments.of(pane) for pane in rows]) == []
+    rows[:, :, 1] = np.where(np.arange(40) < 30, 7.0, 7.1)[:, None]
+    assert alarms(MomentShift(2), [Moments.of(pane) for pane in rows])[0] == 30
 
 
 def test_a_restart_of_the_moments_changes_nothing():
