@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,15 @@ def _shifted(sigmas: float) -> NDArray[np.float64]:
     return np.diff([0, *stats.norm.cdf(edges - sigmas), 1])
 
 
-def _week(random: np.random.Generator, *, drifted: int, sigmas: float, m: int = M) -> tuple[Cells, Iterator[Cells]]:
-    """A baseline, and the counts of 168 hours, columns x cells."""
-    baseline, shares = random.multinomial(m, DECILES, COLUMNS), _shifted(sigmas)
+def _week(
+    random: np.random.Generator, *, drifted: int = 0, sigmas: float = 0.0, m: int = M, cluster: int = 1
+) -> tuple[Cells, Iterator[Cells]]:
+    """A baseline, and the counts of 168 hours, columns x cells; rows come in clusters of equal ones."""
+    baseline, shares = random.multinomial(m // cluster, DECILES, COLUMNS) * cluster, _shifted(sigmas)
 
     def hours() -> Iterator[Cells]:
         for hour in range(HOURS):
-            current = random.multinomial(N, DECILES, COLUMNS)
+            current = random.multinomial(N // cluster, DECILES, COLUMNS) * cluster
             if hour >= SINCE:
                 current[:drifted] = random.multinomial(N, shares, drifted)
             yield current
@@ -114,17 +117,20 @@ def _policy(tau: float, pages: float) -> Calibrated:
 
 
 def _null_weeks(weeks: int) -> Iterator[Row]:
+    known = replace(_policy(0.0, 30), dispersions={f"x{i:02}": 4.0 for i in range(COLUMNS)})
     cases = (
-        ("any change, 30 false pages a month", _policy(0.0, 30), M),
-        ("any change, 30 false pages a month, baseline of n rows", _policy(0.0, 30), N),
-        ("PSI 0.02, 30 false pages a month", _policy(0.02, 30), M),
-        ("PSI 0.1, 1 false page a month", _policy(0.1, 1), M),
+        ("any change, 30 false pages a month", _policy(0.0, 30), M, 1),
+        ("any change, 30 false pages a month, baseline of n rows", _policy(0.0, 30), N, 1),
+        ("PSI 0.02, 30 false pages a month", _policy(0.02, 30), M, 1),
+        ("PSI 0.1, 1 false page a month", _policy(0.1, 1), M, 1),
+        ("rows in clusters of 4, over-dispersion known: any change, 30 false pages", known, M, 4),
+        ("rows in clusters of 4, over-dispersion learned: PSI 0.02, 30 false pages", _policy(0.02, 30), M, 4),
     )
-    for name, policy, m in cases:
+    for name, policy, m, cluster in cases:
         told = _by_policy(policy)
         counts = []
         for seed in range(weeks):
-            baseline, hours = _week(np.random.default_rng([2, seed]), drifted=0, sigmas=0.0, m=m)
+            baseline, hours = _week(np.random.default_rng([2, seed]), m=m, cluster=cluster)
             counts.append(int(told(baseline, hours).any(axis=1).sum()))
         stated = policy.plan.tolerance.false_pages * 7 / 30
         surely = stats.poisson.sf(sum(counts) - 1, stated * weeks) < 0.01
@@ -160,35 +166,34 @@ def _rates(weeks: int) -> Iterator[Row]:
     """Streams of rates: panes of 200 events at the tolerable rate itself, and at a baseline that had to be estimated."""
     random = np.random.default_rng(4)
     for threshold in (100.0, 1000.0):
-        known = [Bettor.against(0.1)] * weeks
         yield _row(
-            f"false alarms per pane of e-SR, rate known, A = {threshold:g} ({weeks} weeks of hours)",
-            _rate(random, known, threshold),
+            f"false alarms per pane of e-SR, rate known, A = {threshold:g} ({weeks} weeks of hours in a row)",
+            _rate(random, [Bettor.against(0.1)], threshold, weeks * HOURS),
             "per pane",
             "1 / A (at most)",
             1 / threshold,
         )
     estimated = [Bettor.against(tolerated(int(hits), 10_000, 0.0)) for hits in random.binomial(10_000, 0.1, weeks)]
-    found = _rate(random, estimated, 100.0)
+    found = _rate(random, estimated, 100.0, HOURS)
     yield _row("the same, rate estimated from 10,000 rows, A = 100", found, "per pane", "1 / A (at most)", 0.01)
 
 
-def _rate(random: np.random.Generator, bettors: list[Bettor], threshold: float) -> float:
+def _rate(random: np.random.Generator, bettors: list[Bettor], threshold: float, panes: int) -> float:
     alarms = 0
     for bettor in bettors:
         stream = Stream()
-        for hits in random.binomial(200, 0.1, HOURS).tolist():
+        for hits in random.binomial(200, 0.1, panes).tolist():
             stream = observe(stream, bettor, hits, 200)
             alarm = value(stream) >= threshold
             alarms += alarm
             stream = settle(stream, bettor, hits, 200, alarm=alarm)
-    return alarms / (len(bettors) * HOURS)
+    return alarms / (len(bettors) * panes)
 
 
 def _cost() -> Iterator[Row]:
     for tau in (0.0, 0.1):
         told = _by_policy(_policy(tau, 1))
-        baseline, hours = _week(np.random.default_rng(5), drifted=0, sigmas=0.0)
+        baseline, hours = _week(np.random.default_rng(5))
         windows = list(hours)
         began = time.process_time()
         told(baseline, iter(windows))

@@ -28,15 +28,16 @@ class Merged:
     no cell of their own above; None where there are none. They are tested exactly."""
 
 
-def merge(baseline: Counts, current: Counts, *, ordered: bool) -> Merged:
+def merge(baseline: Counts, current: Counts, *, ordered: bool, dispersion: float = 1.0) -> Merged:
     """Merge cells that are too thin for a window of this size.
 
-    Thin is less than 20 rows of the baseline, or less than 10 expected of the window's n. Ordered cells are merged with
+    Thin is less than 20 rows of the baseline, or less than 10 expected of the window's n (so many times more as rows are
+    over-dispersed: each then says so much less). Ordered cells are merged with
     their right neighbours (the last with its left). Unordered ones become one cell `rare`, which joins the smallest full
     cell when it is thin itself. What is merged depends on the window through n only.
     """
     n, m = int(current.sum()), int(baseline.sum())
-    enough = max(BASELINE_ROWS, EXPECTED_ROWS * m / n if n else np.inf)
+    enough = dispersion * max(BASELINE_ROWS, EXPECTED_ROWS * m / n if n else np.inf)
     if ordered:
         starts = _starts(baseline, enough)
         return Merged(np.add.reduceat(baseline, starts), np.add.reduceat(current, starts), None)

@@ -31,8 +31,6 @@ __all__ = ["Calibrated", "Classic", "Decided", "Policy", "Verdict", "judge", "re
 
 DISTANCES = frozenset({"psi", "js", "tv", "kl", "hellinger", "chi2", "ks", "wasserstein", "linf"})
 """Measures that the calibrated test of a column stands for; stated limits on them are the classic policy's business."""
-HARDLY_NOTICEABLE = 0.02
-"""PSI up to which a window is calm whatever is tolerated."""
 _MONTH_US = MONTH_DAYS * 86_400_000_000
 
 
@@ -104,7 +102,7 @@ def judge(policy: Policy, before: State, window: Decided) -> Verdict:
     streams, alarming = _bet(policy.plan, before.past.streams, window)
     terms = Terms(levels, dispersions, alarming)
     measures = _judged(policy, terms, window, compared)
-    past = Past(streams, _learned(policy.plan, calm, window, compared, levels), before.past.windows)
+    past = Past(streams, _learned(calm, window), before.past.windows)
     return Verdict(
         measures=measures,
         alarms=alarms_of(measures, tau=policy.plan.tolerance.psi, rates=alarming, tested=frozenset(compared)),
@@ -213,31 +211,17 @@ def _bet(
 
 
 def _dispersions(policy: Calibrated, calm: Mapping[str, Calm]) -> dict[str, float]:
-    found = dict(policy.dispersions)
-    for name, one in calm.items():
-        found[name] = max(found.get(name, 1.0), dispersion.factor(one))
+    found = dispersion.factors(calm)
+    for name, factor in policy.dispersions.items():
+        found[name] = max(found.get(name, 1.0), factor)
     return {name: factor for name, factor in sorted(found.items()) if factor > 1}
 
 
-def _learned(
-    plan: Plan,
-    before: Mapping[str, Calm],
-    window: Decided,
-    compared: Mapping[_Column, _Tested],
-    levels: Mapping[str, float],
-) -> dict[str, Calm]:
-    """Learn from columns that do not alarm, or are near the baseline: else those that vary most would never be learned."""
-    calm, tau = dict(before), plan.tolerance.psi
+def _learned(before: Mapping[str, Calm], window: Decided) -> dict[str, Calm]:
+    calm = dict(before)
     for one in window.evidence.columns:
-        tested = compared.get((one.family, one.column))
-        if tested is not None and (tested.p_value(tau) > levels[one.family] or _near(tested.comparison, tau)):
-            calm[one.column] = dispersion.observe(calm.get(one.column, Calm()), one.current, ordered=one.ordered)
+        calm[one.column] = dispersion.observe(calm.get(one.column, Calm()), one.current, ordered=one.ordered)
     return calm
-
-
-def _near(comparison: Comparison, tau: float) -> bool:
-    """Whether PSI, less what chance adds on average, is within what is tolerated, or hardly noticeable."""
-    return comparison.psi - comparison.scale * comparison.freedom <= max(tau, HARDLY_NOTICEABLE)
 
 
 def _classic(policy: Classic, before: State, window: Decided) -> Verdict:

@@ -8,6 +8,7 @@ them all). At a true PSI of tau it follows the non-central law with noncentralit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,15 +77,15 @@ class Comparison:
 def compare(baseline: Counts, current: Counts, *, ordered: bool, dispersion: float = 1.0) -> Comparison | None:
     """Compare counts of the same cells; None where they cannot differ or a side is too small for two cells.
 
-    `dispersion` >= 1 is how much more windows vary than independent rows would (first order of Rao & Scott, 1984): the
-    statistic is divided by it. Valid from about 40 rows of the window and 40 of the baseline on; the fewer, the fewer cells.
+    `dispersion` >= 1 is how much more windows vary than independent rows would (first order of Rao & Scott, 1984): all
+    is as if so many times fewer had been seen. Valid from about 40 rows of the window and 40 of the baseline on; the fewer, the fewer cells.
     At a true PSI of exactly tau >= 0.1 that comes from a cell running empty, the level is exceeded (1.6 to 4.6 x at 0.01,
     0.1); for shifts, spikes and spreads it holds within 0.7 to 1.5 x.
     """
     n, m = int(current.sum()), int(baseline.sum())
     if not n or not m:
         return None
-    merged = merge(baseline, current, ordered=ordered)
+    merged = merge(baseline, current, ordered=ordered, dispersion=dispersion)
     freedom = len(merged.baseline) - 1
     if not freedom and merged.rare is None:
         return None
@@ -97,7 +98,7 @@ def compare(baseline: Counts, current: Counts, *, ordered: bool, dispersion: flo
     return Comparison(
         n=n,
         m=m,
-        psi=smoothed(merged.baseline, merged.current) if freedom else 0.0,
+        psi=smoothed(merged.baseline / dispersion, merged.current / dispersion) if freedom else 0.0,
         freedom=freedom,
         scale=(1 / n + 1 / m) * dispersion,
         rare=rare,
@@ -105,7 +106,7 @@ def compare(baseline: Counts, current: Counts, *, ordered: bool, dispersion: flo
     )
 
 
-def smoothed(baseline: Counts, current: Counts) -> float:
+def smoothed(baseline: NDArray[Any], current: NDArray[Any]) -> float:
     """Return sum((p - q) ln(p / q)) with half a row added to every cell."""
     p, q = current + HALF, baseline + HALF
     p, q = p / p.sum(), q / q.sum()

@@ -67,7 +67,7 @@ class Past:
 
     streams: Mapping[RateName, Stream] = field(default_factory=dict)
     calm: Mapping[str, Calm] = field(default_factory=dict)
-    """Over-dispersion by column, learned from calm windows."""
+    """Over-dispersion by column, learned from the first windows."""
     windows: Mapping[int, Violations] = field(default_factory=dict)
     """Of `policy: classic`: failing checks by start of the window, seven days back."""
 

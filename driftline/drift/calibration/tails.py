@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import betainc, betaincinv, chdtrc, gammaln, ndtri
+from scipy.special import betainc, betaincinv, chdtrc, chdtri, gammaln
 
 __all__ = ["binomial_tail", "chi2_tail", "noncentral_limit", "noncentral_shift", "noncentral_tail", "upper_share"]
 
 _STEPS = 100
-_CLOSE = 1e-9
+_CLOSE = 1e-7
 _FAR = 40  # in units of the square root, whose spread is 1 whatever the shift: the tail is below 1e-300
 
 
@@ -41,12 +41,20 @@ def noncentral_tail(value: float, freedom: int, shift: float) -> float:
 
 @lru_cache(maxsize=16384)
 def noncentral_limit(alpha: float, freedom: int, shift: float) -> float:
-    """Return the value whose tail is `alpha`: what a statistic has to exceed. Relative accuracy 1e-9."""
-    mean, spread = freedom + shift, math.sqrt(2 * (freedom + 2 * shift))
-    high = mean + spread * max(1.0, -float(ndtri(alpha)))
+    """Return the value whose tail is `alpha`: what a statistic has to exceed. Its tail is within 1e-7 of `alpha`."""
+    near = _patnaik(alpha, freedom, shift)
+    low, high = 0.98 * near, 1.02 * near
+    while noncentral_tail(low, freedom, shift) < alpha:
+        low *= 0.9
     while noncentral_tail(high, freedom, shift) > alpha:
-        high += 2 * spread
-    return _root(lambda value: _excess(noncentral_tail(value, freedom, shift), alpha), 0.0, high)
+        high *= 1.1
+    return _root(lambda value: _excess(noncentral_tail(value, freedom, shift), alpha), low, high)
+
+
+def _patnaik(alpha: float, freedom: int, shift: float) -> float:
+    """Return nearly the limit: the law is nearly a scaled chi-squared one (Patnaik, Biometrika 1949)."""
+    mean, half_variance = freedom + shift, freedom + 2 * shift
+    return half_variance / mean * float(chdtri(mean * mean / half_variance, alpha))
 
 
 def noncentral_shift(value: float, freedom: int, probability: float) -> float:

@@ -185,7 +185,7 @@ def test_over_dispersion_known_from_the_reference_holds_from_the_first_window():
     policy = dataclasses.replace(calibrated(psi=0.0), dispersions={"x00": 4.0})
     verdict = judge(policy, State(), decided(0, BASELINE, USUAL))
     known, plain, _ = limits(verdict)
-    assert known == pytest.approx(4 * plain)
+    assert known == pytest.approx(4 * plain, rel=1e-6)
 
 
 def test_state_survives_its_bytes_at_every_step():
