@@ -126,13 +126,16 @@ class Program:
     def compare(self, current: Mapping[Key, MetricValue], base: Mapping[Key, MetricValue] | None) -> dict[Key, MetricValue]:
         """Values of the drift metrics: `finish` of this window against that of the one before, or of the baseline.
 
-        `n` and coverage are those of the side that has the fewer rows.
+        `n` and coverage are those of the side that has the fewer rows. A metric of something that `current` does not have yet
+        (labels, at data close) is left out.
         """
         found: dict[Key, MetricValue] = {}
         for compiled in self.metrics:
             if compiled.metric.type is not MetricType.DRIFT:
                 continue
             sides: Mapping[str, Mapping[Key, MetricValue]] = {"current": current, "base": base or {}}
+            if any(side == "current" and key not in current for side, key in compiled.metrics.values()):
+                continue
             taken = {name: sides[side].get(key) for name, (side, key) in compiled.metrics.items()}
             values = {name: _or_nan(each) for name, each in taken.items()}
             known = [each for each in taken.values() if each is not None]

@@ -443,6 +443,8 @@ def _two_types(wanted: Type, found: Type, node: exp.Expr) -> str:
     message = f"this is a {found}, but what it stands beside is a {wanted}"
     if isinstance(node, exp.Literal) and found is Type.NUMBER:
         return f"{message}; write '{node.name}' in quotes"
+    if isinstance(node, exp.Boolean) and wanted is Type.TEXT:
+        return f"{message}; write '{str(bool(node.this)).lower()}' in quotes"
     if {wanted, found} == {Type.NUMBER, Type.TEXT}:
         return f"{message}; take the quotes off a number, or write CAST(... AS DOUBLE) of the text"
     return f"{message}; make both the same"

@@ -222,6 +222,14 @@ def test_drift_metrics_compare_two_windows():
     assert ("moved", TABLE) not in now
 
 
+def test_drift_of_what_needs_labels_waits_for_them():
+    metrics = [*BUSINESS, Metric(name="d", definition="{{current_df}}.expected_loss / 2", type=MetricType.DRIFT)]
+    program = compile_metrics(metrics, TELECOM)
+    inputs, pairs = program.inputs.partial(ROWS, 5), program.pairs.partial(ROWS, 5)
+    assert program.compare(program.finish(inputs), None) == {}
+    assert program.compare(program.finish(inputs, pairs), None)["d", TABLE].value == -9.0
+
+
 def test_arize_style_definitions_are_understood():
     metrics = [
         Metric(

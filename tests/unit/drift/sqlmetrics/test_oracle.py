@@ -64,7 +64,7 @@ def _numbers(children):
     return st.one_of(
         *(st.builds(_both(f"({{}} {sign} {{}})"), numeric, numeric) for sign in "+-*"),
         st.builds(_both("({} / {})", "({} / nullif({}, 0))"), numeric, numeric),
-        st.builds(_both("({} % {})", "fmod({}, nullif({}, 0))"), numeric, numeric),
+        st.builds(_both("({} % {})", "({} % nullif({}, 0))"), numeric, numeric),
         st.builds(_both("({} div {})", "trunc({} / nullif({}, 0))"), numeric, numeric),
         st.builds(_both("(- {})"), numeric),
         *(st.builds(_both(f"{name}({{}})"), numeric) for name in ("abs", "sign", "floor", "ceil", "round")),
@@ -100,6 +100,8 @@ def _truths(children):
         st.builds(_both("({} IS NULL)"), numeric),
         st.builds(_both("({} IS NOT NULL)"), text),
         st.builds(_both("({} IS TRUE)"), truth),
+        st.builds(_both("CASE WHEN {} THEN {} WHEN {} THEN {} END"), truth, truth, truth, truth),
+        st.builds(_both("(CASE {} WHEN {} THEN {} ELSE NULL END)"), text, text_leaves, truth),
         st.builds(_both("({} IS NOT FALSE)"), truth),
         st.builds(_both("({} = {})"), truth, truth),
         st.builds(_both("({} BETWEEN {} AND {})"), numeric, numeric, numeric),

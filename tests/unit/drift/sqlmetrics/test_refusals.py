@@ -84,6 +84,7 @@ def test_hostile_definitions_are_refused(definition):
         ("avg(\n  amuont)", 2, 3, "did you mean amount?"),
         ("sum(amount)\n + getenv('x')", 2, 4, "no function getenv()"),
         ("avg(CASE WHEN {{label_col}} = 1 THEN 1 ELSE 0 END)", 1, 31, "write '1' in quotes"),
+        ("count_if(prediction = TRUE)", 1, 10, "write 'true' in quotes"),
         ("avg(CASE WHEN amount > '3' THEN 1 ELSE 0 END)", 1, 24, "quotes off a number"),
         ("avg(CASE WHEN amount THEN 1 ELSE 0 END)", 1, 15, "x > 0"),
         ("avg(CASE WHEN amount > 3 THEN 'x' ELSE 2 END)", 1, 40, "this is a number"),
