@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,6 +55,14 @@ class Evidence:
 
     columns: tuple[ColumnCounts, ...] = field(default=())
     rates: tuple[RateCounts, ...] = field(default=())
+
+    def only(self, families: Iterable[str]) -> Evidence:
+        """Return what concerns these families."""
+        chosen = frozenset(families)
+        return Evidence(
+            tuple(one for one in self.columns if one.family in chosen),
+            tuple(one for one in self.rates if one.name.family in chosen),
+        )
 
 
 def of_inputs(layout: Layout, baseline: Baseline, profile: Profile) -> Evidence:

@@ -90,11 +90,12 @@ def judge(policy: Policy, before: State, window: Decided) -> Verdict:
 
     CALIBRATED: each column is tested against "PSI is at most what is tolerated"; a family's columns become one p-value (Simes),
     held against its alpha sequence; where that rejects, Benjamini & Hochberg at the same level name the columns. Rates bet
-    pane by pane; e-d-BH over the streams of a family and series. Budgets begin anew every 30 days of event time.
+    pane by pane; e-d-BH over the streams of a family and series. Families outside the plan are not tested. Budgets begin anew every 30 days of event time.
     CLASSIC: limits, and counts of the violations of windows that started at most seven days ago.
     """
     if isinstance(policy, Classic):
         return _classic(policy, before, window)
+    window = _planned(policy.plan, window)
     calm = before.past.calm
     dispersions = _dispersions(policy, calm)
     compared = _compared(window.evidence.columns, dispersions)
@@ -119,7 +120,13 @@ def restated(policy: Policy, terms: Terms, window: Decided) -> tuple[Measure, ..
     """
     if isinstance(policy, Classic):
         return thresholds.check(window.measures, policy.thresholds)
+    window = _planned(policy.plan, window)
     return _judged(policy, terms, window, _compared(window.evidence.columns, terms.dispersions))
+
+
+def _planned(plan: Plan, window: Decided) -> Decided:
+    """Families without a share of the budget are not tested."""
+    return replace(window, evidence=window.evidence.only(plan.families))
 
 
 def _judged(policy: Calibrated, terms: Terms, window: Decided, compared: Mapping[_Column, _Tested]) -> tuple[Measure, ...]:

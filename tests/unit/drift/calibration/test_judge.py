@@ -96,6 +96,13 @@ def test_families_have_sequences_of_their_own():
     assert verdict.state.sequences.families["prediction"].wealth.rejections == ()
 
 
+def test_a_family_without_a_share_of_the_budget_is_not_tested():
+    window = decided(0, BASELINE, one_shifted(), [(NULLS, 200, 1000)])
+    verdict = judge(calibrated(families=("quality",)), State(), window)
+    assert [alarm.family for alarm in verdict.alarms] == ["quality"]
+    assert verdict.state.sequences == Sequences()
+
+
 def test_a_flood_of_nulls_alarms_once_and_lasts_until_it_is_over():
     hits = (1, 200, 200, 1, 200)
     windows = [decided(hour, BASELINE, USUAL, [(NULLS, k, 1000)]) for hour, k in enumerate(hits)]
