@@ -10,7 +10,7 @@ import functools
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ def _alarms(detector: Detector[Any], series: Iterable[Any]) -> list[int]:
 
 
 def _judged(
-    name: str, made: Callable[[], Detector[Any]], null: Sequence[Any], shifted: dict[str, Sequence[Any]]
+    name: str, made: Callable[[], Detector[Any]], null: Sequence[Any], shifted: Mapping[str, Sequence[Any]]
 ) -> list[dict[str, Any]]:
     """Alarms on nothing per 1,000 panes; then the median delay in panes and the share found within AFTER panes."""
     began = time.process_time()
@@ -110,6 +110,25 @@ def samples() -> list[dict[str, Any]]:
         values[:, BEFORE:] += by
         shifted[f"mean + {by} deviations"] = list(values)
     return _judged("kswin", lambda: KsWin("bench"), null, shifted)
+
+
+def moments() -> list[dict[str, Any]]:
+    """Moments of panes of 500 rows x 4 columns: normal ones, and heavy tails (Student's t, 3 degrees) cut at 4 deviations."""
+    random = np.random.default_rng(4)
+
+    def panes(tail: str, shift: float, count: int) -> list[Moments]:
+        size = (count, 500, 4)
+        values = random.normal(size=size) if tail == "normal" else random.standard_t(3, size=size) / math.sqrt(3)
+        return [Moments.of(pane + shift, 4.0) for pane in values]
+
+    lines = []
+    for tail in ("normal", "heavy-tailed"):
+        null = [panes(tail, 0, 300) for _ in range(STREAMS // 2)]
+        shifted = {
+            f"means + {by} deviations": [panes(tail, 0, BEFORE) + panes(tail, by, 20) for _ in range(10)] for by in (0.3, 0.6)
+        }
+        lines += _judged(f"moments, {tail}", lambda: MomentShift(4), null, shifted)
+    return lines
 
 
 def windows() -> list[dict[str, Any]]:
@@ -191,7 +210,7 @@ def dfki() -> list[dict[str, Any]]:
 
 def run() -> list[dict[str, Any]]:
     """Everything: some two minutes of one core."""
-    return [*rates(), *samples(), *windows(), *dfki()]
+    return [*rates(), *samples(), *moments(), *windows(), *dfki()]
 
 
 if __name__ == "__main__":
