@@ -42,7 +42,7 @@ MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
         "quality": frozenset(
             {
                 *("null_rate", "null_rate_delta", "nan_rate", "nan_rate_delta", "unseen_rate", "unseen_rate_delta"),
-                *("below_rate", "above_rate", "out_of_range_rate", "mean_delta"),
+                *("below_rate", "above_rate", "out_of_range_rate", "mean", "mean_delta", "p05", "p50", "p95"),
             }
         ),
     }
@@ -53,6 +53,9 @@ OTHER_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "population_stability_index": "psi",
         "js_distance": "js",
+        "wasserstein_distance": "wasserstein",
+        "l_infinity_distance": "linf",
+        "hellinger_distance": "hellinger",
         "tv_distance": "tv",
         "chi_squared_pvalue": "chi2_pvalue",
         "f1_score": "f1",

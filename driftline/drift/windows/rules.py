@@ -9,12 +9,13 @@ from typing import Protocol
 
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
-from driftline.drift.profile import Layout, Profile
+from driftline.drift.profile import ALL_ROWS, Layout, Profile
 from driftline.drift.windows.republish import Terms, terms_of
 from driftline.events import Baseline, Measure, Monitor
 
-REMEMBERED = 512
-"""Windows whose input measures are kept, some 25 kB each."""
+REMEMBERED = 256
+"""Windows whose input measures are kept, some 60 kB each for 20 columns."""
+_ONE = frozenset({ALL_ROWS})
 
 __all__ = ["Book", "Rules", "UnknownMonitor"]
 
@@ -103,6 +104,7 @@ class Rules:
     _layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
     _measured: OrderedDict[tuple[str, int, int, bytes, bytes], tuple[Measure, ...]] = field(default_factory=OrderedDict)
     _terms: dict[tuple[str, int], Terms] = field(default_factory=dict)
+    _slices: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
 
     def monitor(self, model_id: str, monitor_version: int) -> Monitor:
         """Return a version by its number. Raises UnknownMonitor."""
@@ -134,6 +136,14 @@ class Rules:
         if found is None:
             monitor = self.monitor(model_id, monitor_version)
             found = self._layouts[key] = Layout.of(monitor, self.baseline(monitor))
+        return found
+
+    def slices(self, monitor: Monitor) -> frozenset[str]:
+        """Return the names of the slices that a monitor version asks for, that of all rows among them."""
+        key = (monitor.model_id, monitor.monitor_version)
+        found = self._slices.get(key)
+        if found is None:
+            found = self._slices[key] = frozenset((ALL_ROWS, *self.layout(*key).slices)) if monitor.slices else _ONE
         return found
 
     def inputs(self, monitor: Monitor, cells: bytes, sums: bytes, profile: Profile) -> tuple[Measure, ...]:
