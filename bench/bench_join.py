@@ -32,6 +32,7 @@ def _predictions(ids: list[bytes], start: int) -> PredictionRows:
         append_time=times,
         predicted=np.zeros(n, np.int32),
         value=np.full(n, 0.5),
+        slices=np.zeros((n, 0), np.uint8),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rows to profiles by model version and pane, whatever order the file has them in."""
+"""Rows to profiles by model version, slice and pane, whatever order the file has them in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from driftline.backtest.columns import numbers, texts, times_us
 from driftline.backtest.roles import Roles
 from driftline.drift.labels.cells import class_codes, count_pairs
 from driftline.drift.labels.join import Pairs
-from driftline.drift.profile import Layout, Profile, Tally
+from driftline.drift.profile import Layout, Profile, SliceCodes, Tally
+from driftline.drift.slices import Slicer
 from driftline.events import ColumnKind, Monitor, PaneProfile, Part, Task
 
 __all__ = ["Counter", "Place", "Refusals"]
@@ -33,6 +34,7 @@ class Place(NamedTuple):
     pane: int
     version: str
     part: Part
+    slice: str
 
 
 @dataclass(slots=True)
@@ -50,7 +52,7 @@ class Refusals:
 
 
 class Counter:
-    """Counts batches; holds one profile, encoded, for each pane, model version and part."""
+    """Counts batches; holds one profile, encoded, for each pane, model version, part and slice."""
 
     def __init__(self, monitor: Monitor, layout: Layout, roles: Roles, kinds: Mapping[str, pa.DataType]) -> None:
         self._monitor = monitor
@@ -59,6 +61,7 @@ class Counter:
         watched = roles.watched(kinds)
         self._watched = {column.name: watched[column.name] for column in monitor.columns if column.name in watched}
         self._tally = Tally(layout)
+        self._slicer = Slicer(layout)
         self._versions: dict[str, int] = {}
         self._kept: dict[Place, PaneProfile] = {}
         self.rows = 0
@@ -72,9 +75,13 @@ class Counter:
         chosen = np.flatnonzero(known & self._finite(columns, known))
         versions = self._coded_versions(batch)
         self.rows += len(chosen)
-        self._tally.add(versions.astype(np.uint64), found, columns, chosen)
+        slices = self._slicer.codes(columns, chosen)
+        self._tally.add(versions.astype(np.uint64), found, columns, chosen, slices)
         if self._roles.label is not None and len(chosen):
-            self._add_pairs(batch, found, versions, chosen)
+            by_row = np.zeros((batch.num_rows, 0 if slices is None else len(slices)), np.uint8)
+            if slices is not None:
+                by_row[chosen] = slices.T
+            self._add_pairs(batch, found, versions, chosen, by_row)
         if self._tally.room_bytes > _ROOM_BYTES:
             self._flush()
 
@@ -102,7 +109,9 @@ class Counter:
         codes = np.array([self._versions.setdefault(name, len(self._versions)) for name in coded.dictionary.to_pylist()])
         return codes[coded.indices.to_numpy(zero_copy_only=False)] if len(codes) else np.zeros(0, np.int64)
 
-    def _add_pairs(self, batch: pa.RecordBatch, times: Integers, versions: Integers, chosen: Integers) -> None:
+    def _add_pairs(
+        self, batch: pa.RecordBatch, times: Integers, versions: Integers, chosen: Integers, slices: SliceCodes
+    ) -> None:
         label = batch.column(self._roles.label)
         chosen = chosen[label.is_valid().to_numpy(zero_copy_only=False)[chosen]]
         if self._monitor.task is Task.REGRESSION:
@@ -121,9 +130,10 @@ class Counter:
                 value=value[mine],
                 in_time=delay[mine] <= self._monitor.label_delay_us,
                 actual=actual[mine].tolist(),
+                slices=slices[mine],
             )
-            for (part, pane), profile in count_pairs(self._layout, pairs).items():
-                self._keep(Place(pane, self._name(code), part), profile)
+            for (part, name, pane), profile in count_pairs(self._layout, pairs).items():
+                self._keep(Place(pane, self._name(code), part, name), profile)
 
     def _delays(self, batch: pa.RecordBatch, times: Integers) -> Integers:
         if self._roles.label_time is None:
@@ -147,15 +157,15 @@ class Counter:
         return codes[indices], score if self._monitor.task is Task.BINARY else nothing
 
     def _flush(self) -> None:
-        for (code, pane), profile in self._tally.profiles().items():
-            self._keep(Place(pane, self._name(code), Part.INPUTS), profile)
+        for (code, name, pane), profile in self._tally.profiles().items():
+            self._keep(Place(pane, self._name(code), Part.INPUTS, name), profile)
         self._tally.clear()
 
     def _keep(self, place: Place, profile: Profile) -> None:
         kept = self._kept.get(place)
         if kept is not None:
             profile = profile + Profile.from_event(self._layout, kept)
-        self._kept[place] = profile.to_event("", place.pane)
+        self._kept[place] = profile.to_event(place.slice, place.pane)
 
     def _name(self, code: int) -> str:
         return next(name for name, known in self._versions.items() if known == code)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from driftline.backtest.replay import Findings
 from driftline.drift.levels import Level, level_of
+from driftline.drift.profile import ALL_ROWS
 from driftline.events import ClosedBy, DriftDetected, Monitor, WindowReport
 
 __all__ = ["ColumnStory", "MeasureLine", "columns", "deciding", "lines", "moment", "sentences"]
@@ -50,7 +51,8 @@ class MeasureLine:
 
 def deciding(findings: Findings, monitor: Monitor) -> list[WindowReport]:
     """The last revision of each window that alarms could come from, in the order of time; versions one after the other."""
-    chosen = (report for report in findings.windows.values() if report.granularity == monitor.alert_on)
+    everything = (report for report in findings.windows.values() if report.slice == ALL_ROWS)
+    chosen = (report for report in everything if report.granularity == monitor.alert_on)
     return sorted(
         (report for report in chosen if report.n >= monitor.minimum_n and report.closed_by is not ClosedBy.LATE),
         key=lambda report: (report.model_version, report.start),

@@ -73,7 +73,7 @@ def _write(outcome: Outcome, out: Path, title: str) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with (out / "windows.jsonl").open("w", encoding="utf-8") as file:
-            for report in sorted(outcome.findings.windows.values(), key=lambda found: (found.start, found.end)):
+            for report in sorted(outcome.findings.windows.values(), key=lambda found: (found.start, found.end, found.slice)):
                 file.write(json.dumps(_plain(report), ensure_ascii=False) + "\n")
         found = telemetry(deciding(outcome.findings, outcome.monitor), outcome.monitor, outcome.baseline)
         (out / "telemetry.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")

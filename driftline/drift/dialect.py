@@ -44,17 +44,31 @@ class Dialect:
         )
 
     def faults(self, monitor: Monitor) -> Sequence[tuple[str, str]]:
-        """The first fault of each metric, with its line and column within the definition."""
-        if not monitor.metrics:
-            return ()
-        from driftline.drift import sqlmetrics
+        """The first fault of each metric and of each condition of a slice, with its line and column within the text."""
+        return (*_faults_of_slices(monitor), *_faults_of_metrics(monitor))
 
-        places = {metric.name: f"metrics[{index}]" for index, metric in enumerate(monitor.metrics)}
-        try:
-            sqlmetrics.compile_metrics(metrics_of(monitor), sqlmetrics.columns_of(monitor))
-        except sqlmetrics.MetricRefused as refused:
-            return [(places.get(problem.metric, "metrics"), str(problem)) for problem in refused.problems]
-        return ()
+
+def _faults_of_slices(monitor: Monitor) -> list[tuple[str, str]]:
+    conditions = [(index, each.where) for index, each in enumerate(monitor.slices) if not each.columns]
+    if not conditions:
+        return []
+    from driftline.drift.slices import condition_fault
+
+    found = [(f"slices[{index}].where", condition_fault(where, monitor)) for index, where in conditions]
+    return [(field, fault) for field, fault in found if fault is not None]
+
+
+def _faults_of_metrics(monitor: Monitor) -> list[tuple[str, str]]:
+    if not monitor.metrics:
+        return []
+    from driftline.drift import sqlmetrics
+
+    places = {metric.name: f"metrics[{index}]" for index, metric in enumerate(monitor.metrics)}
+    try:
+        sqlmetrics.compile_metrics(metrics_of(monitor), sqlmetrics.columns_of(monitor))
+    except sqlmetrics.MetricRefused as refused:
+        return [(places.get(problem.metric, "metrics"), str(problem)) for problem in refused.problems]
+    return []
 
 
 def metrics_of(monitor: Monitor) -> tuple[Metric, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.labels.join import Pairs
+from driftline.drift.profile.cuts import ALL_ROWS
 from driftline.drift.profile.layout import Layout, score_cells
 from driftline.drift.profile.profile import Profile
 from driftline.events import Part, Task
@@ -22,10 +23,20 @@ def class_codes(layout: Layout, values: tuple[float | str | None, ...]) -> list[
     return [known.get(value, len(known)) if isinstance(value, str) else len(known) for value in values]
 
 
-def count_pairs(layout: Layout, pairs: Pairs) -> dict[tuple[Part, int], Profile]:
-    """Return the profile of each (part, pane start) of pairs whose predictions were counted under this layout."""
+def count_pairs(layout: Layout, pairs: Pairs) -> dict[tuple[Part, str, int], Profile]:
+    """Return the profile of each (part, slice, pane start) of pairs whose predictions were counted under this layout."""
+    found = _count_slices(layout, pairs, np.zeros(len(pairs), np.int64), (ALL_ROWS,))
+    for cut, codes in zip(layout.cuts, pairs.slices.T, strict=False):  # the codes may be of more cuts, of another version
+        found |= _count_slices(layout, pairs, codes.astype(np.int64), cut.names)
+    return found
+
+
+def _count_slices(
+    layout: Layout, pairs: Pairs, slices: Integers, names: tuple[str, ...]
+) -> dict[tuple[Part, str, int], Profile]:
+    """As `count_pairs`, for the slices of one cut, of which each pair has one."""
     panes = pairs.event_time // layout.pane_us * layout.pane_us
-    places = np.stack((pairs.in_time.astype(np.int64), panes), axis=1)
+    places = np.stack((pairs.in_time.astype(np.int64), slices, panes), axis=1)
     groups, group = np.unique(places, axis=0, return_inverse=True)
     group = group.reshape(-1)
     cells = np.zeros((len(groups), layout.label_cells), np.int64)
@@ -36,9 +47,9 @@ def count_pairs(layout: Layout, pairs: Pairs) -> dict[tuple[Part, int], Profile]
         _count_classes(layout, pairs, group, cells, sums)
     rows = np.bincount(group, minlength=len(groups))
     found = {}
-    for i, (in_time, pane) in enumerate(groups.tolist()):
+    for i, (in_time, code, pane) in enumerate(groups.tolist()):
         part = Part.IN_TIME if in_time else Part.LATER
-        found[part, pane] = Profile(layout.shape(part), int(rows[i]), cells[i], sums[i])
+        found[part, names[code], pane] = Profile(layout.shape(part), int(rows[i]), cells[i], sums[i])
     return found
 
 

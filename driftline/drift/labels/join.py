@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from driftline.drift.labels.index import NONE, KeyIndex, Keys
 from driftline.drift.labels.table import Table
+from driftline.drift.profile import SliceCodes
 from driftline.errors import Reason
 
 __all__ = ["MARGIN_US", "LabelJoin", "LabelRows", "Pairs", "PredictionRows", "Refused", "Terms", "Value"]
@@ -55,7 +56,8 @@ class PredictionRows:
 
     `stream` is the caller's code of (model version, monitor version), and `terms` knows each that occurs. `append_time`
     never decreases within a partition (the caller takes the running maximum). `predicted` is the class code of the
-    layout, `value` the score (NaN = none), or the predicted number of a regression.
+    layout, `value` the score (NaN = none), or the predicted number of a regression. `slices` has the code of each row's slice for
+    each cut of the layout: (n, cuts).
     """
 
     terms: Mapping[int, Terms]
@@ -65,6 +67,7 @@ class PredictionRows:
     append_time: Integers
     predicted: NDArray[np.int32]
     value: NDArray[np.float64]
+    slices: SliceCodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class Pairs:
     in_time: NDArray[np.bool_]
     """Label time <= event time + label delay."""
     actual: Sequence[Value]
+    slices: SliceCodes
+    """As of the predictions, (n, at least so many cuts); beyond the cuts of the stream's layout they mean nothing."""
 
     def __len__(self) -> int:
         return len(self.stream)
@@ -107,11 +112,13 @@ class Pairs:
             self.value[chosen],
             self.in_time[chosen],
             [self.actual[i] for i in chosen.tolist()],
+            self.slices[chosen],
         )
 
     @staticmethod
     def total(parts: Sequence[Pairs]) -> Pairs:
         """All of some pairs, at least one lot."""
+        width = min(part.slices.shape[1] for part in parts)
         return Pairs(
             np.concatenate([part.stream for part in parts]),
             np.concatenate([part.event_time for part in parts]),
@@ -119,6 +126,7 @@ class Pairs:
             np.concatenate([part.value for part in parts]),
             np.concatenate([part.in_time for part in parts]),
             [value for part in parts for value in part.actual],
+            np.concatenate([part.slices[:, :width] for part in parts]),
         )
 
 
@@ -154,7 +162,7 @@ class LabelJoin:
     """What one model's predictions and labels of one partition know of each other. Not for several threads."""
 
     def __init__(self) -> None:
-        self._predictions = Table(_PREDICTION_COLUMNS)
+        self._predictions = Table(_PREDICTION_COLUMNS, wide={"slices": np.uint8})
         self._prediction_index = KeyIndex()
         self._older_predictions: dict[int, int] = {}
         self._labels = Table({"expiry": np.int64})
@@ -195,8 +203,12 @@ class LabelJoin:
             (rows.append_time, rows.append_time + memory),
         )
         new = np.flatnonzero(numbers != NONE)
+        cuts = rows.slices.shape[1]
+        slices = np.zeros((len(new), self._predictions.widen("slices", cuts)), np.uint8)
+        slices[:, :cuts] = rows.slices[new]
         self._predictions.extend(
             len(new),
+            slices=slices,
             event_time=rows.event_time[new],
             stream=rows.stream[new],
             predicted=rows.predicted[new],
@@ -350,6 +362,7 @@ class LabelJoin:
             value=table.get("value", chosen),
             in_time=lag[good] <= delay[good],
             actual=[values[i] for i in good.tolist()],
+            slices=table.get("slices", chosen),
         )
         self._pairs.append(pairs)
 

@@ -16,8 +16,10 @@ _FIRST_ROOM = 64
 class Table:
     """Rows numbered from 0 in order of arrival; the oldest go first and their numbers are never used again."""
 
-    def __init__(self, dtypes: Mapping[str, DTypeLike]) -> None:
+    def __init__(self, dtypes: Mapping[str, DTypeLike], wide: Mapping[str, DTypeLike] | None = None) -> None:
+        """`wide` columns have several values in a row, none to begin with (`widen`)."""
         self._columns: dict[str, NDArray[Any]] = {name: np.zeros(_FIRST_ROOM, dtype) for name, dtype in dtypes.items()}
+        self._columns |= {name: np.zeros((_FIRST_ROOM, 0), dtype) for name, dtype in (wide or {}).items()}
         self._room = _FIRST_ROOM
         self._base = 0  # number of the row in slot 0
         self.first = 0
@@ -67,6 +69,15 @@ class Table:
         """One cell of a column of integers."""
         return int(self._columns[name][row - self._base])
 
+    def widen(self, name: str, width: int) -> int:
+        """Make room for so many values in each row of a wide column, 0 in those that are there; returns how many it has."""
+        column = self._columns[name]
+        more = width - column.shape[1]
+        if more > 0:
+            column = np.ascontiguousarray(np.pad(column, ((0, 0), (0, more))))
+            self._columns[name] = column
+        return int(column.shape[1])
+
     def forget(self, first: int) -> None:
         """Drop every row before this number."""
         self.first = max(self.first, min(first, self.end))
@@ -75,7 +86,7 @@ class Table:
         kept = len(self)
         room = max(_FIRST_ROOM, 2 * (kept + count))
         for name, column in self._columns.items():
-            larger = np.zeros(room, column.dtype)
+            larger = np.zeros((room, *column.shape[1:]), column.dtype)
             larger[:kept] = self.column(name)
             self._columns[name] = larger
         self._room = room

@@ -1,21 +1,25 @@
 """Additive profiles: what the numbers mean, how rows become counts, how counts travel and add."""
 
+from driftline.drift.profile.cuts import ALL_ROWS, Cut
 from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
 from driftline.drift.profile.profile import Accumulator, MalformedProfile, Profile
-from driftline.drift.profile.tally import PairCodes, Tally, latest_by_source, profile_rows
+from driftline.drift.profile.tally import PairCodes, SliceCodes, Tally, latest_by_source, profile_rows
 
 __all__ = [
+    "ALL_ROWS",
     "OTHER",
     "Accumulator",
     "Block",
     "BlockKind",
+    "Cut",
     "Granularity",
     "Layout",
     "MalformedProfile",
     "PairCodes",
     "Profile",
     "Shape",
+    "SliceCodes",
     "Tally",
     "Unit",
     "latest_by_source",

@@ -1,6 +1,7 @@
-"""The loops over rows: which group a row belongs to, and one pass for each column that counts it.
+"""The loops over rows: which groups a row belongs to, and one pass for each column that counts it.
 
-`group[i]` is the row of the tables that row i is counted in, -1 = not at all. Kinds are `driftline.avro.Kind`.
+`groups[c, i]` is the row of the tables that row i is counted in by cut c (one where nothing is cut): -1 for every cut = not at
+all. Kinds are `driftline.avro.Kind`.
 """
 
 # ruff: noqa: PLR0913, PLR0917 - a kernel takes arrays, and nothing that groups them
@@ -18,15 +19,19 @@ from driftline.avro.jit import compiled
 EDGE_SLOTS = 64
 """Edges are padded with +inf to this many, for a search without branches: 63 edges at most."""
 
-_NULL, _INTEGER, _REAL = int(Kind.NULL), int(Kind.INTEGER), int(Kind.REAL)
-_TEXT, _BOOLEAN = int(Kind.TEXT), int(Kind.BOOLEAN)
+SLICE_BITS = 16
+"""What the number of a slice takes of a stream's: 20 cuts of 101 slices fit."""
+
+_NULL = int(Kind.NULL)
 
 
 def _read(dtype: types.Type) -> types.Type:
     return types.Array(dtype, 1, "C", readonly=True)
 
 
-_i8, _i32, _i64, _u64, _f64 = (_read(t) for t in (types.int8, types.int32, types.int64, types.uint64, types.float64))
+_i8, _u8, _i32, _i64 = (_read(t) for t in (types.int8, types.uint8, types.int32, types.int64))
+_u64, _f64 = _read(types.uint64), _read(types.float64)
+_GROUPS = types.Array(types.int32, 2, "C", readonly=True)
 _CELLS = types.Array(types.int64, 2, "C")
 _SUMS = types.Array(types.float64, 2, "C")
 
@@ -72,31 +77,53 @@ def pane_of(event_time: Any, chosen: Any, pane: int, out: Any) -> None:
         out[row] = start
 
 
+@compiled(types.void(_u64, _u8, _i64, types.int64, types.uint64[::1]))
+def slice_of(stream: Any, code: Any, chosen: Any, first: int, out: Any) -> None:
+    """Stream and number of the slice of each chosen row in one number; `code` is by chosen row, slices begin at `first`."""
+    for at in range(len(chosen)):
+        row = chosen[at]
+        out[row] = (stream[row] << np.uint64(SLICE_BITS)) | np.uint64(first + code[at])
+
+
+@compiled(types.void(_i8, _u64, _i64, _u64, _i32, types.int16[::1]))
+def find_categories(kind: Any, text_hash: Any, chosen: Any, keys: Any, codes: Any, out: Any) -> None:
+    """Code of the value of each chosen row, by its place among them; -1 = null or not known. `keys`, `codes` as below."""
+    mask = np.uint64(len(codes) - 1)
+    for at in range(len(chosen)):
+        row = chosen[at]
+        out[at] = -1
+        if kind[row] <= _NULL:
+            continue
+        key = text_hash[row]
+        slot = key & mask
+        while codes[slot] >= 0 and keys[slot] != key:
+            slot = (slot + np.uint64(1)) & mask
+        out[at] = codes[slot]
+
+
 @compiled(
     types.void(
-        _i8, _f64, _i32, _f64, types.float64, types.float64, types.float64,
+        _i8, _f64, _GROUPS, _f64, types.float64, types.float64, types.float64,
         types.int64, types.int64, types.int64, types.int64, types.int64, _CELLS, _SUMS,
     )
 )  # fmt: skip
 def count_numbers(
-    kind: Any, value: Any, group: Any, edges: Any, low: float, high: float, origin: float,
+    kind: Any, value: Any, groups: Any, edges: Any, low: float, high: float, origin: float,
     first: int, above: int, moments: int, minimum: int, maximum: int, cells: Any, sums: Any,
 ) -> None:  # fmt: skip
     """Count a NUMERIC column: null at cell `first`, nan, below, fine cells, above at cell `above`.
 
     Moments go to the sums from `moments` on; the extremes to `minimum` and `maximum`.
     """
-    for row in range(len(group)):
-        at = group[row]
-        if at < 0:
-            continue
-        what = kind[row]
-        if what <= _NULL:
-            cells[at, first] += 1
+    cuts, rows = groups.shape
+    for row in range(rows):
+        if groups[0, row] < 0:
             continue
         number = value[row]
-        if np.isnan(number):
-            cells[at, first + 1] += 1
+        if kind[row] <= _NULL or np.isnan(number):
+            cell = first if kind[row] <= _NULL else first + 1
+            for cut in range(cuts):
+                cells[groups[cut, row], cell] += 1
             continue
         cell = 0
         for step in (32, 16, 8, 4, 2, 1):
@@ -106,42 +133,55 @@ def count_numbers(
             cell = first + 2
         if number > high:
             cell = above
-        cells[at, cell] += 1
         about = number - origin
-        sums[at, moments] += 1.0
-        sums[at, moments + 1] += about
-        sums[at, moments + 2] += about * about
-        sums[at, minimum] = min(sums[at, minimum], number)
-        sums[at, maximum] = max(sums[at, maximum], number)
+        for cut in range(cuts):
+            at = groups[cut, row]
+            cells[at, cell] += 1
+            sums[at, moments] += 1.0
+            sums[at, moments + 1] += about
+            sums[at, moments + 2] += about * about
+            sums[at, minimum] = min(sums[at, minimum], number)
+            sums[at, maximum] = max(sums[at, maximum], number)
 
 
-@compiled(types.void(_i8, _u64, _i32, _u64, _i32, types.int64, _CELLS))
-def count_categories(kind: Any, text_hash: Any, group: Any, keys: Any, codes: Any, first: int, cells: Any) -> None:
+@compiled(types.void(_i8, _u64, _GROUPS, _u64, _i32, types.int64, _CELLS))
+def count_categories(kind: Any, text_hash: Any, groups: Any, keys: Any, codes: Any, first: int, cells: Any) -> None:
     """Count a CATEGORICAL column: null at cell `first`, unseen, then the known values by their code.
 
     `keys`, `codes` (-1 = free) are an open-addressing table of a power of two slots, never full.
     """
     mask = np.uint64(len(codes) - 1)
-    for row in range(len(group)):
-        at = group[row]
-        if at < 0:
+    cuts, rows = groups.shape
+    for row in range(rows):
+        if groups[0, row] < 0:
             continue
-        if kind[row] <= _NULL:
-            cells[at, first] += 1
-            continue
-        key = text_hash[row]
-        slot = key & mask
-        while codes[slot] >= 0 and keys[slot] != key:
-            slot = (slot + np.uint64(1)) & mask
-        cells[at, first + 2 + codes[slot]] += 1  # code -1 is the cell before the known ones: unseen
+        cell = first
+        if kind[row] > _NULL:
+            key = text_hash[row]
+            slot = key & mask
+            while codes[slot] >= 0 and keys[slot] != key:
+                slot = (slot + np.uint64(1)) & mask
+            cell = first + 2 + codes[slot]  # code -1 is the cell before the known ones: unseen
+        for cut in range(cuts):
+            cells[groups[cut, row], cell] += 1
 
 
-@compiled(types.void(_i32, types.int64[::1]))
-def count_rows(group: Any, rows: Any) -> None:
+@compiled(types.void(_GROUPS, types.int64[::1]))
+def count_rows(groups: Any, rows: Any) -> None:
     """Count the rows of each group."""
-    for row in range(len(group)):
-        if group[row] >= 0:
-            rows[group[row]] += 1
+    for cut in range(groups.shape[0]):
+        for row in range(groups.shape[1]):
+            if groups[cut, row] >= 0:
+                rows[groups[cut, row]] += 1
+
+
+@compiled(types.void(_GROUPS, types.int64, _CELLS))
+def count_nulls(groups: Any, cell: int, cells: Any) -> None:
+    """Count a column that no row has."""
+    for cut in range(groups.shape[0]):
+        for row in range(groups.shape[1]):
+            if groups[cut, row] >= 0:
+                cells[groups[cut, row], cell] += 1
 
 
 @compiled(types.void(_i64, _i32, _i64, types.int64[::1]))

@@ -16,10 +16,13 @@ the minimum of each, then the maximum of each. Sums of the label parts never hol
 
     BINARY       n, sum of scores, sum of (score - y)^2, of the pairs that have a score
     REGRESSION   n, sum e, sum |e|, sum e^2, sum y, sum y^2, of the pairs with a number on both sides; e = predicted - y
+
+Slices (`cuts`) have profiles of the same shape, one each.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -30,6 +33,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.profile.cuts import Cut, Values, cuts_of, quoted, slice_names
 from driftline.drift.profile.panes import pane_us
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
 
@@ -149,7 +153,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """What shapes the counts of one monitor: columns, baseline, task, pane. Thresholds are no part of it."""
+    """What shapes the counts of one monitor: columns, baseline, task, pane, slices. Thresholds are no part of it."""
 
     hash: str
     baseline_id: str
@@ -160,6 +164,8 @@ class Layout:
     """Of INPUTS: one for each watched column, in the monitor's order."""
     label_blocks: tuple[Block, ...]
     """Of IN_TIME and LATER."""
+    cuts: tuple[Cut, ...] = ()
+    """How rows are cut into slices."""
 
     @staticmethod
     def of(monitor: Monitor, baseline: Baseline) -> Layout:
@@ -181,12 +187,18 @@ class Layout:
             pane_us=pane_us(monitor),
             blocks=tuple(blocks),
             label_blocks=_label_blocks(monitor, known.get(PREDICTION)),
+            cuts=cuts_of(monitor.slices, {block.column: _values(block, known[block.column]) for block in blocks}),
         )
 
     @cached_property
     def by_column(self) -> dict[str, Block]:
         """The blocks of INPUTS by column name."""
         return {block.column: block for block in self.blocks}
+
+    @cached_property
+    def slices(self) -> tuple[str, ...]:
+        """The names of all slices, cut by cut, each cut's by code; that of all rows is not among them."""
+        return slice_names(self.cuts)
 
     @cached_property
     def _shapes(self) -> dict[Part, Shape]:
@@ -303,6 +315,25 @@ def _input_block(column: MonitorColumn, known: dict[str, BaselineColumn], offset
     )
 
 
+def _values(block: Block, column: BaselineColumn) -> Values:
+    """What a column is cut by: its known values, or its PSI bins."""
+    name = quoted(block.column)
+    counts = np.array(column.counts, np.int64)
+    if block.kind is BlockKind.CATEGORICAL:
+        labels = tuple(f"{name}={quoted(value)}" for value in block.categories)
+        return Values(labels, tuple(counts[CATEGORICAL_SPECIALS:].tolist()))
+    borders = [_border(block.edges[edge]) for edge in block.psi_edges]
+    if not borders:
+        return Values((f"{name}=(any)",), (int(counts[BELOW:].sum()),))
+    inner = [f"{low}<={name}<{high}" for low, high in itertools.pairwise(borders)]
+    at_home = dataclasses.replace(block, offset=0)
+    return Values((f"{name}<{borders[0]}", *inner, f"{name}>={borders[-1]}"), tuple(at_home.psi_counts(counts).tolist()))
+
+
+def _border(edge: float) -> str:
+    return repr(int(edge)) if edge.is_integer() and abs(edge) < 2**53 else repr(edge)
+
+
 def _label_blocks(monitor: Monitor, prediction: BaselineColumn | None) -> tuple[Block, ...]:
     if monitor.task is Task.REGRESSION:
         return ()
@@ -316,7 +347,7 @@ def _label_blocks(monitor: Monitor, prediction: BaselineColumn | None) -> tuple[
 
 
 def _layout_hash(monitor: Monitor) -> str:
-    content = {
+    content: dict[str, object] = {
         "format": FORMAT,
         "baseline": monitor.baseline_id,
         "columns": [[column.name, column.kind.value] for column in monitor.columns],
@@ -325,5 +356,7 @@ def _layout_hash(monitor: Monitor) -> str:
         "positive_class": monitor.positive_class,
         "score_cells": SCORE_CELLS,
     }
+    if monitor.slices:
+        content["slices"] = [[list(each.columns), each.where] for each in monitor.slices]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]

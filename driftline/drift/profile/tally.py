@@ -1,4 +1,4 @@
-"""From columns of rows to profiles: a running count by stream and pane."""
+"""From columns of rows to profiles: a running count by stream, slice and pane."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
 from driftline.drift.profile import kernels
+from driftline.drift.profile.cuts import ALL_ROWS
 from driftline.drift.profile.layout import Block, BlockKind, Layout
-from driftline.drift.profile.profile import Profile, empty_sums
+from driftline.drift.profile.profile import Accumulator, Profile, empty_sums
 from driftline.events import Part
 
 Integers = NDArray[np.int64]
+SliceCodes = NDArray[np.uint8]
+"""(cuts, rows): code of the slice of each row within each cut of a layout."""
 _FIRST_SLOTS = 64
 
 
@@ -82,11 +85,15 @@ class _Categories:
 
 
 class Tally:
-    """Counts of INPUTS of one layout, by stream (any small integer, such as a code of the model version) and pane."""
+    """Counts of INPUTS of one layout, by stream (any small integer, such as a code of the model version), slice and pane.
+
+    A row is counted once for each cut, whatever the number of slices. What the slices of the first cut add up to is all rows.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._shape = layout.shape(Part.INPUTS)
+        self._firsts = np.cumsum([0, *(len(cut.names) for cut in layout.cuts)]).tolist()
         self._plans = [_plan(layout, block) for block in layout.blocks]
         self.clear()
 
@@ -119,41 +126,72 @@ class Tally:
         event_time: Integers,
         columns: Mapping[str, Column],
         chosen: Integers,
+        slices: SliceCodes | None = None,
     ) -> None:
         """Count the chosen rows (indices). They must be validated: a cell of another type counts as nonsense.
 
-        A column that is missing is null in every row.
+        A column that is missing is null in every row. `slices` has the codes of the chosen rows for each cut of the layout, as
+        `driftline.drift.slices` gives them; None where it has no cuts. Raises ValueError where they are not as many as that.
         """
+        if (0 if slices is None else len(slices)) != len(self.layout.cuts):
+            message = f"rows of {len(self.layout.cuts)} cuts come with the slices of {0 if slices is None else len(slices)}"
+            raise ValueError(message)
         panes = np.empty(len(streams), np.int64)
         kernels.pane_of(event_time, chosen, self.layout.pane_us, panes)
-        group = self._groups.encode(streams, panes, chosen)
+        groups = self._grouped(streams, panes, chosen, slices)
         if len(self._groups) > len(self._rows):
             self._make_room(max(len(self._groups), 2 * len(self._rows)))
-        kernels.count_rows(group, self._rows)
+        kernels.count_rows(groups, self._rows)
         for plan in self._plans:
-            self._count(plan, columns.get(plan.block.column), group)
+            self._count(plan, columns.get(plan.block.column), groups)
 
-    def _count(self, plan: _Numbers | _Categories, column: Column | None, group: NDArray[np.int32]) -> None:
+    def _grouped(
+        self, streams: NDArray[np.uint64], panes: Integers, chosen: Integers, slices: SliceCodes | None
+    ) -> NDArray[np.int32]:
+        """Group of each row, by cut; without cuts one for all rows."""
+        if slices is None:
+            return self._groups.encode(streams, panes, chosen)[np.newaxis]
+        keys = np.empty(len(streams), np.uint64)
+        found = np.empty((len(slices), len(streams)), np.int32)
+        for cut, codes in enumerate(slices):
+            kernels.slice_of(streams, np.ascontiguousarray(codes), chosen, self._firsts[cut], keys)
+            found[cut] = self._groups.encode(keys, panes, chosen)
+        return found
+
+    def _count(self, plan: _Numbers | _Categories, column: Column | None, groups: NDArray[np.int32]) -> None:
         block = plan.block
         if column is None:
-            self._cells[:, block.null] += np.bincount(group[group >= 0], minlength=len(self._rows))
+            kernels.count_nulls(groups, block.null, self._cells)
         elif isinstance(plan, _Numbers):
             kernels.count_numbers(
-                column.kind, column.numbers(), group, plan.edges, block.minimum, block.maximum, block.origin,
+                column.kind, column.numbers(), groups, plan.edges, block.minimum, block.maximum, block.origin,
                 block.offset, block.offset + block.size - 1, plan.moments, plan.minimum, plan.maximum,
                 self._cells, self._sums,
             )  # fmt: skip
         else:
             kernels.count_categories(
-                column.kind, category_hashes(column), group, plan.keys, plan.codes, block.offset, self._cells
+                column.kind, category_hashes(column), groups, plan.keys, plan.codes, block.offset, self._cells
             )
 
-    def profiles(self) -> dict[tuple[int, int], Profile]:
-        """The profile of each (stream, pane start)."""
-        return {
-            pair: Profile(self._shape, int(self._rows[code]), self._cells[code], self._sums[code])
-            for code, pair in enumerate(self._groups.pairs())
-        }
+    def profiles(self) -> dict[tuple[int, str, int], Profile]:
+        """The profile of each (stream, slice, pane start) that has rows."""
+        pairs = self._groups.pairs()
+        if not self.layout.cuts:
+            return {(stream, ALL_ROWS, pane): self._profile(code) for code, (stream, pane) in enumerate(pairs)}
+        names, whole = self.layout.slices, self._firsts[1]
+        found: dict[tuple[int, str, int], Profile] = {}
+        totals: dict[tuple[int, int], Accumulator] = {}
+        for code, (key, pane) in enumerate(pairs):
+            stream, number = key >> kernels.SLICE_BITS, key & ((1 << kernels.SLICE_BITS) - 1)
+            profile = found[stream, names[number], pane] = self._profile(code)
+            if number < whole:
+                if (stream, pane) not in totals:
+                    totals[stream, pane] = Accumulator(self._shape)
+                totals[stream, pane].add(profile)
+        return {(stream, ALL_ROWS, pane): total.profile() for (stream, pane), total in totals.items()} | found
+
+    def _profile(self, code: int) -> Profile:
+        return Profile(self._shape, int(self._rows[code]), self._cells[code], self._sums[code])
 
 
 def latest_by_source(event_time: Integers, source: NDArray[np.int32], chosen: Integers) -> dict[int, int]:
@@ -169,11 +207,11 @@ def latest_by_source(event_time: Integers, source: NDArray[np.int32], chosen: In
 def profile_rows(
     layout: Layout, event_time: Integers, columns: Mapping[str, Column], chosen: Integers | None = None
 ) -> dict[int, Profile]:
-    """The profile of each pane of some validated rows, by pane start."""
+    """The profile of each pane of some validated rows, by pane start; of a layout without cuts."""
     tally = Tally(layout)
     rows = np.arange(len(event_time), dtype=np.int64) if chosen is None else chosen
     tally.add(np.zeros(len(event_time), np.uint64), event_time, columns, rows)
-    return {pane: profile for (_, pane), profile in tally.profiles().items()}
+    return {pane: profile for (_, _, pane), profile in tally.profiles().items()}
 
 
 _TRUTH = hash_texts(("false", "true"))
@@ -189,7 +227,7 @@ def category_hashes(column: Column) -> NDArray[np.uint64]:
 
 def _plan(layout: Layout, block: Block) -> _Numbers | _Categories:
     if block.kind is BlockKind.CATEGORICAL:
-        return _Categories(block, *_dictionary(block.categories))
+        return _Categories(block, *dictionary(block.categories))
     edges = np.full(kernels.EDGE_SLOTS, np.inf)
     if len(block.edges) >= len(edges):
         message = f"column {block.column!r} has {len(block.edges)} edges; a layout takes {len(edges) - 1}"
@@ -199,7 +237,7 @@ def _plan(layout: Layout, block: Block) -> _Numbers | _Categories:
     return _Numbers(block, edges, *place)
 
 
-def _dictionary(categories: tuple[str, ...]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+def dictionary(categories: tuple[str, ...]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
     """An open-addressing table, at most a quarter full, from the hash of each value to its code."""
     slots = 4
     while slots < 4 * len(categories):

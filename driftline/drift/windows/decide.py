@@ -9,6 +9,7 @@ from driftline.drift import episodes
 from driftline.drift.detectors import error_rate
 from driftline.drift.detectors.error_rate import ErrorRate
 from driftline.drift.episodes import EpisodeKey
+from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import clock
 from driftline.drift.windows.ranges import Source
 from driftline.drift.windows.report import Place, Sums, label_measures, reported, sums_of
@@ -65,8 +66,8 @@ def lives(key: EpisodeKey, monitor: Monitor) -> bool:
 
 
 def alerts(key: EpisodeKey, monitor: Monitor) -> bool:
-    """Whether people are told of an episode."""
-    return key.granularity == monitor.alert_on
+    """Whether people are told of an episode: of all rows, over one granularity; one cause is one notification."""
+    return key.granularity == monitor.alert_on and key.slice == ALL_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,10 @@ class Decider:
         setattr(model, side, monitor.monitor_version)
         self.state.save_model(model)
         told: list[Told] = []
+        slices = self.rules.slices(monitor)
         for key, episode in sorted(model.episodes.items()):
-            if (key.kind in LABEL_FAMILIES) is labels and not (lives(key, monitor) and episode.alert == alerts(key, monitor)):
+            stays = lives(key, monitor) and key.slice in slices and episode.alert == alerts(key, monitor)
+            if (key.kind in LABEL_FAMILIES) is labels and not stays:
                 del model.episodes[key]
                 self.state.save_episode(model, key)
                 told.append(episodes.supersede(episode, key, model.model_id))
@@ -272,7 +275,7 @@ class Decider:
         monitor = self.rules.monitor(model.model_id, max(governed, report.monitor_version))
         for family in sorted({measure.family for measure in measures}):
             key = EpisodeKey(report.model_version, report.slice, report.granularity, family, Reference.BASELINE)
-            if not lives(key, monitor):
+            if not (lives(key, monitor) and key.slice in self.rules.slices(monitor)):
                 continue
             checks = [measure for measure in measures if measure.family == family]
             before = model.episodes.get(key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import clock, ranges, republish
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.clock import Seen
@@ -230,13 +231,15 @@ class Evaluator:
         life = republish.life_of(self._rules.terms(monitor), pane.pane)
         home = home_of(span, self._rules.terms(monitor), reading)
         if home is None:
-            model.late_after_final += abs(pane.rows)
-            self.counters.late_after_final += abs(pane.rows)
+            if pane.slice == ALL_ROWS:  # a row is one row, whatever slices it is counted in
+                model.late_after_final += abs(pane.rows)
+                self.counters.late_after_final += abs(pane.rows)
             return
         key = PaneKey(home.start, home.end, pane.part, found.layout)
         model.panes.count(series, key, pane, found.monitor_version)
         self.state.save_pane(model, series, key)
-        self.counters.late_after_final += self._touch_all(model, series, pane, monitor=monitor, life=life, reading=reading)
+        late = self._touch_all(model, series, pane, monitor=monitor, life=life, reading=reading)
+        self.counters.late_after_final += late if pane.slice == ALL_ROWS else 0
 
     def _touch_all(
         self, model: Model, series: Series, pane: PaneProfile, *, monitor: Monitor, life: Life, reading: int | None

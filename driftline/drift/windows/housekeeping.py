@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.panes import PaneKey, Series
 from driftline.drift.windows.republish import Terms, life_of
@@ -22,10 +24,13 @@ def home_of(span: Span, terms: Terms, reading: int | None) -> Span | None:
 
 def keep_house(state: State, model: Model, terms: Terms, reading: int) -> None:
     """Move every pane to where it belongs at this clock. Panes of windows that can still change stay as they are."""
+    open_windows: dict[Series, list[Span]] = {}
+    for window in model.windows.values():
+        open_windows.setdefault(window.series, []).append(window.span)
     for series, key in sorted(model.panes.keys()):
         span = Span(key.start, key.end)
         home = home_of(span, terms, reading)
-        if home == span or _needed(model, series, span, home):
+        if home == span or _needed(open_windows.get(series, ()), span, home):
             continue
         if home is not None:
             _fold(state, model, series, key, home)
@@ -40,12 +45,11 @@ def _fold(state: State, model: Model, series: Series, key: PaneKey, home: Span) 
     state.save_pane(model, series, day)
 
 
-def _needed(model: Model, series: Series, span: Span, home: Span | None) -> bool:
-    """Whether a window that can still change would lose the pane."""
+def _needed(windows: Iterable[Span], span: Span, home: Span | None) -> bool:
+    """Whether a window of the series that can still change would lose the pane."""
     return any(
-        window.series == series
-        and window.key.start <= span.start
-        and span.end <= window.key.end
-        and (home is None or not (window.key.start <= home.start and home.end <= window.key.end))
-        for window in model.windows.values()
+        window.start <= span.start
+        and span.end <= window.end
+        and (home is None or not (window.start <= home.start and home.end <= window.end))
+        for window in windows
     )

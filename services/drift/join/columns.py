@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
 from driftline.drift.labels import LabelRows, PredictionRows, Terms, hash_ids
-from driftline.drift.profile import Layout
+from driftline.drift.profile import Layout, SliceCodes
 from driftline.drift.profile.tally import category_hashes
+from driftline.drift.slices import Slicer
 from driftline.events import Monitor, Task
 from driftline.kafka.ports import Message
 from driftline.validation.rows import PREDICTION, SCORE
@@ -34,7 +35,12 @@ class Stream:
 
     version: str
     monitor: Monitor
-    layout: Layout
+    slicer: Slicer
+
+    @property
+    def layout(self) -> Layout:
+        """What its pairs are counted in."""
+        return self.slicer.layout
 
     @property
     def terms(self) -> Terms:
@@ -51,6 +57,7 @@ class _Lot:
     row: Integers
     ids: list[bytes]
     columns: tuple[NDArray[Any], ...]
+    slices: SliceCodes | None = None
 
 
 def append_times(messages: Sequence[Message], reached: dict[int, int]) -> Integers:
@@ -78,8 +85,9 @@ def prediction_rows(
         codes = streams(each)
         chosen = each.chosen
         stream = np.array([codes[code] for code in each.stream[chosen].tolist()], np.int32)
-        layout = known[int(stream[0])].layout
-        predicted, value = _outcome(each, layout)
+        slicer = known[int(stream[0])].slicer
+        predicted, value = _outcome(each, slicer.layout)
+        slices = slicer.codes(each.rows.columns, chosen)
         columns = (stream, each.event_time[chosen], predicted, value)
         lots[each.monitor.model_id].append(
             _Lot(
@@ -88,10 +96,11 @@ def prediction_rows(
                 chosen,
                 _raw(each.rows.prediction_id, chosen),
                 columns,
+                slices,
             )
         )
     for model_id, found in lots.items():
-        for partition, message, keys, (stream, event_time, predicted, value) in _ordered(found, key):
+        for partition, message, keys, (stream, event_time, predicted, value, by_cut) in _ordered(found, key):
             terms = {code: known[code].terms for code in np.unique(stream).tolist()}
             yield (
                 model_id,
@@ -104,6 +113,7 @@ def prediction_rows(
                     append_time=appended[message],
                     predicted=predicted,
                     value=value,
+                    slices=by_cut,
                 ),
             )
 
@@ -129,7 +139,7 @@ def label_rows(
             )
         )
     for model_id, found in lots.items():
-        for partition, message, keys, (label_time, memories, outcomes) in _ordered(found, key):
+        for partition, message, keys, (label_time, memories, outcomes, _) in _ordered(found, key):
             yield (
                 model_id,
                 partition,
@@ -151,10 +161,23 @@ def _ordered(lots: Sequence[_Lot], key: bytes) -> Iterator[tuple[int, Integers, 
     row = np.concatenate([lot.row for lot in lots])
     keys = hash_ids((each for lot in lots for each in lot.ids), key)
     columns = [np.concatenate(parts) for parts in zip(*(lot.columns for lot in lots), strict=True)]
+    columns.append(_by_cut(lots))
     order = np.lexsort((row, message, partition))
     borders = np.flatnonzero(np.diff(partition[order])) + 1
     for part in np.split(order, borders):
         yield int(partition[part[0]]), message[part], keys[part], [column[part] for column in columns]
+
+
+def _by_cut(lots: Sequence[_Lot]) -> SliceCodes:
+    """Slices of the rows of all lots, (rows, cuts); monitor versions may differ in how many cuts they have."""
+    most = max(0 if lot.slices is None else len(lot.slices) for lot in lots)
+    found = np.zeros((sum(len(lot.row) for lot in lots), most), np.uint8)
+    end = 0
+    for lot in lots:
+        start, end = end, end + len(lot.row)
+        if lot.slices is not None:
+            found[start:end, : len(lot.slices)] = lot.slices.T
+    return found
 
 
 def _raw(column: Column, chosen: Integers) -> list[bytes]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from driftline.drift.labels import LabelJoin, Pairs, count_pairs
 from driftline.drift.labels import Refused as RefusedLabel
-from driftline.drift.profile import latest_by_source
+from driftline.drift.profile import ALL_ROWS, latest_by_source
 from driftline.errors import ConfigurationError, Reason
 from driftline.events import Group, Monitor, ProfileSet
 from driftline.kafka.ports import Consumer, Message, TopicPartition
@@ -226,7 +226,7 @@ class JoinHandler:
             stream = (monitor.model_id, version, monitor.monitor_version)
             if stream not in self._streams:
                 self._streams[stream] = len(self._known)
-                self._known.append(Stream(version, monitor, self._layouts.of(monitor)))
+                self._known.append(Stream(version, monitor, self._layouts.slicer(monitor)))
             codes[code] = self._streams[stream]
         return codes
 
@@ -259,11 +259,12 @@ class JoinHandler:
             known = self._known[stream]
             counted.add(known.monitor.model_id)
             panes = [
-                profile.to_event("", pane)
-                for (_, pane), profile in sorted(count_pairs(known.layout, Pairs.total(pairs[stream])).items())
+                profile.to_event(name, pane)
+                for (_, name, pane), profile in sorted(count_pairs(known.layout, Pairs.total(pairs[stream])).items())
             ]
             for pane in panes:
-                self._pairs[pane.part.value] += pane.rows
+                if pane.slice == ALL_ROWS:
+                    self._pairs[pane.part.value] += pane.rows
             yield from self._writer.sets(known.monitor, known.version, self._latest, panes)
         for monitor in self._latest.monitors():
             if monitor.model_id not in counted:

@@ -1,4 +1,4 @@
-"""Stage `profile`: predictions become additive counts by model, version and pane, in one transaction with their offsets.
+"""Stage `profile`: predictions become additive counts by model, version, slice and pane, in one transaction with their offsets.
 
 Nothing outlives a commit: `handle` gathers, `flush` judges and counts what was gathered and gives sets, dead letters and
 progress to the loop. A crash before the commit reads the same messages again; a revoke drops what was not committed.
@@ -133,7 +133,8 @@ class ProfileHandler:
         monitor = judged.monitor
         counting = self._counting_of(monitor)
         streams = self._streams(judged, counting)
-        counting.tally.add(streams, judged.event_time, judged.rows.columns, judged.chosen)
+        slices = self._layouts.slicer(monitor).codes(judged.rows.columns, judged.chosen)
+        counting.tally.add(streams, judged.event_time, judged.rows.columns, judged.chosen, slices)
         for partition, time in latest_by_source(judged.event_time, judged.partition, judged.chosen).items():
             self._latest.note(monitor, PREDICTIONS, partition, time)
         self._rows += len(judged.chosen)
@@ -170,7 +171,7 @@ class ProfileHandler:
         for counting in self._counting.values():
             _encode(counting)
             for version, panes in sorted(counting.partials.items()):
-                ordered = sorted(panes, key=lambda pane: pane.pane)
+                ordered = sorted(panes, key=lambda pane: (pane.pane, pane.slice))
                 sets.extend(self._writer.sets(counting.monitor, version, self._latest, ordered))
         counted = {model_id for model_id, _ in self._counting}
         for monitor in self._latest.monitors():
@@ -181,6 +182,6 @@ class ProfileHandler:
 
 def _encode(counting: _Counting) -> None:
     """Move what a tally holds to its encoded partials."""
-    for (stream, pane), profile in counting.tally.profiles().items():
-        counting.partials.setdefault(counting.versions[stream], []).append(profile.to_event("", pane))
+    for (stream, name, pane), profile in counting.tally.profiles().items():
+        counting.partials.setdefault(counting.versions[stream], []).append(profile.to_event(name, pane))
     counting.tally.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from driftline.drift.profile import Layout
+from driftline.drift.slices import Slicer
 from driftline.events import Monitor
 from driftline.validation import MonitorBook
 
@@ -14,12 +15,13 @@ OTHER_VERSIONS = "(other)"
 
 
 class Layouts:
-    """The layout of each monitor version, made once."""
+    """The layout of each monitor version, and what tells its slices, made once."""
 
     def __init__(self, book: MonitorBook) -> None:
         """`book` knows the baselines."""
         self._book = book
         self._layouts: dict[tuple[str, int], Layout] = {}
+        self._slicers: dict[tuple[str, int], Slicer] = {}
 
     def of(self, monitor: Monitor) -> Layout:
         """Return the layout that a monitor version's rows are counted in."""
@@ -29,6 +31,13 @@ class Layouts:
             assert baseline is not None  # a monitor without its baseline is rejected by the book
             self._layouts[place] = Layout.of(monitor, baseline)
         return self._layouts[place]
+
+    def slicer(self, monitor: Monitor) -> Slicer:
+        """Return what tells the slices of a monitor version's rows."""
+        place = (monitor.model_id, monitor.monitor_version)
+        if place not in self._slicers:
+            self._slicers[place] = Slicer(self.of(monitor))
+        return self._slicers[place]
 
 
 class Versions:

@@ -62,6 +62,7 @@ def pairs(rows):
         value=np.array([row[2] for row in rows], np.float64),
         in_time=np.array([row[3] for row in rows], np.bool_),
         actual=[row[4] for row in rows],
+        slices=np.zeros((len(rows), 0), np.uint8),
     )
 
 
@@ -82,7 +83,7 @@ ROWS = st.lists(
 def test_classes_and_scores_are_counted_as_one_by_one(rows):
     expected: dict[Any, Any] = {}
     for event_time, predicted, score, in_time, actual in rows:
-        place = Part.IN_TIME if in_time else Part.LATER, event_time // HOUR * HOUR
+        place = Part.IN_TIME if in_time else Part.LATER, "", event_time // HOUR * HOUR
         cells, sums = expected.setdefault(place, (np.zeros(9 + 128, np.int64), np.zeros(3)))
         cells[3 * predicted + {"late": 0, "on_time": 1, "lost": 2}[actual]] += 1
         if not np.isnan(score):

@@ -60,6 +60,7 @@ def add_predictions(join, rows):
             append_time=whole(p.appended for p in rows),
             predicted=whole((p.predicted for p in rows), np.int32),
             value=np.full(len(rows), 0.5),
+            slices=np.zeros((len(rows), 0), np.uint8),
         )
     )
 

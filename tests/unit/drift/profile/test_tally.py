@@ -135,7 +135,7 @@ def test_every_cell_equals_a_plain_count(rows, data):
         tally.add(streams, times, columns_of(rows), np.array(part, np.int64))
     expected: dict[Any, Any] = {}
     for i in chosen:
-        expected.setdefault((rows[i]["stream"], rows[i]["time"] // HOUR * HOUR), []).append(rows[i])
+        expected.setdefault((rows[i]["stream"], "", rows[i]["time"] // HOUR * HOUR), []).append(rows[i])
     found = tally.profiles()
     assert found.keys() == expected.keys()
     for key, members in expected.items():
