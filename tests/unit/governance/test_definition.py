@@ -244,7 +244,7 @@ def test_a_tolerance_in_words_is_a_policy_and_leaves_no_limit_of_a_distance():
         ("policy: strict", "policy", "known are classic, limits, tolerance"),
         ("policy: classic\ntolerance: at most 1 false page a month", "tolerance", "leave one of the two out"),
         ("policy: tolerance\nthresholds: {feature: {psi: 0.2}}", "thresholds.feature", "policy: limits"),
-        ("slices: [carier]", "slices[0]", "did you mean 'carrier'"),
+        ("slices: [carriers]", "slices[0]", "did you mean 'carrier'"),
         ("slices: [[temp, carrier, temp]]", "slices[0]", "a list of two columns"),
         ("protected: [gender]", "protected", "no column 'gender'"),
         ("metrics: [{name: a}]", "metrics[0]", "a name and a definition"),

@@ -52,7 +52,7 @@ def columns():
     normal, text = RANDOM.normal(size=60), np.array(list("abc") * 20)
     return {
         "ordinary": (normal, RANDOM.normal(0.5, 2, 50)),
-        "texts": (text, np.array(list("abd") * 15)),
+        "texts": (text, np.array(list("bad") * 15)),
         "constant": (np.full(60, 3.5), np.full(50, 3.5)),
         "constant, another": (np.full(60, 3.5), np.full(50, -1.0)),
         "constant, large": (np.full(60, 1e300), np.full(50, 1e300)),
