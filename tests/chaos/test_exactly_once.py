@@ -77,8 +77,8 @@ def check_counts(playground: Playground) -> None:
     assert wrong_panes(sums, expected) == []
     assert Counter(each.reason for each in playground.events("dead-letters") if isinstance(each, DeadLetter)) == expected.dead
     wanted = window_counts(expected)
-    if not playground.settle(lambda: told(playground) == wanted):
-        assert told(playground) == wanted, playground.nursery.last_words()
+    playground.settle(lambda: told(playground) == wanted)
+    assert told(playground) == wanted
     assert all(report.exact for report in latest_windows(playground).values())
     assert wrong_windows(playground, sums) == []
 
