@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Operator(StrEnum):
@@ -89,6 +90,8 @@ class ChannelSpec:
     secret_file: str | None = None
     """File with the signing secrets, one a line; None: as for `url`."""
     timeout_seconds: float = 30.0
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """The other fields of the integration by Alertmanager's names, as texts, lists and mappings; `global` is filled in."""
 
 
 @dataclass(frozen=True, slots=True)
