@@ -90,6 +90,25 @@ def check_all(world: World) -> None:
     check_identity(world)
 
 
+def check_slices(world: World) -> None:
+    """The slices of each of three cuts add up to the window of all rows, cell for cell; nobody is told of their drift."""
+    whole: dict[tuple, Profile] = {}
+    parts: dict[tuple, list[Profile]] = {}
+    for key, revisions in world.reports().items():
+        report, place = revisions[-1], key[:-1]
+        layout = Layout.of(world.monitors[report.model_id], BASELINE)
+        inputs = Profile.decode(layout, Part.INPUTS, report.n, report.cells, report.sums)
+        if not report.slice:
+            whole[place] = inputs
+        for at, cut in enumerate(layout.cuts):
+            if report.slice in cut.names:
+                parts.setdefault((place, at), []).append(inputs)
+    assert len(parts) == 3 * len(whole)
+    for (place, _), profiles in parts.items():
+        assert Profile.total(whole[place].shape, profiles).same_counts(whole[place]), place
+    assert not [event for event in world.told("drift-events") if event.slice and event.alert]
+
+
 def check_functions(world: World) -> None:
     """Every report equals its function recomputed from what it names."""
     for revisions in world.reports().values():

@@ -55,8 +55,27 @@ def pair_part(prediction: Row, label: Row, monitor: Monitor) -> str | None:
     return "LATER" if label.time <= prediction.time + monitor.label_ttl_us else None
 
 
-def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[tuple[str, str, str, int], Counts]:
-    """Count every window of every (model, version, granularity, start) from all rows at once, in no order."""
+Key = tuple[str, str, str, int, str]
+"""Model, version, granularity, start and slice of a window."""
+
+
+def slices_of(row: Row, monitor: Monitor) -> list[str]:
+    """The slices that a prediction lies in; the baseline knows AA and UA, late and on time."""
+    known = {"carrier": row.carrier if row.carrier != "??" else None, ":prediction": predicted(row)}
+    found = [""]
+    for each in monitor.slices:
+        if each.where:
+            assert each.where == "carrier = 'UA'"
+            found.append(each.where if row.carrier == "UA" else f"({each.where}) IS NOT TRUE")
+        elif any(known[column] is None for column in each.columns):
+            found.append(f"{', '.join(each.columns)}=(other)")
+        else:
+            found.append(", ".join(f"{column}={known[column]}" for column in each.columns))
+    return found
+
+
+def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[Key, Counts]:
+    """Count every window from all rows at once, in no order."""
     rows = list(rows)
     predictions = [row for row in rows if row.carrier]
     first: dict[tuple[str, str], Row] = {}
@@ -66,12 +85,14 @@ def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[tuple[str, 
     for row in rows:
         if row.is_label:
             labels.setdefault((row.model, row.id), row)
-    windows: dict[tuple[str, str, str, int], dict[str, Counter]] = defaultdict(lambda: defaultdict(Counter))
+    windows: dict[Key, dict[str, Counter]] = defaultdict(lambda: defaultdict(Counter))
 
     def places(row: Row):
         monitor = monitors[row.model]
         for granularity in monitor.granularities:
-            yield windows[row.model, row.version, granularity, span_of(granularity, monitor.time_zone, row.time).start]
+            start = span_of(granularity, monitor.time_zone, row.time).start
+            for name in slices_of(row, monitor):
+                yield windows[row.model, row.version, granularity, start, name]
 
     for row in predictions:
         for window in places(row):

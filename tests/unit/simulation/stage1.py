@@ -14,7 +14,7 @@ from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.loop import Flush, OutRecord, Reach
-from tests.unit.simulation.events import Row, pair_part, predicted
+from tests.unit.simulation.events import Row, pair_part, predicted, slices_of
 
 PROFILES = "profiles"
 
@@ -33,7 +33,7 @@ class Stage1:
         self._clear()
 
     def _clear(self):
-        self.panes: dict[tuple[str, str], dict[tuple[Part, int], Profile]] = defaultdict(dict)
+        self.panes: dict[tuple[str, str], dict[tuple[Part, str, int], Profile]] = defaultdict(dict)
         self.times: dict[tuple[str, str], dict[tuple[str, int], int]] = defaultdict(dict)
 
     def commit_interval(self) -> float:
@@ -64,9 +64,10 @@ class Stage1:
         times[place] = max(row.time, times.get(place, row.time))
 
     def _add(self, row: Row, profile: Profile) -> None:
-        key = (profile.shape.part, pane_start(row.time, self.layouts[row.model].pane_us))
         panes = self.panes[row.model, row.version]
-        panes[key] = panes[key] + profile if key in panes else profile
+        for name in slices_of(row, self.monitors[row.model]):
+            key = (profile.shape.part, name, pane_start(row.time, self.layouts[row.model].pane_us))
+            panes[key] = panes[key] + profile if key in panes else profile
 
     def flush(self, reach: Mapping[TopicPartition, Reach], now: int) -> Flush:
         moved = any(covered.end > covered.start for covered in reach.values())
@@ -84,7 +85,9 @@ class Stage1:
                 group=self.group,
                 writer=self.instance,
                 times=tuple(SourceTime(topic=t, partition=p, event_time=e) for (t, p), e in sorted(times.items())),
-                panes=tuple(profile.to_event("", pane) for (_, pane), profile in sorted(self.panes[model, version].items())),
+                panes=tuple(
+                    profile.to_event(name, pane) for (_, name, pane), profile in sorted(self.panes[model, version].items())
+                ),
             )
             records.append(OutRecord(PROFILES, model.encode(), encode(found), partition=partition))
             sent[partition] += 1

@@ -12,15 +12,20 @@ import random
 
 import pytest
 
-from driftline.events import ClosedBy, Decision
+from driftline.events import ClosedBy, Decision, MonitorSlice
 from services.drift.evaluate.states import States
 from tests.unit.simulation.chaos import Chaos, traffic
-from tests.unit.simulation.checks import check_all, check_functions, decisions, drift
+from tests.unit.simulation.checks import check_all, check_functions, check_slices, decisions, drift
 from tests.unit.simulation.world import HOUR, MINUTE, World
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60"))
 FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))
 TURNS = 150
+CUTS = (
+    MonitorSlice(columns=("carrier",)),
+    MonitorSlice(columns=("carrier", ":prediction")),
+    MonitorSlice(where="carrier = 'UA'"),
+)
 ROWS = 20
 
 
@@ -28,9 +33,9 @@ def blocks(step: int = 25) -> list[range]:
     return [range(first, min(first + step, FIRST + SCHEDULES)) for first in range(FIRST, FIRST + SCHEDULES, step)]
 
 
-def orderly(seed: int) -> World:
+def orderly(seed: int, slices: tuple[MonitorSlice, ...] = ()) -> World:
     """The same rows, and nothing goes wrong."""
-    world = World(seed, patient=True, instances=1, changes=seed % 3 == 0)
+    world = World(seed, patient=True, instances=1, changes=seed % 3 == 0, slices=slices)
     world.poll_messages = 200
     world.start()
     for (topic, partition), rows in traffic(random.Random(seed), rows=ROWS, disorder_us=4 * MINUTE).items():
@@ -39,9 +44,9 @@ def orderly(seed: int) -> World:
     return world
 
 
-def disorderly(seed: int, *, patient: bool, states: type[States] = States) -> World:
+def disorderly(seed: int, *, patient: bool, states: type[States] = States, slices: tuple[MonitorSlice, ...] = ()) -> World:
     disorder_us = 4 * MINUTE if patient else 6 * HOUR
-    world = World(seed, patient=patient, states=states, caches=seed % 2 == 1, changes=seed % 3 == 0)
+    world = World(seed, patient=patient, states=states, caches=seed % 2 == 1, changes=seed % 3 == 0, slices=slices)
     queues = traffic(random.Random(seed), rows=ROWS, disorder_us=disorder_us)
     Chaos(world, queues, long_pauses=not patient).play(TURNS)
     return world
@@ -63,6 +68,19 @@ def test_with_late_rows_idle_partitions_and_impatient_monitors_final_counts_are_
         world = disorderly(seed, patient=False)
         check_all(world)
         check_functions(world)
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + max(1, SCHEDULES // 20)))
+def test_slices_are_counted_and_decided_as_exactly_as_all_rows(seed):
+    world, reference = disorderly(seed, patient=True, slices=CUTS), orderly(seed, CUTS)
+    check_all(world)
+    check_slices(world)
+    assert decisions(world) == decisions(reference)
+    assert drift(world) == drift(reference)
+    late = disorderly(seed, patient=False, slices=CUTS)
+    check_all(late)
+    check_functions(late)
+    check_slices(late)
 
 
 class OnlyToTheLastStableOffset(States):

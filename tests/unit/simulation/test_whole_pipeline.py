@@ -7,26 +7,27 @@ import random
 
 import pytest
 
-from driftline.events import ClosedBy
+from driftline.events import ClosedBy, MonitorSlice
 from tests.unit.simulation.chaos import Chaos, traffic
-from tests.unit.simulation.checks import check_all, decisions, drift
+from tests.unit.simulation.checks import check_all, check_slices, decisions, drift
 from tests.unit.simulation.real_stage1 import RealWorld
+from tests.unit.simulation.test_schedules import CUTS
 from tests.unit.simulation.world import HOUR, MINUTE, World
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60")) // 10
 FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))
 
 
-def play(seed: int, *, patient: bool) -> RealWorld:
-    world = RealWorld(seed, patient=patient, changes=seed % 3 == 0)
+def play(seed: int, *, patient: bool, slices: tuple[MonitorSlice, ...] = ()) -> RealWorld:
+    world = RealWorld(seed, patient=patient, changes=seed % 3 == 0, slices=slices)
     queues = traffic(random.Random(seed), rows=20, disorder_us=4 * MINUTE if patient else 6 * HOUR)
     Chaos(world, queues, long_pauses=not patient).play(120)
     return world
 
 
-def modelled(seed: int) -> World:
+def modelled(seed: int, slices: tuple[MonitorSlice, ...] = ()) -> World:
     """The same rows through the simple models of stage 1, and nothing goes wrong."""
-    world = World(seed, patient=True, instances=1, changes=seed % 3 == 0)
+    world = World(seed, patient=True, instances=1, changes=seed % 3 == 0, slices=slices)
     world.start()
     for (topic, partition), rows in traffic(random.Random(seed), rows=20, disorder_us=4 * MINUTE).items():
         world.send(topic, partition, *rows)
@@ -46,3 +47,12 @@ def test_counts_and_decisions_are_those_of_an_orderly_run(seed):
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SCHEDULES))
 def test_late_rows_and_impatient_monitors_change_no_final_count(seed):
     check_all(play(seed, patient=False))
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + max(1, SCHEDULES // 3)))
+def test_slices_and_their_labels_survive_everything_that_rows_do(seed):
+    world, reference = play(seed, patient=True, slices=CUTS), modelled(seed, CUTS)
+    check_all(world)
+    check_slices(world)
+    assert decisions(world) == decisions(reference)
+    assert drift(world) == drift(reference)

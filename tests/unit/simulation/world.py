@@ -27,6 +27,7 @@ from driftline.events import (
     Measure,
     Monitor,
     MonitorColumn,
+    MonitorSlice,
     Part,
     Task,
     Threshold,
@@ -42,7 +43,7 @@ from driftline.validation.book import MonitorBook
 from services.drift.evaluate.cache import StateCache
 from services.drift.evaluate.handler import EvaluateHandler
 from services.drift.evaluate.states import States
-from tests.unit.simulation.events import MODELS, Counts, Row, batch
+from tests.unit.simulation.events import MODELS, Counts, Key, Row, batch
 from tests.unit.simulation.stage1 import PROFILES, JoinModel, ProfileModel
 
 SECOND = 1_000_000
@@ -190,7 +191,9 @@ class World:
         monitors: dict[str, Monitor] | None = None,
         caches: bool = False,
         changes: bool = False,
+        slices: tuple[MonitorSlice, ...] = (),
         reports_per_transaction: int = 3,
+        measures: tuple[Callable[..., tuple[Measure, ...]], Callable[..., tuple[Measure, ...]]] | None = None,
     ):
         self.random = random.Random(seed)
         self.clock = ManualClock(NOW)
@@ -198,9 +201,10 @@ class World:
         self.poll_messages = self.random.choice((5, 20, 60))
         self.reports_per_transaction = reports_per_transaction
         self.states_type = states
+        self.measures = measures or (input_measures, label_measures)
         self.loop_type = BatchLoop
         self.caches: dict[str, StateCache] | None = {} if caches else None
-        self.monitors = monitors or {model: monitor_of(model, patient=patient) for model in MODELS}
+        self.monitors = monitors or {model: monitor_of(model, patient=patient, slices=slices) for model in MODELS}
         seconds = lambda: self.clock.now_us() / SECOND  # noqa: E731
         self.surroundings = Surroundings(self.clock, Health(seconds), shared_metrics(), seconds)
         self.cluster.admin().create(
@@ -243,7 +247,7 @@ class World:
         topic_id = self.cluster.admin().describe([topic])[topic].topic_id
         book, refresh = self.known()
         return EvaluateHandler(
-            Rules(book, input_measures, label_measures),
+            Rules(book, *self.measures),
             self.states_type(self.cluster.consumer(), topic, topic_id, cache_of, patience=3),
             {Group.PROFILE: predictions, Group.JOIN: predictions + labels},
             instance=name,
@@ -365,13 +369,13 @@ class World:
     def told(self, topic: str) -> list:
         return [decode(record.value() or b"") for record in self.cluster.records(f"driftline.{topic}")]
 
-    def reports(self) -> dict[tuple[str, str, str, int], list[WindowReport]]:
+    def reports(self) -> dict[Key, list[WindowReport]]:
         found = defaultdict(list)
         for report in self.told("windows"):
-            found[report.model_id, report.model_version, report.granularity, report.start].append(report)
+            found[report.model_id, report.model_version, report.granularity, report.start, report.slice].append(report)
         return found
 
-    def expected(self) -> dict[tuple[str, str, str, int], Counts]:
+    def expected(self) -> dict[Key, Counts]:
         return batch((row for _, _, row in self.sent), self.monitors)
 
 
