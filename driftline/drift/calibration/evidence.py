@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.performance.measures import LABEL, outcome_counts
 from driftline.drift.profile.layout import Block, BlockKind, Layout
 from driftline.drift.profile.profile import Profile
-from driftline.events import Baseline
+from driftline.events import Baseline, Task
 
-__all__ = ["ColumnCounts", "Evidence", "RateCounts", "RateName", "of_inputs"]
+__all__ = ["ColumnCounts", "Evidence", "RateCounts", "RateName", "of_inputs", "of_labels"]
 
 Counts = NDArray[np.int64]
 
@@ -80,6 +81,15 @@ def of_inputs(layout: Layout, baseline: Baseline, profile: Profile) -> Evidence:
         for measure, cell in _rates(block)
     )
     return Evidence(columns, rates)
+
+
+def of_labels(layout: Layout, baseline: Baseline, pairs: Profile) -> Evidence:
+    """Return the evidence of a window's label pairs: the outcomes themselves, where the baseline was fitted with some.
+
+    How many errors are usual no baseline knows, so errors are no evidence; detectors and limits speak of them.
+    """
+    found = None if layout.task is Task.REGRESSION else outcome_counts(layout, baseline, pairs)
+    return Evidence() if found is None else Evidence((ColumnCounts("label", LABEL, *found, ordered=False),))
 
 
 def _column(block: Block, reference: Counts, current: Counts) -> ColumnCounts:

@@ -1,17 +1,19 @@
 """The verdict on a decided window: which of its measures alarm, why, and what is remembered for the next one.
 
-How stage 2 calls it. At each of the two decisions on a window, in the order in which windows are decided (end, granularity,
-model version, slice), with the evidence of that decision (`evidence.of_inputs` at data close; label drift and error rates at
-label close): the two decisions concern different families, so they never share a sequence. `State.sequences` is kept once per
-(model_id, granularity), `State.past` once per (model_id, model_version, slice, granularity), both on `states` by their
+How stage 2 calls it (`driftline.drift.windows.judging`). At each of the two decisions on a window, in the order in which windows
+are decided (end, granularity, model version, slice), with the evidence of that decision (`evidence.of_inputs` at data close,
+`evidence.of_labels` at label close): the two decisions concern different families, so they never share a sequence.
+`State.sequences` is kept once per (model_id, granularity), apart for all rows and for slices; `State.past` once per (model_id,
+model_version, slice, granularity) and decision: how far the two clocks are apart must change nothing. Both are on `states` by their
 `to_bytes`, in the transaction of the report. `Verdict.measures` replace the report's, `Verdict.risk` its risk, episodes follow
-`measure.violated` as before. `Verdict.terms` are kept with the window (those of label close `joined` to those of data close), so
+`measure.violated`. `Verdict.terms` are kept with the window (those of label close `joined` to those of data close), so
 that a revision calls `restated` instead: it applies the same levels to the new counts, reports, and decides nothing. A monitor
 that is paused, a late window and one below minimum n are not judged, and cost no budget.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -69,7 +71,7 @@ class Decided:
     """Of the families that are decided on, unchecked."""
     evidence: Evidence = field(default_factory=Evidence)
     earlier: tuple[Measure, ...] = ()
-    """At label close: the inputs' measures as `restated`. They weigh in the risk and are not judged again."""
+    """At label close: the inputs' measures as `restated`. They weigh in the risk, and are not judged again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def judge(policy: Policy, before: State, window: Decided) -> Verdict:
     CALIBRATED: each column is tested against "PSI is at most what is tolerated"; a family's columns become one p-value (Simes),
     held against its alpha sequence; where that rejects, Benjamini & Hochberg at the same level name the columns. Rates bet
     pane by pane; e-d-BH over the streams of a family and series. Families outside the plan are not tested. Budgets begin anew every 30 days of event time.
-    CLASSIC: limits, and counts of the violations of windows that started at most seven days ago.
+    CLASSIC: limits, and counts of the violations of windows that started at most seven days ago; a window's second decision
+    counts those of `earlier` with its own.
     """
     if isinstance(policy, Classic):
         return _classic(policy, before, window)
@@ -146,11 +149,19 @@ def _judged(policy: Calibrated, terms: Terms, window: Decided, compared: Mapping
             found.append(replace(measure, limit=bounds[name], violated=measure.violated or name in terms.rates))
         elif tested is not None and measure.family in terms.levels:
             level = terms.levels[measure.family]
-            limit = tested.comparison.limit(tau, level)
-            found.append(replace(measure, limit=limit, p_value=tested.p_value(tau), violated=tested.p_value(tau) <= level))
+            found.append(_tested(measure, tested, tau, level))
         else:
             found.append(measure)
     return tuple(found)
+
+
+def _tested(measure: Measure, tested: _Tested, tau: float, level: float) -> Measure:
+    """The psi of a column. Where rare values alone can be tested no PSI would do: then the limit is what is tolerated."""
+    violated = tested.p_value(tau) <= level
+    limit: float | None = tested.comparison.limit(tau, level)
+    if limit == math.inf:
+        limit = tau if violated else None
+    return replace(measure, limit=limit, p_value=tested.p_value(tau), violated=violated)
 
 
 _Column = tuple[str, str]
@@ -235,9 +246,7 @@ def _classic(policy: Classic, before: State, window: Decided) -> Verdict:
     measures = restated(policy, Terms(), window)
     since = risk.classic_since(window.end)
     counted = {start: found for start, found in before.past.windows.items() if start >= since}
-    # a window is decided twice, about different families: the second decision adds to the first
-    earlier, now = counted.get(window.start, {}), risk.violations(measures)
-    counted[window.start] = {group: earlier.get(group, 0) + now.get(group, 0) for group in sorted({*earlier, *now})}
+    counted[window.start] = dict(sorted(risk.violations((*window.earlier, *measures)).items()))
     return Verdict(
         measures=measures,
         alarms=alarms_of(measures, rates={}, tested=frozenset()),

@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from driftline.drift.detectors.error_rate import error_of
 from driftline.drift.detectors.protocol import Verdict
 from driftline.drift.detectors.sequential import Kind, Sequential, Span, Watch
 from driftline.drift.profile.layout import SCORE, BlockKind, Layout
 from driftline.drift.profile.profile import Profile
 from driftline.events import Baseline, BaselineColumn, Measure
 
-__all__ = ["Watched", "inputs_of", "labels_of", "told"]
+__all__ = ["Watched", "error_of", "inputs_of", "labels_of", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,13 @@ def labels_of(measures: Iterable[Measure], reference: float | None = None) -> It
     if share or (reference is not None and reference > 0):
         span = Span() if share or reference is None else Span(0.0, 2 * reference)
         yield Watched("performance", "error", None, value, span, Watch.RISE)
+
+
+def error_of(measures: Iterable[Measure]) -> float | None:
+    """Return the error that label measures speak of: 1 - accuracy, else mae; None when neither is known."""
+    found = {measure.name: measure.value for measure in measures if measure.family == "performance" and measure.column is None}
+    accuracy = found.get("accuracy")
+    return found.get("mae") if accuracy is None else 1.0 - accuracy
 
 
 def told(watched: Watched, kind: Kind, verdict: Verdict) -> Measure:

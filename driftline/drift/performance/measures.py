@@ -14,7 +14,7 @@ from driftline.drift.profile.profile import Profile
 from driftline.drift.thresholds import check
 from driftline.events import Baseline, Measure, Monitor, Task
 
-__all__ = ["CLASSES_SHOWN", "LABEL", "labels"]
+__all__ = ["CLASSES_SHOWN", "LABEL", "labels", "outcome_counts"]
 
 LABEL = ":label"
 """Column of a baseline that holds the true outcomes, where it was fitted with them."""
@@ -107,15 +107,21 @@ def _regression(layout: Layout, profile: Profile) -> Iterator[Measure]:
 
 
 def _outcomes(layout: Layout, baseline: Baseline, profile: Profile) -> tuple[Measure, ...]:
+    found = outcome_counts(layout, baseline, profile)
+    return () if found is None else compare("label", LABEL, *found)
+
+
+def outcome_counts(layout: Layout, baseline: Baseline, profile: Profile) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Return true outcomes by class, other last, of a classifier's baseline and of pairs; None where the baseline has none."""
     found = next((column for column in baseline.columns if column.name == LABEL), None)
     if found is None:
-        return ()
+        return None
     size = len(layout.classes) + 1
     current = profile.cells[layout.confusion.cells].reshape(size, size).sum(axis=0)
     known = dict(zip(found.categories, found.counts[2:], strict=True))
     reference = [known.pop(name, 0) for name in layout.classes]
     other = found.counts[1] + sum(known.values())
-    return compare("label", LABEL, np.array([*reference, other], np.int64), current)
+    return np.array([*reference, other], np.int64), current
 
 
 def _performance(name: str, value: float | None, column: str | None = None) -> Measure:

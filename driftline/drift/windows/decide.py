@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from driftline.drift import episodes
-from driftline.drift.detectors import error_rate
-from driftline.drift.detectors.error_rate import ErrorRate
+from driftline.drift.detectors import series
+from driftline.drift.detectors.sequential import Kind
 from driftline.drift.episodes import EpisodeKey
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import clock
+from driftline.drift.windows.judging import Judge
 from driftline.drift.windows.ranges import Source
-from driftline.drift.windows.report import Place, Sums, label_measures, reported, sums_of
+from driftline.drift.windows.report import Judged, Place, Sums, input_measures, label_measures, reported, sums_of
 from driftline.drift.windows.rules import Rules
-from driftline.drift.windows.state import Model, State
+from driftline.drift.windows.state import Model, Side, State
 from driftline.drift.windows.window import Window, WindowKey
 from driftline.events import (
     ClosedBy,
@@ -52,14 +53,11 @@ def settled(model: Model, state: State, *, labels: bool) -> int | None:
     return None if inputs is None or known is None else min(inputs, known)
 
 
-def lives(key: EpisodeKey, monitor: Monitor) -> bool:
-    """Whether a monitor version still checks what an episode is about."""
-    families = {threshold.family for threshold in monitor.thresholds}
-    if monitor.labels:
-        families.add("performance")  # its detector needs no threshold
+def lives(key: EpisodeKey, monitor: Monitor, checked: frozenset[str]) -> bool:
+    """Whether a monitor version still checks what an episode is about; `checked` are the families that it decides on."""
     return (
         not monitor.paused
-        and key.kind in families
+        and key.kind in checked
         and key.granularity in monitor.granularities
         and key.model_version not in monitor.retired_versions
     )
@@ -78,6 +76,10 @@ class Decider:
     rules: Rules
     sources: dict[Group, tuple[Source, ...]]
     place: Place
+
+    @property
+    def _judge(self) -> Judge:
+        return Judge(self.state, self.rules)
 
     def due(self, model: Model, monitor: Monitor) -> Iterator[list[Told]]:
         """Do what is due for a model that a monitor governs, one window at a time; what was done is not due again.
@@ -124,14 +126,25 @@ class Decider:
         setattr(model, side, monitor.monitor_version)
         self.state.save_model(model)
         told: list[Told] = []
-        slices = self.rules.slices(monitor)
+        self._forget_pasts(model, monitor, Side.LABELS if labels else Side.INPUTS)
+        slices, checked = self.rules.slices(monitor), self.rules.checked(monitor)
         for key, episode in sorted(model.episodes.items()):
-            stays = lives(key, monitor) and key.slice in slices and episode.alert == alerts(key, monitor)
+            stays = lives(key, monitor, checked) and key.slice in slices and episode.alert == alerts(key, monitor)
             if (key.kind in LABEL_FAMILIES) is labels and not stays:
                 del model.episodes[key]
                 self.state.save_episode(model, key)
                 told.append(episodes.supersede(episode, key, model.model_id))
         return told
+
+    def _forget_pasts(self, model: Model, monitor: Monitor, side: Side) -> None:
+        """Let go of series that a newer monitor version does not know, at its place among the windows too."""
+        slices = self.rules.slices(monitor)
+        for key in sorted(model.pasts):
+            version, slice_name, granularity, own = key
+            retired = version in monitor.retired_versions
+            if own is side and (retired or granularity not in monitor.granularities or slice_name not in slices):
+                del model.pasts[key]
+                self.state.save_past(model, key)
 
     def _closing(self, model: Model, monitor: Monitor) -> list[WindowKey]:
         reading = self._reading(model, Group.PROFILE)
@@ -190,7 +203,8 @@ class Decider:
         window.closed_by, window.completeness = self._reached(model, Group.PROFILE, key.end, governed)
         sums = self._sums(model, window)
         decides = self._decides(window, monitor, sums.inputs.rows)
-        report = self._publish(model, window, sums, Decision.INPUTS if decides else Decision.NONE)
+        inputs = self._judge.inputs(model, window, sums) if decides else None
+        report = self._publish(model, window, sums, Decision.INPUTS if decides else Decision.NONE, judged=Judged(inputs))
         return [report, *(self._episodes(model, report, report.measures, model.governed) if decides else ())]
 
     def _close_labels(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
@@ -201,10 +215,14 @@ class Decider:
         window.closed_by = max(window.closed_by or closed_by, closed_by, key=_DOUBT.index)
         sums = self._sums(model, window)
         decides = self._decides(window, monitor, min(sums.in_time.rows, sums.inputs.rows))
+        inputs: Sequence[Measure] | None = None
         labels = label_measures(model.model_id, window, sums, self.rules)
         if decides:
             labels = (*labels, *self._detect(model, window, labels))
-        report = self._publish(model, window, sums, Decision.PERFORMANCE if decides else Decision.NONE, labels=labels)
+            inputs = input_measures(model.model_id, window, sums, self.rules)
+            labels = self._judge.labels(model, window, sums, labels, inputs)
+        decision = Decision.PERFORMANCE if decides else Decision.NONE
+        report = self._publish(model, window, sums, decision, judged=Judged(inputs, labels))
         return [report, *(self._episodes(model, report, labels, model.governed_labels) if decides else ())]
 
     def _revise(self, model: Model, window: Window) -> list[Told]:
@@ -230,9 +248,18 @@ class Decider:
         decision: Decision = Decision.NONE,
         *,
         final: bool = False,
-        labels: Sequence[Measure] | None = None,
+        judged: Judged | None = None,
     ) -> WindowReport:
-        report = reported(model.model_id, window, sums, self.rules, self.place, decision=decision, final=final, labels=labels)
+        report = reported(
+            model.model_id,
+            window,
+            sums,
+            self.rules,
+            self.place,
+            decision=decision,
+            final=final,
+            judged=judged,
+        )
         window.revision = report.revision
         window.changed = False
         self.state.save_window(model, window.key)
@@ -261,21 +288,24 @@ class Decider:
         return n >= monitor.minimum_n and not (window.late or monitor.paused or retired)
 
     def _detect(self, model: Model, window: Window, labels: Sequence[Measure]) -> tuple[Measure, ...]:
-        error = error_rate.error_of(labels)
-        if error is None:
-            return ()
+        """Feed the window's error to the detector of its series. An error without a natural scale is one of the first's."""
         key = (window.key.model_version, window.key.slice, window.key.granularity)
-        model.detectors[key], measure = error_rate.observe(model.detectors.get(key, ErrorRate()), error)
-        self.state.save_detector(model, key)
-        window.detected = (measure,)
-        return window.detected
+        for watched in series.labels_of(labels, series.error_of(labels)):
+            detector = model.detectors.get(key)
+            if detector is None:
+                detector = model.detectors[key] = watched.begin(Kind.ADWIN)
+            window.detected = (series.told(watched, Kind.ADWIN, detector.observe(watched.value)),)
+            self.state.save_detector(model, key)
+            return window.detected
+        return ()
 
     def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], governed: int) -> Iterator[Told]:
         """Follow one episode per family that was decided on; a version that has taken over since has its say."""
         monitor = self.rules.monitor(model.model_id, max(governed, report.monitor_version))
+        checked = self.rules.checked(monitor)
         for family in sorted({measure.family for measure in measures}):
             key = EpisodeKey(report.model_version, report.slice, report.granularity, family, Reference.BASELINE)
-            if not (lives(key, monitor) and key.slice in self.rules.slices(monitor)):
+            if not (lives(key, monitor, checked) and key.slice in self.rules.slices(monitor)):
                 continue
             checks = [measure for measure in measures if measure.family == family]
             before = model.episodes.get(key)

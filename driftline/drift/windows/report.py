@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from driftline.drift import risk
+from driftline.drift.calibration import evidence
+from driftline.drift.calibration.evidence import Evidence
+from driftline.drift.calibration.judge import Calibrated, Decided, restated
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows.panes import PaneKey
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import Model
 from driftline.drift.windows.window import Window
-from driftline.events import ClosedBy, Decision, Measure, Part, WindowReport
+from driftline.events import ClosedBy, Decision, FamilyLevel, Measure, Monitor, Part, Policy, WindowReport
 
-__all__ = ["Place", "Sums", "reported", "sums_of"]
+__all__ = [
+    "Judged",
+    "Place",
+    "Sums",
+    "decided",
+    "evidence_of_inputs",
+    "evidence_of_labels",
+    "input_measures",
+    "label_measures",
+    "reported",
+    "sums_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +36,14 @@ class Place:
 
     partition: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Measures of a window as a decision left them; None = not known yet."""
+
+    inputs: Sequence[Measure] | None = None
+    labels: Sequence[Measure] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +86,23 @@ def reported(
     *,
     decision: Decision = Decision.NONE,
     final: bool = False,
-    labels: Sequence[Measure] | None = None,
+    judged: Judged | None = None,
 ) -> WindowReport:
-    """Write the next revision of a window; `labels` are its label measures if they were computed already.
+    """Write the next revision of a window; `judged` are its measures as far as they were judged already.
 
     Below the monitor's minimum n there is no risk; label measures of fewer pairs do not weigh in it.
     """
     monitor = rules.monitor(model_id, window.monitor_version)
     layout = rules.layout(model_id, window.monitor_version)
     cells, real = sums.inputs.encode()
-    measured = rules.inputs(monitor, cells, real, sums.inputs)
+    known = judged or Judged()
+    measured = input_measures(model_id, window, sums, rules) if known.inputs is None else known.inputs
+    labels = known.labels
     if labels is None:
-        labels = label_measures(model_id, window, sums, rules)
+        found = label_measures(model_id, window, sums, rules)
+        labels = _restated(rules, monitor, window, found, sums=sums, evidence_of=evidence_of_labels)
     weighed = (*measured, *labels) if sums.in_time.rows >= monitor.minimum_n else measured
-    scored = risk.score(weighed, monitor.weights) if sums.inputs.rows >= monitor.minimum_n else None
+    score, severity = _risk(monitor, window, sums, weighed)
     pairs = sums.in_time.rows + sums.later
     return WindowReport(
         model_id=model_id,
@@ -106,10 +131,18 @@ def reported(
         cells=cells,
         sums=real,
         label_cells=sums.in_time.encode()[0],
+        levels=_levels(window),
         measures=(*measured, *labels),
-        risk_score=None if scored is None else scored.score,
-        severity=None if scored is None or scored.severity is None else scored.severity.value,
+        risk_score=score,
+        severity=severity,
     )
+
+
+def input_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:
+    """Return the measures of the inputs, held to what the window's decision was held to."""
+    monitor = rules.monitor(model_id, window.monitor_version)
+    measured = rules.inputs(monitor, *sums.inputs.encode(), sums.inputs)
+    return _restated(rules, monitor, window, measured, sums=sums, evidence_of=evidence_of_inputs)
 
 
 def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:
@@ -118,3 +151,63 @@ def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
     if not (monitor.labels and window.labelled):
         return ()
     return (*rules.labels(monitor, sums.in_time, sums.inputs.rows), *window.detected)
+
+
+def evidence_of_inputs(rules: Rules, monitor: Monitor, sums: Sums) -> Evidence:
+    """Return what a tolerance tests at data close; other policies test nothing."""
+    if monitor.policy is not Policy.TOLERANCE:
+        return Evidence()
+    layout = rules.layout(monitor.model_id, monitor.monitor_version)
+    return evidence.of_inputs(layout, rules.baseline(monitor), sums.inputs)
+
+
+def evidence_of_labels(rules: Rules, monitor: Monitor, sums: Sums) -> Evidence:
+    """Return what a tolerance tests at label close."""
+    if monitor.policy is not Policy.TOLERANCE:
+        return Evidence()
+    layout = rules.layout(monitor.model_id, monitor.monitor_version)
+    return evidence.of_labels(layout, rules.baseline(monitor), sums.in_time)
+
+
+def decided(window: Window, measures: Sequence[Measure], found: Evidence, earlier: Sequence[Measure] = ()) -> Decided:
+    """Return a window as the judge wants it."""
+    key = window.key
+    return Decided(
+        start=key.start,
+        end=key.end,
+        granularity=key.granularity,
+        model_version=key.model_version,
+        slice=key.slice,
+        measures=tuple(measures),
+        evidence=found,
+        earlier=tuple(earlier),
+    )
+
+
+def _restated(
+    rules: Rules,
+    monitor: Monitor,
+    window: Window,
+    measures: tuple[Measure, ...],
+    *,
+    sums: Sums,
+    evidence_of: Callable[[Rules, Monitor, Sums], Evidence],
+) -> tuple[Measure, ...]:
+    policy = rules.policy(monitor, window.key.slice)
+    if window.terms is None or not measures or not isinstance(policy, Calibrated):
+        return measures
+    return restated(policy, window.terms, decided(window, measures, evidence_of(rules, monitor, sums)))
+
+
+def _levels(window: Window) -> tuple[FamilyLevel, ...]:
+    levels = {} if window.terms is None else window.terms.levels
+    return tuple(FamilyLevel(family=family, alpha=alpha) for family, alpha in sorted(levels.items()))
+
+
+def _risk(monitor: Monitor, window: Window, sums: Sums, weighed: Sequence[Measure]) -> tuple[float | None, str | None]:
+    if sums.inputs.rows < monitor.minimum_n:
+        return None, None
+    if monitor.policy is Policy.CLASSIC:
+        return window.score, None if window.score is None else risk.severity(window.score).value
+    scored = risk.score(weighed, monitor.weights)
+    return scored.score, None if scored.severity is None else scored.severity.value

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from driftline.drift.calibration.judge import Policy
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
 from driftline.drift.profile import ALL_ROWS, Layout, Profile
+from driftline.drift.windows.policies import families_of, policy_of
 from driftline.drift.windows.republish import Terms, terms_of
 from driftline.events import Baseline, Measure, Monitor
+from driftline.events import Policy as PolicyName
 
 REMEMBERED = 256
 """Windows whose input measures are kept, some 60 kB each for 20 columns."""
@@ -105,6 +108,7 @@ class Rules:
     _measured: OrderedDict[tuple[str, int, int, bytes, bytes], tuple[Measure, ...]] = field(default_factory=OrderedDict)
     _terms: dict[tuple[str, int], Terms] = field(default_factory=dict)
     _slices: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    _policies: dict[tuple[str, int, bool], Policy | None] = field(default_factory=dict)
 
     def monitor(self, model_id: str, monitor_version: int) -> Monitor:
         """Return a version by its number. Raises UnknownMonitor."""
@@ -145,6 +149,24 @@ class Rules:
         if found is None:
             found = self._slices[key] = frozenset((ALL_ROWS, *self.layout(*key).slices)) if monitor.slices else _ONE
         return found
+
+    def policy(self, monitor: Monitor, slice_name: str) -> Policy | None:
+        """Return how windows of a slice are judged; None where limits alone decide."""
+        sliced = slice_name != ALL_ROWS
+        key = (monitor.model_id, monitor.monitor_version, sliced)
+        if key not in self._policies:
+            layout = self.layout(monitor.model_id, monitor.monitor_version)
+            self._policies[key] = policy_of(monitor, self.baseline(monitor), layout, sliced=sliced)
+        return self._policies[key]
+
+    def checked(self, monitor: Monitor) -> frozenset[str]:
+        """Return the families that a monitor version decides on."""
+        families = {threshold.family for threshold in monitor.thresholds}
+        if monitor.labels:
+            families.add("performance")  # its detector needs no threshold
+        if monitor.policy is PolicyName.TOLERANCE:
+            families.update(families_of(monitor, self.baseline(monitor)))
+        return frozenset(families)
 
     def inputs(self, monitor: Monitor, cells: bytes, sums: bytes, profile: Profile) -> tuple[Measure, ...]:
         """Return the measures of encoded inputs. Most revisions change labels only: the last ones are remembered."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
-from driftline.drift.detectors.error_rate import ErrorRate
+from driftline.drift.calibration.state import Past, Sequences
+from driftline.drift.detectors.protocol import Detector
 from driftline.drift.episodes import Episode, EpisodeKey
 from driftline.drift.windows.clock import Clock, Seen
 from driftline.drift.windows.panes import PaneKey, Panes, Series
@@ -13,12 +16,34 @@ from driftline.drift.windows.ranges import Condition, Head, Source
 from driftline.drift.windows.window import Window, WindowKey
 from driftline.events import Group
 
-__all__ = ["Cursor", "DetectorKey", "Key", "Model", "State"]
+__all__ = ["AlphaKey", "Cursor", "DetectorKey", "Key", "Model", "PastKey", "Remembered", "Side", "State"]
 
 Key = tuple[str | int, ...]
 """Identity of a state on the topic `states`: its kind first."""
 DetectorKey = tuple[str, str, str]
 """Model version, slice, granularity."""
+AlphaKey = tuple[str, bool]
+"""Granularity, and whether it is about slices."""
+
+
+class Side(StrEnum):
+    """Which of the two decisions."""
+
+    INPUTS = "inputs"
+    LABELS = "labels"
+
+
+PastKey = tuple[str, str, str, Side]
+"""Model version, slice, granularity, decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What judging remembers of one series of windows."""
+
+    layout: str
+    """Of the counts in it."""
+    past: Past
 
 
 @dataclass(slots=True)
@@ -58,7 +83,9 @@ class Model:
     seen: dict[Source, Seen] = field(default_factory=dict)
     windows: dict[WindowKey, Window] = field(default_factory=dict)
     episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
-    detectors: dict[DetectorKey, ErrorRate] = field(default_factory=dict)
+    detectors: dict[DetectorKey, Detector[Any]] = field(default_factory=dict)
+    alphas: dict[AlphaKey, Sequences] = field(default_factory=dict)
+    pasts: dict[PastKey, Remembered] = field(default_factory=dict)
     doubts: frozenset[Source] = frozenset()
     """Sources with a gap behind which no event of the model was seen yet."""
     doubtful_until: int | None = None
@@ -127,3 +154,12 @@ class State:
     def save_detector(self, model: Model, key: DetectorKey) -> None:
         """A detector is to be stored."""
         self.unsaved["detector", model.model_id, *key] = None
+
+    def save_alpha(self, model: Model, key: AlphaKey) -> None:
+        """Alpha sequences are to be stored."""
+        granularity, sliced = key
+        self.unsaved["alpha", model.model_id, granularity, "slices" if sliced else "rows"] = None
+
+    def save_past(self, model: Model, key: PastKey) -> None:
+        """What judging remembers of a series is to be stored, or forgotten if it is gone."""
+        self.unsaved["past", model.model_id, *key] = None

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from driftline.drift.detectors.error_rate import ErrorRate
+from driftline.drift.calibration.state import Past, Sequences, Terms
+from driftline.drift.detectors import stored as detectors
 from driftline.drift.episodes import Episode, EpisodeKey
 from driftline.drift.profile import Layout
 from driftline.drift.windows.clock import Clock, Seen
 from driftline.drift.windows.panes import PaneKey, Panes, Series, StoredPane
 from driftline.drift.windows.ranges import Head, Source
-from driftline.drift.windows.state import Cursor, Key, Model, State
+from driftline.drift.windows.state import Cursor, Key, Model, Remembered, Side, State
 from driftline.drift.windows.window import Window, WindowKey
 from driftline.events import ClosedBy, Group, Measure, Part, Reference
 
@@ -122,7 +123,8 @@ def _window_body(model: Model, rest: list[Any]) -> Body | None:
     if window is None:
         return None
     body = {name: getattr(window, name) for name in _WINDOW_FIELDS}
-    return {**body, "detected": [asdict(measure) for measure in window.detected]}
+    terms = None if window.terms is None else window.terms.to_bytes().decode()
+    return {**body, "detected": [asdict(measure) for measure in window.detected], "terms": terms}
 
 
 def _episode_body(model: Model, rest: list[Any]) -> Body | None:
@@ -132,16 +134,27 @@ def _episode_body(model: Model, rest: list[Any]) -> Body | None:
 
 def _detector_body(model: Model, rest: list[Any]) -> Body | None:
     detector = model.detectors.get((rest[0], rest[1], rest[2]))
-    return None if detector is None else {"values": list(detector.values)}
+    return None if detector is None else {"state": b64encode(detector.to_bytes()).decode()}
 
 
-_WINDOW_FIELDS = tuple(name for name in Window.__slots__ if name not in ("key", "detected"))
+def _alpha_body(model: Model, rest: list[Any]) -> Body | None:
+    return {"sequences": model.alphas[rest[0], rest[1] == "slices"].to_bytes().decode()}
+
+
+def _past_body(model: Model, rest: list[Any]) -> Body | None:
+    found = model.pasts.get((rest[0], rest[1], rest[2], Side(rest[3])))
+    return None if found is None else {"layout": found.layout, "past": found.past.to_bytes().decode()}
+
+
+_WINDOW_FIELDS = tuple(name for name in Window.__slots__ if name not in ("key", "detected", "terms"))
 _MODEL_BODIES: Mapping[str, Callable[[Model, list[Any]], Body | None]] = {
     "model": _model_body,
     "pane": _pane_body,
     "window": _window_body,
     "episode": _episode_body,
     "detector": _detector_body,
+    "alpha": _alpha_body,
+    "past": _past_body,
 }
 
 
@@ -187,7 +200,8 @@ def _read_window(state: State, key: Key, body: Body, layout_of: LayoutOf) -> Non
     name = WindowKey(int(end), str(granularity), str(version), str(slice_name), int(start))
     closed_by = None if body["closed_by"] is None else ClosedBy(body["closed_by"])
     detected = tuple(Measure(**measure) for measure in body["detected"])
-    window = Window(**{**body, "key": name, "closed_by": closed_by, "detected": detected})
+    terms = None if body["terms"] is None else Terms.from_bytes(body["terms"].encode())
+    window = Window(**{**body, "key": name, "closed_by": closed_by, "detected": detected, "terms": terms})
     model_of(state, str(model_id), layout_of).windows[name] = window
 
 
@@ -200,8 +214,20 @@ def _read_episode(state: State, key: Key, body: Body, layout_of: LayoutOf) -> No
 
 def _read_detector(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
     _, model_id, version, slice_name, granularity = map(str, key)
-    detector = ErrorRate(tuple(body["values"]))
+    detector = detectors.restore(b64decode(body["state"]))
     model_of(state, model_id, layout_of).detectors[version, slice_name, granularity] = detector
+
+
+def _read_alpha(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    _, model_id, granularity, rows = map(str, key)
+    sequences = Sequences.from_bytes(body["sequences"].encode())
+    model_of(state, model_id, layout_of).alphas[granularity, rows == "slices"] = sequences
+
+
+def _read_past(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    _, model_id, version, slice_name, granularity, side = map(str, key)
+    found = Remembered(body["layout"], Past.from_bytes(body["past"].encode()))
+    model_of(state, model_id, layout_of).pasts[version, slice_name, granularity, Side(side)] = found
 
 
 def _source(entry: list[Any]) -> Source:
@@ -217,4 +243,6 @@ _READERS: Mapping[str, Callable[[State, Key, Body, LayoutOf], None]] = {
     "window": _read_window,
     "episode": _read_episode,
     "detector": _read_detector,
+    "alpha": _read_alpha,
+    "past": _read_past,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from driftline.drift.calibration.state import Terms as HeldTo
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.panes import Series
 from driftline.drift.windows.republish import Terms, final_at
@@ -53,6 +54,10 @@ class Window:
     late_after_final: int = 0
     detected: tuple[Measure, ...] = ()
     """What the detectors said at its label close."""
+    terms: HeldTo | None = None
+    """What its decisions were held to, where a policy other than limits judged it."""
+    score: float | None = None
+    """Under the classic policy: its risk as decided, which counts other windows too."""
 
     def govern(self, monitor: Monitor, terms: Terms) -> None:
         """Take the monitor version that is in force at the end."""

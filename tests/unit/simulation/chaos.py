@@ -13,7 +13,9 @@ from tests.unit.simulation.stage1 import PROFILES
 from tests.unit.simulation.world import DAY, HOUR, MINUTE, PARTITIONS, SECOND, START, World
 
 
-def traffic(rng: random.Random, *, rows: int, disorder_us: int, hours: float = 14) -> dict[tuple[str, int], list[Row]]:
+def traffic(
+    rng: random.Random, *, rows: int, disorder_us: int, hours: float = 14, versions: str = "12"
+) -> dict[tuple[str, int], list[Row]]:
     """What producers will send, by source partition and in order; times run back by `disorder_us` at most."""
     queues: dict[tuple[str, int], list[Row]] = defaultdict(list)
     spans = {"north": START, "south": START - 200 * DAY + 90 * MINUTE}
@@ -22,7 +24,7 @@ def traffic(rng: random.Random, *, rows: int, disorder_us: int, hours: float = 1
         for number in range(rows):
             model = rng.choice(MODELS)
             time = spans[model] + int(number / rows * hours * HOUR) + rng.randrange(MINUTE)
-            row = Row(model, id_in(partition, number), time, rng.choice(CARRIERS), version=rng.choice("12"))
+            row = Row(model, id_in(partition, number), time, rng.choice(CARRIERS), version=rng.choice(versions))
             predictions.append((time - spans[model] + rng.randrange(disorder_us + 1), row))
             if rng.random() < 0.05:
                 predictions.append((time - spans[model] + rng.randrange(disorder_us + 1), row))

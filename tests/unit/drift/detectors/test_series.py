@@ -8,7 +8,7 @@ from driftline.drift.baseline import fit_baseline
 from driftline.drift.detectors.protocol import Verdict
 from driftline.drift.detectors.sequential import Kind as DetectorKind
 from driftline.drift.detectors.sequential import Span, Watch
-from driftline.drift.detectors.series import inputs_of, labels_of, told
+from driftline.drift.detectors.series import error_of, inputs_of, labels_of, told
 from driftline.drift.profile import Layout, profile_rows
 from driftline.events import ColumnKind, Measure, Monitor, MonitorColumn, Task
 
@@ -76,6 +76,15 @@ def test_the_error_of_a_classifier_is_watched_for_a_rise():
 def test_an_mae_is_watched_where_the_reference_says_what_is_usual():
     assert list(labels_of([measure("mae", 3.0)])) == []
     assert next(labels_of([measure("mae", 3.0)], reference=2.0)).span == Span(0, 4)
+
+
+@pytest.mark.parametrize(
+    ("measures", "error"),
+    [({"accuracy": 0.9, "f1": 0.5}, 0.1), ({"mae": 3.5}, 3.5), ({"accuracy": None}, None), ({}, None)],
+)
+def test_the_error_is_one_minus_accuracy_or_the_mean_absolute_error(measures, error):
+    found = error_of(measure(name, value) for name, value in measures.items())
+    assert found == (error if error is None else pytest.approx(error))
 
 
 def test_windows_without_labels_are_not_fed():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from driftline.drift.detectors.protocol import unpack
 from driftline.drift.windows import Evaluator, Rules, restore, take_changes
 from driftline.events import (
     ClearedReason,
@@ -140,8 +141,8 @@ def test_h6_labels_after_lateness_are_decided_once_and_revisions_tell_no_drift()
     last = stream.told(WindowReport)[-1]
     assert (last.decision, last.labels_in_time, last.labels_later) == (Decision.NONE, 600, 70)
     assert stream.told(DriftDetected) == []
-    (values,) = [detector.values for detector in stream.evaluator.state.models["m"].detectors.values()]
-    assert len(values) == 1
+    (state,) = [detector.to_bytes() for detector in stream.evaluator.state.models["m"].detectors.values()]
+    assert len(unpack(state)[1]) == 1
 
 
 def test_h7_the_version_in_force_is_decided_by_append_time_not_by_what_was_read():

@@ -1,0 +1,83 @@
+"""The two decisions under a monitor's policy: what they look at, and what they leave for the next window.
+
+Data closes and label closes follow clocks of their own. What one of them has learned must not depend on how far the other has
+come, so each has a past of its own; only alpha sequences are kept together, since the two decide on different families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from driftline.drift.calibration import judge as calibration
+from driftline.drift.calibration.evidence import Evidence
+from driftline.drift.calibration.state import Past, Sequences
+from driftline.drift.calibration.state import State as Before
+from driftline.drift.profile import ALL_ROWS
+from driftline.drift.windows.report import Sums, decided, evidence_of_inputs, evidence_of_labels
+from driftline.drift.windows.rules import Rules
+from driftline.drift.windows.state import AlphaKey, Model, PastKey, Remembered, Side, State
+from driftline.drift.windows.window import Window
+from driftline.events import Measure
+
+__all__ = ["Judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Decides, and remembers. Under limits there is nothing to remember: measures come back as they are."""
+
+    state: State
+    rules: Rules
+
+    def inputs(self, model: Model, window: Window, sums: Sums) -> tuple[Measure, ...]:
+        """Decide at data close. `window.terms` hold afterwards what it was held to."""
+        monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        measures = self.rules.inputs(monitor, *sums.inputs.encode(), sums.inputs)
+        evidence = evidence_of_inputs(self.rules, monitor, sums)
+        return self._judged(model, window, Side.INPUTS, measures, evidence=evidence)
+
+    def labels(
+        self, model: Model, window: Window, sums: Sums, measures: Sequence[Measure], earlier: Sequence[Measure]
+    ) -> tuple[Measure, ...]:
+        """Decide at label close on `measures`; `earlier` are the inputs' as the first decision left them."""
+        monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        evidence = evidence_of_labels(self.rules, monitor, sums)
+        return self._judged(model, window, Side.LABELS, measures, evidence=evidence, earlier=earlier)
+
+    def _judged(
+        self,
+        model: Model,
+        window: Window,
+        side: Side,
+        measures: Sequence[Measure],
+        *,
+        evidence: Evidence,
+        earlier: Sequence[Measure] = (),
+    ) -> tuple[Measure, ...]:
+        monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        policy = self.rules.policy(monitor, window.key.slice)
+        if policy is None:
+            return tuple(measures)
+        key = window.key
+        alpha: AlphaKey = (key.granularity, key.slice != ALL_ROWS)
+        past: PastKey = (key.model_version, key.slice, key.granularity, side)
+        layout = self.rules.layout(model.model_id, window.monitor_version).hash
+        before = Before(model.alphas.get(alpha, Sequences()), _past(model.pasts.get(past), layout))
+        verdict = calibration.judge(policy, before, decided(window, measures, evidence, earlier))
+        if verdict.state.sequences != before.sequences:
+            model.alphas[alpha] = verdict.state.sequences
+            self.state.save_alpha(model, alpha)
+        model.pasts[past] = Remembered(layout, verdict.state.past)
+        self.state.save_past(model, past)
+        window.terms = verdict.terms if window.terms is None else window.terms.joined(verdict.terms)
+        if isinstance(policy, calibration.Classic):
+            window.score = verdict.risk.score
+        return verdict.measures
+
+
+def _past(found: Remembered | None, layout: str) -> Past:
+    """Counts of another layout say nothing about those of this one; violations do."""
+    if found is None:
+        return Past()
+    return found.past if found.layout == layout else Past(windows=found.past.windows)
