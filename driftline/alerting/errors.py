@@ -1,16 +1,34 @@
 """What can be wrong with what people wrote for alerting.
 
 ConfigurationError (driftline)
-+-- InvalidAlertingConfig      the alerting YAML: the message names the field and the remedy
++-- InvalidAlertingConfig      the alerting YAML: the message names every fault with its line, its field and the remedy
 """
+
+from dataclasses import dataclass
 
 from driftline.errors import ConfigurationError
 
 
-class InvalidAlertingConfig(ConfigurationError):
-    """The alerting configuration cannot be used; correct the field that the message names."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, where it stands, and what to do."""
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"alerting configuration: {field}: {problem}")
-        self.field = field
-        self.problem = problem
+    field: str
+    """Path such as `route.routes[0].receiver`."""
+    problem: str
+    """What is wrong and the remedy."""
+    line: int
+    """Counted from 1."""
+    source: str
+    """Name of the file."""
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.field}: {self.problem}"
+
+
+class InvalidAlertingConfig(ConfigurationError):
+    """The alerting configuration cannot be used; correct each of the faults."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(("the alerting configuration cannot be used", *map(str, faults))))
+        self.faults = faults

@@ -1,10 +1,15 @@
 """Which alerts are told together, and when their group is looked at."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftline.alerting.alert import Alert
+from driftline.alerting.matchers import quote
 from driftline.alerting.routing import Route
+
+MAX_KEY = 700
+"""Characters of a group's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +41,24 @@ class Member:
 
 
 def group_labels(alert: Alert, route: Route) -> Mapping[str, str]:
-    """The route's grouping labels that the alert has."""
+    """The route's grouping labels that the alert has; for `...` all of its identity, which does not change while it fires."""
+    if route.group_by_all:
+        return {name: value for name, value in {"alertname": alert.alert_type.value, **alert.labels}.items() if value}
     labels = alert.routing_labels
     return {name: labels[name] for name in route.group_by if labels.get(name)}
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:
-    """Such as `{}/{priority="high"}:{model_id="flights.delay"}`, as Alertmanager writes it."""
-    inside = ", ".join(f'{name}="{labels[name]}"' for name in sorted(labels))
-    return f"{route.key}:{{{inside}}}"
+    """Such as `{}/{priority="high"}:{model_id="flights.delay"}`, as Alertmanager writes it; a hash ends what is too long."""
+    inside = ", ".join(f"{name}={quote(labels[name])}" for name in sorted(labels))
+    return bounded(f"{route.key}:{{{inside}}}", MAX_KEY)
+
+
+def bounded(key: str, most: int) -> str:
+    """A key of at most so many characters that is still one of a kind: a hash stands for the end of a longer one."""
+    if len(key) <= most:
+        return key
+    return f"{key[: most - 34]}..{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 def new_group(route: Route, alert: Alert, now: int) -> Group:

@@ -1,41 +1,77 @@
-"""Matchers as text: `name="value"` or `name!="value"`, several with commas between them."""
+"""Conditions on labels: equal, unequal, and both by regular expression."""
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from driftline.alerting.routing import Matcher, Operator
+from driftline.alerting.regular_expressions import compile_whole
 
-_MATCHER = re.compile(r'\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",{}]*))\s*', re.DOTALL)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-
-
-def parse_matchers(text: str) -> tuple[Matcher, ...]:
-    r"""The matchers in a text, in its order. Raises ValueError naming the place.
-
-    In quotes `\n`, `\"` and `\\` are escapes. Regular expressions (`=~`, `!~`) are refused.
-    """
-    found: list[Matcher] = []
-    position = 0
-    while position < len(text):
-        match = _MATCHER.match(text, position)
-        if match is None:
-            message = f'{text!r}: {text[position:]!r} is no matcher; write name="value" or name!="value"'
-            raise ValueError(message)
-        name, operator, quoted, bare = match.groups()
-        if operator in ("=~", "!~"):
-            message = f"{text!r}: {operator} is not supported; use = or !="
-            raise ValueError(message)
-        found.append(Matcher(name, Operator(operator), bare if quoted is None else _unescaped(quoted)))
-        position = match.end()
-        if position < len(text):
-            if text[position] != ",":
-                message = f"{text!r}: a comma is expected at {text[position:]!r}"
-                raise ValueError(message)
-            position += 1
-    if not found:
-        message = 'a matcher is empty; write name="value"'
-        raise ValueError(message)
-    return tuple(found)
+_RESERVED = frozenset("{}!=~,\\\"'`")
+_QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
-def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda match: {"n": "\n", '"': '"', "\\": "\\"}.get(match[1], match[0]), text)
+class Operator(StrEnum):
+    """How a matcher compares, in the order in which Alertmanager sorts."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    MATCHES = "=~"
+    NOT_MATCHES = "!~"
+
+    @property
+    def rank(self) -> int:
+        """Place in the order."""
+        return tuple(Operator).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A condition on one label; a label that is absent counts as empty. Raises ValueError for a bad expression."""
+
+    name: str
+    operator: Operator
+    value: str
+    _whole: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.operator in (Operator.MATCHES, Operator.NOT_MATCHES):
+            object.__setattr__(self, "_whole", compile_whole(self.value))
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels fulfil it."""
+        value = labels.get(self.name, "")
+        if self._whole is None:
+            return (value == self.value) is (self.operator is Operator.EQUAL)
+        return (self._whole.fullmatch(value) is not None) is (self.operator is Operator.MATCHES)
+
+    def __str__(self) -> str:
+        if any(is_reserved(char) for char in self.name):
+            return f"{quote(self.name)}{self.operator.value}{quote(self.value)}"
+        return f'{self.name}{self.operator.value}"{self.value.translate(_ESCAPED)}"'
+
+
+def all_match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether labels fulfil every one; true for none."""
+    return all(matcher.matches(labels) for matcher in matchers)
+
+
+def in_order(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
+    """Sorted by name, value and operator."""
+    return tuple(sorted(matchers, key=lambda matcher: (matcher.name, matcher.value, matcher.operator.rank)))
+
+
+def quote(text: str) -> str:
+    """A text in double quotes with escapes, so that no two texts look the same."""
+    return f'"{text.translate(_QUOTED)}"'
+
+
+def is_reserved(char: str) -> bool:
+    """Whether a character ends an unquoted name or value."""
+    return is_space(char) or char in _RESERVED
+
+
+def is_space(char: str) -> bool:
+    """White space as Go sees it: Python's but for the four separators of ASCII."""
+    return char.isspace() and not "\x1c" <= char <= "\x1f"

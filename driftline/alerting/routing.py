@@ -2,31 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-
-class Operator(StrEnum):
-    """How a matcher compares."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """A condition on one label; a label that is absent counts as empty."""
-
-    name: str
-    operator: Operator
-    value: str
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels fulfil it."""
-        return (labels.get(self.name, "") == self.value) is (self.operator is Operator.EQUAL)
-
-    def __str__(self) -> str:
-        return f'{self.name}{self.operator.value}"{self.value}"'
+from driftline.alerting.inhibition import InhibitRule
+from driftline.alerting.matchers import Matcher, all_match
+from driftline.alerting.time_intervals import TimeInterval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +30,22 @@ class Route:
     receiver: str
     group_by: tuple[str, ...]
     """Label names, sorted."""
+    group_by_all: bool = False
+    """`group_by: ['...']`: every alert that differs in a label is a group of its own."""
     timers: Timers
     matchers: tuple[Matcher, ...] = ()
     """All of them must match; sorted."""
     continue_matching: bool = False
     """Whether siblings after this one are tried too."""
     routes: tuple["Route", ...] = field(default=())
+    mute_time_intervals: tuple[str, ...] = ()
+    """Names of the intervals in which nobody is told; not inherited."""
+    active_time_intervals: tuple[str, ...] = ()
+    """Names of the intervals in which alone people are told; always where there is none. Not inherited."""
 
     def match(self, labels: Mapping[str, str]) -> tuple["Route", ...]:
         """The leaf-most routes for these labels, in the order of the tree; empty where this node does not match."""
-        if not all(matcher.matches(labels) for matcher in self.matchers):
+        if not all_match(self.matchers, labels):
             return ()
         found: list[Route] = []
         for child in self.routes:
@@ -104,14 +90,31 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The tree and its receivers."""
+    """The tree, its receivers, and what holds notifications back."""
 
     root: Route
     receivers: Mapping[str, Receiver]
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    time_intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
+    resolve_timeout: int = 300_000_000
+    """After which an alert without an end, that came over HTTP, counts as over unless it is sent again; microseconds."""
+    warnings: tuple[str, ...] = ()
+    """What is accepted but should be written in another way."""
+    _by_key: Mapping[str, Route] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_key", {route.key: route for route in self.root.walk()})
 
     def route(self, key: str) -> Route | None:
         """The route of a key; None where the configuration no longer has it."""
-        return next((route for route in self.root.walk() if route.key == key), None)
+        return self._by_key.get(key)
+
+    def muted(self, route: Route, at: int) -> bool:
+        """Whether a time (microseconds) is in one of the route's mute intervals, or outside of all its active ones."""
+        if any(self.time_intervals[name].contains(at) for name in route.mute_time_intervals):
+            return True
+        active = route.active_time_intervals
+        return bool(active) and not any(self.time_intervals[name].contains(at) for name in active)
 
     @property
     def channels(self) -> Mapping[str, ChannelSpec]:

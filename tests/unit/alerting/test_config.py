@@ -1,6 +1,7 @@
 import pytest
 
 from driftline.alerting.config import default_routing, load, with_timers
+from driftline.alerting.config_receivers import NOT_SENT_TO
 from driftline.alerting.errors import InvalidAlertingConfig
 
 MINUTE = 60_000_000
@@ -48,59 +49,206 @@ def test_a_webhook_is_read_with_its_options() -> None:
 
 
 BASE = "route: {receiver: a}\nreceivers: [{name: a}]\n"
+A = "\nreceivers: [{name: a}]"
+
+
+def faults(text: str) -> list[tuple[int, str]]:
+    with pytest.raises(InvalidAlertingConfig) as refused:
+        load(text)
+    return [(fault.line, fault.field) for fault in refused.value.faults]
 
 
 @pytest.mark.parametrize(
     ("text", "field"),
     [
         ("[]", "file"),
+        ("", "file"),
         ("route: {receiver: [", "file"),
-        ("receivers: [{name: a}]", "route"),
-        (BASE + "inhibit_rules: []", "inhibit_rules"),
+        ("receivers: [{name: a}]", "file"),
+        (BASE + "tracing: {}", "tracing"),
+        (BASE + "event_recorder: {}", "event_recorder"),
+        (BASE + "templates: ['*.tmpl']", "templates"),
         (BASE + "route: {receiver: a}", "route"),
-        ("route: {}\nreceivers: []", "route.receiver"),
-        ("route: {receiver: b}\nreceivers: [{name: a}]", "route.receiver"),
-        ("route: {receiver: a, continue: true}\nreceivers: [{name: a}]", "route.continue"),
-        ("route: {receiver: a, matchers: ['x=y']}\nreceivers: [{name: a}]", "route.matchers"),
-        ("route: {receiver: a, group_interval: 0}\nreceivers: [{name: a}]", "route.group_interval"),
-        ("route: {receiver: a, group_wait: 5}\nreceivers: [{name: a}]", "route.group_wait"),
-        ("route: {receiver: a, group_wait: 5s3m}\nreceivers: [{name: a}]", "route.group_wait"),
-        ("route: {receiver: a, group_by: [x, x]}\nreceivers: [{name: a}]", "route.group_by"),
-        ("route: {receiver: a, group_by: ['...']}\nreceivers: [{name: a}]", "route.group_by"),
-        ("route: {receiver: a, routes: [{matchers: ['x=~y']}]}\nreceivers: [{name: a}]", "route.routes[0].matchers[0]"),
-        ("route: {receiver: a, routes: [{matchers: [x]}]}\nreceivers: [{name: a}]", "route.routes[0].matchers[0]"),
-        ("route: {receiver: a, routes: [{receiver: b}]}\nreceivers: [{name: a}]", "route.routes[0].receiver"),
-        ("route: {receiver: a, routes: [{continue: maybe}]}\nreceivers: [{name: a}]", "route.routes[0].continue"),
-        (
-            "route: {receiver: a, routes: [{mute_time_intervals: []}]}\nreceivers: [{name: a}]",
-            "route.routes[0].mute_time_intervals",
-        ),
+        ("route: {}\nreceivers: []", "route"),
+        ("route: {receiver: b}" + A, "route.receiver"),
+        ("route: {receiver: a, continue: true}" + A, "route.continue"),
+        ("route: {receiver: a, matchers: ['x=y']}" + A, "route.matchers"),
+        ("route: {receiver: a, match: {x: y}}" + A, "route.match"),
+        ("route: {receiver: a, active_time_intervals: [n]}\ntime_intervals: [{name: n}]" + A, "route.active_time_intervals"),
+        ("route: {receiver: a, labels: {x: y}}" + A, "route.labels"),
+        ("route: {receiver: a, group_interval: 0}" + A, "route.group_interval"),
+        ("route: {receiver: a, repeat_interval: 0s}" + A, "route.repeat_interval"),
+        ("route: {receiver: a, group_wait: 5}" + A, "route.group_wait"),
+        ("route: {receiver: a, group_wait: 5s3m}" + A, "route.group_wait"),
+        ("route: {receiver: a, group_by: [x, x]}" + A, "route.group_by[1]"),
+        ("route: {receiver: a, group_by: ['...', x]}" + A, "route.group_by"),
+        ("route: {receiver: a, group_by: x}" + A, "route.group_by"),
+        ("route: {receiver: a, routes: [{matchers: ['x=~(y']}]}" + A, "route.routes[0].matchers[0]"),
+        ("route: {receiver: a, routes: [{match_re: {x: '(?=y)'}}]}" + A, "route.routes[0].match_re.x"),
+        ("route: {receiver: a, routes: [{match: {'x y': z}}]}" + A, "route.routes[0].match.x y"),
+        ("route: {receiver: a, routes: [{matchers: [x]}]}" + A, "route.routes[0].matchers[0]"),
+        ("route: {receiver: a, routes: [{matchers: [[x]]}]}" + A, "route.routes[0].matchers[0]"),
+        ("route: {receiver: a, routes: [{receiver: b}]}" + A, "route.routes[0].receiver"),
+        ("route: {receiver: a, routes: [{continue: maybe}]}" + A, "route.routes[0].continue"),
+        ("route: {receiver: a, routes: [{mute_time_intervals: [x]}]}" + A, "route.routes[0].mute_time_intervals[0]"),
         ("route: {receiver: a}\nreceivers: [{name: a}, {name: a}]", "receivers[1].name"),
-        ("route: {receiver: a}\nreceivers: [{}]", "receivers[0].name"),
+        ("route: {receiver: a}\nreceivers: [{name: a}, {}]", "receivers[1]"),
         ("route: {receiver: a}\nreceivers: [{name: a, channels: [fax]}]", "receivers[0].channels[0]"),
-        ("route: {receiver: a}\nreceivers: [{name: a, opsgenie_configs: []}]", "receivers[0].opsgenie_configs"),
-        (
-            "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{secret_file: s}]}]",
-            "receivers[0].webhook_configs[0].url",
-        ),
-        (
-            "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'ftp://x', secret_file: s}]}]",
-            "receivers[0].webhook_configs[0].url",
-        ),
-        (
-            "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x'}]}]",
-            "receivers[0].webhook_configs[0].secret_file",
-        ),
-        (
-            "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', secret_file: s, timeout: 0s}]}]",
-            "receivers[0].webhook_configs[0].timeout",
-        ),
+        ("route: {receiver: a}\nreceivers: [{name: a, channels: [email, email]}]", "receivers[0].channels[1]"),
+        ("route: {receiver: a}\nreceivers: [{name: a, fax_configs: []}]", "receivers[0].fax_configs"),
+        (BASE + "inhibit_rules: [{sources: []}]", "inhibit_rules[0].sources"),
+        (BASE + "inhibit_rules: [{source_matchers: ['x=~*']}]", "inhibit_rules[0].source_matchers[0]"),
+        (BASE + "time_intervals: [{}]", "time_intervals[0]"),
+        (BASE + "time_intervals: [{name: x}]\nmute_time_intervals: [{name: x}]", "mute_time_intervals[0].name"),
+        (BASE + "global: {http_config: {}}", "global.http_config"),
+        (BASE + "global: {resolve_timeout: soon}", "global.resolve_timeout"),
     ],
 )
 def test_what_is_wrong_is_named(text, field) -> None:
+    assert [name for _, name in faults(text)] == [field]
+
+
+@pytest.mark.parametrize("section", sorted(NOT_SENT_TO))
+def test_an_integration_that_is_not_sent_to_is_named(section) -> None:
+    assert faults(f"route: {{receiver: a}}\nreceivers:\n  - name: a\n    {section}: [{{}}]") == [(4, f"receivers[0].{section}")]
+
+
+def webhook(fields: str) -> str:
+    return f"route: {{receiver: a}}\nreceivers: [{{name: a, webhook_configs: [{fields}]}}]"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ("{secret_file: s}", ""),
+        ("{url: 'ftp://x'}", ".url"),
+        ("{url: 'http://x', timeout: fast}", ".timeout"),
+        ("{url: 'http://x/{{ .x }}'}", ".url"),
+        ("{url: 'http://x', http_config: {proxy_url: y}}", ".http_config"),
+        ("{url: 'http://x', payload: {}}", ".payload"),
+        ("{url: 'http://x', send_resolved: perhaps}", ".send_resolved"),
+    ],
+)
+def test_what_is_wrong_with_an_integration_is_named(fields, field) -> None:
+    assert [name for _, name in faults(webhook(fields))] == [f"receivers[0].webhook_configs[0]{field}"]
+
+
+def test_all_faults_are_told_at_once_with_their_lines_in_order() -> None:
+    text = """
+route:
+  receiver: b
+  group_wait: 5
+  routes:
+    - matchers: ['x']
+      colour: red
+receivers:
+  - name: a
+    slack_configs:
+      - channel: '{{ .x }}'
+"""
+    assert faults(text) == [
+        (3, "route.receiver"),
+        (4, "route.group_wait"),
+        (6, "route.routes[0].matchers[0]"),
+        (7, "route.routes[0].colour"),
+        (11, "receivers[0].slack_configs[0]"),
+        (11, "receivers[0].slack_configs[0].channel"),
+    ]
+
+
+def test_a_fault_reads_as_file_line_field_and_remedy() -> None:
     with pytest.raises(InvalidAlertingConfig) as refused:
-        load(text)
-    assert refused.value.field == field
+        load("route: {receiver: b}" + A, source="etc/alerts.yml")
+    assert str(refused.value.faults[0]) == "etc/alerts.yml:1: route.receiver: 'b' is no receiver; defined are a"
+    assert str(refused.value.faults[0]) in str(refused.value)
+
+
+def test_a_cyclic_document_ends_with_a_fault() -> None:
+    text = "route: &r {receiver: a, routes: [*r]}" + A
+    assert {name.replace(".routes[0]", "") for _, name in faults(text)} == {"route"}
+
+
+def test_anchors_and_merges_are_followed() -> None:
+    (child,) = load(
+        "route: {receiver: a, routes: [{<<: *base, group_wait: 1s}]}\n".replace("*base", "{group_wait: 9s, continue: true}")
+        + "receivers: [{name: a}]"
+    ).root.routes
+    assert (child.timers.group_wait, child.continue_matching) == (1_000_000, True)
+
+
+def test_what_is_not_inherited_and_what_is() -> None:
+    root = load(
+        """
+route:
+  receiver: a
+  group_by: ['...']
+  routes:
+    - mute_time_intervals: [night]
+      active_time_intervals: [day]
+      continue: true
+      routes:
+        - {}
+        - group_by: []
+    - group_by:
+receivers: [{name: a}]
+time_intervals: [{name: night}, {name: day}]
+"""
+    ).root
+    first, second = root.routes
+    inherits, empties = first.routes
+    assert (first.mute_time_intervals, first.active_time_intervals) == (("night",), ("day",))
+    assert (inherits.mute_time_intervals, inherits.active_time_intervals, inherits.continue_matching) == ((), (), False)
+    assert (inherits.group_by_all, empties.group_by_all, second.group_by_all) == (True, False, True)
+    assert load(BASE).root.group_by == ()
+
+
+def test_all_ways_to_write_matchers_hold_together_in_order() -> None:
+    (child,) = load(
+        "route: {receiver: a, routes: [{matchers: ['c!=x', '{b=\"y\",b!~z}'], match: {a: 1}, match_re: {a: 0|1}}]}" + A
+    ).root.routes
+    assert child.key == '{}/{a=~"0|1",a="1",b="y",b!~"z",c!="x"}'
+
+
+def test_integrations_take_the_defaults_of_global() -> None:
+    routing = load(
+        """
+global: {slack_api_url: https://s/, smtp_from: f@x, smtp_smarthost: 'm:25', smtp_auth_password: p, resolve_timeout: 1m}
+route: {receiver: a}
+receivers:
+  - name: a
+    slack_configs: [{channel: '#x'}, {channel: '#y', api_url_file: /f}]
+    email_configs: [{to: t@x, auth_password_file: /p, require_tls: false}]
+    pagerduty_configs: [{routing_key: k, url: 'https://p/'}]
+    msteamsv2_configs: [{webhook_url: https://t/}]
+"""
+    )
+    specs = routing.receivers["a"].channels
+    assert [(spec.kind, spec.name, spec.send_resolved) for spec in specs] == [
+        ("slack", "a/slack/0", False),
+        ("slack", "a/slack/1", False),
+        ("pagerduty", "a/pagerduty/0", True),
+        ("email", "a/email/0", False),
+        ("teams", "a/teams/0", True),
+    ]
+    assert [dict(spec.options) for spec in specs[:3]] == [
+        {"api_url": "https://s/", "channel": "#x"},
+        {"api_url_file": "/f", "channel": "#y"},
+        {"routing_key": "k", "url": "https://p/"},
+    ]
+    assert dict(specs[3].options) == {
+        "to": "t@x",
+        "from": "f@x",
+        "smarthost": "m:25",
+        "auth_password_file": "/p",
+        "require_tls": False,
+    }
+    assert routing.resolve_timeout == MINUTE
+
+
+def test_what_should_be_written_in_another_way_is_a_warning() -> None:
+    routing = load("route: {receiver: a, repeat_interval: 1m, routes: [{matchers: ['a=']}]}" + A, source="f.yml")
+    assert [warning.partition(" ")[0] for warning in routing.warnings] == ["f.yml:1:", "f.yml:1:"]
+    assert 'write {a=""}' in routing.warnings[1]
 
 
 def test_scalars_stay_texts() -> None:
