@@ -26,6 +26,7 @@ from driftline.events import ColumnKind, Decision, Direction, Monitor, Part, Pol
 from tests.unit.simulation import world as worlds
 from tests.unit.simulation.chaos import Chaos, traffic
 from tests.unit.simulation.checks import check_all, decisions, drift
+from tests.unit.simulation.events import MODELS
 from tests.unit.simulation.world import MINUTE, World, monitor_of
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_POLICY_SCHEDULES", "6"))
@@ -70,7 +71,7 @@ def _baseline(monkeypatch):
 
 
 def world_of(seed: int, policy: Policy, **options) -> World:
-    monitors = {model: watched(model, policy) for model in worlds.MODELS}
+    monitors = {model: watched(model, policy) for model in MODELS}
     return World(seed, patient=True, monitors=monitors, changes=seed % 3 == 0, measures=(inputs, labels), **options)
 
 
@@ -113,6 +114,7 @@ def check_judgements(world: World) -> None:
         if report.decision is Decision.NONE:
             continue
         monitor = world.book.version(report.model_id, report.monitor_version)
+        assert monitor is not None
         layout, policy = held_to(monitor)
         side, window = decided(report, monitor, layout)
         place = (report.model_id, report.granularity)

@@ -282,8 +282,12 @@ def test_a_limit_of_infinity_never_reaches_people():
     window = decided(0, BASELINE[:1], USUAL[:1])
     news = ColumnCounts("feature", "x00", np.array([0, 10_000]), np.array([0, 1000]), ordered=False)
     verdict = judge(calibrated(), State(), dataclasses.replace(window, evidence=Evidence((news,))))
-    assert limits(verdict) == [None]
+    assert limits(verdict) == []
     assert not verdict.measures[0].violated
+    shown = dataclasses.replace(news, current=np.array([400, 600]))
+    verdict = judge(calibrated(), State(), dataclasses.replace(window, evidence=Evidence((shown,))))
+    assert limits(verdict) == [0.1]
+    assert verdict.measures[0].violated
 
 
 def test_sequences_of_bytes_name_what_they_are():
