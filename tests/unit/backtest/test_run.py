@@ -184,3 +184,47 @@ def test_a_broken_file_is_named(tmp_path, text, words):
 )
 def test_the_levels_of_the_index(psi, level):
     assert level_of(psi) is level
+
+
+SLICES = """
+slices:
+- plan
+- [plan, ":prediction"]
+- x
+- where: x > 1 AND plan <> 'pro'
+"""
+
+
+def test_slices_are_those_of_the_rows_and_their_labels(outcome, files):
+    reference, data, rows = files
+    found = run(Backtest(data, reference, ROLES, monitor=outcome.document + SLICES))
+    windows = {
+        (report.slice, report.start): report for report in found.findings.windows.values() if report.granularity == "1 day"
+    }
+    where = "x > 1 AND plan <> 'pro'"
+    lies = {
+        "": np.ones(len(rows["x"]), np.bool_),
+        "plan=plus": rows["plan"] == "plus",
+        "plan=plus, :prediction=late": (rows["plan"] == "plus") & (rows["predicted"] == "late"),
+        where: (rows["x"] > 1) & (rows["plan"] != "pro"),
+        f"({where}) IS NOT TRUE": ~((rows["x"] > 1) & (rows["plan"] != "pro")),
+    }
+    days = np.arange(len(rows["x"])) // ROWS_OF_A_DAY
+    for (name, start), report in windows.items():
+        if name in lies:
+            day = (start // 1_000_000 - rows["at"][0].astype("datetime64[s]").astype(int) // 86_400 * 86_400) // 86_400
+            expected = int((lies[name] & (days == day)).sum())
+            assert (report.n, report.labels_in_time) == (expected, expected), (name, day)
+    assert {name for name, _ in windows} >= set(lies)
+    for cut in found.layout.cuts:
+        for day in range(DAYS):
+            start = min(start for _, start in windows) + day * 86_400_000_000
+            assert sum(windows[name, start].n for name in cut.names if (name, start) in windows) == ROWS_OF_A_DAY
+
+
+def test_slices_change_nothing_of_what_is_told(outcome, files):
+    found = run(Backtest(files[1], files[0], ROLES, monitor=outcome.document + SLICES))
+
+    assert [event.window_start for event in found.findings.alarms] == [event.window_start for event in outcome.findings.alarms]
+    assert deciding(found.findings, found.monitor)[0].n == ROWS_OF_A_DAY
+    assert len(deciding(found.findings, found.monitor)) == DAYS

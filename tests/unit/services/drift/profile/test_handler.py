@@ -18,6 +18,7 @@ from driftline.events import (
     ColumnKind,
     Group,
     Label,
+    MonitorSlice,
     Part,
     Progress,
     SchemaRegistered,
@@ -392,3 +393,32 @@ def test_sets_without_pane_or_label_parts_are_inputs_only():
     world = World()
     world.send(prediction(0))
     assert {pane.part for each in world.flush().sets for pane in each.panes} == {Part.INPUTS}
+
+
+def test_each_slice_of_the_monitor_is_counted_beside_all_rows():
+    slices = (MonitorSlice(columns=("origin",)), MonitorSlice(where="age > 50"))
+    world = World(change(MONITOR, slices=slices))
+    for i, (age, origin) in enumerate([(5.0, "JFK"), (60.0, "JFK"), (70.0, "LGA"), (None, "BOS"), (80.0, None)]):
+        world.send(prediction(i, age=5.0 if age is None else age, origin=origin))
+    (found,) = world.flush().sets
+    assert {pane.slice: pane.rows for pane in found.panes} == {
+        "": 5,
+        "origin=JFK": 2,
+        "origin=LGA": 1,
+        "origin=(other)": 2,
+        "age > 50": 3,
+        "(age > 50) IS NOT TRUE": 2,
+    }
+    assert [pane.slice for pane in found.panes] == sorted(pane.slice for pane in found.panes)
+
+
+def test_rows_of_two_monitor_versions_are_cut_by_their_own_slices():
+    first = change(MONITOR, slices=(MonitorSlice(columns=("origin",)),))
+    second = change(MONITOR, monitor_version=2, effective_from=START + HOUR, slices=(MonitorSlice(where="age > 50"),))
+    world = World(first, second)
+    world.send(prediction(0))
+    world.send(prediction(1, time=START + 2 * HOUR))
+    world.clock.advance(3 * HOUR)
+    world.send(prediction(2, time=START + 2 * HOUR))
+    found = {(each.monitor_version, pane.slice): pane.rows for each in world.flush().sets for pane in each.panes}
+    assert found == {(1, ""): 1, (1, "origin=JFK"): 1, (2, ""): 1, (2, "(age > 50) IS NOT TRUE"): 1}
