@@ -181,8 +181,9 @@ class _Translation:
             return f"(?a:\\{char})"
         if char == "Q":
             end = self._pattern.find("\\E", self._at)
-            quoted = self._pattern[self._at : end if end >= 0 else None]
-            self._at = len(self._pattern) if end < 0 else end + 2
+            if end < 0:  # with the anchors that are put around it, Go's never ends either
+                raise self._wrong("has a \\Q without its \\E")
+            quoted, self._at = self._pattern[self._at : end], end + 2
             return f"(?:{self._cased(re.escape(quoted))})" if quoted else "(?:)"
         inside, negated = self._class_escape(char)
         if inside is not None:

@@ -1,18 +1,33 @@
-"""`driftline alert`: see the alerts that are open and what was sent, through the alerting service."""
+"""`driftline alert`: see the alerts that are open and what was sent, through the alerting service; check its configuration."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from driftline.alerting.config import load
+from driftline.alerting.durations import duration_text
+from driftline.alerting.errors import InvalidAlertingConfig
+from driftline.alerting.matcher_syntax import parse_matchers
+from driftline.alerting.matchers import Operator
+from driftline.alerting.routing import Route, Routing
 from driftline.cli.console_output import Json, print_json, print_table
 from driftline.cli.service import ALERTING, path_of
+from driftline.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True)
+routes_app = typer.Typer(no_args_is_help=True)
+app.add_typer(routes_app, name="routes", help="See where a configuration sends alerts.")
+
+ConfigFile = Annotated[
+    Path,
+    typer.Option("--config", help="YAML of alerting, as in DRIFTLINE_ALERTING_CONFIG.", envvar="DRIFTLINE_ALERTING_CONFIG"),
+]
 
 
 @app.callback()
 def _alert() -> None:
-    """See the alerts that are open and what was sent."""
+    """See the alerts that are open and what was sent; check a configuration."""
 
 
 @app.command(name="list")
@@ -46,6 +61,139 @@ def show(alert: Annotated[str, typer.Argument(help="Id of the alert, as `list` s
     else:
         _print_alert(found)
     raise typer.Exit(1 if found["status"] == "firing" else 0)
+
+
+@app.command(name="check-config")
+def check_config(
+    files: Annotated[list[Path], typer.Argument(help="YAML of alerting; several may be given.", metavar="FILE...")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say everything that is wrong with a configuration, with file, line and remedy; exit 1 if something is."""
+    found = [_checked(file) for file in files]
+    if as_json:
+        print_json(found)
+    else:
+        for report in found:
+            _print_report(report)
+    raise typer.Exit(1 if any(report["faults"] for report in found) else 0)
+
+
+@routes_app.command(name="show")
+def show_routes(*, config: ConfigFile, as_json: Json = False) -> None:
+    """Show the tree of routes with everything that is inherited filled in."""
+    routing = _loaded(config)
+    if as_json:
+        print_json(_route_view(routing.root))
+    else:
+        _print_route(routing.root, "")
+
+
+@routes_app.command(name="test")
+def find_routes(
+    labels: Annotated[
+        list[str] | None, typer.Argument(help="Labels of an alert, such as priority=high.", metavar="NAME=VALUE...")
+    ] = None,
+    *,
+    config: ConfigFile,
+    receivers: Annotated[
+        str | None, typer.Option("--verify-receivers", help="Exit 1 unless these are the receivers, with commas between them.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which receivers an alert with these labels goes to, and by which routes."""
+    found = _loaded(config).root.match(_labels(labels or []))
+    names = [route.receiver for route in found]
+    if as_json:
+        print_json({"receivers": names, "routes": [_route_line(route) for route in found]})
+    else:
+        print_table(("RECEIVER", "ROUTE", "GROUP BY"), ((route.receiver, route.key, _group_by(route)) for route in found))
+    if receivers is not None and receivers.split(",") != names:
+        typer.echo(f"driftline: expected {receivers}, found {','.join(names)}", err=True)
+        raise typer.Exit(1)
+
+
+def _checked(file: Path) -> dict[str, Any]:
+    try:
+        routing = _loaded(file)
+    except InvalidAlertingConfig as error:
+        faults = [{"field": fault.field, "line": fault.line, "problem": fault.problem} for fault in error.faults]
+        return {"file": str(file), "faults": faults, "warnings": [], "found": {}}
+    counts = {
+        "routes": sum(1 for _ in routing.root.walk()),
+        "receivers": len(routing.receivers),
+        "inhibit rules": len(routing.inhibit_rules),
+        "time intervals": len(routing.time_intervals),
+    }
+    return {"file": str(file), "faults": [], "warnings": list(routing.warnings), "found": counts}
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    for fault in report["faults"]:
+        typer.echo(f"{report['file']}:{fault['line']}: {fault['field']}: {fault['problem']}")
+    for warning in report["warnings"]:
+        typer.echo(f"warning: {warning}")
+    if not report["faults"]:
+        typer.echo(f"{report['file']}: " + ", ".join(f"{count} {name}" for name, count in report["found"].items()))
+
+
+def _loaded(file: Path) -> Routing:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} is no UTF-8: {error.reason} at byte {error.start}") from error
+    return load(text, source=str(file))
+
+
+def _labels(words: list[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for word in words:
+        try:
+            (matcher,) = parse_matchers(word)
+        except ValueError as error:
+            raise ConfigurationError(f"{word!r} is no label: write name=value") from error
+        if matcher.operator is not Operator.EQUAL:
+            raise ConfigurationError(f"{word!r} is no label: write {matcher.name}=value")
+        if matcher.name in labels:
+            raise ConfigurationError(f"{matcher.name} is given twice; keep one")
+        labels[matcher.name] = matcher.value
+    return labels
+
+
+def _route_view(route: Route) -> dict[str, Any]:
+    return {**_route_line(route), "routes": [_route_view(child) for child in route.routes]}
+
+
+def _route_line(route: Route) -> dict[str, Any]:
+    return {
+        "key": route.key,
+        "receiver": route.receiver,
+        "matchers": [str(matcher) for matcher in route.matchers],
+        "continue": route.continue_matching,
+        "group_by": ["..."] if route.group_by_all else list(route.group_by),
+        "group_wait": duration_text(route.timers.group_wait),
+        "group_interval": duration_text(route.timers.group_interval),
+        "repeat_interval": duration_text(route.timers.repeat_interval),
+        "mute_time_intervals": list(route.mute_time_intervals),
+        "active_time_intervals": list(route.active_time_intervals),
+    }
+
+
+def _print_route(route: Route, indent: str) -> None:
+    matchers = "{" + ", ".join(map(str, route.matchers)) + "}" if route.matchers else "everything"
+    more = "  continue" if route.continue_matching else ""
+    for name, names in (("muted in", route.mute_time_intervals), ("active in", route.active_time_intervals)):
+        more += f"  {name} {', '.join(names)}" if names else ""
+    timers = "/".join(map(duration_text, (route.timers.group_wait, route.timers.group_interval, route.timers.repeat_interval)))
+    typer.echo(f"{indent}{matchers} -> {route.receiver}  by {_group_by(route) or 'nothing'}  {timers}{more}")
+    for child in route.routes:
+        _print_route(child, indent + "  ")
+
+
+def _group_by(route: Route) -> str:
+    return "..." if route.group_by_all else ", ".join(route.group_by)
 
 
 def _row(alert: dict[str, Any]) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ def test_an_expression_means_what_re2_takes_it_for(pattern, matching, other) -> 
         "[[:x:]]",
         "\\",
         r"\Z",
+        r"\Qa",
         r"\y",
         "(?P<a>b)(?P<a>c)",
         "(?P=a)",

@@ -116,3 +116,107 @@ def test_a_service_that_is_away_is_said(monkeypatch, capsys):
         cli.main(["alert", "list"])
     assert ended.value.code == 2
     assert "does not answer" in capsys.readouterr().err
+
+
+GOOD = """
+route:
+  receiver: mail
+  group_by: [model_id]
+  routes:
+    - matchers: [priority="critical"]
+      receiver: pager
+      continue: true
+      mute_time_intervals: [night]
+    - matchers: [team=~"a|b"]
+      receiver: chat
+      group_by: ['...']
+receivers: [{name: mail}, {name: pager}, {name: chat}]
+time_intervals: [{name: night}]
+"""
+
+
+@pytest.fixture
+def configuration(tmp_path, capsys):
+    """Runs the command with a configuration written to a file; the word FILE stands for it."""
+
+    def run(text, *words):
+        path = tmp_path / "alerts.yml"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["alert", *(str(path) if word == "FILE" else word for word in words)])
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out.replace(str(path), "FILE"), printed.err.replace(str(path), "FILE")
+
+    return run
+
+
+def test_a_good_configuration_is_counted(configuration):
+    code, out, _ = configuration(GOOD, "check-config", "FILE")
+    assert (code, out) == (0, "FILE: 3 routes, 3 receivers, 0 inhibit rules, 1 time intervals\n")
+
+
+def test_every_fault_of_a_configuration_is_said_with_its_line(configuration):
+    broken = GOOD.replace("receiver: chat", "receiver: fax").replace("team=~", "team=~~").replace("[night]", "[noon]")
+    code, out, _ = configuration(broken, "check-config", "FILE")
+    assert code == 1
+    assert [line.split(" ", 2)[:2] for line in out.splitlines()] == [
+        ["FILE:9:", "route.routes[0].mute_time_intervals[0]:"],
+        ["FILE:10:", "route.routes[1].matchers[0]:"],
+        ["FILE:11:", "route.routes[1].receiver:"],
+    ]
+    code, out, _ = configuration(broken, "check-config", "--json", "FILE")
+    assert (code, [fault["line"] for fault in json.loads(out)[0]["faults"]]) == (1, [9, 10, 11])
+
+
+def test_a_warning_is_said_and_no_fault(configuration):
+    code, out, _ = configuration(GOOD.replace('"a|b"', ""), "check-config", "FILE")
+    assert code == 0
+    assert out.startswith("warning: FILE:10: route.routes[1].matchers[0]:")
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        (["priority=critical", 'team="a"'], ["pager", "chat"]),
+        (["priority=low", "team=ab"], ["mail"]),
+        ([], ["mail"]),
+    ],
+)
+def test_routes_test_names_the_receivers(configuration, labels, receivers):
+    code, out, _ = configuration(GOOD, "routes", "test", "--config", "FILE", "--json", *labels)
+    assert (code, json.loads(out)["receivers"]) == (0, receivers)
+    code, out, _ = configuration(GOOD, "routes", "test", "--config", "FILE", *labels)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == receivers
+
+
+def test_routes_test_verifies_receivers(configuration):
+    words = ("routes", "test", "--config", "FILE", "priority=critical", "--verify-receivers")
+    assert configuration(GOOD, *words, "pager")[0] == 0
+    code, _, err = configuration(GOOD, *words, "mail")
+    assert (code, err) == (1, "driftline: expected mail, found pager\n")
+
+
+@pytest.mark.parametrize("label", ["priority", "priority!=low", "a=b,c=d"])
+def test_what_is_no_label_is_refused(configuration, label):
+    code, _, err = configuration(GOOD, "routes", "test", "--config", "FILE", label)
+    assert code == 2
+    assert f"{label!r} is no label" in err
+
+
+def test_routes_show_prints_the_tree(configuration):
+    code, out, _ = configuration(GOOD, "routes", "show", "--config", "FILE")
+    assert code == 0
+    assert out.splitlines() == [
+        "everything -> mail  by model_id  30s/5m/4h",
+        '  {priority="critical"} -> pager  by model_id  30s/5m/4h  continue  muted in night',
+        '  {team=~"a|b"} -> chat  by ...  30s/5m/4h',
+    ]
+    view = json.loads(configuration(GOOD, "routes", "show", "--config", "FILE", "--json")[1])
+    assert [child["group_by"] for child in view["routes"]] == [["model_id"], ["..."]]
+
+
+def test_a_file_that_cannot_be_read_or_used_ends_with_2(configuration):
+    assert configuration(GOOD, "check-config", "FILE.none")[0] == 2
+    code, _, err = configuration("[]", "routes", "show", "--config", "FILE")
+    assert code == 2
+    assert "FILE:1: file: must be a mapping" in err
