@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from driftline.events import Direction, Task, Threshold
+from driftline.events import Direction, Policy, Task, Threshold
 
 FAMILIES = ("feature", "prediction", "label", "performance", "quality")
 NEED_LABELS = frozenset({"label", "performance"})
@@ -18,6 +18,16 @@ DEFAULT_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     }
 )
 """Limit by family and measure. p-values are left to those who ask for them: with enough rows any p-value is small."""
+
+CLASSIC_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "feature": {"js": 0.15, "chi2_pvalue": 0.05, "tv": 0.20},
+        "prediction": {"js": 0.10, "tv": 0.15},
+        "label": {"js": 0.20, "chi2_pvalue": 0.01},
+        "performance": {"f1": 0.65, "precision": 0.60, "recall": 0.60},
+    }
+)
+"""Those of the classic policy. Its limits of costs (expected_loss, revenue_at_risk) wait for windows that have them."""
 
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
@@ -73,18 +83,22 @@ def direction_of(measure: str) -> Direction:
     return Direction.BELOW if measure in _BELOW else Direction.ABOVE
 
 
-def defaults_for(task: Task, *, labels: bool, distances: bool = True) -> dict[tuple[str, str, str | None], float | None]:
+def defaults_for(
+    task: Task, *, labels: bool, policy: Policy = Policy.LIMITS
+) -> dict[tuple[str, str, str | None], float | None]:
     """The default limits that make sense for a task: none of the outcome without labels, none of classes for a regression.
 
-    `distances`: whether limits of distances are stated; under a tolerance they are derived.
+    Under a tolerance only performance has any: distances and rates of nulls are tested, so that nothing pages outside of the
+    budget that a limit of theirs would.
     """
+    limits = CLASSIC_LIMITS if policy is Policy.CLASSIC else DEFAULT_LIMITS
     return {
         (family, measure, None): limit
-        for family, group in DEFAULT_LIMITS.items()
+        for family, group in limits.items()
         for measure, limit in group.items()
         if (labels or family not in NEED_LABELS)
         and not (task is Task.REGRESSION and measure in _CLASSIFIERS)
-        and (distances or measure not in DISTANCES)
+        and (policy is not Policy.TOLERANCE or family == "performance")
     }
 
 

@@ -276,7 +276,7 @@ def _column(section: Fields, name: str, baseline: Mapping[str, ColumnKind] | Non
 def _limits(
     fields: Fields, task: Task, judged: Policy, *, labels: bool, columns: tuple[MonitorColumn, ...]
 ) -> dict[tuple[str, str, str | None], float | None]:
-    limits = defaults_for(task, labels=labels, distances=judged is not Policy.TOLERANCE)
+    limits = defaults_for(task, labels=labels, policy=judged)
     section = fields.section("thresholds")
     section.refuse_unknown(FAMILIES)
     known = {column.name for column in columns}

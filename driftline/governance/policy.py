@@ -48,10 +48,11 @@ class Judging:
 def judging(fields: Fields, dialect: Dialect | None) -> Judging:
     """Read `policy` and `tolerance`.
 
-    Where neither is written, the policy is LIMITS.
+    Where neither is written, limits decide if the definition states limits of distances (or nobody understands tolerance),
+    else the tolerance of at most 1 false page a month and shifts larger than PSI 0.1.
     """
     stated = [f"thresholds.{family}" for family in _FAMILIES_OF_DISTANCES if _states_distance(fields, family)]
-    default = Policy.LIMITS
+    default = Policy.LIMITS if stated or dialect is None else Policy.TOLERANCE
     written = fields.text("policy")
     if written is not None and written.upper() not in Policy.__members__:
         fields.problem("policy", f"{written!r} is no policy; {nearest(written, [policy.lower() for policy in Policy])}")

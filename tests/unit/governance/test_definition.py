@@ -49,8 +49,37 @@ def test_the_least_definition_takes_every_default():
     assert (found.actor, found.paused, found.retired_versions) == ("ann", False, ())
 
 
+LIMITS = LEAST + "policy: limits\n"
+
+
+def test_who_says_nothing_of_alarms_gets_a_tolerance_and_who_states_limits_of_distances_gets_limits():
+    silent = monitor()
+    assert (silent.policy, silent.tolerated_false_pages, silent.tolerated_psi) == (Policy.TOLERANCE, 1.0, 0.1)
+    assert {threshold.family for threshold in silent.thresholds} == {"performance"}
+    assert monitor(LEAST + "thresholds: {performance: {f1: 0.7}}\n").policy is Policy.TOLERANCE
+    stated = monitor(LEAST + "thresholds: {prediction: {js: 0.2}}\n")
+    assert stated.policy is Policy.LIMITS
+    assert limit(stated, "feature", "psi") == 0.25
+
+
+def test_classic_limits_are_those_of_the_drift_dashboards():
+    found = monitor(LEAST + "policy: classic\n")
+    limits = {(t.family, t.measure): (t.limit, t.direction) for t in found.thresholds}
+    above, below = Direction.ABOVE, Direction.BELOW
+    assert limits == {
+        ("feature", "js"): (0.15, above),
+        ("feature", "chi2_pvalue"): (0.05, below),
+        ("feature", "tv"): (0.20, above),
+        ("prediction", "js"): (0.10, above),
+        ("prediction", "tv"): (0.15, above),
+        ("label", "js"): (0.20, above),
+        ("label", "chi2_pvalue"): (0.01, below),
+        **{("performance", name): (limit, below) for name, limit in {"f1": 0.65, "precision": 0.60, "recall": 0.60}.items()},
+    }
+
+
 def test_default_limits_are_those_of_the_monitoring_guide():
-    found = monitor()
+    found = monitor(LIMITS)
     assert [limit(found, "feature", name) for name in ("psi", "js", "tv")] == [0.25, 0.15, 0.20]
     assert [limit(found, "prediction", name) for name in ("psi", "js", "tv")] == [0.25, 0.10, 0.15]
     assert limit(found, "label", "js") == 0.20
@@ -59,12 +88,12 @@ def test_default_limits_are_those_of_the_monitoring_guide():
 
 
 def test_distances_are_violated_above_and_performance_below():
-    sides = {threshold.measure: threshold.direction for threshold in monitor().thresholds}
+    sides = {threshold.measure: threshold.direction for threshold in monitor(LIMITS).thresholds}
     assert (sides["psi"], sides["f1"]) == (Direction.ABOVE, Direction.BELOW)
 
 
 def test_one_limit_changes_and_the_others_stay():
-    found = monitor(LEAST + "thresholds: {performance: {f1_score: 0.70}}\n")
+    found = monitor(LIMITS + "thresholds: {performance: {f1_score: 0.70}}\n")
     assert limit(found, "performance", "f1") == 0.70
     assert limit(found, "performance", "recall") == 0.60
     assert limit(found, "feature", "psi") == 0.25
@@ -82,7 +111,7 @@ def test_a_column_can_have_its_own_limit():
 
 
 def test_without_labels_nothing_of_the_outcome_is_checked():
-    families = {threshold.family for threshold in monitor(LEAST + "labels: false").thresholds}
+    families = {threshold.family for threshold in monitor(LIMITS + "labels: false").thresholds}
     assert families == {"feature", "prediction", "quality"}
     (problem,) = problems(LEAST + "labels: false\nthresholds:\n  performance: {f1: 0.7}\n")
     assert (problem.field, problem.line) == ("thresholds.performance", 5)
@@ -273,7 +302,7 @@ def test_slices_metrics_and_protected_columns_are_read():
         ("warm", MetricType.AGGREGATE, (":table",)),
         ("both", MetricType.DERIVED, (":table",)),
     ]
-    assert (found.protected, found.favourable, found.policy) == (("carrier",), "on time", Policy.LIMITS)
+    assert (found.protected, found.favourable, found.policy) == (("carrier",), "on time", Policy.TOLERANCE)
 
 
 def test_without_anybody_who_understands_sql_metrics_are_refused():
