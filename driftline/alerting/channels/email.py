@@ -1,0 +1,150 @@
+"""E-mail: plain text and HTML, threaded under the first message of a group.
+
+RFC 5322 for the headers, 2047 for their words, 3834 for `Auto-Submitted`. A repeat has the same Message-ID, by which mailboxes drop it.
+Every header is one line of printable text before it is set, so that nothing of others can add a header.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from hashlib import sha256
+from html import escape
+
+from driftline.alerting.channels.message import FOOTER, Item, Message
+from driftline.alerting.channels.texts import clip
+
+_SUBJECT, _CELL, _DETAILS = 200, 500, 8_000
+_ACTIONS = {"View Dashboard": "View Monitoring Dashboard", "View Runbook": "Follow Runbook"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Who writes to whom; the addresses are the operator's."""
+
+    sender: str
+    """`mlops@example.com`, or with a name before it in angle brackets."""
+    recipients: tuple[str, ...]
+
+    @property
+    def domain(self) -> str:
+        """What the sender's address ends with."""
+        return parse_address(self.sender).domain
+
+
+def parse_address(text: str) -> Address:
+    """One address, with or without a name. Raises ValueError, saying what is wrong."""
+    if any(character in text for character in "\r\n\0"):
+        raise ValueError("an e-mail address is one line")
+    found = _addresses(text)
+    if len(found) != 1 or not found[0].username or not found[0].domain:
+        raise ValueError("an e-mail address looks like mlops@example.com or MLOps <mlops@example.com>")
+    address = found[0]
+    if not address.addr_spec.isascii():
+        raise ValueError("an e-mail address is written in ASCII; write its domain in its xn-- form")
+    return address
+
+
+def _addresses(text: str) -> tuple[Address, ...]:
+    """Addresses in a header; none where it is not written as it should be, or names a group."""
+    message = EmailMessage(policy=SMTP)
+    try:
+        message["To"] = text
+    except IndexError:  # the parser of the standard library stumbles over an address that ends too early
+        return ()
+    header = message["To"]
+    named = any(group.display_name is not None for group in header.groups)
+    return () if header.defects or named else tuple(header.addresses)
+
+
+def message_id(notification_id: str, envelope: Envelope) -> str:
+    """The Message-ID of a notification, the same in every try."""
+    return f"<{notification_id}@{envelope.domain}>"
+
+
+def compose(message: Message, envelope: Envelope, *, now: int, thread: str | None = None) -> EmailMessage:
+    """The whole mail; `now` in microseconds, `thread` the Message-ID of the first mail of this group (None: this is it)."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = parse_address(envelope.sender)
+    mail["To"] = tuple(map(parse_address, envelope.recipients))
+    mail["Subject"] = _word(clip(message.headline, _SUBJECT))
+    mail["Date"] = format_datetime(datetime.fromtimestamp(now // 1_000_000, UTC))
+    mail["Message-ID"] = message_id(message.notification_id, envelope)
+    if thread is not None and thread != mail["Message-ID"]:
+        mail["In-Reply-To"] = thread
+        mail["References"] = thread
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["List-Id"] = f"Driftline alerts <alerts.driftline.{envelope.domain}>"
+    mail["X-Driftline-Notification"] = message.notification_id
+    mail["X-Driftline-Group"] = sha256(message.group_key.encode("utf-8", "surrogatepass")).hexdigest()
+    if message.firing and message.lead.priority == "critical":
+        mail["Importance"] = "high"
+    # Base64 keeps every line short, whatever the length of the text's own.
+    mail.set_content(_text(message), cte="base64")
+    mail.add_alternative(_html(message), subtype="html", cte="base64")
+    return mail
+
+
+def _word(text: str) -> str:
+    """Text of others for a header: what looks like an encoded word (RFC 2047) stays text, or it could hold line ends."""
+    return text.replace("=?", "= ?")
+
+
+def _rows(item: Item) -> list[tuple[str, str]]:
+    rows = [
+        ("Model", f"{item.model} {item.model_version}".strip()),
+        ("Alert Type", item.alert_type),
+        ("Risk Score", item.risk),
+        ("Timestamp", item.told_at),
+        ("Since", item.since),
+    ]
+    if item.until is not None:
+        rows.append(("Until", item.until))
+    if item.segments:
+        rows.append(("Affected segments", ", ".join(item.segments)))
+    return rows
+
+
+def _heading(message: Message) -> str:
+    return f"MLOps Alert - {message.lead.priority.upper()} Priority" if message.firing else "MLOps Alert - Resolved"
+
+
+def _others(message: Message) -> list[str]:
+    lines = [f"{'' if item.firing else 'resolved: '}{clip(item.title, _CELL)} (risk {item.risk})" for item in message.others]
+    return [*lines, f"+{message.uncounted} more"] if message.uncounted else lines
+
+
+def _text(message: Message) -> str:
+    lead = message.lead
+    lines = [_heading(message), "", message.headline, ""]
+    lines += [f"{name}: {clip(value, _CELL)}" for name, value in _rows(lead)]
+    lines += ["", "Actions Required", *(f"- {_ACTIONS[words]}: {url}" for words, url in lead.links)] if lead.links else []
+    lines += ["", "Additional Details", clip(lead.details, _DETAILS) or "No additional details available."]
+    if others := _others(message):
+        lines += ["", "Other alerts", *(f"- {line}" for line in others)]
+    return "\n".join([*lines, "", "--", f"This alert was generated by the {FOOTER} ({message.reason})", ""])
+
+
+def _html(message: Message) -> str:
+    lead = message.lead
+    rows = "".join(
+        f"<tr><td><strong>{name}</strong></td><td>{escape(clip(value, _CELL))}</td></tr>" for name, value in _rows(lead)
+    )
+    actions = "".join(f'<li><a href="{escape(url)}">{_ACTIONS[words]}</a></li>' for words, url in lead.links)
+    others = "".join(f"<li>{escape(line)}</li>" for line in _others(message))
+    details = escape(clip(lead.details, _DETAILS) or "No additional details available.").replace("\n", "<br>\n")
+    return "\n".join(
+        (
+            '<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>',
+            f'<h2 style="color: {message.color};">{escape(_heading(message))}</h2>',
+            f"<p>{escape(clip(message.headline, _CELL))}</p>",
+            f'<h3>Alert Details</h3>\n<table border="1" style="border-collapse: collapse;">{rows}</table>',
+            f"<h3>Actions Required</h3>\n<ul>{actions}</ul>" if actions else "",
+            f"<h3>Additional Details</h3>\n<p>{details}</p>",
+            f"<h3>Other alerts</h3>\n<ul>{others}</ul>" if others else "",
+            f"<hr>\n<p><em>This alert was generated by the {FOOTER} ({escape(message.reason)})</em></p>\n</body></html>\n",
+        )
+    )

@@ -1,0 +1,132 @@
+"""A notification as the channels read it: the stored body, with every text made harmless."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from driftline.alerting.channels.texts import clean, color, link, one_line
+from driftline.alerting.enrichment import DEFAULT_TITLE
+
+FOOTER = "MLOps Monitoring System"
+RESOLVED_SIGN = "✅"
+RESOLVED_COLOR = "#4caf50"
+_OTHER_COLOR = "#2196f3"
+_LONGEST = 10_000
+"""Characters of one text that are looked at; no channel shows as many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One alert of a notification. Texts hold no control characters; links are clickable or None."""
+
+    title: str
+    model: str
+    """`Unknown` where no model is concerned."""
+    model_name: str | None
+    model_version: str
+    alert_type: str
+    risk_score: float | None
+    priority: str
+    severity: str
+    emoji: str
+    color: str
+    details: str
+    """Summary, then one line for each of the worst columns."""
+    segments: tuple[str, ...]
+    since: str
+    """ISO 8601, UTC."""
+    until: str | None
+    told_at: str
+    firing: bool
+    runbook_url: str | None
+    dashboard_url: str | None
+
+    @property
+    def risk(self) -> str:
+        """`75.5/100` as people read it; `n/a` where there is no score."""
+        return "n/a" if self.risk_score is None else f"{self.risk_score:.1f}/100"
+
+    @property
+    def links(self) -> tuple[tuple[str, str], ...]:
+        """Words and address of what can be clicked."""
+        both = (("View Dashboard", self.dashboard_url), ("View Runbook", self.runbook_url))
+        return tuple((words, url) for words, url in both if url is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Everything a channel tells of a group at once."""
+
+    notification_id: str
+    group_key: str
+    firing: bool
+    reason: str
+    items: tuple[Item, ...]
+    """The firing ones first, the most urgent first; at least one."""
+    uncounted: int
+    """Alerts that are not among the items."""
+
+    @property
+    def lead(self) -> Item:
+        """The alert that stands for all."""
+        return self.items[0]
+
+    @property
+    def headline(self) -> str:
+        """One line: what it is about."""
+        if not self.firing:
+            return f"{RESOLVED_SIGN} MLOps Alert resolved: {self.lead.title}"
+        return f"{self.lead.emoji} MLOps Alert: {self.lead.title}"
+
+    @property
+    def color(self) -> str:
+        """The colour of the most urgent alert; green once all is over."""
+        return self.lead.color if self.firing else RESOLVED_COLOR
+
+    @property
+    def others(self) -> tuple[Item, ...]:
+        """What stands beside the leading alert."""
+        return self.items[1:]
+
+
+def read(notification_id: str, body: Mapping[str, Any]) -> Message:
+    """The message in a notification's body, as `driftline.alerting.notification` composes it."""
+    return Message(
+        notification_id=notification_id,
+        group_key=str(body.get("groupKey", "")),
+        firing=body["status"] == "firing",
+        reason=one_line(str(body.get("reason", ""))).replace("_", " "),
+        items=tuple(map(_item, body["alerts"])),
+        uncounted=int(body.get("truncatedAlerts", 0)),
+    )
+
+
+def _item(alert: Mapping[str, Any]) -> Item:
+    name = _line(alert, "model_name")
+    score = alert.get("risk_score")
+    return Item(
+        title=_line(alert, "title") or DEFAULT_TITLE,
+        model=name or "Unknown",
+        model_name=name or None,
+        model_version=_line(alert, "model_version"),
+        alert_type=_line(alert, "alert_type") or "Unknown",
+        risk_score=float(score) if score is not None and math.isfinite(score) else None,
+        priority=_line(alert, "priority"),
+        severity=_line(alert, "severity_level"),
+        emoji=_line(alert, "emoji"),
+        color=color(alert.get("color"), _OTHER_COLOR),
+        details=clean(str(alert.get("details") or "")[:_LONGEST]).strip(),
+        segments=tuple(one_line(str(segment)[:_LONGEST]) for segment in alert.get("affected_segments", ())),
+        since=_line(alert, "startsAt"),
+        until=_line(alert, "endsAt") or None,
+        told_at=_line(alert, "timestamp"),
+        firing=alert.get("status") == "firing",
+        runbook_url=link(alert.get("runbook_url")),
+        dashboard_url=link(alert.get("dashboard_url")),
+    )
+
+
+def _line(alert: Mapping[str, Any], name: str) -> str:
+    """A field as one line; empty where it is missing."""
+    return one_line(str(alert.get(name) or "")[:_LONGEST])

@@ -1,0 +1,135 @@
+"""Slack: Block Kit in a coloured attachment, for an incoming webhook or for chat.postMessage and chat.update.
+
+Limits: docs.slack.dev, "Blocks" and "Text object": 50 blocks, 150 characters of a header, 3000 of a text, 2000 of a field, 75 of a
+button. Markup of others is escaped (`&`, `<`, `>`); texts are `verbatim`, so that no name in them becomes a mention or a link.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from driftline.alerting.channels.message import FOOTER, Item, Message
+from driftline.alerting.channels.texts import clip
+
+_HEADER, _TEXT, _FIELD, _FALLBACK = 150, 2_900, 1_000, 1_000
+_LISTED = 10
+"""Alerts named beside the leading one; the others are counted."""
+
+Payload = dict[str, Any]
+
+
+def escape(text: str) -> str:
+    """Text of others in mrkdwn: its three signs as entities."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def webhook(message: Message) -> Payload:
+    """What an incoming webhook takes. It answers 200; it cannot thread nor update."""
+    return {
+        "text": clip(message.headline, _FALLBACK, escape),
+        "blocks": [_header(message)],
+        "attachments": [{"color": message.color, "fallback": clip(message.headline, _FALLBACK), "blocks": _blocks(message)}],
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def post(message: Message, channel: str) -> Payload:
+    """For chat.postMessage: the message that opens the thread of a group."""
+    return {"channel": channel, "link_names": False, **webhook(message), "metadata": _metadata(message)}
+
+
+def update(message: Message, channel: str, ts: str) -> Payload:
+    """For chat.update: the same message again as things stand now."""
+    said = {name: value for name, value in post(message, channel).items() if not name.startswith("unfurl")}
+    return {**said, "ts": ts}
+
+
+def reply(message: Message, channel: str, ts: str) -> Payload:
+    """For chat.postMessage: one line into the thread, so that those who follow it hear; to the channel where it got worse."""
+    text = clip(f"{message.headline} ({message.reason})", _FALLBACK, escape)
+    return {
+        "channel": channel,
+        "thread_ts": ts,
+        "reply_broadcast": message.reason == "raised",
+        "link_names": False,
+        "text": text,
+        "blocks": [{"type": "section", "text": _mrkdwn(text), "block_id": message.notification_id}],
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "metadata": _metadata(message),
+    }
+
+
+def _blocks(message: Message) -> list[Payload]:
+    lead = message.lead
+    fields = (
+        ("Model", lead.model),
+        ("Priority", lead.priority.upper()),
+        ("Alert Type", lead.alert_type),
+        ("Risk Score", lead.risk),
+    )
+    blocks: list[Payload] = [{"type": "section", "fields": [_field(name, value) for name, value in fields]}]
+    if lead.details:
+        blocks.append({"type": "section", "text": _plain(clip(lead.details, _TEXT))})
+    if lead.segments:
+        blocks.append({"type": "section", "text": _mrkdwn(_labelled("Affected segments", ", ".join(lead.segments)))})
+    if message.others or message.uncounted:
+        blocks.append({"type": "section", "text": _mrkdwn(_list_of_others(message))})
+    if lead.links:
+        blocks.append({"type": "actions", "elements": [_button(words, url) for words, url in lead.links]})
+    since = [_mrkdwn(clip(f"{FOOTER} · {message.reason}", _FIELD, escape)), _mrkdwn(_times(lead))]
+    blocks.append({"type": "context", "elements": since, "block_id": message.notification_id})
+    return blocks
+
+
+def _list_of_others(message: Message) -> str:
+    """Fits as a whole: each line is cut on its own, so that the count at the end is never cut away."""
+    lines = [f"• {'' if item.firing else 'resolved: '}{clip(item.title, 200, escape)}" for item in message.others[:_LISTED]]
+    rest = max(0, len(message.others) - _LISTED) + message.uncounted
+    if rest:
+        lines.append(f"+{rest} more")
+    return "\n".join(lines)
+
+
+def _times(item: Item) -> str:
+    """Since when, in the reader's own time zone."""
+    since = f"since {_moment(item.since)}"
+    return since if item.until is None else f"{since} until {_moment(item.until)}"
+
+
+def _moment(text: str) -> str:
+    try:
+        seconds = int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        return clip(text, 100, escape)
+    return f"<!date^{seconds}^{{date_num}} {{time_secs}}|{clip(text, 100, escape)}>"
+
+
+def _header(message: Message) -> Payload:
+    return {"type": "header", "text": _plain(clip(message.headline, _HEADER), emoji=True)}
+
+
+def _field(name: str, value: str) -> Payload:
+    return _mrkdwn(_labelled(name, value))
+
+
+def _labelled(name: str, value: str) -> str:
+    return f"*{name}*\n{clip(value or '-', _FIELD, escape)}"
+
+
+def _plain(text: str, *, emoji: bool = False) -> Payload:
+    return {"type": "plain_text", "text": text, "emoji": emoji}
+
+
+def _mrkdwn(text: str) -> Payload:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _button(words: str, url: str) -> Payload:
+    return {"type": "button", "text": _plain(words), "url": url, "action_id": words.lower().replace(" ", "_")}
+
+
+def _metadata(message: Message) -> Mapping[str, Any]:
+    """What a receiving application recognises a repeat by."""
+    return {"event_type": "driftline_notification", "event_payload": {"notification_id": message.notification_id}}
