@@ -4,6 +4,7 @@ Append: batches of 1000 events of 400 bytes with their envelopes, every guard on
 batch; its peer writes the same rows with sqlite3 alone: no hashing, no triggers, no keys but the primary one.
 Verify: levels full and hash of those entries, and full of plain ones (128 bytes, no envelope, as a program appends them); the
 peer only computes the SHA-256 that an entry needs: leaf, tree node, payload, details. It says how fast this machine hashes.
+Level full runs by whole pages, as large ledgers are verified (its kernels are loaded beforehand), and row by row, as small ones.
 Run: `python -m bench.bench_ledger`.
 """
 
@@ -28,6 +29,7 @@ from driftline.ledger.leaf import Source, entry_id_of_event
 from driftline.ledger.report import Level
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import LedgerWriter, OffsetMove, open_writer, verify_store
+from driftline.ledger.store.verification import MANY
 
 BATCH, COUNT, ROUNDS = 1_000, 10_000, 5
 PAYLOAD, PLAIN = 400, 128
@@ -140,8 +142,8 @@ def _round(folder: Path, figures: dict[str, list[float]]) -> None:
     figures["append_cpu"].append(COUNT / (time.process_time() - cpu))
     entries, payloads = _rows(folder)
     figures["bare"].append(COUNT / _seconds(lambda: _bare(folder, entries, payloads), time.perf_counter))
-    for level in (Level.FULL, Level.HASH):
-        figures[level].append(COUNT / _seconds(partial(_verify, writer, level), time.process_time))
+    for name, level, many in (("pages", Level.FULL, 0), ("rows", Level.FULL, MANY), ("hash", Level.HASH, MANY)):
+        figures[name].append(COUNT / _seconds(partial(_verify, writer, level, many), time.process_time))
     figures["hashlib"].append(COUNT / _seconds(lambda: _hashes(entries, payloads), time.process_time))
     writer.store.close()
     _plain_round(folder / "plain", figures)
@@ -152,22 +154,24 @@ def _plain_round(folder: Path, figures: dict[str, list[float]]) -> None:
     writer = _open(folder)
     _append(writer, [_drafts(at, plain=True) for at in range(0, COUNT, BATCH)])
     entries, payloads = _rows(folder)
-    figures["plain"].append(COUNT / _seconds(partial(_verify, writer, Level.FULL), time.process_time))
+    for name, many in (("plain_pages", 0), ("plain_rows", MANY)):
+        figures[name].append(COUNT / _seconds(partial(_verify, writer, Level.FULL, many), time.process_time))
     figures["plain_hashlib"].append(COUNT / _seconds(lambda: _hashes(entries, payloads), time.process_time))
     writer.store.close()
 
 
-def _verify(writer: LedgerWriter, level: Level) -> None:
-    report = verify_store(writer.store, level, key=SigningKey(ORIGIN, bytes(32)).verifier)
+def _verify(writer: LedgerWriter, level: Level, many: int) -> None:
+    report = verify_store(writer.store, level, key=SigningKey(ORIGIN, bytes(32)).verifier, many=many)
     if not report.valid or report.entries != COUNT:
         raise AssertionError(report)
 
 
 def run() -> list[Row]:
     """Append and verify, alternated with their peers."""
-    figures: dict[str, list[float]] = {
-        name: [] for name in ("append", "append_cpu", "bare", Level.FULL, Level.HASH, "hashlib", "plain", "plain_hashlib")
-    }
+    import driftline.ledger.pages  # noqa: F401 - loads the kernels
+
+    names = ("append", "append_cpu", "bare", "pages", "rows", "hash", "hashlib", "plain_pages", "plain_rows", "plain_hashlib")
+    figures: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(ROUNDS):
         folder = Path(tempfile.mkdtemp(prefix="bench-ledger-", dir=os.environ.get("BENCH_DIR")))
         try:
@@ -178,11 +182,16 @@ def run() -> list[Row]:
     return [
         _compared("ledger durable appends, every guard on, batch 1000", "entries/s", bare, figures["append"], figures["bare"]),
         _compared("ledger appends per CPU second", "entries/CPU s", bare, figures["append_cpu"], figures["bare"]),
-        _compared("ledger verify, level full, events", "entries/CPU s", hashlib_only, figures[Level.FULL], figures["hashlib"]),
-        _compared(
-            "ledger verify, level full, plain", "entries/CPU s", hashlib_only, figures["plain"], figures["plain_hashlib"]
+        *(
+            _compared(f"ledger verify, level {what}", "entries/CPU s", hashlib_only, figures[ours], figures[theirs])
+            for what, ours, theirs in (
+                ("full, events, by whole pages", "pages", "hashlib"),
+                ("full, events, row by row", "rows", "hashlib"),
+                ("full, plain, by whole pages", "plain_pages", "plain_hashlib"),
+                ("full, plain, row by row", "plain_rows", "plain_hashlib"),
+                ("hash, events", "hash", "hashlib"),
+            )
         ),
-        _compared("ledger verify, level hash, events", "entries/CPU s", hashlib_only, figures[Level.HASH], figures["hashlib"]),
     ]
 
 

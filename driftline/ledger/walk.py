@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 from orjson import dumps
 
 from driftline.ledger.leaf import GENESIS, SALT_SIZE
 from driftline.ledger.rows import Row, SourceName
 
-__all__ = ["FIRST", "Walk"]
+__all__ = ["FIRST", "AtOnce", "Walk"]
 
 FIRST: Final = (0, GENESIS.hex())
 """The tail of an actor or a resource without an entry."""
@@ -100,3 +100,16 @@ class Walk:
         self.hash, self.ts = before, last_ts
         self.next += number
         return number
+
+
+class AtOnce(Protocol):
+    """A quicker way over whole pages of rows with the same answer, see `driftline.ledger.pages`."""
+
+    def over(self, rows: Sequence[Row]) -> bool:
+        """Go on behind these rows if all is right with every one of them; else stay."""
+
+    def walk(self) -> Walk:
+        """Return where this stands, for going on row by row."""
+
+    def fold(self, hashes: Sequence[bytes]) -> bytes:
+        """Return the root over a power of two of neighbouring hashes."""

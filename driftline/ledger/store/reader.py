@@ -22,7 +22,7 @@ from driftline.ledger.tree import FetchNodes, root_at
 
 __all__ = ["LedgerStore", "Snapshot", "open_store"]
 
-_PAGE: Final = 250  # rows that fit into the nearest caches with what verification makes of them
+_PAGE: Final = 256  # rows that fit into the nearest caches with what verification makes of them
 _ID_CHUNK: Final = 500
 _JOINED: Final = t.entry.outerjoin(t.payload, t.payload.c.seq == t.entry.c.seq)
 _CHAIN: Final = (
@@ -57,6 +57,11 @@ class Snapshot:
         h = t.head.c
         row = self._connection.execute(select(h.size, h.head_hash, h.frontier, h.last_ts_us)).one()
         return Head(*row)
+
+    def last_sequence(self) -> int:
+        """Return the largest sequence, 0 when there is none (or no number: someone put it there by force)."""
+        found = self._connection.scalar(select(func.max(t.entry.c.seq)))
+        return found if isinstance(found, int) else 0
 
     def pages(self, *, payloads: bool = True) -> Iterator[Sequence[Row]]:
         """Stream all entries in order, as tuples in the order of `Row`; without payloads they end before the last three."""

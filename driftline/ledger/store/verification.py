@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import HeadCheck, SignedHead
 from driftline.ledger.report import Findings, Level, Report
+from driftline.ledger.rows import SourceName
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.verify import ChainVerifier
+from driftline.ledger.walk import AtOnce
 
-__all__ = ["verify_snapshot", "verify_store"]
+__all__ = ["MANY", "verify_snapshot", "verify_store"]
+
+MANY: Final = 100_000
+"""Entries from which on verifying whole pages at once saves more time than numba takes to load."""
 
 
 def verify_store(
@@ -20,18 +27,20 @@ def verify_store(
     *,
     key: VerifierKey | None,
     trusted: Sequence[SignedHead] = (),
+    many: int = MANY,
 ) -> Report:
     """Verify a whole log at level hash or full (source: the part that needs no topic).
 
     `trusted`: heads with checked signatures from outside the database (last-signed file, topic, witness).
+    `many`: how many entries are verified by whole pages at level full (where numba is installed), fewer row by row.
     Without a key the verdict is at best `unverifiable`. Raises LedgerUnavailable.
     """
     try:
         with store.snapshot() as snapshot:
-            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted)
+            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, many=many)
     except LedgerUnavailable:
         with store.snapshot(tolerant=True) as snapshot:
-            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted)
+            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, many=many)
 
 
 def verify_snapshot(
@@ -42,18 +51,21 @@ def verify_snapshot(
     key: VerifierKey | None,
     trusted: Sequence[SignedHead],
     findings: Findings | None = None,
+    many: int = MANY,
 ) -> Report:
     """Verify one state of a log; see `verify_store`."""
     findings = Findings() if findings is None else findings
     deep = level is not Level.HASH
     check = HeadCheck(origin, key, trusted, count=snapshot.checkpoint_count(), findings=findings)
+    sources = snapshot.sources() if deep else {}
     verifier = ChainVerifier(
         origin,
         level,
         heads=check.heads(snapshot.checkpoints()),
         findings=findings,
-        sources=snapshot.sources() if deep else None,
+        sources=sources,
         nodes=snapshot.nodes() if deep else None,
+        at_once=_at_once(origin, sources) if deep and snapshot.last_sequence() >= many else None,
     )
     for page in snapshot.pages(payloads=deep):
         verifier.feed(page)
@@ -61,3 +73,14 @@ def verify_snapshot(
         verifier.check_subjects(snapshot.subjects())
     verifier.check_head(snapshot.head())
     return verifier.finish(None if key is None else check.signed_size)
+
+
+def _at_once(origin: str, sources: Mapping[int, SourceName]) -> AtOnce | None:
+    """Return the quick way over pages; None where numba is not installed, or for whose words it was not written."""
+    if sys.byteorder != "little":
+        return None
+    try:
+        from driftline.ledger.pages import Pages
+    except ImportError:
+        return None
+    return Pages(origin, sources)

@@ -3,6 +3,7 @@
 import random
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driftline.ledger.report import Level, Verdict
-from driftline.ledger.store import open_store, verify_store
+from driftline.ledger.report import Level, Report, Verdict
+from driftline.ledger.store import open_store, reader, verify_store
 from tests.unit.ledger.ledger_builders import KEY, draft, grow, ledger, writer_at
 
 VALUES = st.one_of(
@@ -33,6 +34,14 @@ COLUMNS = {
     "ledger_offset": ("source_id", "cluster", "topic", "topic_id", "partition"),
     "ledger_subject": ("actor", "salt", "name"),
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_pages() -> Iterator[None]:
+    """A forged row has right pages before it and right rows beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "_PAGE", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +70,19 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "open.db"
 
 
-def verdict(path: Path, level: Level) -> Verdict:
+def report(path: Path, level: Level) -> Report:
+    """Verify by whole pages and row by row, which must find the same."""
     store = open_store(f"sqlite:///{path}")
     try:
-        return verify_store(store, level, key=KEY.verifier).verdict
+        at_once, one_by_one = (verify_store(store, level, key=KEY.verifier, many=many) for many in (0, 1_000))
+        assert at_once == one_by_one
+        return one_by_one
     finally:
         store.close()
+
+
+def verdict(path: Path, level: Level) -> Verdict:
+    return report(path, level).verdict
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -91,11 +107,7 @@ def test_any_value_in_any_column_is_found(original: Path, tmp_path: Path, data: 
 
 
 def first_bad(path: Path) -> int | None:
-    store = open_store(f"sqlite:///{path}")
-    try:
-        found = verify_store(store, Level.FULL, key=KEY.verifier).first_bad
-    finally:
-        store.close()
+    found = report(path, Level.FULL).first_bad
     assert found is not None
     return found.sequence
 

@@ -36,8 +36,11 @@ def verified(folder: Path, level: Level = Level.FULL, *, key: bool = True, file:
         last = LastSigned(folder / "last-signed", KEY.verifier).read()
         assert last is not None
         trusted = [SignedHead(last.size, last.root, "last-signed file")]
-    report = verify_store(store, level, key=KEY.verifier if key else None, trusted=trusted)
+    at_once, report = (
+        verify_store(store, level, key=KEY.verifier if key else None, trusted=trusted, many=many) for many in (0, 1_000)
+    )
     store.close()
+    assert at_once == report  # by whole pages and row by row
     return report
 
 

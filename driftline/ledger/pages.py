@@ -1,0 +1,263 @@
+"""Verifying whole pages of rows in columns: the quick way beside `driftline.ledger.walk`, which says what is right.
+
+Everything that `Walk.over` asks of a row is asked of a page at once: Python only gathers columns, kernels write the
+leaves anew and hash them side by side. The answer is one bit. Where it is no, or anything is unusual, nothing has moved,
+and `Pages.walk` hands what stands so far to the slow way. Needs numba (the extra `drift`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from types import NoneType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.ledger.lanes import Lanes
+from driftline.ledger.leaf import GENESIS, SALT_SIZE
+from driftline.ledger.leaves import LONGEST, MARK, WORDS, WORDS_AT, parts, write_leaves
+from driftline.ledger.rows import Row, SourceName
+from driftline.ledger.walk import Walk
+
+__all__ = ["Pages"]
+
+_HASH: Final = 32
+_LONG: Final = 4_096
+"""Bytes of a message from which on hashlib has it alone: other lanes would wait for its end."""
+_KINDS: Final = 50_000
+
+_Kind = tuple[str, str, str, str, int | None]
+"""What the texts of a leaf follow from: action, actor, type and id of the resource, source."""
+_Numbers = NDArray[np.int64]
+_Flags = NDArray[np.bool_]
+
+
+class _Trails:
+    """How many entries, the first one's sequence, and the last one's hash, by a number for each actor or resource."""
+
+    def __init__(self) -> None:
+        self.number_of: dict[Any, int] = {}
+        self.counts = np.zeros((64, 2), np.int64)
+        self.hashes = np.zeros(64 * _HASH, np.uint8)  # GENESIS
+
+    def number(self, name: object) -> int:
+        """Return the number of an actor or a resource, a new one without an entry."""
+        number = self.number_of.setdefault(name, len(self.number_of))
+        if number == len(self.counts):
+            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
+            self.hashes = np.concatenate([self.hashes, np.zeros_like(self.hashes)])
+        return number
+
+    def kept(self, numbers: _Numbers) -> tuple[_Numbers, _Numbers, NDArray[np.uint8]]:
+        """Return what `restore` puts back."""
+        return numbers, self.counts[numbers], self.hashes.reshape(-1, _HASH)[numbers]
+
+    def restore(self, kept: tuple[_Numbers, _Numbers, NDArray[np.uint8]]) -> None:
+        """Forget a page that was not right."""
+        numbers, self.counts[numbers], self.hashes.reshape(-1, _HASH)[numbers] = kept[0], kept[1], kept[2]
+
+    def tails(self) -> dict[Any, tuple[int, str]]:
+        """Return the trails as a walk has them."""
+        hashes = self.hashes.reshape(-1, _HASH)
+        return {
+            name: (int(self.counts[number, 0]), hashes[number].tobytes().hex())
+            for name, number in self.number_of.items()
+            if self.counts[number, 0]
+        }
+
+    def firsts(self) -> dict[Any, int]:
+        """Return the first entry of each."""
+        return {name: int(self.counts[n, 1]) for name, n in self.number_of.items() if self.counts[n, 0]}
+
+
+class _Kinds(dict[_Kind, int]):
+    """Numbers kinds of leaves as they occur, with their texts as JSON."""
+
+    def __init__(self, log: str, sources: Mapping[int, SourceName], actors: _Trails, resources: _Trails) -> None:
+        super().__init__()
+        self._log = log
+        self._sources = sources
+        self._actors = actors
+        self._resources = resources
+        self._begin()
+
+    def _begin(self) -> None:
+        self.clear()
+        self.table = np.zeros((64, 8), np.int64)
+        self.texts = np.zeros(1 << 16, np.uint8)
+        self._used = 0
+
+    def __missing__(self, key: _Kind) -> int:
+        """Take a new kind up; raises TypeError for text that JSON cannot hold, KeyError for an unknown source."""
+        action, actor, resource_type, resource_id, source_id = key
+        if not all(type(text) is str for text in key[:4]):  # a key that equals a known one has its types, too
+            raise TypeError(key)
+        resource = (resource_type, resource_id)
+        source = None if source_id is None else self._sources[source_id]
+        pieces = parts(self._log, action, actor, resource, source)
+        bounds = [self._used]
+        for piece in pieces:
+            bounds.append(bounds[-1] + len(piece))
+        while bounds[-1] > len(self.texts):
+            self.texts = np.concatenate([self.texts, np.zeros_like(self.texts)])
+        number = len(self)
+        if number == len(self.table):
+            self.table = np.concatenate([self.table, np.zeros_like(self.table)])
+        self.texts[bounds[0] : bounds[-1]] = np.frombuffer(b"".join(pieces), np.uint8)
+        self.table[number] = (self._actors.number(actor), self._resources.number(resource), source is not None, *bounds)
+        self._used = bounds[-1]
+        self[key] = number
+        return number
+
+    def of(self, keys: Sequence[_Kind]) -> _Numbers:
+        """Return the number of each; all are valid until the next call."""
+        if len(self) > _KINDS:
+            self._begin()
+        return np.fromiter(map(self.__getitem__, keys), np.int64, len(keys))
+
+
+class Pages:
+    """Goes over pages of rows for as long as everything is right with all of them."""
+
+    def __init__(self, log: str, sources: Mapping[int, SourceName]) -> None:
+        self._log = log
+        self._sources = sources
+        self._actors, self._resources = _Trails(), _Trails()
+        self._kinds = _Kinds(log, sources, self._actors, self._resources)
+        self._lanes = Lanes()
+        self._room = np.empty(0, np.uint8)
+        self._hash, self._next, self._ts = GENESIS, 0, 0
+
+    def over(self, rows: Sequence[Row]) -> bool:
+        """Go on behind these rows if all is right with every one of them; else stay."""
+        try:
+            return self._over(rows)
+        except (TypeError, ValueError, LookupError, OverflowError):  # values that no writer writes
+            return False
+
+    def fold(self, hashes: Sequence[bytes]) -> bytes:
+        """Return the root over a power of two of neighbours."""
+        return self._lanes.fold(hashes)
+
+    def walk(self) -> Walk:
+        """Return where this stands, for going on row by row."""
+        walk = Walk(self._log, self._sources)
+        walk.hash, walk.next, walk.ts = self._hash, self._next, self._ts
+        walk.actors, walk.resources = self._actors.tails(), self._resources.tails()
+        walk.first_by = self._actors.firsts()
+        return walk
+
+    def _over(self, rows: Sequence[Row]) -> bool:
+        c: Any = Row._make(zip(*rows, strict=True))
+        if c.previous_hash != (self._hash, *c.entry_hash[:-1]) or not _sized(c):
+            return False
+        (seq, seqless), (ts, timeless), (event_ts, eventless) = map(_integers, (c.seq, c.ts_us, c.event_ts_us))
+        (_, sourceless), (start, startless), (end, endless) = map(_integers, (c.source_id, c.src_start, c.src_end))
+        if seqless.any() or timeless.any() or seq[0] != self._next or ts[0] < self._ts:
+            return False
+        detailless = _missing(c.details_hash)
+        alike = ((sourceless, startless), (sourceless, endless), (detailless, _missing(c.details)))
+        if (np.diff(seq) != 1).any() or (np.diff(ts) < 0).any() or any((one != other).any() for one, other in alike):
+            return False
+        if not self._committed(c, detailless):
+            return False
+        kinds = self._kinds.of(list(zip(c.action, c.actor, c.resource_type, c.resource_id, c.source_id, strict=True)))
+        kept = self._actors.kept(self._kinds.table[kinds, 0]), self._resources.kept(self._kinds.table[kinds, 1])
+        right = False
+        try:
+            right = self._same_leaves(c, kinds, np.stack([seq, ts, event_ts, start, end]), eventless, detailless)
+        finally:
+            if not right:
+                self._actors.restore(kept[0])
+                self._resources.restore(kept[1])
+        if right:
+            self._hash, self._next, self._ts = c.entry_hash[-1], c.seq[-1] + 1, c.ts_us[-1]
+        return right
+
+    def _committed(self, c: Any, detailless: _Flags) -> bool:
+        """Tell whether payloads and details have the hashes stored for them."""
+        if self._digests(b"\x02", c.salt, c.body) != b"".join(c.data_hash):
+            return False
+        salts, details, hashes = c.salt, c.details, c.details_hash
+        if detailless.any():
+            rows = np.flatnonzero(~detailless).tolist()
+            if not rows:
+                return True
+            salts, details, hashes = ([column[row] for row in rows] for column in (salts, details, hashes))
+        return self._digests(b"\x03", salts, details) == b"".join(hashes)
+
+    def _digests(self, prefix: bytes, salts: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        if lengths.max() > _LONG:
+            return b"".join([sha256(prefix + salt + text).digest() for salt, text in zip(salts, texts, strict=True)])
+        pieces = [prefix] * (3 * len(texts))
+        pieces[1::3], pieces[2::3] = salts, texts
+        return self._lanes.cut(b"".join(pieces), np.cumsum(lengths + (1 + SALT_SIZE)))
+
+    def _same_leaves(self, c: Any, kinds: _Numbers, numbers: _Numbers, eventless: _Flags, detailless: _Flags) -> bool:
+        """Tell whether the stored leaves are, byte for byte, those of the columns and trails, and have the stored hashes."""
+        table, stored = self._kinds.table, b"".join(c.entry_hash)
+        room = int((table[kinds, 7] - table[kinds, 3]).sum()) + len(kinds) * LONGEST
+        if room > len(self._room):
+            self._room = np.empty(room, np.uint8)
+        ends = np.empty(len(kinds), np.int64)
+        used = write_leaves(
+            WORDS,
+            WORDS_AT,
+            self._kinds.texts,
+            table,
+            kinds,
+            numbers,
+            eventless,
+            _raw(c.entry_id),
+            np.frombuffer(self._hash + stored, np.uint8),
+            _raw(c.data_hash),
+            detailless,
+            _raw(_present(c.details_hash)),
+            self._actors.counts,
+            self._actors.hashes,
+            self._resources.counts,
+            self._resources.hashes,
+            self._room,
+            ends,
+        )
+        # No leaf that was written holds a mark, so equal joins were cut at the same places.
+        if self._room[:used].tobytes() != MARK + MARK.join(c.leaf):
+            return False
+        return self._lanes.cut(self._room, ends) == stored
+
+
+def _sized(c: Any) -> bool:
+    """Tell whether everything of a fixed size has it."""
+    if not all(set(map(len, column)) == {_HASH} for column in (c.data_hash, c.entry_hash, c.salt)):
+        return False
+    return set(map(len, c.entry_id)) == {16} and set(map(len, _present(c.details_hash))) <= {_HASH}
+
+
+def _present(column: Sequence[bytes | None]) -> Sequence[bytes]:
+    """Return what is not None."""
+    return [value for value in column if value is not None] if None in column else column  # type: ignore[return-value]
+
+
+def _integers(column: Sequence[int | None]) -> tuple[_Numbers, _Flags]:
+    """Return integers, 0 for None, and which are None. Raises TypeError for anything else, OverflowError beyond 64 bits."""
+    found = set(map(type, column))
+    if found == {int}:
+        return np.frombuffer(array("q", column), np.int64), np.zeros(len(column), np.bool_)  # type: ignore[type-var]
+    if not found <= {int, NoneType}:
+        raise TypeError(found)
+    return np.frombuffer(array("q", [value or 0 for value in column]), np.int64), _missing(column)
+
+
+def _missing(column: Sequence[object]) -> _Flags:
+    """Return which are None."""
+    if None not in column:
+        return np.zeros(len(column), np.bool_)
+    return np.fromiter([value is None for value in column], np.bool_, len(column))
+
+
+def _raw(column: Sequence[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(column) or b"\x00", np.uint8)
