@@ -1,4 +1,6 @@
-"""Stage profile with slices beside the same without: CPU time of decoding, judging, counting and encoding, without a broker.
+"""Both groups of stage 1 with slices beside the same without: CPU time without a broker.
+
+Of stage profile decoding, judging, counting and encoding; of stage join the memory of predictions and the counting of pairs.
 
 The events of `stage1_events` and one more feature with 120 values. 100 slices (the values of that column) have to cost less
 than twice of none; the others are printed beside it. Run: `python -m bench.bench_slices`.
@@ -18,7 +20,9 @@ from driftline.batches import from_rows
 from driftline.clock import ManualClock
 from driftline.codec import encode
 from driftline.drift.baseline import fit_baseline
-from driftline.events import Baseline, ColumnKind, Monitor, MonitorColumn, MonitorSlice, Prediction
+from driftline.drift.labels import LabelJoin, LabelRows, Pairs, PredictionRows, Terms, count_pairs
+from driftline.drift.profile import ALL_ROWS, Layout
+from driftline.events import Baseline, ColumnKind, Monitor, MonitorColumn, MonitorSlice, Part, Prediction
 from driftline.kafka.configuration import StartAt
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
@@ -180,9 +184,59 @@ def compared(kind: str) -> list[Result]:
     return results
 
 
+def joined(layout: Layout, rows: int = 200_000, batch: int = 20_000) -> tuple[float, float]:
+    """Pairs per CPU-second of the label join with the slices of a layout, hashing left out; bytes of each prediction."""
+    random = np.random.default_rng(3)
+    slices = np.zeros((rows, len(layout.cuts)), np.uint8)
+    for at, cut in enumerate(layout.cuts):
+        slices[:, at] = random.integers(0, len(cut.names), rows)
+    keys, times = random.integers(0, 2**63, (rows, 2)).astype(np.uint64), np.arange(rows, dtype=np.int64)
+    terms, join, paired = Terms(label_delay=86_400 * work.SECOND, label_ttl=86_400 * work.SECOND), LabelJoin(), 0
+    began = time.process_time()
+    for part in (slice(begin, begin + batch) for begin in range(0, rows, batch)):
+        said, score = np.zeros(batch, np.int32), np.full(batch, 0.5)
+        stream, now = np.zeros(batch, np.int32), times[part]
+        join.add_predictions(PredictionRows({0: terms}, stream, keys[part], now, now, said, score, slices[part]))
+    for part in (slice(begin, begin + batch) for begin in range(0, rows, batch)):
+        memory = np.full(batch, terms.memory, np.int64)
+        join.add_labels(LabelRows(keys[part], times[part], times[part], memory, ["yes"] * batch, [None] * batch))
+        found, _ = join.take()
+        paired += count_pairs(layout, Pairs.total(found))[Part.IN_TIME, ALL_ROWS, 0].rows
+    seconds = time.process_time() - began
+    assert paired == rows
+    return rows / seconds, join.bytes / rows
+
+
+def compared_joins() -> list[Result]:
+    """The label join with slices beside the same without."""
+    monitor, baseline = monitored()
+    layouts = {name: Layout.of(dataclasses.replace(monitor, slices=CUTS[name]), baseline) for name in CUTS}
+    rates: dict[str, list[float]] = {name: [] for name in layouts}
+    sizes: dict[str, float] = {}
+    for turn in range(ROUNDS + 1):
+        for name, layout in layouts.items():
+            rate, sizes[name] = joined(layout)
+            rates[name] += [rate] if turn else []
+    results: list[Result] = []
+    for name, found in rates.items():
+        rate, none = statistics.median(found), statistics.median(rates["no slices"])
+        print(f"      label join, {name:<30} {rate / 1000:6,.0f}k pairs/CPU-s, {sizes[name]:.0f} bytes each", flush=True)
+        results.append(
+            {
+                "name": f"label join, {name}",
+                "value": rate,
+                "unit": "pairs/CPU-s",
+                "peer": "no slices",
+                "peer_value": none,
+                "ratio": rate / none,
+            }
+        )
+    return results
+
+
 def run() -> list[Result]:
-    """The SDK's batches, and single predictions."""
-    return [*compared("PredictionBatch"), *compared("map")]
+    """The SDK's batches, single predictions, and labels."""
+    return [*compared("PredictionBatch"), *compared("map"), *compared_joins()]
 
 
 if __name__ == "__main__":

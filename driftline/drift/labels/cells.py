@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,52 +27,64 @@ def class_codes(layout: Layout, values: tuple[float | str | None, ...]) -> list[
 
 def count_pairs(layout: Layout, pairs: Pairs) -> dict[tuple[Part, str, int], Profile]:
     """Return the profile of each (part, slice, pane start) of pairs whose predictions were counted under this layout."""
-    found = _count_slices(layout, pairs, np.zeros(len(pairs), np.int64), (ALL_ROWS,))
+    place = pairs.event_time // layout.pane_us * 2 + pairs.in_time
+    adds = _errors(pairs) if layout.task is Task.REGRESSION else _classes(layout, pairs)
+    found = _count_cut(layout, place, np.zeros(len(pairs), np.int64), (ALL_ROWS,), adds)
     for cut, codes in zip(layout.cuts, pairs.slices.T, strict=False):  # the codes may be of more cuts, of another version
-        found |= _count_slices(layout, pairs, codes.astype(np.int64), cut.names)
+        found |= _count_cut(layout, place, codes.astype(np.int64), cut.names, adds)
     return found
 
 
-def _count_slices(
-    layout: Layout, pairs: Pairs, slices: Integers, names: tuple[str, ...]
+@dataclass(frozen=True, slots=True)
+class _Adds:
+    """What pairs add to a profile, whatever slice they are in."""
+
+    cells: tuple[tuple[Integers, Integers], ...]
+    """Pairs (indices), and the cell that each adds one to."""
+    summed: Integers
+    """Pairs that have sums,"""
+    sums: Floats
+    """and the sums of each."""
+
+
+def _count_cut(
+    layout: Layout, place: Integers, slices: Integers, names: tuple[str, ...], adds: _Adds
 ) -> dict[tuple[Part, str, int], Profile]:
-    """As `count_pairs`, for the slices of one cut, of which each pair has one."""
-    panes = pairs.event_time // layout.pane_us * layout.pane_us
-    places = np.stack((pairs.in_time.astype(np.int64), slices, panes), axis=1)
-    groups, group = np.unique(places, axis=0, return_inverse=True)
+    """The profiles of the slices of one cut, of which each pair has one. `place` is twice the number of the pane, and in time."""
+    groups, group = np.unique(place * len(names) + slices, return_inverse=True)
     group = group.reshape(-1)
     cells = np.zeros((len(groups), layout.label_cells), np.int64)
     sums = np.zeros((len(groups), layout.label_sums))
-    if layout.task is Task.REGRESSION:
-        _sum_errors(pairs, group, sums)
-    else:
-        _count_classes(layout, pairs, group, cells, sums)
+    for which, cell in adds.cells:
+        np.add.at(cells.reshape(-1), group[which] * layout.label_cells + cell, 1)
+    for at in range(adds.sums.shape[1]):
+        sums[:, at] = np.bincount(group[adds.summed], adds.sums[:, at], len(groups))
     rows = np.bincount(group, minlength=len(groups))
     found = {}
-    for i, (in_time, code, pane) in enumerate(groups.tolist()):
+    for i, number in enumerate(groups.tolist()):
+        pane, in_time = divmod(number // len(names), 2)
         part = Part.IN_TIME if in_time else Part.LATER
-        found[part, names[code], pane] = Profile(layout.shape(part), int(rows[i]), cells[i], sums[i])
+        profile = Profile(layout.shape(part), int(rows[i]), cells[i], sums[i])
+        found[part, names[number % len(names)], pane * layout.pane_us] = profile
     return found
 
 
-def _count_classes(layout: Layout, pairs: Pairs, group: Integers, cells: Integers, sums: Floats) -> None:
+def _classes(layout: Layout, pairs: Pairs) -> _Adds:
     size = len(layout.classes) + 1
     actual = np.array(class_codes(layout, tuple(pairs.actual)), np.int64)
-    np.add.at(cells, (group, layout.confusion.offset + pairs.predicted * size + actual), 1)
+    confused = (np.arange(len(pairs)), layout.confusion.offset + pairs.predicted * size + actual)
     if layout.task is not Task.BINARY or layout.positive_class is None:
-        return
+        return _Adds((confused,), np.zeros(0, np.int64), np.zeros((0, 0)))
     scored = np.flatnonzero(~np.isnan(pairs.value))
     score = pairs.value[scored]
     positive = actual[scored] == layout.classes.index(layout.positive_class)
     side = np.where(positive, layout.scores.size // 2, 0)
-    np.add.at(cells, (group[scored], layout.scores.offset + side + score_cells(score)), 1)
     added = np.stack((np.ones(len(score)), score, (score - positive) ** 2), axis=1)
-    np.add.at(sums, group[scored], added)
+    return _Adds((confused, (scored, layout.scores.offset + side + score_cells(score))), scored, added)
 
 
-def _sum_errors(pairs: Pairs, group: Integers, sums: Floats) -> None:
+def _errors(pairs: Pairs) -> _Adds:
     known = np.flatnonzero(~np.isnan(pairs.value))
     actual = np.array(pairs.actual, np.float64)[known]
     error = pairs.value[known] - actual
-    added = np.stack((np.ones(len(known)), error, np.abs(error), error**2, actual, actual**2), axis=1)
-    np.add.at(sums, group[known], added)
+    return _Adds((), known, np.stack((np.ones(len(known)), error, np.abs(error), error**2, actual, actual**2), axis=1))
