@@ -11,8 +11,9 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from driftline import __version__
+from driftline.backtest.alternatives import FALSE_PAGES, SHIFTS
 from driftline.backtest.run import Outcome
-from driftline.backtest.story import MeasureLine, columns, deciding, lines, moment, sentences
+from driftline.backtest.story import MeasureLine, columns, deciding, in_force, lines, moment, sentences
 from driftline.events import WindowReport
 
 __all__ = ["render"]
@@ -39,6 +40,10 @@ def render(outcome: Outcome, title: str) -> str:
         outcome=outcome,
         monitor=outcome.monitor,
         sentences=list(sentences(outcome.findings, outcome.monitor)),
+        in_force=in_force(outcome.findings, outcome.monitor, outcome.baseline),
+        alternatives=_table(outcome),
+        shifts=SHIFTS,
+        judged_again=outcome.alternatives[0].of if outcome.alternatives else 0,
         columns=columns(reports),
         alarms=alarms[:_EPISODES],
         more_alarms=max(0, len(alarms) - _EPISODES),
@@ -47,6 +52,12 @@ def render(outcome: Outcome, title: str) -> str:
         plotly=Markup(get_plotlyjs()),  # noqa: S704  the installed package's own script
         charts=Markup(_safe_json(_charts(reports))),  # noqa: S704  made safe there
     )
+
+
+def _table(outcome: Outcome) -> list[tuple[float, list[int]]]:
+    """Alarms by false pages a month and PSI."""
+    found = {(each.tolerance.false_pages, each.tolerance.psi): each.alarms for each in outcome.alternatives}
+    return [(pages, [found[pages, psi] for psi in SHIFTS]) for pages in FALSE_PAGES] if found else []
 
 
 def _charts(reports: Sequence[WindowReport]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from driftline.backtest.alternatives import Alternative, alternatives
 from driftline.backtest.columns import times_us
 from driftline.backtest.counting import Counter
 from driftline.backtest.definition import Choice, inferred, parsed, rows_per_microsecond
@@ -63,6 +64,8 @@ class Outcome:
     labels: int
     notes: tuple[str, ...]
     """What a person should know of how the files were read."""
+    alternatives: tuple[Alternative, ...] = ()
+    """What other tolerances would have told."""
 
 
 def run(asked: Backtest, progress: Progress = lambda _what, _share: None) -> Outcome:
@@ -84,8 +87,18 @@ def run(asked: Backtest, progress: Progress = lambda _what, _share: None) -> Out
         raise ConfigurationError(f"{data.path} has no row that could be counted; {'; '.join(counter.refused.described())}")
     findings = _decide(counter, monitor, baseline, layout, progress)
     notes += [*reference.notes, *counter.refused.described()]
+    others = alternatives(findings, monitor, baseline, layout, lambda share: progress("asking other tolerances", share))
     return Outcome(
-        findings, monitor, baseline, layout, reference.roles, choice.document, counter.rows, counter.labels, tuple(notes)
+        findings=findings,
+        monitor=monitor,
+        baseline=baseline,
+        layout=layout,
+        roles=reference.roles,
+        document=choice.document,
+        rows=counter.rows,
+        labels=counter.labels,
+        notes=tuple(notes),
+        alternatives=tuple(others),
     )
 
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from driftline.backtest.page import render
 from driftline.backtest.roles import Roles
 from driftline.backtest.run import Backtest, Evenly, Outcome, run
-from driftline.backtest.story import deciding, sentences
+from driftline.backtest.story import deciding, in_force, sentences
 from driftline.backtest.telemetry import telemetry
 from driftline.cli.console_output import Json, print_json
 from driftline.envelope import time_of
@@ -65,6 +65,8 @@ def backtest(
     else:
         for sentence in sentences(outcome.findings, outcome.monitor):
             typer.echo(sentence)
+        typer.echo("\n" + "\n".join(in_force(outcome.findings, outcome.monitor, outcome.baseline)))
+        _tell_alternatives(outcome)
         typer.echo(f"\nThe report is {out / 'report.html'}; the monitor in force is {out / 'monitor.yaml'}.")
     raise typer.Exit(1 if outcome.findings.alarms else 0)
 
@@ -95,9 +97,24 @@ def _summary(outcome: Outcome, out: Path) -> dict[str, Any]:
         "windows": len(outcome.findings.windows),
         "windows_decided": len(deciding(outcome.findings, outcome.monitor)),
         "alarms": [asdict(event) for event in outcome.findings.alarms],
+        "in_force": in_force(outcome.findings, outcome.monitor, outcome.baseline),
+        "alternatives": [asdict(each) for each in outcome.alternatives],
         "notes": list(outcome.notes),
         "folder": str(out),
     }
+
+
+def _tell_alternatives(outcome: Outcome) -> None:
+    """A small table: alarms by false pages a month and by PSI."""
+    if not outcome.alternatives:
+        return
+    shifts = dict.fromkeys(each.tolerance.psi for each in outcome.alternatives)
+    typer.echo("\nAlarms under other tolerances".ljust(34) + "".join(f"PSI > {psi:g}".rjust(12) for psi in shifts))
+    for pages in dict.fromkeys(each.tolerance.false_pages for each in outcome.alternatives):
+        alarms = [each.alarms for each in outcome.alternatives if each.tolerance.false_pages == pages]
+        typer.echo(
+            f"at most {pages:g} false page{'s' * (pages != 1)} a month".ljust(33) + "".join(f"{count:12,}" for count in alarms)
+        )
 
 
 def _progress() -> "Progress | nullcontext[None]":

@@ -133,7 +133,10 @@ def sensitivity(tau: float, alpha: float, n: int, m: int, *, columns: int = 1, d
 
 
 def explain(plan: Plan, granularities: Sequence[str], alert_on: str, *, columns: int, n: int, m: int) -> str:
-    """Return what the tolerance means for this monitor, for a person; n rows a window against m of the baseline."""
+    """Return what the tolerance means for this monitor, for a person.
+
+    `n` is the rows of a window that pages, against m of the baseline; other windows have as many more as they are longer.
+    """
     tau = plan.tolerance.psi
     lines = [
         f"You tolerate {plan.tolerance}.",
@@ -141,11 +144,12 @@ def explain(plan: Plan, granularities: Sequence[str], alert_on: str, *, columns:
     ]
     for granularity in granularities:
         alpha = plan.level(granularity, Wealth())
-        told = sensitivity(tau, alpha, n, m, columns=columns)
+        rows = max(1, round(n * _days(granularity) / _days(alert_on)))
+        told = sensitivity(tau, alpha, rows, m, columns=columns)
         pages = "pages" if granularity == alert_on else "is only shown"
         lines.append(
             f"{granularity} ({pages}): {plan.windows(granularity):.4g} windows a month, each tested at level {alpha:.2g}. "
-            f"One of {columns} columns alarms from PSI {told.limit:.3g} on (n = {n:,}, baseline {m:,}); "
+            f"One of {columns} columns alarms from PSI {told.limit:.3g} on (n = {rows:,}, baseline {m:,}); "
             f"a true shift of PSI {told.found:.3g} is found in 4 of 5 windows."
         )
     lines.append(
