@@ -1,4 +1,4 @@
-"""SHA-256 of many messages at once: 32 of them side by side, a word of each in one lane of the processor's vectors.
+"""SHA-256 of many messages at once: 16 of them side by side, a word of each in one lane of the processor's vectors.
 
 One message alone cannot use vector instructions, each round waits for the one before. Needs numba (the extra `drift`);
 `driftline.ledger.pages` stands on it. FIPS 180-4, sections 4.1.2, 5.1.1, 5.3.3 and 6.2.2; the
@@ -9,7 +9,8 @@ letters of the rounds are those of the standard.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from driftline.ledger.tree import fold
 
 __all__ = ["Lanes"]
 
-LANES: Final = 32
+LANES: Final = 16
 _BLOCK, _DIGEST = 64, 32
 _NARROW: Final = 16  # neighbours that are hashed as quickly one by one
 _TAIL = 2 * _BLOCK  # what padding makes of the end of a message
@@ -58,54 +59,95 @@ _K: Final = np.array([_root(p << 96, 3) & 0xFFFFFFFF for p in _primes(64)], dtyp
 _H: Final = np.array([_root(p << 64, 2) & 0xFFFFFFFF for p in _primes(8)], dtype=np.uint32)
 
 
-def _word(operation: Callable[..., Any], arguments: int) -> Any:
-    """Make an operation on 32-bit words: numba itself would widen every sum to 64 bits, and halve the lanes."""
-    signature = types.uint32(*([types.uint32] * arguments))
+class _Rounds:
+    """Writes the rounds for all lanes at once: every value is a vector of one word of each lane."""
 
-    def generate(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        return operation(builder, *values)
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+        self.vector = ir.VectorType(ir.IntType(32), LANES)
+        form = ir.FunctionType(self.vector, [self.vector] * 3)
+        self._shift_pair = cgutils.get_or_insert_function(builder.module, form, f"llvm.fshl.v{LANES}i32")
+        swap = ir.FunctionType(self.vector, [self.vector])
+        self._swap = cgutils.get_or_insert_function(builder.module, swap, f"llvm.bswap.v{LANES}i32")
 
-    forms = {
-        1: lambda _typing, x: (signature, generate),  # noqa: ARG005
-        2: lambda _typing, x, y: (signature, generate),  # noqa: ARG005
-        3: lambda _typing, x, y, z: (signature, generate),  # noqa: ARG005
-    }
-    return intrinsic(forms[arguments])
+    def each(self, number: int) -> Any:
+        """Return the same word in every lane."""
+        return ir.Constant(self.vector, [ir.IntType(32)(number)] * LANES)
+
+    def sum(self, *values: Any) -> Any:
+        return reduce(self._builder.add, values)
+
+    def swapped(self, x: Any) -> Any:
+        """Return big-endian words as numbers."""
+        return self._builder.call(self._swap, [x])
+
+    def _rotated(self, x: Any, count: int) -> Any:
+        return self._builder.call(self._shift_pair, [x, x, self.each(32 - count)])
+
+    def sigma(self, x: Any, first: int, second: int, third: int, *, shift: bool = False) -> Any:
+        last = self._builder.lshr(x, self.each(third)) if shift else self._rotated(x, third)
+        return self._builder.xor(self._builder.xor(self._rotated(x, first), self._rotated(x, second)), last)
+
+    def ch(self, x: Any, y: Any, z: Any) -> Any:
+        return self._builder.xor(z, self._builder.and_(x, self._builder.xor(y, z)))
+
+    def maj(self, x: Any, y: Any, z: Any) -> Any:
+        return self._builder.or_(self._builder.and_(x, y), self._builder.and_(z, self._builder.or_(x, y)))
+
+    def after(self, state: list[Any], block: list[Any]) -> list[Any]:
+        """Return the hash value after a block of sixteen words."""
+        w = [self.swapped(word) for word in block]
+        a, b, c, d, e, f, g, h = state
+        for t in range(64):
+            if t >= 16:
+                new, old = self.sigma(w[t - 2], 17, 19, 10, shift=True), self.sigma(w[t - 15], 7, 18, 3, shift=True)
+                w.append(self.sum(new, w[t - 7], old, w[t - 16]))
+            t1 = self.sum(h, self.sigma(e, 6, 11, 25), self.ch(e, f, g), self.sum(w[t], self.each(int(_K[t]))))
+            t2 = self.sum(self.sigma(a, 2, 13, 22), self.maj(a, b, c))
+            a, b, c, d, e, f, g, h = self.sum(t1, t2), a, b, c, self.sum(d, t1), e, f, g
+        return [self.sum(before, now) for before, now in zip(state, (a, b, c, d, e, f, g, h), strict=True)]
 
 
-def _rotated(builder: Any, x: Any, count: int) -> Any:
-    word = ir.IntType(32)
-    return builder.or_(builder.lshr(x, word(count)), builder.shl(x, word(32 - count)))
+@intrinsic  # type: ignore[untyped-decorator]  # numba ships no types
+def _compress(_typing: Any, state: Any, words: Any) -> Any:
+    """Take one block into each lane: rows of the hash value and of the block, a column for each lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rounds = _Rounds(builder)
+        rows = []
+        for kind, array in zip(signature.args, arguments, strict=True):
+            view = context.make_array(kind)(context, builder, array)
+            rows.append(builder.bitcast(view.data, rounds.vector.as_pointer()))
+
+        def load(number: int, row: int) -> Any:
+            loaded = builder.load(builder.gep(rows[number], [ir.IntType(64)(row)]))
+            loaded.align = 4
+            return loaded
+
+        found = rounds.after([load(0, row) for row in range(8)], [load(1, row) for row in range(16)])
+        for row, value in enumerate(found):
+            builder.store(value, builder.gep(rows[0], [ir.IntType(64)(row)])).align = 4
+        return context.get_dummy_value()
+
+    return types.void(state, words), generate
 
 
-def _sigma(first: int, second: int, third: int, *, shift: bool = False) -> Any:
-    def operation(builder: Any, x: Any) -> Any:
-        last = builder.lshr(x, ir.IntType(32)(third)) if shift else _rotated(builder, x, third)
-        return builder.xor(builder.xor(_rotated(builder, x, first), _rotated(builder, x, second)), last)
-
-    return _word(operation, 1)
-
-
-_add = _word(lambda builder, x, y: builder.add(x, y), 2)
-_ch = _word(lambda builder, x, y, z: builder.xor(z, builder.and_(x, builder.xor(y, z))), 3)
-_maj = _word(lambda builder, x, y, z: builder.or_(builder.and_(x, y), builder.and_(z, builder.or_(x, y))), 3)
-_big_0, _big_1 = _sigma(2, 13, 22), _sigma(6, 11, 25)
-_small_0, _small_1 = _sigma(7, 18, 3, shift=True), _sigma(17, 19, 10, shift=True)
-
-
-_swap = _word(lambda builder, x: builder.bswap(x), 1)
+@intrinsic  # type: ignore[untyped-decorator]
+def _swap(_typing: Any, word: Any) -> Any:  # noqa: ARG001
+    """Return a word with its bytes the other way round (little-endian machines)."""
+    return types.uint32(types.uint32), lambda _context, builder, _signature, arguments: builder.bswap(arguments[0])
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # numba ships no types
 def _load(typing_context: Any, array: Any, position: Any) -> Any:  # noqa: ARG001
-    """Load four bytes from any address as a big-endian word (little-endian machines)."""
+    """Load four bytes from any address as they stand."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = context.make_array(signature.args[0])(context, builder, arguments[0])
         address = builder.gep(builder.bitcast(view.data, cgutils.voidptr_t), [arguments[1]])
         loaded = builder.load(builder.bitcast(address, ir.PointerType(ir.IntType(32))))
         loaded.align = 1
-        return builder.bswap(loaded)
+        return loaded
 
     return types.uint32(array, types.int64), generate
 
@@ -116,42 +158,6 @@ _ROW = types.Array(types.uint32, 1, "C")
 _ROWS = types.Array(types.uint32, 2, "C")
 _TABLE = types.Array(types.int64, 2, "C")
 _LIST = types.Array(types.int64, 1, "C")
-
-
-@compiled(types.void(*([_ROW] * 9), types.uint32), inline=True)
-def _round(a: _Words, b: _Words, c: _Words, d: _Words, e: _Words, f: _Words, g: _Words, h: _Words, w: _Words, k: Any) -> None:
-    """One round in every lane; instead of moving eight variables on, the next call names them anew."""
-    for lane in range(LANES):
-        t1 = _add(_add(_add(h[lane], _big_1(e[lane])), _add(_ch(e[lane], f[lane], g[lane]), w[lane])), k)
-        t2 = _add(_big_0(a[lane]), _maj(a[lane], b[lane], c[lane]))
-        d[lane] = _add(d[lane], t1)
-        h[lane] = _add(t1, t2)
-
-
-@compiled(types.void(_ROWS, _ROWS, _ROW))
-def _compress(state: _Words, w: _Words, k: _Words) -> None:
-    """Take one block into each lane. `state`: eight rows of working variables, then the eight of the hash value."""
-    for i in range(8):
-        for lane in range(LANES):
-            state[i, lane] = state[8 + i, lane]
-    a, b, c, d, e, f, g, h = state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]
-    for t in range(0, 64, 8):
-        if t >= 16:
-            for i in range(t, t + 8):
-                now, w2, w7, w15, w16 = w[i], w[i - 2], w[i - 7], w[i - 15], w[i - 16]
-                for lane in range(LANES):
-                    now[lane] = _add(_add(_small_1(w2[lane]), w7[lane]), _add(_small_0(w15[lane]), w16[lane]))
-        _round(a, b, c, d, e, f, g, h, w[t], k[t])
-        _round(h, a, b, c, d, e, f, g, w[t + 1], k[t + 1])
-        _round(g, h, a, b, c, d, e, f, w[t + 2], k[t + 2])
-        _round(f, g, h, a, b, c, d, e, w[t + 3], k[t + 3])
-        _round(e, f, g, h, a, b, c, d, w[t + 4], k[t + 4])
-        _round(d, e, f, g, h, a, b, c, w[t + 5], k[t + 5])
-        _round(c, d, e, f, g, h, a, b, w[t + 6], k[t + 6])
-        _round(b, c, d, e, f, g, h, a, w[t + 7], k[t + 7])
-    for i in range(8):
-        for lane in range(LANES):
-            state[8 + i, lane] = _add(state[8 + i, lane], state[i, lane])
 
 
 # Rows of the table of lanes: the message (-1: none), where its next whole block is and how many are left; the same of its tail.
@@ -178,7 +184,7 @@ def _begin(
     lanes[_AT, lane], lanes[_LEFT, lane] = start, whole
     lanes[_TAIL_AT, lane], lanes[_TAIL_LEFT, lane] = base, blocks
     for i in range(8):
-        state[8 + i, lane] = h[i]
+        state[i, lane] = h[i]
 
 
 @compiled(types.void(_GIVEN, types.int64, _ROWS, types.int64), inline=True)
@@ -187,7 +193,7 @@ def _fill(source: _Bytes, at: int, words: _Words, lane: int) -> None:
         words[i, lane] = _load(source, at + 4 * i)
 
 
-@compiled(types.void(_GIVEN, _LIST, _ROW, _BYTES, _ROWS, _ROWS, _TABLE, _ROW, _ROW))
+@compiled(types.void(_GIVEN, _LIST, _ROW, _BYTES, _ROWS, _ROWS, _TABLE, _ROW))
 def _run(
     data: _Bytes,
     ends: _Numbers,
@@ -196,7 +202,6 @@ def _run(
     state: _Words,
     words: _Words,
     lanes: _Numbers,
-    k: _Words,
     h: _Words,
 ) -> None:
     """Hash the messages that end at `ends`; a lane that is through takes the next one, so lengths may differ."""
@@ -223,11 +228,11 @@ def _run(
                 lanes[_TAIL_LEFT, lane] -= 1
         if not busy:
             return
-        _compress(state, words, k)
+        _compress(state, words)
         for lane in range(LANES):
             if lanes[_NUMBER, lane] >= 0 and lanes[_TAIL_LEFT, lane] == 0:
                 for i in range(8):
-                    out[lanes[_NUMBER, lane] * 8 + i] = _swap(state[8 + i, lane])
+                    out[lanes[_NUMBER, lane] * 8 + i] = _swap(state[i, lane])
                 lanes[_NUMBER, lane] = -1
 
 
@@ -235,7 +240,7 @@ class Lanes:
     """Hashes many messages at a time. Not for several threads: the kernel's room is used again and again."""
 
     def __init__(self) -> None:
-        self._state, self._words = np.empty((16, LANES), np.uint32), np.empty((64, LANES), np.uint32)
+        self._state, self._words = np.empty((8, LANES), np.uint32), np.empty((16, LANES), np.uint32)
         self._tails, self._lanes = np.empty(LANES * _TAIL, np.uint8), np.empty((5, LANES), np.int64)
 
     def __call__(self, messages: Sequence[bytes]) -> bytes:
@@ -247,7 +252,7 @@ class Lanes:
         """Return the SHA-256 of each message, given all of them in one piece and where each ends in it."""
         out = np.empty(len(ends) * 8, np.uint32)
         view = np.frombuffer(data or b"\x00", np.uint8) if isinstance(data, bytes) else data
-        _run(view, ends, out, self._tails, self._state, self._words, self._lanes, _K, _H)
+        _run(view, ends, out, self._tails, self._state, self._words, self._lanes, _H)
         return out.tobytes()
 
     def fold(self, hashes: Sequence[bytes]) -> bytes:
