@@ -145,7 +145,8 @@ def test_a_taken_port_gives_way(tmp_path, free_port):
 
 
 MAIN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background has it ignored
 from pathlib import Path
 from services import __main__ as main, supervisor
 real = supervisor.Supervisor
