@@ -25,6 +25,12 @@ class SuppressReason(StrEnum):
     """The channel has no address; set one."""
     RESOLVED_BEFORE_TOLD = "resolved_before_told"
     """It began and ended between two looks."""
+    SILENCED = "silenced"
+    """Silences hold for all that there was to tell."""
+    INHIBITED = "inhibited"
+    """Alerts that fire explain all that there was to tell."""
+    MUTED = "muted"
+    """The route is in one of its mute intervals, or outside of its active ones."""
     RESOLVED_NOT_WANTED = "resolved_not_wanted"
     """The channel says `send_resolved: false`."""
 
@@ -50,5 +56,8 @@ class Suppress:
     reason: SuppressReason
     instead_of: NotifyReason | None = None
 
+
+WITHHELD = frozenset({SuppressReason.SILENCED, SuppressReason.INHIBITED, SuppressReason.MUTED})
+"""Reasons that pass: what was to be told is told later if it still holds."""
 
 Decision = Notify | Wait | Suppress

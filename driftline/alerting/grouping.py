@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftline.alerting.alert import Alert
+from driftline.alerting.decisions import SuppressReason
 from driftline.alerting.matchers import quote
 from driftline.alerting.routing import Route
 
@@ -38,6 +39,8 @@ class Member:
     alert: Alert
     leaving: bool = False
     """It now belongs to another route and stays only until its end has been told here."""
+    held: SuppressReason | None = None
+    """Why nothing new is told of it: silenced or inhibited. Its end is told all the same to those who had heard of it."""
 
 
 def group_labels(alert: Alert, route: Route) -> Mapping[str, str]:

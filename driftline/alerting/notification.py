@@ -9,7 +9,7 @@ from driftline.alerting.alert import Alert, Status
 from driftline.alerting.decisions import Notify, NotifyReason, Suppress, SuppressReason
 from driftline.alerting.enrichment import DEFAULT_TITLE, Links, enrich
 from driftline.alerting.grouping import Group, Member
-from driftline.alerting.pipeline import Look
+from driftline.alerting.pipeline import Look, subject
 from driftline.envelope import iso_time
 
 SOURCE = "mlops_monitoring"
@@ -54,8 +54,10 @@ def notification_id(group: Group, look: Look) -> str:
 def compose(group: Group, look: Look, decision: Notify | Suppress, links: Links) -> Notification:
     """The message that a decision calls for, or that it suppresses."""
     reason = decision.reason if isinstance(decision, Notify) else decision.instead_of or decision.reason
-    firing = () if reason is SuppressReason.RESOLVED_BEFORE_TOLD else look.firing
-    alerts = [member.alert for member in _by_urgency(firing) + _by_urgency(look.ended)]
+    members = subject(look, decision)
+    firing = tuple(member for member in members if member.alert.status is Status.FIRING)
+    ended = tuple(member for member in members if member.alert.status is Status.RESOLVED)
+    alerts = [member.alert for member in _by_urgency(firing) + _by_urgency(ended)]
     status = Status.FIRING if firing else Status.RESOLVED
     return Notification(
         notification_id=notification_id(group, look),

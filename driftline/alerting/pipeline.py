@@ -2,14 +2,15 @@
 
 Each stage takes the look and the decision so far and returns a decision; the first one makes it, the others may only overrule a
 `Notify`. What was told last is noted when the decision is stored, so repeats are measured from tick to tick; a notification that
-finally fails restores what had been told before it.
+finally fails restores what had been told before it. What is silenced, inhibited or muted counts as not told: the group is looked
+at on every tick until that has passed. An end is told in spite of silences and inhibition, so that nobody believes in what is over.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from driftline.alerting.alert import Priority, Status
-from driftline.alerting.decisions import Decision, Notify, NotifyReason, Suppress, SuppressReason, Wait
+from driftline.alerting.decisions import WITHHELD, Decision, Notify, NotifyReason, Suppress, SuppressReason, Wait
 from driftline.alerting.grouping import Member
 from driftline.alerting.routing import ChannelSpec
 
@@ -47,6 +48,10 @@ class Look:
     """Whether the channel has an address to send to."""
     previous_id: str = ""
     """Id of the last notification of this group and channel; empty for the first."""
+    muted: bool = False
+    """Whether the time is one in which the route tells nothing."""
+    withheld: frozenset[str] = frozenset()
+    """Alerts of which it was recorded that they are held back, and why they still may be."""
 
     @property
     def heard(self) -> frozenset[str]:
@@ -57,11 +62,29 @@ class Look:
 
     @property
     def firing(self) -> tuple[Member, ...]:
-        """Members that fire here; one that is leaving counts only where it has been told."""
+        """Members that fire here; one that is leaving or held counts only where it has been told."""
         return tuple(
             member
             for member in self.members
-            if member.alert.status is Status.FIRING and (not member.leaving or member.alert.alert_id in self.heard)
+            if member.alert.status is Status.FIRING
+            and (not (member.leaving or member.held) or member.alert.alert_id in self.heard)
+        )
+
+    @property
+    def staying(self) -> tuple[Member, ...]:
+        """Members that fire and may be told of again."""
+        return tuple(member for member in self.firing if not (member.leaving or member.held))
+
+    @property
+    def held(self) -> tuple[Member, ...]:
+        """Members that fire, untold because they are silenced or inhibited."""
+        return tuple(
+            member
+            for member in self.members
+            if member.held
+            and not member.leaving
+            and member.alert.status is Status.FIRING
+            and member.alert.alert_id not in self.heard
         )
 
     @property
@@ -92,8 +115,7 @@ def needs_update(look: Look, _: Decision) -> Decision:
     ended = ids(look.ended)
     if firing - look.heard:
         return Notify(NotifyReason.NEW_ALERTS if look.heard else NotifyReason.FIRST)
-    staying = tuple(member for member in look.firing if not member.leaving)
-    if look.told is not None and staying and top_priority(staying).rank > look.told.priority.rank:
+    if look.told is not None and look.staying and top_priority(look.staying).rank > look.told.priority.rank:
         return Notify(NotifyReason.RAISED)
     if ended & look.heard:
         return Notify(NotifyReason.SOME_RESOLVED if firing else NotifyReason.ALL_RESOLVED)
@@ -103,10 +125,17 @@ def needs_update(look: Look, _: Decision) -> Decision:
     return Suppress(SuppressReason.RESOLVED_BEFORE_TOLD) if ended else Wait(due)
 
 
+def held_back(look: Look, decision: Decision) -> Decision:
+    """Where there is nothing to tell but what is silenced or inhibited, that is said once."""
+    new = [member for member in look.held if member.alert.alert_id not in look.withheld]
+    if not isinstance(decision, Wait) or not new or new[0].held is None:
+        return decision
+    return Suppress(new[0].held, NotifyReason.NEW_ALERTS if look.heard else NotifyReason.FIRST)
+
+
 def repeat_due(look: Look) -> int | None:
     """When what still fires is told again though nothing changed; None where nothing of it stays or was told."""
-    staying = any(not member.leaving for member in look.firing)
-    return look.told.at + look.repeat_interval if look.told is not None and staying else None
+    return look.told.at + look.repeat_interval if look.told is not None and look.staying else None
 
 
 def resolved_wanted(look: Look, decision: Decision) -> Decision:
@@ -115,6 +144,15 @@ def resolved_wanted(look: Look, decision: Decision) -> Decision:
         case Notify(NotifyReason.ALL_RESOLVED | NotifyReason.SOME_RESOLVED as reason) if not look.channel.send_resolved:
             return Suppress(SuppressReason.RESOLVED_NOT_WANTED, reason)
     return decision
+
+
+def not_muted(look: Look, decision: Decision) -> Decision:
+    """While the route is muted nothing is told, ends included; that is said once for each alert."""
+    if not look.muted or not isinstance(decision, Notify):
+        return decision
+    if ids(subject(look, decision)) <= look.withheld:
+        return Wait(repeat_due(look))
+    return Suppress(SuppressReason.MUTED, decision.reason)
 
 
 def channel_configured(look: Look, decision: Decision) -> Decision:
@@ -126,7 +164,9 @@ def channel_configured(look: Look, decision: Decision) -> Decision:
 
 PIPELINE: tuple[Stage, ...] = (
     needs_update,
+    held_back,
     resolved_wanted,
+    not_muted,
     channel_configured,
 )
 
@@ -137,6 +177,31 @@ def decide(look: Look) -> Decision:
     for stage in PIPELINE:
         decision = stage(look, decision)
     return decision
+
+
+def subject(look: Look, decision: Notify | Suppress) -> tuple[Member, ...]:
+    """The members that a decision is about; of those that fire only they are shown that are not held."""
+    match decision:
+        case Suppress(SuppressReason.SILENCED | SuppressReason.INHIBITED as reason):
+            return tuple(member for member in look.held if member.held is reason)
+        case Suppress(SuppressReason.RESOLVED_BEFORE_TOLD):
+            return look.ended
+    return tuple(member for member in look.firing if not member.held) + look.ended
+
+
+def withheld_after(look: Look, decision: Decision) -> frozenset[str]:
+    """The alerts of which it is recorded that they are held back, once this decision is stored."""
+    still = look.withheld & ids(member for member in look.members if look.muted or member.held)
+    if isinstance(decision, Suppress) and decision.reason in WITHHELD:
+        return still | ids(subject(look, decision))
+    return still
+
+
+def look_again(look: Look) -> int | None:
+    """When there may be something to tell though no alert changes; None where there will not be."""
+    if any(member.held for member in look.members) or (look.muted and look.withheld):
+        return look.now + 1
+    return repeat_due(look)
 
 
 def told_after(look: Look, decision: Notify | Suppress, notification_id: str) -> Told:

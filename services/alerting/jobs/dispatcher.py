@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from driftline.alerting.decisions import Notify, Suppress, SuppressReason, Wait
+from driftline.alerting.decisions import WITHHELD, Notify, Suppress, SuppressReason, Wait
 from driftline.alerting.enrichment import Links
 from driftline.alerting.grouping import Group, tick_for
 from driftline.alerting.notification import Notification, compose
-from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, repeat_due, told_after
+from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, look_again, told_after, withheld_after
 from driftline.alerting.routing import Receiver, Routing
 from driftline.clock import Clock
 from driftline.events import NotificationSuppressed
+from services.alerting.jobs.holding import Holding
 from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
-from services.alerting.store import groups, outbox
+from services.alerting.store import groups, outbox, withheld
 from services.alerting.store.database import Database
 
 _GROUPS_AT_ONCE = 50
@@ -40,6 +41,7 @@ class Dispatcher:
         self._database = database
         self._outlook = outlook
         self._clock = clock
+        self._holding = Holding(outlook.routing)
 
     def run_once(self, _wake: Callable[[], None]) -> int | None:
         """Look at every group that is due."""
@@ -48,7 +50,7 @@ class Dispatcher:
             with self._database.write() as tx:
                 due = groups.claim_due(tx, now, _GROUPS_AT_ONCE)
                 if due:
-                    _Round(tx, self._outlook, due, now).run()
+                    _Round(tx, self._outlook, self._holding, due, now).run()
                 following = groups.next_due(tx)
             if due:
                 GROUP_LATENESS_SECONDS.set((now - (due[0].next_look_at or now)) / 1_000_000)
@@ -63,13 +65,15 @@ class Dispatcher:
 class _Round:
     """The looks of one transaction: read for all groups at once, decided one by one, written at once."""
 
-    def __init__(self, tx: Connection, outlook: Outlook, due: Sequence[Group], now: int) -> None:
+    def __init__(self, tx: Connection, outlook: Outlook, holding: Holding, due: Sequence[Group], now: int) -> None:
         self._tx = tx
         self._outlook = outlook
         self._due = due
         self._now = now
         keys = [group.key for group in due]
-        self._members = groups.members_of(tx, keys)
+        self._members = holding.mark(tx, groups.members_of(tx, keys), now)
+        self._withheld = withheld.of(tx, keys)
+        self._withheld_now: dict[tuple[str, str], frozenset[str]] = {}
         self._known = groups.told_of(tx, keys)
         self._last_ids = outbox.last_ids(tx, keys)
         self._told: dict[tuple[str, str], groups.Knowledge] = {}
@@ -87,13 +91,16 @@ class _Round:
             if any(member.leaving or member.alert.ends_at is not None for member in self._members[group.key]):
                 over.append((group.key, [channel.name for channel in receiver.channels]))
         groups.save_told(self._tx, self._told, self._known)
+        withheld.save(self._tx, self._withheld_now)
         groups.note_looks(self._tx, looked)
         self._batch.write(self._tx)
         for key, channels in over:
             groups.forget_settled(self._tx, key, channels)
 
     def _look(self, group: Group, receiver: Receiver) -> Group:
-        timers = (self._outlook.routing.route(group.route_key) or self._outlook.routing.root).timers
+        routing = self._outlook.routing
+        route = routing.route(group.route_key) or routing.root
+        timers = route.timers
         tick = _tick(group, self._now)
         repeats = []
         for channel in receiver.channels:
@@ -106,6 +113,8 @@ class _Round:
                 channel=channel,
                 configured=channel.name in self._outlook.configured,
                 previous_id=self._last_ids.get((group.key, channel.name), ""),
+                muted=routing.muted(route, tick),
+                withheld=self._withheld.get((group.key, channel.name), frozenset()),
             )
             repeats.append(self._decide(group, look, NOTHING_TOLD if known is None else known.delivered))
         looked = replace(group, interval=timers.group_interval, last_look_at=tick)
@@ -115,19 +124,31 @@ class _Round:
     def _decide(self, group: Group, look: Look, delivered: Told) -> int | None:
         """Note what one channel shall be told; returns when there may be something to tell though nothing changes."""
         decision = decide(look)
+        place = (group.key, look.channel.name)
+        if (now_withheld := withheld_after(look, decision)) != look.withheld:
+            self._withheld_now[place] = now_withheld
+        look = replace(look, withheld=now_withheld)
         if isinstance(decision, Wait):
-            return decision.until
+            return look_again(look)
+        if isinstance(decision, Suppress) and decision.reason in WITHHELD:
+            self._suppress(compose(group, look, decision, self._outlook.links), look.told or NOTHING_TOLD, decision)
+            return look_again(look)
         message = compose(group, look, decision, self._outlook.links)
         told = told_after(look, decision, message.notification_id)
-        DECISIONS.labels(message.reason, decision.reason.value if isinstance(decision, Suppress) else "").inc()
         if isinstance(decision, Notify):
+            DECISIONS.labels(message.reason, "").inc()
             self._batch.notify(message, told, state=outbox.PENDING)
         else:
-            self._batch.notify(message, told, state=outbox.SUPPRESSED)
-            self._batch.tell(_suppressed(message, decision.reason, self._now), message.notification_id)
+            self._suppress(message, told, decision)
             delivered = _known_after(decision, look, told, delivered)
-        self._told[group.key, look.channel.name] = groups.Knowledge(told, delivered)
-        return repeat_due(replace(look, told=told))
+        self._told[place] = groups.Knowledge(told, delivered)
+        return look_again(replace(look, told=told))
+
+    def _suppress(self, message: Notification, told: Told, decision: Suppress) -> None:
+        """Record what is not sent."""
+        DECISIONS.labels(message.reason, decision.reason.value).inc()
+        self._batch.notify(message, told, state=outbox.SUPPRESSED)
+        self._batch.tell(_suppressed(message, decision.reason, self._now), message.notification_id)
 
 
 def _tick(group: Group, now: int) -> int:

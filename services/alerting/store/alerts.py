@@ -48,6 +48,15 @@ def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) ->
     return [(_alert(row), row.updated_at) for row in tx.execute(query)]
 
 
+def firing_version(tx: Connection) -> tuple[int, int]:
+    """Changes whenever an alert does: how many hold, and when one last changed."""
+    row = tx.execute(_FIRING_VERSION).one()
+    return row[0], row[1] or 0
+
+
+_FIRING_VERSION = select(func.count(alerts.c.alert_id).filter(alerts.c.ends_at.is_(None)), func.max(alerts.c.updated_at))
+
+
 def count_firing(tx: Connection) -> dict[str, int]:
     """How many alerts hold, by priority."""
     query = select(alerts.c.priority, func.count()).where(alerts.c.ends_at.is_(None)).group_by(alerts.c.priority)
