@@ -16,6 +16,8 @@ class Delivered:
     """The channel took it."""
 
     code: int | None = None
+    thread: str | None = None
+    """Where the channel wants to hear the rest of this group's story: its own name of the message that began it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,16 @@ class RetryPolicy:
     """More than this no channel may ask for."""
 
 
-def judge(code: int, *, retry_after: str | None = None, now: int) -> Outcome:
+def judge(code: int, *, retry_after: str | None = None, now: int, delivered: frozenset[int] = DELIVERED_CODES) -> Outcome:
     """What an HTTP answer means. Redirects are refused: they could lead to an address that nobody allowed."""
-    if code in DELIVERED_CODES:
+    if code in delivered:
         return Delivered(code)
     if code >= 500 or code in _RETRIED_CODES:
         return TryAgain(f"answered {code}", code, parse_retry_after(retry_after, now))
     if 300 <= code < 400:
         return Refused(f"answered {code}: redirects are not followed; configure the final address", code)
     if 200 <= code < 300:
-        return Refused(f"answered {code}; only 200, 201 and 202 count as delivered", code)
+        return Refused(f"answered {code}; as delivered count {', '.join(map(str, sorted(delivered)))}", code)
     return Refused(f"answered {code}", code)
 
 

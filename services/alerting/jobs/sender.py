@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from driftline.alerting.alert import Status
 from driftline.alerting.delivery import Attempt, Delivered, Outcome, Refused, RetryPolicy, TryAgain, next_try
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.events import NotificationFailed, NotificationSent
 from services.alerting.adapters.channels.port import Channel, Outgoing
 from services.alerting.metrics import NOTIFICATIONS, SEND_SECONDS
-from services.alerting.store import channel_health, groups, outbox
+from services.alerting.store import channel_health, groups, outbox, threads
 from services.alerting.store.database import Database
 from services.alerting.store.outbox import Parcel
 
@@ -71,12 +72,13 @@ class Sender:
                 del self._sending[future]
             free = self._options.workers - len(self._sending)
             claimed = self._claim(tx, free) if free else []
+            known = [threads.find(tx, parcel.group_key, parcel.channel) for parcel in claimed]
             # With anything under way its answer wakes us before we need to know.
             following = None if claimed or self._sending else outbox.next_due(tx, self._options.name)
         if answered:
             self._on_recorded()
-        for parcel in claimed:
-            future = self._pool.submit(self._send, parcel)
+        for parcel, thread in zip(claimed, known, strict=True):
+            future = self._pool.submit(self._send, parcel, thread)
             self._sending[future] = parcel
             future.add_done_callback(lambda _: wake())
         return following
@@ -92,9 +94,9 @@ class Sender:
     def _claim(self, tx: Connection, free: int) -> list[Parcel]:
         return outbox.claim(tx, self._options.name, now=self._clock.now_us(), lease_us=self._options.lease_us, limit=free)
 
-    def _send(self, parcel: Parcel) -> Outcome:
+    def _send(self, parcel: Parcel, thread: str | None) -> Outcome:
         with SEND_SECONDS.labels(parcel.kind).time():
-            return self._channel.send(Outgoing(parcel.notification_id, parcel.body))
+            return self._channel.send(Outgoing(parcel.notification_id, parcel.body, thread))
 
     def _record(self, tx: Connection, answers: Sequence[tuple[Parcel, Outcome]]) -> None:
         if not answers:
@@ -109,7 +111,8 @@ class Sender:
         match outcome:
             case Delivered(code):
                 self._note_working(tx, batch, now)
-                self._delivered(tx, batch, parcel, code, now)
+                if self._delivered(tx, batch, parcel, code, now):
+                    _note_thread(tx, parcel, outcome)
             case Refused(error, code):
                 self._note_failing(tx, batch, error, now)
                 self._failed(tx, batch, parcel, outcome, now)
@@ -138,10 +141,10 @@ class Sender:
             channel_health.close_condition(batch, self._options.name, now)
         self._failing = False
 
-    def _delivered(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, code: int | None, now: int) -> None:
+    def _delivered(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, code: int | None, now: int) -> bool:
         NOTIFICATIONS.labels(parcel.kind, "sent").inc()
         if not outbox.finish(tx, parcel, state=outbox.SENT, code=code, error=None, now=now):
-            return
+            return False
         groups.note_delivered(tx, parcel.group_key, parcel.channel, parcel.known)
         if parcel.known.resolved:  # only who was told of an end can let go of it
             self._forget_settled(tx, parcel)
@@ -156,6 +159,7 @@ class Sender:
             sent_at=now,
         )
         batch.tell(event, parcel.notification_id)
+        return True
 
     def _forget_settled(self, tx: Connection, parcel: Parcel) -> None:
         group = groups.find(tx, parcel.group_key)
@@ -166,6 +170,13 @@ class Sender:
     def _failed(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
         NOTIFICATIONS.labels(parcel.kind, "failed").inc()
         _give_up(tx, batch, parcel, outcome, now)
+
+
+def _note_thread(tx: Connection, parcel: Parcel, outcome: Delivered) -> None:
+    if parcel.status == Status.RESOLVED:
+        threads.forget(tx, parcel.group_key, parcel.channel)
+    elif outcome.thread is not None:
+        threads.note(tx, parcel.group_key, parcel.channel, outcome.thread)
 
 
 def _give_up(tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:

@@ -1,8 +1,10 @@
 """What a channel must be able to do."""
 
+import json
 from dataclasses import dataclass
 from typing import Protocol
 
+from driftline.alerting.channels.message import Message, read
 from driftline.alerting.delivery import Outcome
 
 
@@ -12,6 +14,13 @@ class Outgoing:
 
     notification_id: str
     body: bytes
+    thread: str | None = None
+    """What the channel answered as `Delivered.thread` when this group began to fire; None: it begins now."""
+
+    @property
+    def message(self) -> Message:
+        """The payload as those channels read it that say it in words of their own."""
+        return read(self.notification_id, json.loads(self.body))
 
 
 class Channel(Protocol):

@@ -195,3 +195,30 @@ def test_a_failing_channel_is_said_once_and_so_is_its_recovery(parts) -> None:
     parts.pass_time(30)
     parts.deliver()
     assert len(of_kind(parts, HealthCleared)) == 1
+
+
+def test_later_messages_of_a_group_go_where_the_first_one_began_until_its_end(parts) -> None:
+    threads = iter(["C1 1.1", None, "C1 2.2", None, "C1 3.3"])
+    parts.channel.answer = lambda _: Delivered(200, next(threads))
+    told(parts).deliver()
+    for number, risen in enumerate(("HIGH", "CRITICAL"), start=2):
+        parts.take(detected(sequence=number, severity=risen))
+        parts.pass_time(300)
+        parts.deliver()
+    parts.take(cleared(sequence=4))
+    parts.pass_time(300)
+    parts.deliver()
+    parts.take(detected(episode_id="episode-2", since=20 * 86_400 * SECOND))
+    parts.pass_time(300)
+    parts.deliver()
+    # None: the thread stands; another name: the channel had to begin a new one; after the end the next episode begins afresh.
+    assert [message.thread for message in parts.channel.sent] == [None, "C1 1.1", "C1 1.1", "C1 2.2", None]
+
+
+def test_a_failed_try_begins_no_thread(parts) -> None:
+    answers = iter([TryAgain("answered 503", 503), Delivered(200, "C1 1.1")])
+    parts.channel.answer = lambda _: next(answers)
+    told(parts).deliver()
+    parts.pass_time(1)
+    parts.deliver()
+    assert [message.thread for message in parts.channel.sent] == [None, None]
