@@ -20,7 +20,7 @@ from driftline.runtime.process import run_parts
 from driftline.runtime.tokens import TokenBook
 from services.alerting import api
 from services.alerting.adapters.channels.port import Channel
-from services.alerting.adapters.channels.registry import WebhookDefaults, build_channels
+from services.alerting.adapters.channels.registry import build_channels
 from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.consumer import Following, Intake
 from services.alerting.jobs.beat import Beat, Work
@@ -111,8 +111,7 @@ def read_routing(settings: AlertingSettings) -> Routing:
 
 def open_channels(settings: AlertingSettings, routing: Routing, clock: Clock) -> Mapping[str, Channel]:
     """The channels that have an address."""
-    webhook = WebhookDefaults(url=settings.alerting_webhook_url, keys=settings.webhook_keys)
-    return build_channels(routing.channels, webhook=webhook, allowed=settings.allowed, clock=clock)
+    return build_channels(routing.channels, settings, clock)
 
 
 def sender_options(settings: AlertingSettings, routing: Routing, channel: str) -> SenderOptions:

@@ -1,10 +1,12 @@
 """Settings of alerting; what decides about people's notifications is in the YAML that `alerting_config` names."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
 from driftline.alerting.addresses import AllowList, parse_allow_list
+from driftline.alerting.channels.email import parse_address
 from driftline.alerting.enrichment import Links
 from driftline.alerting.signature import parse_secret
 from driftline.runtime.settings import ServiceSettings
@@ -12,19 +14,91 @@ from driftline.runtime.settings import ServiceSettings
 _MICROSECONDS = 1_000_000
 
 
-class AlertingSettings(ServiceSettings):
-    """The shared settings, and those of this service."""
+class ChannelSettings(ServiceSettings):
+    """Where each channel goes. One without an address is not configured, and said to be so for each notification."""
 
-    http_port: int = Field(default=8083, ge=0, le=65535, description="port to listen on; 0 takes any free one")
-    alerting_config: Path | None = Field(
-        default=None, description="YAML with routes and receivers; without it the priority chooses the channels"
-    )
     alerting_webhook_url: str | None = Field(default=None, description="where the channel `webhook` posts to")
     alerting_webhook_secret: SecretStr | None = Field(
         default=None, description="signs the webhook: whsec_ and base64 of 24 to 64 bytes; several with spaces while rotating"
     )
+    alerting_slack_webhook_url: SecretStr | None = Field(default=None, description="incoming webhook of Slack")
+    alerting_slack_bot_token: SecretStr | None = Field(
+        default=None, description="xoxb-... with the scope chat:write, instead of the webhook: threads, updates in place"
+    )
+    alerting_slack_channel: str | None = Field(default=None, description="channel that the bot writes to, best by its id C...")
+    alerting_slack_api_url: str = Field(default="https://slack.com/api", description="Web API of Slack")
+    alerting_teams_webhook_url: SecretStr | None = Field(default=None, description="Workflows webhook of Microsoft Teams")
+    alerting_pagerduty_routing_key: SecretStr | None = Field(
+        default=None, description="integration key of PagerDuty, type Events API v2"
+    )
+    alerting_pagerduty_url: str = Field(
+        default="https://events.pagerduty.com/v2/enqueue", description="Events API; events.eu.pagerduty.com in Europe"
+    )
+    alerting_email_from: str | None = Field(default=None, description="sender of mails, such as mlops@example.com")
+    alerting_email_to: str = Field(default="", description="recipients of mails, with commas between them")
+    alerting_smtp_host: str | None = Field(default=None, description="relay that takes the mails")
+    alerting_smtp_port: int | None = Field(
+        default=None, ge=1, le=65535, description="its port; else 587, 465 for tls, 25 for none"
+    )
+    alerting_smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="how the way there is encrypted"
+    )
+    alerting_smtp_user: str | None = Field(default=None, description="name for the relay; none: it asks for none")
+    alerting_smtp_password: SecretStr | None = Field(default=None, description="password for the relay")
     alerting_allow_addresses: str = Field(
-        default="", description="private addresses and networks that webhooks may reach, such as 127.0.0.1,10.1.0.0/16"
+        default="", description="private addresses and networks that channels may reach, such as 127.0.0.1,10.1.0.0/16"
+    )
+
+    @field_validator("alerting_webhook_secret")
+    @classmethod
+    def _secret_is_usable(cls, value: SecretStr | None) -> SecretStr | None:
+        for text in () if value is None else value.get_secret_value().split():
+            parse_secret(text)
+        return value
+
+    @field_validator("alerting_allow_addresses")
+    @classmethod
+    def _addresses_are_readable(cls, value: str) -> str:
+        parse_allow_list(value.split(","))
+        return value
+
+    @field_validator("alerting_email_from")
+    @classmethod
+    def _sender_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_address(value)
+        return value
+
+    @field_validator("alerting_email_to")
+    @classmethod
+    def _recipients_are_addresses(cls, value: str) -> str:
+        for text in _listed(value):
+            parse_address(text)
+        return value
+
+    @property
+    def allowed(self) -> AllowList:
+        """The private addresses that may be reached."""
+        return parse_allow_list(self.alerting_allow_addresses.split(","))
+
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """Keys that sign the channel `webhook`."""
+        texts = () if self.alerting_webhook_secret is None else self.alerting_webhook_secret.get_secret_value().split()
+        return tuple(map(parse_secret, texts))
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Who gets mails, each once."""
+        return tuple(dict.fromkeys(_listed(self.alerting_email_to)))
+
+
+class AlertingSettings(ChannelSettings):
+    """The shared settings, those of the channels, and those of this service."""
+
+    http_port: int = Field(default=8083, ge=0, le=65535, description="port to listen on; 0 takes any free one")
+    alerting_config: Path | None = Field(
+        default=None, description="YAML with routes and receivers; without it the priority chooses the channels"
     )
     alerting_group_wait_seconds: float | None = Field(default=None, ge=0, description="overrides group_wait of every route")
     alerting_group_interval_seconds: float | None = Field(
@@ -40,30 +114,6 @@ class AlertingSettings(ServiceSettings):
     console_url: str = Field(default="http://127.0.0.1:8080", description="where the console is, for links")
     alerting_runbooks_url: str | None = Field(default=None, description="before /mlops/<name>-runbook; else the console")
     alerting_dashboards_url: str | None = Field(default=None, description="before /model-monitoring-<model>; else the console")
-
-    @field_validator("alerting_webhook_secret")
-    @classmethod
-    def _secret_is_usable(cls, value: SecretStr | None) -> SecretStr | None:
-        for text in () if value is None else value.get_secret_value().split():
-            parse_secret(text)
-        return value
-
-    @field_validator("alerting_allow_addresses")
-    @classmethod
-    def _addresses_are_readable(cls, value: str) -> str:
-        parse_allow_list(value.split(","))
-        return value
-
-    @property
-    def allowed(self) -> AllowList:
-        """The private addresses that may be reached."""
-        return parse_allow_list(self.alerting_allow_addresses.split(","))
-
-    @property
-    def webhook_keys(self) -> tuple[bytes, ...]:
-        """Keys that sign the channel `webhook`."""
-        texts = () if self.alerting_webhook_secret is None else self.alerting_webhook_secret.get_secret_value().split()
-        return tuple(map(parse_secret, texts))
 
     @property
     def links(self) -> Links:
@@ -87,3 +137,7 @@ class AlertingSettings(ServiceSettings):
     def database(self) -> str:
         """URL of the alerting database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'alerting.db'}"
+
+
+def _listed(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

@@ -1,60 +1,101 @@
 """From the configuration to channels that can send. What has no address is left out: the pipeline then says `not_configured`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from driftline.alerting.addresses import AllowList
 from driftline.alerting.routing import ChannelSpec
 from driftline.alerting.signature import parse_secret
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
+from services.alerting.adapters.channels import configured
+from services.alerting.adapters.channels.configured import Given
+from services.alerting.adapters.channels.email import EmailChannel
+from services.alerting.adapters.channels.json_post import Reach
+from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
 from services.alerting.adapters.channels.port import Channel
+from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
+from services.alerting.adapters.channels.teams import TeamsChannel
 from services.alerting.adapters.channels.webhook import WebhookChannel, WebhookTarget
+from services.alerting.settings import ChannelSettings
+
+_CALLS_OF_A_BOT = 2
+"""chat.update and chat.postMessage share the time of one message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookDefaults:
-    """Where the channel `webhook` goes that a receiver only names."""
-
-    url: str | None
-    keys: tuple[bytes, ...]
-
-
-def build_channels(
-    specs: Mapping[str, ChannelSpec], *, webhook: WebhookDefaults, allowed: AllowList, clock: Clock
-) -> dict[str, Channel]:
+def build_channels(specs: Mapping[str, ChannelSpec], settings: ChannelSettings, clock: Clock) -> dict[str, Channel]:
     """A channel for every spec that has an address, by name. Raises ConfigurationError where an address cannot be used."""
     channels: dict[str, Channel] = {}
     for name, spec in specs.items():
-        target = _webhook_target(spec, webhook) if spec.kind == "webhook" else None
-        if target is not None:
-            channels[name] = WebhookChannel(target, allowed, clock)
+        build = _BUILDERS.get(spec.kind)
+        channel = None if build is None else build(spec, settings, clock)
+        if channel is not None:
+            channels[name] = channel
     return channels
 
 
-def _webhook_target(spec: ChannelSpec, defaults: WebhookDefaults) -> WebhookTarget | None:
-    if spec.url is not None:
-        return WebhookTarget(url=spec.url, keys=_keys(spec), timeout_seconds=spec.timeout_seconds)
-    if defaults.url is None:
+def _webhook(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    url = spec.url or Given(spec).text("url")
+    own = url is not None
+    url = url or settings.alerting_webhook_url
+    if url is None:
         return None
-    if not defaults.keys:
-        raise ConfigurationError(
-            "DRIFTLINE_ALERTING_WEBHOOK_URL is set but DRIFTLINE_ALERTING_WEBHOOK_SECRET is not: webhooks are always signed"
-        )
-    return WebhookTarget(url=defaults.url, keys=defaults.keys, timeout_seconds=spec.timeout_seconds)
+    keys = _keys(spec) if spec.secret_file is not None else settings.webhook_keys
+    if not keys:
+        whose = f"{spec.name}: secret_file is missing and" if own else "DRIFTLINE_ALERTING_WEBHOOK_URL is set but"
+        raise ConfigurationError(f"{whose} DRIFTLINE_ALERTING_WEBHOOK_SECRET is not set: webhooks are always signed")
+    return WebhookChannel(WebhookTarget(url=url, keys=keys, timeout_seconds=spec.timeout_seconds), settings.allowed, clock)
 
 
 def _keys(spec: ChannelSpec) -> tuple[bytes, ...]:
-    if spec.secret_file is None:
-        raise ConfigurationError(f"{spec.name}: secret_file is missing")
+    file = str(spec.secret_file)
     try:
-        lines = Path(spec.secret_file).read_text(encoding="utf-8").split()
+        lines = Path(file).read_text(encoding="utf-8").split()
         keys = tuple(map(parse_secret, lines))
     except OSError as error:
-        raise ConfigurationError(f"{spec.name}: {spec.secret_file} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"{spec.name}: {file} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise ConfigurationError(f"{spec.name}: {spec.secret_file}: {error}") from error
+        raise ConfigurationError(f"{spec.name}: {file}: {error}") from error
     if not keys:
-        raise ConfigurationError(f"{spec.name}: {spec.secret_file} is empty; put a secret whsec_... into it")
+        raise ConfigurationError(f"{spec.name}: {file} is empty; put a secret whsec_... into it")
     return keys
+
+
+def _slack(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    where = configured.slack(Given(spec), settings)
+    if isinstance(where, SlackBot):
+        return SlackBotChannel(where, _reach(spec, settings, clock, calls=_CALLS_OF_A_BOT))
+    return None if where is None else SlackWebhookChannel(where, _reach(spec, settings, clock))
+
+
+def _teams(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    where = configured.teams(Given(spec), settings)
+    return None if where is None else TeamsChannel(where, _reach(spec, settings, clock))
+
+
+def _pagerduty(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    where = configured.pagerduty(Given(spec), settings)
+    if where is None:
+        return None
+    key, place = where
+    return PagerDutyChannel(PagerDutyService(routing_key=key, place=place), _reach(spec, settings, clock))
+
+
+def _email(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    where = configured.email(Given(spec), settings)
+    if where is None:
+        return None
+    relay, envelope = where
+    return EmailChannel(relay, envelope, _reach(spec, settings, clock))
+
+
+def _reach(spec: ChannelSpec, settings: ChannelSettings, clock: Clock, calls: int = 1) -> Reach:
+    return Reach(allowed=settings.allowed, clock=clock, timeout_seconds=spec.timeout_seconds / calls)
+
+
+_BUILDERS: Mapping[str, Callable[[ChannelSpec, ChannelSettings, Clock], Channel | None]] = {
+    "slack": _slack,
+    "email": _email,
+    "teams": _teams,
+    "pagerduty": _pagerduty,
+    "webhook": _webhook,
+}

@@ -38,10 +38,27 @@ def test_the_secret_may_be_several_and_is_never_shown(environment) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["slack_webhook_url", "slack_bot_token", "teams_webhook_url", "pagerduty_routing_key", "smtp_password"]
+)
+def test_what_opens_a_channel_is_never_shown(environment, name) -> None:
+    settings = environment(**{f"alerting_{name}": "https://hush-hush"})
+    assert "hush-hush" not in repr(settings)
+    assert "hush-hush" not in str(settings.model_dump())
+
+
+def test_each_recipient_counts_once(environment) -> None:
+    settings = environment(alerting_email_to="a@example.com, B <b@example.com>,a@example.com,")
+    assert settings.recipients == ("a@example.com", "B <b@example.com>")
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("alerting_webhook_secret", "hunter2-hunter2"),
         ("alerting_allow_addresses", "localhost"),
+        ("alerting_email_from", "hunter2"),
+        ("alerting_email_to", "a@example.com, hunter2"),
+        ("alerting_smtp_tls", "hunter2"),
         ("alerting_group_interval_seconds", "0"),
         ("alerting_send_workers", "0"),
     ],

@@ -2,46 +2,150 @@ import base64
 
 import pytest
 
-from driftline.alerting.addresses import AllowList
 from driftline.alerting.routing import ChannelSpec
 from driftline.clock import ManualClock
 from driftline.errors import ConfigurationError
-from services.alerting.adapters.channels.registry import WebhookDefaults, build_channels
+from services.alerting.adapters.channels.email import EmailChannel
+from services.alerting.adapters.channels.json_post import Place
+from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
+from services.alerting.adapters.channels.registry import build_channels
+from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
+from services.alerting.adapters.channels.teams import TeamsChannel
+from services.alerting.adapters.channels.webhook import WebhookChannel
+from services.alerting.settings import AlertingSettings
 
 KEY = b"k" * 32
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
-NOWHERE = WebhookDefaults(url=None, keys=())
+MAIL = {"email_from": "mlops@example.com", "email_to": "a@example.com,b@example.com", "smtp_host": "mail.example.com"}
+BOT = {"slack_bot_token": "xoxb-hush", "slack_channel": "C1"}
 
 
-def build(spec, webhook=NOWHERE):
-    return build_channels({spec.name: spec}, webhook=webhook, allowed=AllowList(), clock=ManualClock())
+@pytest.fixture
+def build(tmp_path):
+    def build(spec, **values):
+        named = {f"alerting_{name}": value for name, value in values.items()}
+        return build_channels({spec.name: spec}, AlertingSettings(tokens_file=tmp_path / "t.json", **named), ManualClock())
+
+    return build
 
 
 @pytest.mark.parametrize("kind", ["slack", "email", "teams", "pagerduty", "webhook"])
-def test_what_has_no_address_is_left_out(kind) -> None:
+def test_what_has_no_address_is_left_out(build, kind) -> None:
     assert build(ChannelSpec(kind=kind, name=kind)) == {}
 
 
-def test_the_named_webhook_goes_where_the_settings_say() -> None:
-    spec = ChannelSpec(kind="webhook", name="webhook")
-    assert set(build(spec, WebhookDefaults(url="https://example.org/", keys=(KEY,)))) == {"webhook"}
+@pytest.mark.parametrize(
+    ("kind", "values", "channel"),
+    [
+        ("webhook", {"webhook_url": "https://example.org/", "webhook_secret": SECRET}, WebhookChannel),
+        ("slack", {"slack_webhook_url": "https://hooks.slack.com/services/T/B/x"}, SlackWebhookChannel),
+        ("slack", BOT, SlackBotChannel),
+        ("teams", {"teams_webhook_url": "https://x.logic.azure.com/workflows/y"}, TeamsChannel),
+        ("pagerduty", {"pagerduty_routing_key": "0" * 32}, PagerDutyChannel),
+        ("email", MAIL, EmailChannel),
+        ("email", {**MAIL, "smtp_user": "me", "smtp_password": "hush"}, EmailChannel),
+        (
+            "email",
+            {**MAIL, "smtp_host": "127.0.0.1", "smtp_tls": "none", "smtp_user": "me", "smtp_password": "hush"},
+            EmailChannel,
+        ),
+    ],
+)
+def test_a_named_channel_goes_where_the_settings_say(build, kind, values, channel) -> None:
+    assert [type(made) for made in build(ChannelSpec(kind=kind, name=kind), **values).values()] == [channel]
 
 
-def test_a_webhook_without_a_secret_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="DRIFTLINE_ALERTING_WEBHOOK_SECRET"):
-        build(ChannelSpec(kind="webhook", name="webhook"), WebhookDefaults(url="https://example.org/", keys=()))
+@pytest.mark.parametrize(
+    ("kind", "values", "problem"),
+    [
+        ("webhook", {"webhook_url": "https://example.org/"}, "DRIFTLINE_ALERTING_WEBHOOK_SECRET"),
+        ("slack", {**BOT, "slack_webhook_url": "https://hooks.slack.com/hush"}, "keep one"),
+        ("slack", {"slack_bot_token": "xoxb-hush"}, "DRIFTLINE_ALERTING_SLACK_CHANNEL"),
+        ("slack", {"slack_webhook_url": "http://hooks.slack.com/hush"}, "DRIFTLINE_ALERTING_SLACK_WEBHOOK_URL.*https"),
+        ("slack", {"slack_webhook_url": "https://u:hush@hooks.slack.com/"}, "DRIFTLINE_ALERTING_SLACK_WEBHOOK_URL"),
+        ("slack", {**BOT, "slack_api_url": "http://slack.com/api"}, "DRIFTLINE_ALERTING_SLACK_API_URL"),
+        ("teams", {"teams_webhook_url": "hush"}, "DRIFTLINE_ALERTING_TEAMS_WEBHOOK_URL"),
+        ("pagerduty", {"pagerduty_routing_key": "0" * 32, "pagerduty_url": "ftp://x"}, "DRIFTLINE_ALERTING_PAGERDUTY_URL"),
+        ("email", {"email_from": "mlops@example.com"}, "DRIFTLINE_ALERTING_EMAIL_TO and DRIFTLINE_ALERTING_SMTP_HOST"),
+        ("email", {**MAIL, "smtp_user": "me"}, "DRIFTLINE_ALERTING_SMTP_PASSWORD"),
+        ("email", {**MAIL, "smtp_tls": "none", "smtp_user": "me", "smtp_password": "hush"}, "DRIFTLINE_ALERTING_SMTP_TLS"),
+    ],
+)
+def test_half_an_address_is_refused_by_name_and_not_quoted(build, kind, values, problem) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as refused:
+        build(ChannelSpec(kind=kind, name=kind), **values)
+    assert "hush" not in str(refused.value)
 
 
-def test_a_secret_file_holds_one_secret_a_line(tmp_path) -> None:
+MAILED = {"from": "mlops@example.com", "to": "a@example.com, b@example.com", "smarthost": "mail.example.com:587"}
+LOGIN = {"auth_username": "me", "auth_password": "hush"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "channel"),
+    [
+        ("webhook", {"url_file": "https://example.org/hush"}, WebhookChannel),
+        ("slack", {"api_url": "https://hooks.slack.com/services/T/B/x"}, SlackWebhookChannel),
+        ("slack", {"api_url_file": "https://hooks.slack.com/services/T/B/x"}, SlackWebhookChannel),
+        ("slack", {"app_token_file": "xoxb-hush", "channel": "#alerts"}, SlackBotChannel),
+        ("teams", {"webhook_url_file": "https://x.logic.azure.com/workflows/y"}, TeamsChannel),
+        ("pagerduty", {"routing_key_file": "0" * 32, "url": "https://events.eu.pagerduty.com/v2/enqueue"}, PagerDutyChannel),
+        ("email", MAILED, EmailChannel),
+        ("email", {**MAILED, **LOGIN, "smarthost": "[2001:db8::1]:465"}, EmailChannel),
+        ("email", {**MAILED, "require_tls": False}, EmailChannel),
+    ],
+)
+def test_a_receiver_may_have_an_address_of_its_own(build, tmp_path, kind, options, channel) -> None:
+    written = dict(options)
+    for name in options:
+        if name.endswith("_file"):
+            (tmp_path / name).write_text(options[name] + "\n")
+            written[name] = str(tmp_path / name)
+    spec = ChannelSpec(kind=kind, name="team/x/0", options=written)
+    assert [type(made) for made in build(spec, webhook_secret=SECRET).values()] == [channel]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "problem"),
+    [
+        ("webhook", {"url_file": "/nowhere/hush"}, "team/x/0: url_file"),
+        ("slack", {"api_url": "http://hooks.slack.com/hush"}, "team/x/0: api_url.*https"),
+        ("slack", {"api_url": "https://example.org", "app_token": "hush", "channel": "c"}, "keep one"),
+        ("slack", {"app_token": "hush"}, "channel is not"),
+        ("pagerduty", {"routing_key": "hush", "url": "http://example.org/"}, "team/x/0: url"),
+        ("email", {**MAILED, "smarthost": "mail.example.com"}, "host:port"),
+        ("email", {**MAILED, "to": "a@example.com, nobody"}, "from or to"),
+        ("email", {**MAILED, "auth_username": "me"}, "auth_password"),
+        ("email", {**MAILED, **LOGIN, "require_tls": False}, "in the clear"),
+    ],
+)
+def test_an_address_of_a_receiver_that_cannot_be_used_is_named(build, kind, options, problem) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as refused:
+        build(ChannelSpec(kind=kind, name="team/x/0", options=options))
+    assert "hush" not in str(refused.value).replace("/nowhere/hush", "")
+
+
+def test_a_webhook_of_a_receiver_without_a_secret_of_its_own_is_signed_with_that_of_the_settings(build) -> None:
+    spec = ChannelSpec(kind="webhook", name="team/webhook/0", url="https://example.org/")
+    assert list(build(spec, webhook_secret=SECRET)) == ["team/webhook/0"]
+    with pytest.raises(ConfigurationError, match="always signed"):
+        build(spec)
+
+
+def test_secrets_do_not_show() -> None:
+    assert "hush" not in repr(SlackBot(token="xoxb-hush", channel="C1", api_url="https://slack.com/api"))
+    assert "hush" not in repr(PagerDutyService(routing_key="hush", place=Place("https://hush", "the URL")))
+
+
+def test_a_secret_file_holds_one_secret_a_line(build, tmp_path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\n{SECRET}\n")
-    assert set(build(ChannelSpec(kind="webhook", name="a/webhook/0", url="https://example.org/", secret_file=str(file)))) == {
-        "a/webhook/0"
-    }
+    spec = ChannelSpec(kind="webhook", name="a/webhook/0", url="https://example.org/", secret_file=str(file))
+    assert set(build(spec)) == {"a/webhook/0"}
 
 
 @pytest.mark.parametrize("content", [None, "", "not-a-secret"])
-def test_a_secret_file_that_cannot_be_used_is_named_and_not_quoted(tmp_path, content) -> None:
+def test_a_secret_file_that_cannot_be_used_is_named_and_not_quoted(build, tmp_path, content) -> None:
     file = tmp_path / "secret"
     if content is not None:
         file.write_text(content)

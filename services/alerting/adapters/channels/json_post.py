@@ -1,0 +1,81 @@
+"""JSON to a service that names its own rate: what it asked us to wait, all messages for it wait."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from driftline.alerting.addresses import AllowList
+from driftline.alerting.channels.texts import encoded
+from driftline.alerting.delivery import Refused, TryAgain, parse_retry_after
+from driftline.clock import Clock
+from driftline.errors import ConfigurationError
+from services.alerting.adapters.channels.guarded import Answer, GuardedClient, Resolve, resolve
+
+_LONGEST_WAIT_US = 3_600_000_000
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How the outside is reached: which addresses, by which clock, how long an answer may take."""
+
+    allowed: AllowList
+    clock: Clock
+    timeout_seconds: float = 30.0
+    resolver: Resolve = field(default=resolve)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A URL, and how people know it: the setting or the field of the configuration that holds it."""
+
+    url: str = field(repr=False)
+    name: str
+
+
+class JsonPost:
+    """Posts payloads to one URL, whose path or whose headers are a secret: over TLS only, but to this machine."""
+
+    def __init__(self, place: Place, reach: Reach) -> None:
+        """Raises ConfigurationError for a URL that can never be sent to."""
+        if not _encrypted_or_here(place.url):
+            raise ConfigurationError(f"{place.name} must begin with https://: what is sent there is secret")
+        self._client = GuardedClient(
+            place.url, reach.allowed, timeout_seconds=reach.timeout_seconds, name=place.name, resolver=reach.resolver
+        )
+        self._clock = reach.clock
+        self._lock = threading.Lock()
+        self._quiet_until = 0
+
+    def __call__(
+        self, payload: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, below: str = ""
+    ) -> Answer | TryAgain | Refused:
+        """Post, unless the service asked for quiet; anything but an Answer means that there was none."""
+        left = self._quiet_until - self._clock.now_us()
+        if left > 0:
+            return TryAgain("it asked us to wait", 429, left)
+        sent = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "driftline-alerting", **(headers or {})}
+        answer = self._client.post(encoded(payload), sent, below=below)
+        if isinstance(answer, Answer) and answer.code in (429, 503):
+            self._keep_quiet(answer)
+        return answer
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+    def _keep_quiet(self, answer: Answer) -> None:
+        now = self._clock.now_us()
+        asked = min(parse_retry_after(answer.retry_after, now) or 0, _LONGEST_WAIT_US)
+        with self._lock:
+            self._quiet_until = max(self._quiet_until, now + asked)
+
+
+def _encrypted_or_here(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
