@@ -16,7 +16,7 @@ from driftline.backtest.columns import numbers, texts, times_us
 from driftline.backtest.roles import Roles
 from driftline.drift.labels.cells import class_codes, count_pairs
 from driftline.drift.labels.join import Pairs
-from driftline.drift.profile import Layout, Profile, SliceCodes, Tally
+from driftline.drift.profile import Layout, Profile, SliceCodes, Tally, portions
 from driftline.drift.slices import Slicer
 from driftline.events import ColumnKind, Monitor, PaneProfile, Part, Task
 
@@ -75,15 +75,16 @@ class Counter:
         chosen = np.flatnonzero(known & self._finite(columns, known))
         versions = self._coded_versions(batch)
         self.rows += len(chosen)
-        slices = self._slicer.codes(columns, chosen)
-        self._tally.add(versions.astype(np.uint64), found, columns, chosen, slices)
+        slices = np.zeros((batch.num_rows, len(self._layout.cuts)), np.uint8)
+        for rows in portions(self._layout, found, chosen, streams=len(self._versions), maximum=_ROOM_BYTES):
+            codes = self._slicer.codes(columns, rows)
+            self._tally.add(versions.astype(np.uint64), found, columns, rows, codes)
+            if codes is not None:
+                slices[rows] = codes.T
+            if self._tally.room_bytes > _ROOM_BYTES:
+                self._flush()
         if self._roles.label is not None and len(chosen):
-            by_row = np.zeros((batch.num_rows, 0 if slices is None else len(slices)), np.uint8)
-            if slices is not None:
-                by_row[chosen] = slices.T
-            self._add_pairs(batch, found, versions, chosen, by_row)
-        if self._tally.room_bytes > _ROOM_BYTES:
-            self._flush()
+            self._add_pairs(batch, found, versions, chosen, slices)
 
     def profiles(self) -> Iterator[tuple[Place, PaneProfile]]:
         """Everything that was counted, in the order of panes."""

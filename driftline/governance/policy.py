@@ -89,12 +89,16 @@ def slices(fields: Fields, columns: Sequence[str]) -> tuple[MonitorSlice, ...]:
         else:
             fields.problem(path, 'write a column, a list of two columns, or where: with a condition such as "tenure > 12"')
             continue
+        if len(set(found[-1].columns)) < len(found[-1].columns):
+            fields.problem(path, f"a pair is of two columns; write {found[-1].columns[0]} alone to cut by it")
+        if found[-1] in found[:-1]:
+            fields.problem(path, "the rows are cut in this way already; take one of the two out")
         for name in found[-1].columns:
             if name not in columns:
                 fields.problem(path, f"no column {name!r} is watched; {nearest(name, columns)}")
     if len(found) > MAXIMUM_SLICES:
         fields.problem("slices", f"{len(found)} ways to cut are more than the {MAXIMUM_SLICES} that a monitor may have")
-    return tuple(dict.fromkeys(found))
+    return tuple(found)
 
 
 def metrics(fields: Fields, dialect: Dialect | None) -> tuple[MonitorMetric, ...]:

@@ -4,7 +4,7 @@ from driftline.drift.profile.cuts import ALL_ROWS, Cut
 from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
 from driftline.drift.profile.profile import Accumulator, MalformedProfile, Profile
-from driftline.drift.profile.tally import PairCodes, SliceCodes, Tally, latest_by_source, profile_rows
+from driftline.drift.profile.tally import PairCodes, SliceCodes, Tally, latest_by_source, portions, profile_rows
 
 __all__ = [
     "ALL_ROWS",
@@ -25,6 +25,7 @@ __all__ = [
     "latest_by_source",
     "pane_start",
     "pane_us",
+    "portions",
     "profile_rows",
     "score_cells",
 ]

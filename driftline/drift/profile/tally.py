@@ -194,6 +194,23 @@ class Tally:
         return Profile(self._shape, int(self._rows[code]), self._cells[code], self._sums[code])
 
 
+def portions(layout: Layout, event_time: Integers, chosen: Integers, *, streams: int, maximum: int) -> list[Integers]:
+    """The chosen rows of so many streams in portions whose counts are of about `maximum` bytes at most.
+
+    One portion, mostly. Rows that lie scattered over event time, as those of a backfill do, would each begin counts of their own:
+    they come ordered by pane.
+    """
+    if not len(chosen):
+        return [chosen]
+    times = event_time[chosen]
+    places = (
+        (int(times.max()) // layout.pane_us - int(times.min()) // layout.pane_us + 1) * streams * max(1, len(layout.slices))
+    )
+    groups = min(places, len(chosen) * max(1, len(layout.cuts)))
+    parts = groups * 8 * (layout.cells + layout.sums) // maximum + 1
+    return [chosen] if parts == 1 else np.array_split(chosen[np.argsort(times // layout.pane_us, kind="stable")], parts)
+
+
 def latest_by_source(event_time: Integers, source: NDArray[np.int32], chosen: Integers) -> dict[int, int]:
     """The largest event time of the chosen rows in each source (small integers, such as partitions)."""
     if not len(chosen):

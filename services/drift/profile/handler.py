@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.profile import Tally, latest_by_source
+from driftline.drift.profile import Tally, latest_by_source, portions
 from driftline.events import Group, Monitor, PaneProfile, ProfileSet
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.catalogue import Catalogue
@@ -133,14 +133,25 @@ class ProfileHandler:
         monitor = judged.monitor
         counting = self._counting_of(monitor)
         streams = self._streams(judged, counting)
-        slices = self._layouts.slicer(monitor).codes(judged.rows.columns, judged.chosen)
-        counting.tally.add(streams, judged.event_time, judged.rows.columns, judged.chosen, slices)
+        self._tally(counting, streams, judged)
         for partition, time in latest_by_source(judged.event_time, judged.partition, judged.chosen).items():
             self._latest.note(monitor, PREDICTIONS, partition, time)
         self._rows += len(judged.chosen)
         metrics.ROWS.inc(len(judged.chosen))
-        if counting.tally.room_bytes > MAXIMUM_GROUPS_BYTES:
-            _encode(counting)
+
+    def _tally(self, counting: _Counting, streams: NDArray[np.uint64], judged: Judged) -> None:
+        """Count rows; counts that take too much memory are encoded."""
+        tally, slicer, columns, times = (
+            counting.tally,
+            self._layouts.slicer(judged.monitor),
+            judged.rows.columns,
+            judged.event_time,
+        )
+        versions = len(counting.versions)
+        for rows in portions(tally.layout, times, judged.chosen, streams=versions, maximum=MAXIMUM_GROUPS_BYTES):
+            tally.add(streams, times, columns, rows, slicer.codes(columns, rows))
+            if tally.room_bytes > MAXIMUM_GROUPS_BYTES:
+                _encode(counting)
 
     def _counting_of(self, monitor: Monitor) -> _Counting:
         key = (monitor.model_id, monitor.monitor_version)

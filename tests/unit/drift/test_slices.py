@@ -14,7 +14,9 @@ from driftline.drift.labels import Pairs, count_pairs
 from driftline.drift.profile import Profile, Tally
 from driftline.drift.profile.layout import Layout
 from driftline.drift.slices import Slicer, condition_fault
-from driftline.events import MonitorSlice, Part
+from driftline.events import ColumnKind, MonitorSlice, Part
+from driftline.governance.definition import BaselineFacts, parse_definition
+from driftline.governance.errors import DefinitionRefused
 from tests.unit.drift.profile.test_tally import ABSENT, HOUR, columns_of, layout_of, monitor, numbers, plain_cells, texts
 
 CUTS = (
@@ -206,3 +208,46 @@ def test_a_condition_that_cannot_be_taken_is_refused_with_its_place(where, fault
 
 def test_a_monitor_whose_conditions_compile_has_no_faults():
     assert Dialect().faults(monitor("b", slices=CUTS)) == ()
+
+
+DEFINITION = """
+model: m
+task: multiclass
+baseline: b
+labels: false
+granularities: [1 hour]
+columns: {{age: numeric, origin: categorical}}
+slices:
+{slices}
+"""
+
+
+def definition(*slices: str):
+    text = DEFINITION.format(slices="\n".join(f"- {each}" for each in slices))
+    facts = BaselineFacts({"age": ColumnKind.NUMERIC, "origin": ColumnKind.CATEGORICAL}, ())
+    return parse_definition(text, model_id="m", actor="a", baseline=facts, dialect=Dialect()).monitor
+
+
+def test_a_definition_with_slices_of_every_kind_is_taken():
+    found = definition("origin", "[origin, age]", "where: age > 40")
+    assert found.slices == (
+        MonitorSlice(columns=("origin",)),
+        MonitorSlice(columns=("origin", "age")),
+        MonitorSlice(where="age > 40"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("slices", "field", "detail"),
+    [
+        (("origin", "where: age >> 40"), "slices[1].where", "column"),
+        (("where: agee > 40",), "slices[0].where", "did you mean age?"),
+        (("[origin, origin]",), "slices[0]", "two columns"),
+        (("age", "origin", "age"), "slices[2]", "already"),
+        (("tail",), "slices[0]", "no column 'tail' is watched"),
+    ],
+)
+def test_a_definition_whose_slices_cannot_be_counted_is_refused_with_the_place(slices, field, detail):
+    with pytest.raises(DefinitionRefused) as refused:
+        definition(*slices)
+    assert [(problem.field, detail in problem.detail) for problem in refused.value.problems] == [(field, True)]

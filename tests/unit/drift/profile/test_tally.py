@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from driftline.avro.odd_rows import column_of
 from driftline.drift.baseline import fit_baseline
-from driftline.drift.profile import Layout, PairCodes, Profile, Tally, profile_rows
+from driftline.drift.profile import Layout, PairCodes, Profile, Tally, portions, profile_rows
 from driftline.drift.profile.layout import BlockKind
-from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, Part, Task, Threshold
+from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, MonitorSlice, Part, Task, Threshold
 
 KINDS = {
     "age": ColumnKind.NUMERIC,
@@ -206,3 +206,16 @@ def test_pairs_get_dense_codes_in_order_of_first_sight(batches):
         assert codes.encode(first, second, np.arange(len(batch), dtype=np.int64)).tolist() == expected
     assert codes.pairs() == list(known)
     assert len(codes) == len(known)
+
+
+def test_rows_that_lie_scattered_are_counted_in_portions_and_others_in_one():
+    layout = layout_of(slices=(MonitorSlice(columns=("origin",)), MonitorSlice(columns=("flag",))))
+    chosen = np.arange(1000, dtype=np.int64)
+    near, far = np.zeros(1000, np.int64), np.random.default_rng(1).permutation(1000) * HOUR
+    size = 8 * (layout.cells + layout.sums)
+    assert [len(part) for part in portions(layout, near, chosen, streams=2, maximum=20 * size)] == [1000]
+    found = portions(layout, far, chosen, streams=2, maximum=20 * size)
+    assert max(2 * len(part) for part in found) <= 20
+    assert (np.diff(far[np.concatenate(found)]) > 0).all()
+    assert sorted(np.concatenate(found).tolist()) == chosen.tolist()
+    assert [len(part) for part in portions(layout, far, chosen[:0], streams=2, maximum=size)] == [0]

@@ -422,3 +422,23 @@ def test_rows_of_two_monitor_versions_are_cut_by_their_own_slices():
     world.send(prediction(2, time=START + 2 * HOUR))
     found = {(each.monitor_version, pane.slice): pane.rows for each in world.flush().sets for pane in each.panes}
     assert found == {(1, ""): 1, (1, "origin=JFK"): 1, (2, ""): 1, (2, "(age > 50) IS NOT TRUE"): 1}
+
+
+def test_a_backfill_that_is_scattered_over_time_is_counted_alike(monkeypatch):
+    world = World(change(MONITOR, future_skew_us=5000 * HOUR, slices=(MonitorSlice(columns=("origin",)),)))
+
+    def counted():
+        for i in range(120):
+            world.send(prediction(i, time=START + (i * 37 % 60) * HOUR, origin="LGA" if i % 3 else "JFK", age=float(i % 7)))
+        found: dict[tuple[str, int], Profile] = {}
+        layout = Layout.of(change(MONITOR, slices=(MonitorSlice(columns=("origin",)),)), BASELINE)
+        for each in world.flush().sets:
+            for pane in each.panes:
+                key = (pane.slice, pane.pane)
+                found[key] = found.get(key, Profile.zero(layout.shape(pane.part))) + Profile.from_event(layout, pane)
+        return {key: (profile.rows, profile.cells.tolist()) for key, profile in found.items()}
+
+    at_once = counted()
+    monkeypatch.setattr("services.drift.profile.handler.MAXIMUM_GROUPS_BYTES", 20_000)
+    assert counted() == at_once
+    assert sum(rows for (name, _), (rows, _) in at_once.items() if not name) == 120
