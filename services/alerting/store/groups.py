@@ -12,7 +12,7 @@ from driftline.alerting.grouping import Group, Member, group_key, group_labels, 
 from driftline.alerting.pipeline import NOTHING_TOLD, Told, settled
 from driftline.alerting.routing import Route, Routing
 from services.alerting.store import alerts
-from services.alerting.store.tables import groups, members, threads, told
+from services.alerting.store.tables import groups, members, threads, told, withheld
 
 # Statements are built once: building one costs more than running it.
 _THIS_GROUP = groups.c.group_key == bindparam("key")
@@ -166,7 +166,7 @@ def forget_settled(tx: Connection, key: str, channels: Collection[str]) -> None:
 
 def remove(tx: Connection, key: str) -> None:
     """Forget a whole group."""
-    for table in (members, told, threads, groups):
+    for table in (members, told, threads, withheld, groups):
         tx.execute(delete(table).where(table.c.group_key == key))
 
 

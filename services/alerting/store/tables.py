@@ -111,6 +111,28 @@ threads = Table(
 )
 """By what name a channel knows the message that began to tell of a group; until its end has been told."""
 
+withheld = Table(
+    "withheld",
+    metadata,
+    Column("group_key", String(700), primary_key=True),
+    Column("channel", String(255), primary_key=True),
+    Column("alert_id", String(16), primary_key=True),
+)
+"""Alerts that a channel was not told because they are silenced, inhibited or muted, and of which that was recorded."""
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("silence_id", String(36), primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False, index=True),
+    Column("created_by", String(255), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""Silences, the expired ones too until they are forgotten."""
+
 outbox = Table(
     "outbox",
     metadata,
