@@ -79,6 +79,7 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
 
     http = create_app("Driftline alerting", health=health, registry=REGISTRY)
     http.include_router(api.routes(database, settings.links, access))
+    http.include_router(api.silence_routes(database, access, clock))
     server = HttpServer(http, settings.http_host, settings.http_port)
     server.start()
     say_hello(settings, database, routing, channels, server)
@@ -103,9 +104,12 @@ def read_routing(settings: AlertingSettings) -> Routing:
         routing = default_routing(webhook=settings.alerting_webhook_url is not None)
     else:
         try:
-            routing = load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigurationError(f"DRIFTLINE_ALERTING_CONFIG={path} cannot be read: {error.strerror}") from error
+            routing = load(path.read_text(encoding="utf-8"), source=str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            problem = getattr(error, "strerror", None) or "it is no UTF-8"
+            raise ConfigurationError(f"DRIFTLINE_ALERTING_CONFIG={path} cannot be read: {problem}") from error
+        for warning in routing.warnings:
+            log.warning("alerting configuration", warning=warning)
     return with_timers(routing, **settings.timers_us)
 
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from driftline.alerting.config import default_routing
-from driftline.alerting.grouping import new_group, tick_for
+from driftline.alerting.config import default_routing, load
+from driftline.alerting.grouping import MAX_KEY, group_key, new_group, tick_for
 from tests.unit.alerting.builders import SECOND, alert
 
 ROUTING = default_routing(webhook=True)
@@ -36,3 +36,26 @@ def test_ticks_keep_their_beat_from_the_last_look() -> None:
     assert tick_for(group, 30 * SECOND) == 330 * SECOND
     assert tick_for(group, 330 * SECOND) == 330 * SECOND
     assert tick_for(group, 331 * SECOND) == 630 * SECOND
+
+
+def grouped_by(names: str):
+    return load(f"route: {{receiver: a, group_by: {names}}}\nreceivers: [{{name: a}}]").root
+
+
+def test_by_all_labels_every_alert_is_a_group_that_a_worse_severity_does_not_change() -> None:
+    route = grouped_by("['...']")
+    one, worse, other = (new_group(route, item, 0).key for item in (alert("a"), alert("a", severity="CRITICAL"), alert("b")))
+    assert one == worse == '{}:{alertname="drift_detection", kind="a", model_id="flights.delay"}'
+    assert other != one
+
+
+def test_without_names_everything_is_one_group() -> None:
+    assert new_group(grouped_by("[]"), alert("a"), 0).key == new_group(grouped_by("[]"), alert("b"), 0).key == "{}:{}"
+
+
+def test_no_two_groups_have_one_key() -> None:
+    route = grouped_by("[a, b]")
+    assert group_key(route, {"a": 'x", b="y'}) != group_key(route, {"a": "x", "b": "y"})
+    long, longer = (group_key(route, {"a": "x" * 2000 + end}) for end in "yz")
+    assert len(long) == len(longer) == MAX_KEY
+    assert long != longer

@@ -8,7 +8,7 @@ from driftline.alerting.enrichment import Links
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, create_app
 from driftline.runtime.tokens import TokenBook, create_token
-from services.alerting.api import routes
+from services.alerting.api import routes, silence_routes
 from tests.unit.alerting.builders import cleared, detected
 
 
@@ -20,12 +20,15 @@ class Door:
         self.tokens = tokens
 
     def get(self, path, *, role="viewer", **options) -> httpx.Response:
+        return self.send("GET", path, role=role, **options)
+
+    def send(self, method, path, *, role="operator", **options) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role else {}
 
         async def request():
             transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://alerting") as client:
-                return await client.get(path, headers=headers, **options)
+                return await client.request(method, path, headers=headers, **options)
 
         return asyncio.run(request())
 
@@ -33,9 +36,11 @@ class Door:
 @pytest.fixture
 def client(parts, tmp_path) -> Door:
     file = tmp_path / "tokens.json"
-    tokens = {role: create_token(file, role, [role]) for role in ("viewer", "producer")}
+    tokens = {role: create_token(file, role, [role]) for role in ("viewer", "producer", "operator")}
     app = create_app("test", health=Health(), registry=CollectorRegistry())
-    app.include_router(routes(parts.database, Links(), Access(TokenBook(file))))
+    access = Access(TokenBook(file))
+    app.include_router(routes(parts.database, Links(), access))
+    app.include_router(silence_routes(parts.database, access, parts.clock))
     return Door(app, tokens)
 
 
@@ -99,3 +104,52 @@ def test_without_a_token_nothing_is_shown(client, story) -> None:
     for path in ("/v1/alerts", "/v1/alerts/x", "/v1/groups", "/v1/notifications"):
         assert client.get(path, role=None).status_code == 401
         assert client.get(path, role="producer").status_code == 403
+
+
+SILENCE = {"matchers": ['model_id="flights.delay",kind=~"feature|label"'], "duration": "2h", "comment": "retraining"}
+
+
+def test_a_silence_is_made_seen_and_ended(client, parts) -> None:
+    made = client.send("POST", "/v1/silences", json=SILENCE)
+    assert made.status_code == 201
+    silence = made.json()
+    assert (silence["state"], silence["created_by"], silence["comment"]) == ("active", "operator", "retraining")
+    assert silence["matchers"] == ['model_id="flights.delay"', 'kind=~"feature|label"']
+    assert (silence["starts_at"], silence["ends_at"]) == ("1970-01-01T00:16:40.000000Z", "1970-01-01T02:16:40.000000Z")
+    assert client.get("/v1/silences").json() == {"silences": [silence]}
+    parts.clock.advance(60_000_000)
+    ended = client.send("DELETE", f"/v1/silences/{silence['silence_id']}").json()
+    assert (ended["state"], ended["ends_at"]) == ("expired", "1970-01-01T00:17:40.000000Z")
+    assert client.get("/v1/silences").json() == {"silences": [ended]}
+
+
+def test_a_silence_can_begin_later_but_not_earlier(client) -> None:
+    later = client.send("POST", "/v1/silences", json={**SILENCE, "starts_at": "1970-01-02T00:00:00Z"}).json()
+    assert (later["state"], later["ends_at"]) == ("pending", "1970-01-02T02:00:00.000000Z")
+    earlier = client.send("POST", "/v1/silences", json={**SILENCE, "starts_at": "1970-01-01T00:00:00Z"}).json()
+    assert earlier["starts_at"] == "1970-01-01T00:16:40.000000Z"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"matchers": []},
+        {"matchers": ["x"]},
+        {"matchers": ['x=~".*"']},
+        {"duration": "soon"},
+        {"comment": ""},
+        {"starts_at": "noon"},
+        {"colour": "red"},
+    ],
+)
+def test_what_cannot_be_a_silence_is_refused(client, change) -> None:
+    answer = client.send("POST", "/v1/silences", json={**SILENCE, **change})
+    assert answer.status_code == 422
+    assert client.get("/v1/silences").json() == {"silences": []}
+
+
+def test_only_operators_make_and_end_silences(client) -> None:
+    assert client.send("POST", "/v1/silences", role="viewer", json=SILENCE).status_code == 403
+    assert client.send("DELETE", "/v1/silences/x", role="viewer").status_code == 403
+    assert client.get("/v1/silences", role="producer").status_code == 403
+    assert client.send("DELETE", "/v1/silences/x").json()["code"] == "unknown_silence"
