@@ -18,6 +18,8 @@ from driftline.errors import ConfigurationError
 app = typer.Typer(no_args_is_help=True)
 routes_app = typer.Typer(no_args_is_help=True)
 app.add_typer(routes_app, name="routes", help="See where a configuration sends alerts.")
+silences_app = typer.Typer(no_args_is_help=True)
+app.add_typer(silences_app, name="silences", help="Keep alerts quiet for a while.")
 
 ConfigFile = Annotated[
     Path,
@@ -111,6 +113,62 @@ def find_routes(
     if receivers is not None and receivers.split(",") != names:
         typer.echo(f"driftline: expected {receivers}, found {','.join(names)}", err=True)
         raise typer.Exit(1)
+
+
+@silences_app.command(name="list")
+def list_silences(*, as_json: Json = False) -> None:
+    """List silences, the one that ends last first; exit 1 if one is active."""
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "GET", path_of("silences"))[1]["silences"]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("SILENCE", "STATE", "UNTIL", "BY", "MATCHERS", "COMMENT"), map(_silence_row, found))
+    raise typer.Exit(1 if any(one["state"] == "active" for one in found) else 0)
+
+
+@silences_app.command(name="add")
+def add_silence(
+    matchers: Annotated[
+        list[str], typer.Argument(help='Such as model_id="flights.delay"; all must match.', metavar="MATCHER...")
+    ],
+    *,
+    duration: Annotated[str, typer.Option("--for", help="How long, such as 2h or 1d12h.", metavar="DURATION")],
+    comment: Annotated[str, typer.Option(help="Why, for those who wonder.")],
+    as_json: Json = False,
+) -> None:
+    """Keep quiet what fulfils all matchers; ends are told all the same."""
+    with ALERTING.connect() as client:
+        wanted = {"matchers": matchers, "duration": duration, "comment": comment}
+        made = ALERTING.call(client, "POST", path_of("silences"), json=wanted)[1]
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo(f"{made['silence_id']} holds until {_moment(made['ends_at'])}")
+
+
+@silences_app.command(name="end")
+def end_silence(
+    silence: Annotated[str, typer.Argument(help="Id of the silence, as `list` shows it.")], *, as_json: Json = False
+) -> None:
+    """End a silence now; what still fires is told at the next tick of its group."""
+    with ALERTING.connect() as client:
+        ended = ALERTING.call(client, "DELETE", path_of("silences", silence))[1]
+    if as_json:
+        print_json(ended)
+    else:
+        typer.echo(f"{ended['silence_id']} is over since {_moment(ended['ends_at'])}")
+
+
+def _silence_row(one: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        one["silence_id"],
+        one["state"],
+        _moment(one["ends_at"]),
+        one["created_by"],
+        ",".join(one["matchers"]),
+        one["comment"],
+    )
 
 
 def _checked(file: Path) -> dict[str, Any]:

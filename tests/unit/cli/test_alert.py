@@ -220,3 +220,43 @@ def test_a_file_that_cannot_be_read_or_used_ends_with_2(configuration):
     code, _, err = configuration("[]", "routes", "show", "--config", "FILE")
     assert code == 2
     assert "FILE:1: file: must be a mapping" in err
+
+
+SILENCE = {
+    "silence_id": "0a-1",
+    "state": "active",
+    "matchers": ['model_id="flights.delay"', 'kind="feature"'],
+    "starts_at": "2026-01-01T10:00:00.000000Z",
+    "ends_at": "2026-01-01T12:00:00.000000Z",
+    "created_by": "ann",
+    "comment": "retraining",
+}
+
+
+def test_a_silence_is_added(run):
+    code, out, _, (request,) = run(
+        201, SILENCE, "silences", "add", "model_id=flights.delay", "kind=feature", "--for", "2h", "--comment", "retraining"
+    )
+    assert (code, out) == (0, "0a-1 holds until 2026-01-01 12:00:00\n")
+    assert (request.method, request.url.path) == ("POST", "/v1/silences")
+    assert json.loads(request.content) == {
+        "matchers": ["model_id=flights.delay", "kind=feature"],
+        "duration": "2h",
+        "comment": "retraining",
+    }
+
+
+def test_silences_are_listed(run):
+    code, out, _, _ = run(200, {"silences": [SILENCE]}, "silences", "list")
+    assert code == 1
+    assert out.splitlines()[1].split() == [
+        *("0a-1", "active", "2026-01-01", "12:00:00", "ann"),
+        *('model_id="flights.delay",kind="feature"', "retraining"),
+    ]
+    assert run(200, {"silences": [{**SILENCE, "state": "expired"}]}, "silences", "list", "--json")[0] == 0
+
+
+def test_a_silence_is_ended(run):
+    code, out, _, (request,) = run(200, SILENCE, "silences", "end", "0a-1")
+    assert (code, out) == (0, "0a-1 is over since 2026-01-01 12:00:00\n")
+    assert (request.method, request.url.path) == ("DELETE", "/v1/silences/0a-1")
