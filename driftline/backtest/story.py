@@ -120,6 +120,7 @@ def sentences(findings: Findings, monitor: Monitor) -> Iterator[str]:
         yield f"And {len(alarms) - _SHOWN} more, below."
     yield from _movers(reports)
     yield from _performance(reports)
+    yield from _slices(findings, monitor)
 
 
 def _alarm(event: DriftDetected) -> str:
@@ -155,6 +156,26 @@ def _performance(reports: list[WindowReport]) -> Iterator[str]:
             at, worst = chosen(points, key=lambda point: point[1])
             yield f"The model: {name} began at {points[0][1]:.3f} and was at its worst, {worst:.3f}, in {moment(at)}."
             return
+
+
+def _slices(findings: Findings, monitor: Monitor) -> Iterator[str]:
+    """Slices that drifted, the first one first; nobody would have been told of them."""
+    if not monitor.slices:
+        return
+    large = (report for report in findings.windows.values() if report.n >= monitor.minimum_n)
+    seen = {report.slice for report in large if report.slice != ALL_ROWS and report.granularity == monitor.alert_on}
+    those = f"{len(seen)} slices that had {monitor.minimum_n:,} rows or more"
+    began: dict[str, int] = {}
+    for event in findings.drift:
+        if isinstance(event, DriftDetected) and event.slice != ALL_ROWS and event.granularity == monitor.alert_on:
+            began[event.slice] = min(event.window_start, began.get(event.slice, event.window_start))
+    if not began:
+        yield f"None of {those} drifted."
+        return
+    first = sorted(began, key=lambda name: (began[name], name))
+    shown = ", ".join(f"{name} ({moment(began[name])})" for name in first[:_SHOWN])
+    more = f" and {len(first) - _SHOWN} more" if len(first) > _SHOWN else ""
+    yield f"{len(first)} of {those} drifted, which tells nobody: {shown}{more}."
 
 
 def moment(time_us: int) -> str:

@@ -228,3 +228,11 @@ def test_slices_change_nothing_of_what_is_told(outcome, files):
     assert [event.window_start for event in found.findings.alarms] == [event.window_start for event in outcome.findings.alarms]
     assert deciding(found.findings, found.monitor)[0].n == ROWS_OF_A_DAY
     assert len(deciding(found.findings, found.monitor)) == DAYS
+
+
+def test_the_story_names_the_slices_that_drifted(outcome, files):
+    cut = outcome.document + "\nslices: [plan]\n"
+    (sentence,) = [each for each in story(run(Backtest(files[1], files[0], ROLES, monitor=cut))) if "slices" in each]
+
+    assert sentence.startswith("1 of 1 slices that had 200 rows or more drifted, which tells nobody: plan=basic (2026-01-")
+    assert not any("slices" in each for each in story(outcome))
