@@ -112,7 +112,7 @@ def test_random_trees_lead_random_labels_to_the_same_receivers(tmp_path, utf8):
             assert ",".join(found) == said, (text, labels)
             beyond_root += found != ["root"]
             several += len(found) > 1
-    assert beyond_root >= CASES
+    assert beyond_root >= CASES // 2
     assert several >= CASES // 10
 
 
