@@ -132,7 +132,7 @@ class _Story:
         for family in sorted({measure.family for measure in measures}):
             key = EpisodeKey(report.model_version, ALL_ROWS, report.granularity, family, Reference.BASELINE)
             checks = [measure for measure in measures if measure.family == family]
-            after, told = episodes.follow(self._open.get(key), key, report, checks, alert=True)
+            after, told = episodes.follow(self._open.get(key), key, report, checks, alert=True, tested=True)
             self.begun += isinstance(told, DriftDetected) and told.sequence == 1
             if after is None:
                 self._open.pop(key, None)

@@ -61,17 +61,19 @@ def follow(
     checks: Sequence[Measure],
     *,
     alert: bool,
+    tested: bool = False,
 ) -> tuple[Episode | None, DriftDetected | DriftCleared | None]:
     """Return the episode after one more decided window, and the event that tells of it.
 
     `checks` are the window's measures of the episode's family; one without a limit or value is no data, which neither
-    fails nor cleans. `report` carries the decision: rows, completeness, risk.
+    fails nor cleans. `tested`: under a tolerance, where a psi without a limit says that the column's rows were too few, or too
+    much alike, to tell; that is no data either. `report` carries the decision: rows, completeness, risk.
     """
     known = [check for check in checks if check.limit is not None and check.value is not None]
     failing = sorted((check for check in known if check.violated), key=_worst_first)
     if failing:
         return _drifting(episode, key, report, failing, known, alert=alert)
-    if episode is None or not _clean(episode, report, checks, known):
+    if episode is None or not _clean(episode, report, checks, known, tested=tested):
         return episode, None
     if episode.clean + 1 < CLEAN_WINDOWS:
         return replace(episode, clean=episode.clean + 1, last_start=report.start, last_end=report.end), None
@@ -121,9 +123,15 @@ def _drifting(
     return changed, None if same else _detected(changed, key, report, failing, known)
 
 
-def _clean(episode: Episode, report: WindowReport, checks: Sequence[Measure], known: Sequence[Measure]) -> bool:
+def _clean(
+    episode: Episode, report: WindowReport, checks: Sequence[Measure], known: Sequence[Measure], *, tested: bool
+) -> bool:
     """Complete, something was checked, and nothing that failed last is merely unknown now."""
-    silent = {(check.column, check.name) for check in checks if check.value is None}
+    silent = {
+        (check.column, check.name)
+        for check in checks
+        if check.value is None or (tested and check.name == "psi" and check.limit is None)
+    }
     return bool(known) and report.completeness >= 1.0 and not silent.intersection(episode.failing)
 
 

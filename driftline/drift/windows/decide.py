@@ -309,7 +309,8 @@ class Decider:
                 continue
             checks = [measure for measure in measures if measure.family == family]
             before = model.episodes.get(key)
-            after, told = episodes.follow(before, key, report, checks, alert=alerts(key, monitor))
+            tested = bool(report.levels)
+            after, told = episodes.follow(before, key, report, checks, alert=alerts(key, monitor), tested=tested)
             if after != before:
                 if after is None:
                     del model.episodes[key]

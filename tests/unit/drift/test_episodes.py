@@ -47,7 +47,7 @@ REPORT = WindowReport(
 
 
 def check(column, value, limit=0.25, name="psi"):
-    violated = value is not None and value > limit
+    violated = value is not None and limit is not None and value > limit
     return Measure(family="feature", name=name, column=column, value=value, limit=limit, violated=violated)
 
 
@@ -175,3 +175,13 @@ def test_columns_come_worst_first_and_the_sentence_names_the_worst():
     assert told.summary == (
         "flights 3: feature drift over 1 day, 2 of 3 columns drifted; worst is temp: psi 1.3 against a limit of 0.25, n = 500."
     )
+
+
+def test_under_a_tolerance_a_column_that_cannot_be_tested_is_not_clean():
+    drifting = (check("temp", 1.3), check("distance", 0.01))
+    untestable = (check("temp", 1.3, limit=None, name="psi"), check("distance", 0.01))
+    for tested, ends in ((True, False), (False, True)):
+        episode, _ = follow(None, KEY, REPORT, drifting, alert=True, tested=tested)
+        for _ in range(3):
+            episode = episode and follow(episode, KEY, REPORT, untestable, alert=True, tested=tested)[0]
+        assert (episode is None) is ends
