@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from driftline.alerting.config import default_routing, load, with_timers
@@ -249,6 +251,46 @@ def test_what_should_be_written_in_another_way_is_a_warning() -> None:
     routing = load("route: {receiver: a, repeat_interval: 1m, routes: [{matchers: ['a=']}]}" + A, source="f.yml")
     assert [warning.partition(" ")[0] for warning in routing.warnings] == ["f.yml:1:", "f.yml:1:"]
     assert 'write {a=""}' in routing.warnings[1]
+
+
+PIECES = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    "- ",
+    "&a ",
+    "*a",
+    "<<: ",
+    "null",
+    '"',
+    "\n",
+    "  ",
+    "{{ x }}",
+    "\x00",
+    "💥",
+    "!!int ",
+    "|",
+    ">",
+    "\t",
+    "=~(",
+]
+
+
+def test_a_damaged_file_ends_with_faults_and_nothing_else() -> None:
+    rng = random.Random(9)
+    refused = 0
+    for _ in range(400):
+        text = GOOD
+        for _ in range(rng.randrange(1, 4)):
+            place = rng.randrange(len(text))
+            text = text[:place] + rng.choice(PIECES) + text[place + rng.randrange(6) :]
+        try:
+            load(text)
+        except InvalidAlertingConfig as error:
+            refused += bool(error.faults)
+    assert 100 <= refused <= 400
 
 
 def test_scalars_stay_texts() -> None:
