@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, insert, make_url, text
@@ -18,6 +19,7 @@ from driftline.ledger.store.tables import metadata
 __all__ = ["create_schema", "insert_rows", "missing_guards", "open_engine", "reading", "writing"]
 
 _BUSY_MS: Final = 30_000
+_TOGETHER: Final = 50  # rows of the widest table in one statement of at most 999 parameters
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_MS}",
     "PRAGMA journal_mode = WAL",
@@ -81,12 +83,23 @@ def reading(engine: Engine, *, tolerant: bool = False) -> Iterator[Connection]:
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert many rows by the driver's own executemany: SQLAlchemy's per-row work costs as much as the insert."""
+    """Insert many rows by the driver's own executemany: SQLAlchemy's per-row work costs as much as the insert.
+
+    SQLite takes several rows in a statement: where triggers are, each statement prepares to be undone, page by page.
+    """
     statement, named = _compiled(table, tuple(columns), connection.dialect)
     if named:
         connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        connection.exec_driver_sql(statement, list(rows))
+        return
+    whole = 0
+    if connection.dialect.name == "sqlite" and len(rows) >= _TOGETHER:
+        whole = len(rows) - len(rows) % _TOGETHER
+        start, values = statement.rsplit(" VALUES ", 1)
+        together = f"{start} VALUES {', '.join([values] * _TOGETHER)}"
+        groups = (rows[at : at + _TOGETHER] for at in range(0, whole, _TOGETHER))
+        connection.exec_driver_sql(together, [tuple(chain.from_iterable(group)) for group in groups])
+    if whole < len(rows):
+        connection.exec_driver_sql(statement, list(rows[whole:]))
 
 
 @cache

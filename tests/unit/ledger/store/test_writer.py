@@ -248,3 +248,12 @@ def test_rows_in_another_order_of_columns_are_refused(writer: LedgerWriter) -> N
         insert_rows(connection, tables.node, ("hash", "idx", "level"), [(bytes(32), 0, 8)])
     with writer.store.engine.connect() as connection:
         assert connection.execute(select(tables.node)).all() == []
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 120])
+def test_batch_of_any_size_is_stored_in_order(count: int, tmp_path: Path) -> None:
+    writer = writer_at(tmp_path)
+    grow(writer, [[draft(i) for i in range(count)]])
+    with writer.store.snapshot() as snapshot:
+        assert [entry.payload for entry in snapshot.entries(EVERYTHING)] == [f"payload {i}".encode() for i in range(count)]
+    assert verify_store(writer.store, Level.FULL, key=KEY.verifier).valid
