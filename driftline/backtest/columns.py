@@ -40,13 +40,15 @@ def numbers(array: pa.Array) -> Column:
 
 
 def texts(array: pa.Array) -> Column:
-    """A column of categories: each distinct text is hashed once."""
+    """A column of categories: each distinct text is encoded and hashed once."""
     coded = array if isinstance(array, pa.DictionaryArray) else pc.dictionary_encode(array)
-    distinct = coded.dictionary.to_pylist()
+    distinct = [text.encode() for text in coded.dictionary.to_pylist()]
     hashes = np.append(hash_texts(distinct) if distinct else np.zeros(0, np.uint64), np.uint64(0))
+    length = np.array([*map(len, distinct), 0], np.int64)
+    start = np.cumsum(length) - length
     codes = pc.fill_null(coded.indices, len(distinct)).to_numpy(zero_copy_only=False)
     kind = np.where(codes == len(distinct), Kind.NULL, Kind.TEXT).astype(np.int8)
-    return Column(b"", kind, hash=np.ascontiguousarray(hashes[codes]))
+    return Column(b"".join(distinct), kind, start=start[codes], length=length[codes], hash=hashes[codes])
 
 
 def times_us(array: pa.Array, column: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -192,6 +192,7 @@ slices:
 - [plan, ":prediction"]
 - x
 - where: x > 1 AND plan <> 'pro'
+- where: upper(plan) LIKE 'P%'
 """
 
 
@@ -209,6 +210,7 @@ def test_slices_are_those_of_the_rows_and_their_labels(outcome, files):
         where: (rows["x"] > 1) & (rows["plan"] != "pro"),
         f"({where}) IS NOT TRUE": ~((rows["x"] > 1) & (rows["plan"] != "pro")),
     }
+    lies["upper(plan) LIKE 'P%'"] = rows["plan"] != "basic"
     days = np.arange(len(rows["x"])) // ROWS_OF_A_DAY
     for (name, start), report in windows.items():
         if name in lies:

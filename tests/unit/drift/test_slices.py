@@ -5,10 +5,14 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from driftline.avro import Column
+from driftline.backtest.columns import numbers as from_numbers
+from driftline.backtest.columns import texts as from_texts
 from driftline.drift.dialect import Dialect
 from driftline.drift.labels import Pairs, count_pairs
 from driftline.drift.profile import Profile, Tally
@@ -26,6 +30,7 @@ CUTS = (
     MonitorSlice(columns=("count", "flag")),
     MonitorSlice(where="age > 40 AND origin = 'JFK'"),
     MonitorSlice(where="flag = 'true' OR score IS NULL"),
+    MonitorSlice(where="upper(origin) LIKE '%R'"),
 )
 LAYOUT = layout_of(slices=CUTS)
 ORIGINS = ("JFK", "LGA", "EWR")
@@ -72,6 +77,7 @@ def slices_of(layout: Layout, row) -> list[str]:
     true = {
         "age > 40 AND origin = 'JFK'": age is not None and age > 40 and origin == "JFK",
         "flag = 'true' OR score IS NULL": flag == "true" or score is None,
+        "upper(origin) LIKE '%R'": origin is not None and origin.upper().endswith("R"),
     }
     found = []
     for cut in layout.cuts:
@@ -162,7 +168,7 @@ def test_psi_bins_of_a_slice_hold_what_the_measure_counts_in_them():
 
 
 def test_rows_of_a_layout_with_cuts_do_not_count_without_slices():
-    with pytest.raises(ValueError, match="6 cuts"):
+    with pytest.raises(ValueError, match="7 cuts"):
         Tally(LAYOUT).add(np.zeros(1, np.uint64), np.zeros(1, np.int64), {}, np.array([0]))
 
 
@@ -177,6 +183,7 @@ def test_a_column_that_nobody_sent_cuts_nothing_off():
         "count, flag=(other)",
         "(age > 40 AND origin = 'JFK') IS NOT TRUE",
         "flag = 'true' OR score IS NULL",
+        "(upper(origin) LIKE '%R') IS NOT TRUE",
     ]
 
 
@@ -251,3 +258,46 @@ def test_a_definition_whose_slices_cannot_be_counted_is_refused_with_the_place(s
     with pytest.raises(DefinitionRefused) as refused:
         definition(*slices)
     assert [(problem.field, detail in problem.detail) for problem in refused.value.problems] == [(field, True)]
+
+
+CHURN = ("senior_citizen = 'Yes'", "contract = 'Month-to-month'", "payment_method = 'Electronic check'")
+
+
+def test_the_customary_conditions_on_churn_cut_into_those_for_whom_they_are_true_and_all_others():
+    values = {
+        "senior_citizen": ["Yes", "No", None, "Yes"],
+        "contract": ["Month-to-month", "Two year", "Month-to-month", "month-to-month"],
+        "payment_method": ["Mailed check", "Electronic check", "Electronic check", None],
+    }
+    kinds = dict.fromkeys(values, ColumnKind.CATEGORICAL)
+    layout = layout_of(kinds, values, slices=tuple(MonitorSlice(where=where) for where in CHURN))
+    rows = [dict(zip(values, row, strict=True)) | {"time": 0, "stream": 0} for row in zip(*values.values(), strict=True)]
+    found = {name: profile.rows for (_, name, _), profile in tallied(layout, rows, range(4)).items()}
+    assert [(found[where], found[f"({where}) IS NOT TRUE"]) for where in CHURN] == [(2, 2), (2, 2), (2, 2)]
+
+
+def test_stage_1_and_a_backtest_tell_the_same_slices_from_different_columns():
+    rng = np.random.default_rng(9)
+    size = 500
+    rows = [
+        {
+            "age": None if rng.random() < 0.1 else float(rng.normal(40, 15)),
+            "origin": str(rng.choice(["JFK", "LGA", "EWR", "BOS"])) if rng.random() < 0.9 else None,
+            "flag": str(rng.choice(["true", "false"])),
+            "count": float(rng.integers(0, 5)),
+            ":score": float(rng.random()),
+        }
+        for _ in range(size)
+    ]
+    arrow: dict[str, Column] = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        number_column = name in {"age", "count", ":score"}
+        array = pa.array(values, pa.float64() if number_column else pa.string())
+        arrow[name] = from_numbers(array) if number_column else from_texts(array)
+    slicer, everyone = Slicer(LAYOUT), np.arange(size)
+    streamed, filed = slicer.codes(columns_of(rows), everyone), slicer.codes(arrow, everyone)
+    assert streamed is not None
+    assert filed is not None
+    assert (streamed == filed).all()
+    assert all(len(set(codes.tolist())) > 1 for codes in streamed)
