@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from driftline.backtest.replay import Findings
-from driftline.drift.calibration.tolerance import explain
 from driftline.drift.levels import Level, level_of
 from driftline.drift.profile import ALL_ROWS
-from driftline.drift.windows.policies import plan_of
-from driftline.events import Baseline, ClosedBy, Direction, DriftDetected, Monitor, Policy, WindowReport
+from driftline.drift.windows.policies import explained
+from driftline.events import Baseline, ClosedBy, DriftDetected, Monitor, WindowReport
 
 __all__ = ["ColumnStory", "MeasureLine", "columns", "deciding", "in_force", "lines", "moment", "sentences"]
 
@@ -87,22 +86,9 @@ def columns(reports: Iterable[WindowReport]) -> list[ColumnStory]:
 
 
 def in_force(findings: Findings, monitor: Monitor, baseline: Baseline) -> list[str]:
-    """What decided, in words: the tolerance and what follows from it for windows of the usual size, or the limits."""
-    if monitor.policy is Policy.TOLERANCE:
-        rows = sorted(report.n for report in deciding(findings, monitor))
-        usual = rows[len(rows) // 2] if rows else monitor.minimum_n
-        plan = plan_of(monitor, baseline)
-        watched = len(monitor.columns)
-        return explain(
-            plan, monitor.granularities, monitor.alert_on, columns=watched, n=max(1, usual), m=max(1, baseline.rows)
-        ).split("\n")
-    what = "The classic policy is in force" if monitor.policy is Policy.CLASSIC else "Limits are in force"
-    limits = [
-        f"{each.measure}{f' of {each.column}' if each.column else ''} {'above' if each.direction is Direction.ABOVE else 'below'} "
-        f"{each.limit:g} ({each.family})"
-        for each in monitor.thresholds
-    ]
-    return [f"{what}: {', '.join(limits) or 'none'}."]
+    """What decided, in words, for windows of the usual size."""
+    rows = sorted(report.n for report in deciding(findings, monitor))
+    return explained(monitor, baseline, rows[len(rows) // 2] if rows else monitor.minimum_n)
 
 
 def sentences(findings: Findings, monitor: Monitor) -> Iterator[str]:

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
 from rich.console import Console
 
 from driftline.drift.profile.layout import Layout
-from driftline.events import Monitor
+from driftline.drift.windows.policies import explained
+from driftline.events import Monitor, WindowReport
 from examples.flights import batch_count, findings, story
 from examples.flights.driver import Sent
 from examples.flights.observer import Observer
@@ -46,6 +47,7 @@ def finish(
         "windows_checked": len(reports),
         "windows_equal": len(reports) - len(unequal),
         "seconds": dict(seconds),
+        "in_force": explained(monitor, prepared.baseline, _usual(reports, monitor)),
     }
     (STATE / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     story.tell(
@@ -77,6 +79,12 @@ def _summary(supervisor: Supervisor, observer: Observer, sent: Sent, verdict: Ma
         "restarts": supervisor.restarts,
         "rss_mb": supervisor.peaks() | {"demo": psutil.Process().memory_info().rss / 1e6},
     }
+
+
+def _usual(reports: Sequence[WindowReport], monitor: Monitor) -> int:
+    """Rows of the middle one of the windows that alert."""
+    rows = sorted(report.n for report in reports if report.granularity == monitor.alert_on)
+    return rows[len(rows) // 2] if rows else monitor.minimum_n
 
 
 def _settle(observer: Observer) -> None:

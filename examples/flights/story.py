@@ -124,6 +124,8 @@ def _messages(messages: Sequence[Mapping[str, Any]]) -> RenderableType:
 def _house(summary: Mapping[str, Any], places: Mapping[str, str]) -> RenderableType:
     lines = Table.grid(padding=(0, 2))
     seconds, memory = summary["seconds"], summary["rss_mb"]
+    for at, line in enumerate(summary["in_force"]):
+        lines.add_row("" if at else "what alarms", Text(line, overflow="fold"))
     lines.add_row("windows closed", f"{summary['windows']:,}, label coverage {summary['label_coverage']:.1%}")
     lines.add_row(
         "drift events, alerts", f"{summary['drift_events']}, {summary['alerts']} ({summary['notifications']} notifications)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from driftline.drift.calibration.judge import Calibrated, Classic
 from driftline.drift.calibration.judge import Policy as Judged
-from driftline.drift.calibration.tolerance import Plan, Tolerance
+from driftline.drift.calibration.tolerance import Plan, Tolerance, explain
 from driftline.drift.performance.measures import LABEL
 from driftline.drift.profile import Layout
-from driftline.events import Baseline, Monitor, Policy, Task
+from driftline.events import Baseline, Direction, Monitor, Policy, Task
 
-__all__ = ["families_of", "plan_of", "policy_of"]
+__all__ = ["explained", "families_of", "plan_of", "policy_of"]
 
 
 def families_of(monitor: Monitor, baseline: Baseline) -> tuple[str, ...]:
@@ -45,3 +45,18 @@ def policy_of(monitor: Monitor, baseline: Baseline, layout: Layout, *, sliced: b
         return Classic(monitor.thresholds, monitor.weights)
     plan = plan_of(monitor, baseline, series=max(1, len(layout.slices)) if sliced else 1)
     return Calibrated(plan, monitor.weights, monitor.thresholds)
+
+
+def explained(monitor: Monitor, baseline: Baseline, rows: int) -> list[str]:
+    """Return what decides, in words: a tolerance and what follows from it for windows of so many rows, or the limits."""
+    if monitor.policy is Policy.TOLERANCE:
+        plan, columns = plan_of(monitor, baseline), len(monitor.columns)
+        text = explain(plan, monitor.granularities, monitor.alert_on, columns=columns, n=max(1, rows), m=max(1, baseline.rows))
+        return text.split("\n")
+    what = "The classic policy is in force" if monitor.policy is Policy.CLASSIC else "Limits are in force"
+    limits = [
+        f"{each.measure}{f' of {each.column}' if each.column else ''} "
+        f"{'above' if each.direction is Direction.ABOVE else 'below'} {each.limit:g} ({each.family})"
+        for each in monitor.thresholds
+    ]
+    return [f"{what}: {', '.join(limits) or 'none'}."]
