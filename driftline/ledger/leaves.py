@@ -161,7 +161,7 @@ def write_leaves(
     """Write the leaf of every row, each behind a mark, and move the trails on; returns how many bytes.
 
     `kinds`: rows of (actor, resource, has a source, where the four parts begin in `texts`, where they end).
-    `numbers`: columns of (seq, ts, event_ts, start, end). `chain`: the hash before the first row, then that of each row.
+    `numbers`: columns of (seq, ts, event_ts, start, end), and others behind them. `chain`: the hash before the first row, then that of each row.
     `actors`, `resources`: rows of (entries, first sequence), their last hashes apart. `details_hashes`: of rows that have one.
     """
     at, detailed = 0, 0

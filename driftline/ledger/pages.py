@@ -7,9 +7,9 @@ and `Pages.walk` hands what stands so far to the slow way. Needs numba (the extr
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 from types import NoneType
 from typing import Any, Final
 
@@ -154,13 +154,11 @@ class Pages:
         c: Any = Row._make(zip(*rows, strict=True))
         if c.previous_hash != (self._hash, *c.entry_hash[:-1]) or not _sized(c):
             return False
-        (seq, seqless), (ts, timeless), (event_ts, eventless) = map(_integers, (c.seq, c.ts_us, c.event_ts_us))
-        (_, sourceless), (start, startless), (end, endless) = map(_integers, (c.source_id, c.src_start, c.src_end))
-        if seqless.any() or timeless.any() or seq[0] != self._next or ts[0] < self._ts:
+        numbers, missing = _integers((c.seq, c.ts_us, c.event_ts_us, c.src_start, c.src_end, c.source_id))
+        if not self._follows(numbers, missing):
             return False
         detailless = _missing(c.details_hash)
-        alike = ((sourceless, startless), (sourceless, endless), (detailless, _missing(c.details)))
-        if (np.diff(seq) != 1).any() or (np.diff(ts) < 0).any() or any((one != other).any() for one, other in alike):
+        if (detailless != _missing(c.details)).any():
             return False
         if not self._committed(c, detailless):
             return False
@@ -168,7 +166,7 @@ class Pages:
         kept = self._actors.kept(self._kinds.table[kinds, 0]), self._resources.kept(self._kinds.table[kinds, 1])
         right = False
         try:
-            right = self._same_leaves(c, kinds, np.stack([seq, ts, event_ts, start, end]), eventless, detailless)
+            right = self._same_leaves(c, kinds, numbers, missing[2], detailless)
         finally:
             if not right:
                 self._actors.restore(kept[0])
@@ -176,6 +174,14 @@ class Pages:
         if right:
             self._hash, self._next, self._ts = c.entry_hash[-1], c.seq[-1] + 1, c.ts_us[-1]
         return right
+
+    def _follows(self, numbers: _Numbers, missing: _Flags) -> bool:
+        """Tell whether sequence and time go on, and offsets stand exactly where a source does."""
+        seq, ts = numbers[0], numbers[1]
+        if missing.any() and (missing[:2].any() or (missing[3:5] != missing[5]).any()):
+            return False
+        goes_on = seq[0] == self._next and ts[0] >= self._ts
+        return bool(goes_on and (seq[1:] == seq[:-1] + 1).all() and (ts[1:] >= ts[:-1]).all())
 
     def _committed(self, c: Any, detailless: _Flags) -> bool:
         """Tell whether payloads and details have the hashes stored for them."""
@@ -232,7 +238,7 @@ class Pages:
 
 def _sized(c: Any) -> bool:
     """Tell whether everything of a fixed size has it."""
-    if not all(set(map(len, column)) == {_HASH} for column in (c.data_hash, c.entry_hash, c.salt)):
+    if set(map(len, c.data_hash + c.entry_hash + c.salt)) != {_HASH}:
         return False
     return set(map(len, c.entry_id)) == {16} and set(map(len, _present(c.details_hash))) <= {_HASH}
 
@@ -242,14 +248,16 @@ def _present(column: Sequence[bytes | None]) -> Sequence[bytes]:
     return [value for value in column if value is not None] if None in column else column  # type: ignore[return-value]
 
 
-def _integers(column: Sequence[int | None]) -> tuple[_Numbers, _Flags]:
-    """Return integers, 0 for None, and which are None. Raises TypeError for anything else, OverflowError beyond 64 bits."""
-    found = set(map(type, column))
-    if found == {int}:
-        return np.frombuffer(array("q", column), np.int64), np.zeros(len(column), np.bool_)  # type: ignore[type-var]
+def _integers(columns: Sequence[tuple[int | None, ...]]) -> tuple[_Numbers, _Flags]:
+    """Return columns of integers, 0 for None, and which are None. Raises TypeError for anything else, OverflowError beyond 64 bits."""
+    values = tuple(chain.from_iterable(columns))
+    found = set(map(type, values))
     if not found <= {int, NoneType}:
         raise TypeError(found)
-    return np.frombuffer(array("q", [value or 0 for value in column]), np.int64), _missing(column)
+    shape = (len(columns), len(columns[0]))
+    missing = _missing(values).reshape(shape) if NoneType in found else np.zeros(shape, np.bool_)
+    given = [value or 0 for value in values] if NoneType in found else values
+    return np.fromiter(given, np.int64, len(values)).reshape(shape), missing
 
 
 def _missing(column: Sequence[object]) -> _Flags:
