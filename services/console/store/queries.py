@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, select
 
 from services.console.store.tables import alerts, checkpoints, episodes, health, models, monitors, statuses, versions, windows
 
@@ -224,12 +224,12 @@ class _Known:
             monitors={row.model_id: row for row in connection.execute(select(monitors))},
             statuses={(row.model_id, row.monitor_version): row for row in connection.execute(select(statuses))},
             open_alerts=_open_by_model(connection, alerts),
-            open_episodes=_open_by_model(connection, episodes),
+            open_episodes=_open_by_model(connection, episodes, episodes.c.slice == ""),  # those of slices tell of the same
         )
 
 
-def _open_by_model(connection: Connection, table: Table) -> dict[str, int]:
-    query = select(table.c.model_id, func.count()).where(table.c.open).group_by(table.c.model_id)
+def _open_by_model(connection: Connection, table: Table, *more: ColumnElement[bool]) -> dict[str, int]:
+    query = select(table.c.model_id, func.count()).where(table.c.open, *more).group_by(table.c.model_id)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
