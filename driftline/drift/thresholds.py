@@ -99,6 +99,8 @@ def check(measures: Sequence[Measure], thresholds: Iterable[Threshold]) -> tuple
     and the limit shown is the broken one (the value's if none is). Of a cost, the magnitude counts.
     """
     found = {(t.family, t.measure, t.column): t for t in thresholds}
+    if not found:
+        return tuple(measures)
 
     def limit_of(measure: Measure, name: str) -> Threshold | None:
         own = found.get((measure.family, name, measure.column))

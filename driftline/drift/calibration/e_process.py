@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from driftline.drift.calibration.size_aware import furthest_share
 from driftline.drift.calibration.tails import upper_share
@@ -56,6 +57,7 @@ class Stream:
     """From an alarm until a pane whose own mean is tolerable: the shift that was told lasts."""
 
 
+@lru_cache(maxsize=65536)
 def tolerated(hits: int, rows: int, tau: float) -> float:
     """Return m0 of a rate: the 99 % upper bound of the baseline's, and from there as far as a PSI of `tau` goes.
 

@@ -141,8 +141,12 @@ def reported(
 def input_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:
     """Return the measures of the inputs, held to what the window's decision was held to."""
     monitor = rules.monitor(model_id, window.monitor_version)
-    measured = rules.inputs(monitor, *sums.inputs.encode(), sums.inputs)
-    return _restated(rules, monitor, window, measured, sums=sums, evidence_of=evidence_of_inputs)
+    cells, real = sums.inputs.encode()
+    measured = rules.inputs(monitor, cells, real, sums.inputs)
+    if window.terms is None:
+        return measured
+    key = (model_id, window.monitor_version, window.key.slice, sums.inputs.rows, cells, real, window.terms.to_bytes())
+    return rules.restated(key, lambda: _restated(rules, monitor, window, measured, sums=sums, evidence_of=evidence_of_inputs))
 
 
 def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:

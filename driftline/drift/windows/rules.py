@@ -106,6 +106,7 @@ class Rules:
     _monitors: dict[tuple[str, int], Monitor] = field(default_factory=dict)
     _layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
     _measured: OrderedDict[tuple[str, int, int, bytes, bytes], tuple[Measure, ...]] = field(default_factory=OrderedDict)
+    _restated: OrderedDict[tuple[object, ...], tuple[Measure, ...]] = field(default_factory=OrderedDict)
     _terms: dict[tuple[str, int], Terms] = field(default_factory=dict)
     _slices: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     _policies: dict[tuple[str, int, bool], Policy | None] = field(default_factory=dict)
@@ -178,6 +179,16 @@ class Rules:
             if len(self._measured) > REMEMBERED:
                 self._measured.popitem(last=False)
         self._measured.move_to_end(key)
+        return found
+
+    def restated(self, key: tuple[object, ...], restate: Callable[[], tuple[Measure, ...]]) -> tuple[Measure, ...]:
+        """Return what `restate` gives, which `key` determines. Most revisions change labels only: the last are remembered."""
+        found = self._restated.get(key)
+        if found is None:
+            found = self._restated[key] = restate()
+            if len(self._restated) > REMEMBERED:
+                self._restated.popitem(last=False)
+        self._restated.move_to_end(key)
         return found
 
     def labels(self, monitor: Monitor, profile: Profile, rows: int) -> tuple[Measure, ...]:
