@@ -38,11 +38,13 @@ class Inhibitors:
         An alert that is source and target of a rule is not inhibited by another such.
         """
         for rule, sources in zip(self._rules, self._sources, strict=True):
-            if sources and all_match(rule.target, labels):
-                one_sided, either = sources.get(rule.values(labels), (None, None))
-                found = one_sided if all_match(rule.source, labels) else either
-                if found is not None:
-                    return found
+            present = sources.get(rule.values(labels))
+            if present is None or not all_match(rule.target, labels):
+                continue
+            one_sided, either = present
+            found = one_sided if all_match(rule.source, labels) else either
+            if found is not None:
+                return found
         return None
 
     def _add(self, alert_id: str, labels: Mapping[str, str]) -> None:

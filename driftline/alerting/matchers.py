@@ -54,7 +54,10 @@ class Matcher:
 
 def all_match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether labels fulfil every one; true for none."""
-    return all(matcher.matches(labels) for matcher in matchers)
+    for matcher in matchers:  # noqa: SIM110 - a third faster than all(), and asked of every route for every alert
+        if not matcher.matches(labels):
+            return False
+    return True
 
 
 def in_order(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
