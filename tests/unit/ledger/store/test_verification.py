@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -317,6 +318,12 @@ def test_broken_trail_is_found_even_if_every_hash_is_right(tmp_path: Path) -> No
     assert report.first_bad is not None
     assert (report.first_bad.kind, report.first_bad.sequence) == (FindingKind.TRAIL_BROKEN, 6)
     assert verified(tmp_path, Level.HASH).valid
+
+
+def test_where_numba_is_missing_every_ledger_is_verified_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "driftline.ledger.pages", None)
+    ledger(tmp_path, 20).store.close()
+    assert verified(tmp_path).valid
 
 
 def test_empty_ledger_is_valid(tmp_path: Path) -> None:
