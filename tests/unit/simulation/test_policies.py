@@ -22,7 +22,7 @@ from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows.policies import policy_of
-from driftline.events import ColumnKind, Decision, Direction, Monitor, Part, Policy, Threshold, WindowReport
+from driftline.events import ColumnKind, Decision, Direction, Monitor, MonitorSlice, Part, Policy, Threshold, WindowReport
 from tests.unit.simulation import world as worlds
 from tests.unit.simulation.chaos import Chaos, traffic
 from tests.unit.simulation.checks import check_all, decisions, drift
@@ -50,13 +50,14 @@ CLASSIC = (
 ACCURACY = (Threshold(family="performance", measure="accuracy", limit=0.6, direction=Direction.BELOW),)
 
 
-def watched(model: str, policy: Policy) -> Monitor:
+def watched(model: str, policy: Policy, *, sliced: bool) -> Monitor:
     return monitor_of(
         model,
         patient=True,
         baseline_id=BASELINE.baseline_id,
         granularities=("1 hour", "7 hours"),
         policy=policy,
+        slices=(MonitorSlice(columns=("carrier",)),) if sliced else (),
         tolerated_false_pages=40.0,
         tolerated_psi=0.0,
         thresholds=CLASSIC if policy is Policy.CLASSIC else ACCURACY,
@@ -71,7 +72,7 @@ def _baseline(monkeypatch):
 
 
 def world_of(seed: int, policy: Policy, **options) -> World:
-    monitors = {model: watched(model, policy) for model in MODELS}
+    monitors = {model: watched(model, policy, sliced=seed % 2 == 1) for model in MODELS}
     return World(seed, patient=True, monitors=monitors, changes=seed % 3 == 0, measures=(inputs, labels), **options)
 
 
@@ -115,10 +116,11 @@ def check_judgements(world: World) -> None:
             continue
         monitor = world.book.version(report.model_id, report.monitor_version)
         assert monitor is not None
-        layout, policy = held_to(monitor)
+        sliced = report.slice != ""
+        layout, policy = held_to(monitor, sliced=sliced)
         side, window = decided(report, monitor, layout)
-        place = (report.model_id, report.granularity)
-        series = (*place, report.model_version, side)
+        place = (report.model_id, report.granularity, sliced)
+        series = (*place, report.model_version, report.slice, side)
         verdict = judge(policy, State(sequences[place], pasts[series]), window)
         sequences[place], pasts[series] = verdict.state.sequences, verdict.state.past
         told = {(m.family, m.name, m.column): m for m in report.measures}
@@ -127,9 +129,9 @@ def check_judgements(world: World) -> None:
         assert verdict.terms.levels.items() <= levels.items()
 
 
-def held_to(monitor: Monitor) -> tuple[Layout, Calibrated]:
+def held_to(monitor: Monitor, *, sliced: bool) -> tuple[Layout, Calibrated]:
     layout = Layout.of(monitor, BASELINE)
-    policy = policy_of(monitor, BASELINE, layout, sliced=False)
+    policy = policy_of(monitor, BASELINE, layout, sliced=sliced)
     assert isinstance(policy, Calibrated)
     return layout, policy
 
@@ -149,6 +151,7 @@ def decided(report: WindowReport, monitor: Monitor, layout: Layout) -> tuple[Dec
         end=report.end,
         granularity=report.granularity,
         model_version=report.model_version,
+        slice=report.slice,
         measures=measures,
         evidence=evidence,
     )
@@ -175,7 +178,7 @@ def test_revisions_apply_the_terms_of_the_decision():
     """Counts of late labels change, levels stay; what was decided on inputs is reported by every later revision."""
     by_window = defaultdict(list)
     for report in told(1):
-        by_window[report.granularity, report.start, report.model_id].append(report)
+        by_window[report.granularity, report.start, report.model_id, report.slice].append(report)
     revised = 0
     for revisions in by_window.values():
         first = next((report for report in revisions if report.decision is Decision.INPUTS), None)
