@@ -3,6 +3,7 @@
 import email
 import email.policy
 import json
+import time
 
 import pytest
 
@@ -103,17 +104,35 @@ def test_a_critical_drift_and_its_end_are_told_by_every_channel_also_over_a_rest
     assert not [secret for secret in SECRETS if secret in service.log or secret in str(events)]
 
 
-def test_one_channel_that_fails_does_not_keep_the_others_from_telling(broker, outside, service) -> None:
+def test_one_channel_that_fails_and_one_that_asks_for_quiet_do_not_keep_the_others_from_telling(
+    broker, outside, service
+) -> None:
     web, relay = outside
-    answer = web.answer
-    web.answer = lambda request: (500, {}, b"") if request.path.startswith("/teams") else answer(request)
+    answer, asked = web.answer, []
+
+    def troubled(request):
+        if request.path.startswith("/teams"):
+            return 500, {}, b""
+        if request.path.startswith("/slack"):
+            asked.append(time.monotonic())
+            if len(asked) == 1:
+                return 429, {"Retry-After": "2"}, b""
+        return answer(request)
+
+    web.answer = troubled
     service.start()
     producer = ConfluentCluster.at(broker.bootstrap).producer()
     produce(producer, detected(severity="CRITICAL"))
     producer.flush(10)
-    wait_for(lambda: bool(paths(web, "slack") and paths(web, "pagerduty") and relay.mails), what="the three notifications")
+    wait_for(lambda: bool(paths(web, "pagerduty") and relay.mails), what="the two notifications without trouble")
+    wait_for(lambda: len(asked) >= 2, what="the one that was asked to wait")
+    assert 2.0 <= asked[1] - asked[0] < 3.0
     wait_for(lambda: len(paths(web, "teams")) >= 2, what="a second try")
     web.answer = answer
     wait_for(lambda: bool(service.get("/v1/notifications", state="sent", kind="teams")["notifications"]), what="the fourth")
-    assert len({request.headers["x-ms-client-tracking-id"] for request in paths(web, "teams")}) == 1
+    # What comes besides tells that the channel `teams` fails: another group.
+    tries = [request.headers["x-ms-client-tracking-id"] for request in paths(web, "teams")]
+    assert tries[0] in tries[1:]
+    repeats = [request.body["metadata"]["event_payload"]["notification_id"] for request in paths(web, "slack")]
+    assert repeats[0] in repeats[1:]
     assert service.terminate() == 0

@@ -2,6 +2,9 @@ import base64
 
 import pytest
 
+from driftline.alerting.config import load
+from driftline.alerting.config_receivers import KINDS
+from driftline.alerting.errors import InvalidAlertingConfig
 from driftline.alerting.routing import ChannelSpec
 from driftline.clock import ManualClock
 from driftline.errors import ConfigurationError
@@ -27,6 +30,26 @@ def build(tmp_path):
         return build_channels({spec.name: spec}, AlertingSettings(tokens_file=tmp_path / "t.json", **named), ManualClock())
 
     return build
+
+
+EVERYTHING = {
+    **MAIL,
+    **BOT,
+    "teams_webhook_url": "https://x.logic.azure.com/workflows/y",
+    "pagerduty_routing_key": "0" * 32,
+    "webhook_url": "https://example.org/",
+    "webhook_secret": SECRET,
+}
+
+
+def test_every_channel_that_can_be_named_can_send(build) -> None:
+    routing = load(f"{{route: {{receiver: all}}, receivers: [{{name: all, channels: [{', '.join(KINDS)}]}}]}}")
+    assert [list(build(spec, **EVERYTHING)) for spec in routing.channels.values()] == [[kind] for kind in KINDS]
+
+
+def test_a_channel_that_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(InvalidAlertingConfig, match="Unknown channel: pigeon"):
+        load("{route: {receiver: all}, receivers: [{name: all, channels: [slack, pigeon]}]}")
 
 
 @pytest.mark.parametrize("kind", ["slack", "email", "teams", "pagerduty", "webhook"])
