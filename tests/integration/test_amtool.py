@@ -17,7 +17,7 @@ from driftline.alerting.errors import InvalidAlertingConfig
 from driftline.alerting.matcher_syntax import Syntax, parse_matchers
 from driftline.alerting.matchers import in_order
 
-AMTOOL = os.environ.get("DRIFTLINE_AMTOOL") or shutil.which("amtool")
+AMTOOL = os.environ.get("DRIFTLINE_AMTOOL") or shutil.which("amtool") or ""
 CASES = int(os.environ.get("DRIFTLINE_AMTOOL_CASES", "60"))
 
 pytestmark = [
@@ -72,7 +72,7 @@ def random_matcher(rng, names):
 
 
 def random_route(rng, names, depth, number):
-    route = {"receiver": f"r{next(number)}"} if rng.random() < 0.8 else {}
+    route: dict[str, object] = {"receiver": f"r{next(number)}"} if rng.random() < 0.8 else {}
     if rng.random() < 0.9:
         route["matchers"] = [random_matcher(rng, names) for _ in range(rng.randrange(3))]
     if rng.random() < 0.3:

@@ -10,7 +10,7 @@ from driftline.alerting.decisions import WITHHELD, Notify, NotifyReason, Suppres
 from driftline.alerting.enrichment import Links
 from driftline.alerting.grouping import Group, Member
 from driftline.alerting.notification import compose
-from driftline.alerting.pipeline import Look, decide, look_again, subject, told_after, withheld_after
+from driftline.alerting.pipeline import Look, Told, decide, look_again, subject, told_after, withheld_after
 from driftline.alerting.routing import ChannelSpec
 from tests.unit.alerting.builders import DAY, alert
 
@@ -76,7 +76,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.members = {item.alert_id: Member(ended(item)) for item in (A, B, alert("c"))}
-        self.told = None
+        self.told: Told | None = None
         self.withheld = frozenset[str]()
         self.believed = frozenset[str]()
         self.muted = False

@@ -191,7 +191,7 @@ def test_a_column_that_nobody_sent_cuts_nothing_off():
     ("where", "fault"),
     [
         ("age >", "line 1 column 5"),
-        ("age > 40 AND\n  orign = 'JFK'", "line 2 column 3: no column orign is watched; did you mean origin?"),
+        ("age > 40 AND\n  origine = 'JFK'", "line 2 column 3: no column origine is watched; did you mean origin?"),
         ("age + 1", "a truth value is wanted here"),
         ("age = 'old'", "line 1 column"),
         ("avg(age) > 3", "a condition looks at one row"),
