@@ -143,4 +143,4 @@ def test_no_text_of_others_adds_a_header_a_tag_or_a_line_that_is_too_long(told) 
         "em",
     }
     assert all(url.startswith(("https://wiki.example.org/", "https://dash.example.org/")) for url in tags.links)
-    assert len(raw) < 100_000
+    assert len(raw) < 200_000  # Gmail shows 102 kB and links to the rest; only what is made to harm comes near
