@@ -79,9 +79,7 @@ class Schemas:
     """Writer schemas by fingerprint: every one that Driftline ever shipped, and those learnt from the topic `schemas`."""
 
     def __init__(self) -> None:
-        self._by_fingerprint: dict[int, dict[str, Any]] = {}
-        for schema in (*map(avro_schema, EVENT_NAMES), *retired_schemas()):
-            self.add(schema)
+        self._by_fingerprint = dict(_ever_shipped())
 
     def add(self, schema: Mapping[str, Any]) -> int:
         """Learn a writer schema; returns its fingerprint."""
@@ -109,6 +107,12 @@ class Schemas:
 def decode(data: bytes) -> Any:
     """The event in a message written with a schema that Driftline ships; raises as `Schemas.decode`."""
     return _shipped().decode(data)
+
+
+@cache
+def _ever_shipped() -> Mapping[int, dict[str, Any]]:
+    """Fingerprints cost a millisecond each: they are taken once."""
+    return {fingerprint(schema): dict(schema) for schema in (*map(avro_schema, EVENT_NAMES), *retired_schemas())}
 
 
 @cache
