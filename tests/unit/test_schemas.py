@@ -57,14 +57,22 @@ def test_partition_counts_that_must_be_equal_are():
 
 
 def test_dead_letters_take_the_largest_source_record_and_64_kb():
+    """H15"""
     topics = catalogue()
     largest = max(int(topics[name].config["max.message.bytes"]) for name in ("predictions", "labels"))
     assert int(topics["dead-letters"].config["max.message.bytes"]) >= largest + 64 * 1024
 
 
 def test_sources_outlive_the_label_join():
+    """H13"""
     for name in ("predictions", "labels"):
         assert int(catalogue()[name].config["retention.ms"]) > (30 + 7) * 86_400_000
+
+
+def test_profiles_and_progress_are_kept_for_two_days_only():
+    """H17: every writer adds to them every second, for ever."""
+    config = catalogue()["profiles"].config
+    assert (config["cleanup.policy"], int(config["retention.ms"])) == ("delete", 48 * 3_600_000)
 
 
 @pytest.mark.parametrize("event", EVENTS)

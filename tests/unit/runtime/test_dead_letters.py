@@ -50,3 +50,19 @@ def test_a_replay_is_the_original_with_a_mark(message):
     record = replay_record(_letter(message), at="driftline.dead-letters/0/3")
     assert (record.topic, record.partition, record.key, record.value) == ("driftline.predictions", 5, b"id-1", b"\xff broken")
     assert list(record.headers) == [("ce_id", b"7"), ("x", b"\xff"), (REPLAYED_FROM, b"driftline.dead-letters/0/3")]
+
+
+@pytest.mark.parametrize("source", ["predictions", "labels"])
+def test_a_broken_value_as_large_as_its_topic_takes_fits_into_a_dead_letter(source):
+    """H15"""
+    cluster = MemoryCluster(ManualClock(1_700_000_000_000_000))
+    declared = [topics.catalogue()[topic] for topic in (source, "dead-letters")]
+    cluster.admin().create([NewTopic(topic.name, 1, topic.config) for topic in declared])
+    producer = cluster.producer()
+    value = b"x" * (int(declared[0].config["max.message.bytes"]) - len(b"id-1"))
+    producer.produce(declared[0].name, value, key=b"id-1")
+    (broken,) = cluster.records(declared[0].name)
+    record = dead_letter_record(_letter(broken, model_id="m" * 128, field="prediction_id"))
+    producer.produce(record.topic, record.value, key=record.key, headers=record.headers)
+    (refused,) = cluster.records(declared[1].name)
+    assert codec.decode(refused.value() or b"").source_value == value

@@ -361,6 +361,19 @@ def test_many_bytes_end_a_transaction(rig):
     assert rig.out() == [b"x" * 11]
 
 
+def test_messages_of_a_megabyte_make_many_transactions(rig):
+    """H16: a transaction holds one poll more than its limit of bytes, never all that waits."""
+    handler = Counting(interval=3600)
+    handler.handle = lambda messages, now: handler.values.extend(b"%d" % len(m.value()) for m in messages)
+    loop = rig.loop(handler, limits=Limits(poll_messages=2))
+    rig.run(loop)
+    rig.send(*[b"x" * 1024 * 1024] * 50)
+    rig.run(loop, turns=25)
+    loop.flush()
+    sizes = [sum(map(int, out.split(b","))) for out in rig.out()]
+    assert sizes == [16 << 20, 16 << 20, 16 << 20, 2 << 20]
+
+
 def test_a_partition_that_does_not_move_is_stalled_and_one_read_to_its_end_is_not(rig):
     handler = Counting()
     loop = rig.loop(handler)

@@ -1,4 +1,8 @@
-"""Schedules that once broke a design of this kind, each by its number; those that need a broker are in tests/unit/simulation."""
+"""Schedules that once broke a design of this kind, each by its number.
+
+Those that need a broker are in tests/unit/simulation; H13, H15, H16, H17, H19 and H24 stand beside the code that excludes
+them, with their number in the docstring.
+"""
 
 import pytest
 

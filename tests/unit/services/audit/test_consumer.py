@@ -259,6 +259,7 @@ def test_a_false_digest_is_found(world: World, how: str) -> None:
 
 
 def test_records_gone_before_they_were_read_become_a_signed_gap(world: World) -> None:
+    """H19: the service was down for longer than retention."""
     for number in range(6):
         world.event(number)
     world.predictions(6)
@@ -323,6 +324,37 @@ def test_a_topic_made_anew_is_another_source(world: World) -> None:
     assert report.source is not None
     assert (report.source.expired, report.source.matched) == (2, 1)
     assert [e.source.start for e in world.entries() if e.source] == [0, 1, 0]
+
+
+def test_the_same_record_at_the_same_offset_of_a_topic_made_anew_is_another_entry(world: World) -> None:
+    """H19: offsets repeat, and what has no id of its own is told apart by the topic's."""
+    world.say("health", b"broken")
+    world.run()
+    world.cluster.admin().delete([HEALTH])
+    world.create("health")
+    world.say("health", b"broken")
+    world.run()
+    first, again = world.entries()
+    assert first.source is not None
+    assert again.source is not None
+    assert (first.source.start, again.source.start) == (0, 0)
+    assert first.source.topic_id != again.source.topic_id
+    assert (first.action, again.action) == (UNREADABLE, UNREADABLE)
+    assert world.verify().valid
+
+
+def test_the_heads_that_the_ledger_publishes_are_no_entries_of_it(world: World) -> None:
+    """H24: else every entry would be followed by another, for ever."""
+    world.event(0)
+    for _ in range(3):
+        recorder = world.run()
+        publisher = CheckpointPublisher(world.cluster.producer(), ORIGIN, world.clock)
+        publisher.signed(*world.signed[-1])
+        publisher.close()
+        recorder.close()
+    assert len(world.cluster.records(topics.name("checkpoints"))) == 3
+    assert len(world.entries()) == len(world.signed) == 1
+    assert world.verify().valid
 
 
 def test_two_recorders_that_both_read_everything_record_it_once(world: World) -> None:

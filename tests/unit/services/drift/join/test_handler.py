@@ -183,6 +183,7 @@ def test_a_prediction_that_profile_refuses_is_not_joined_and_not_refused_twice()
 
 
 def test_a_second_label_is_a_dead_letter_with_its_bytes():
+    """H13: what a label has added is never taken away again."""
     world = World()
     world.predict(prediction())
     world.label(label(0), label(0, value="no"))
@@ -265,6 +266,69 @@ def test_a_label_of_a_regression_is_a_finite_number(value, reason):
     out = world.flush()
     assert out.reasons() == [(reason, "label")]
     assert out.sets[0].panes[0].rows == 1
+
+
+def test_a_changed_label_of_a_regression_leaves_the_sums_as_they_were():
+    """H13: sums of errors cannot be taken apart again."""
+    columns = (MonitorColumn(name="age", kind=ColumnKind.NUMERIC),)
+    world = World(change(MONITOR, task=Task.REGRESSION, positive_class=None, columns=columns))
+    world.predict(change(prediction(), prediction=3.0))
+    world.label(label(0, value=0.1))
+    assert [pane.rows for found in world.flush().sets for pane in found.panes] == [1]
+    world.label(label(0, value=0.7))
+    out = world.flush()
+    assert [found.panes for found in out.sets] == [()]
+    assert out.reasons() == [("label_changed", "prediction_id")]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["remembered", "left the topic"])
+def test_after_a_pause_a_label_meets_the_same_whether_its_prediction_is_remembered_or_has_left_the_topic(gone):
+    """H13: nothing comes for longer than the memory, so that the process forgets nothing; a new one can read nothing."""
+    world = World()
+    world.predict(prediction())
+    world.flush()
+    world.clock.advance(3 * DAY + MARGIN_US + SECOND)
+    if gone:
+        world.cluster.truncate(TopicPartition(PREDICTIONS, home_of("p0")), 1)
+        world.restart()
+    world.label(label())
+    out = world.flush()
+    assert (pairs_of(out), out.reasons()) == ({}, [])
+    world.clock.advance(3 * DAY + MARGIN_US + SECOND)
+    same = next(i for i in range(1, 99) if home_of(f"p{i}") == home_of("p0"))
+    world.predict(prediction(same))
+    out = world.flush()
+    assert (pairs_of(out), out.reasons()) == ({}, [("label_without_prediction", "prediction_id")])
+
+
+def test_after_a_pause_as_long_as_the_memory_a_label_still_meets_its_prediction():
+    """H13: though the process was started anew in between."""
+    world = World()
+    world.predict(prediction())
+    world.flush()
+    world.clock.advance(3 * DAY + MARGIN_US)
+    world.restart()
+    world.label(label())
+    assert pairs_of(world.flush()) == ONE
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["one process", "one each"])
+@pytest.mark.parametrize("label_at", [0, 1, 2])
+def test_an_id_that_comes_again_in_the_next_hour_is_paired_once_in_the_hour_of_the_first(label_at, anew):
+    """H13: one id on both sides of the hour, its label before, between or after them; each in a transaction of its own."""
+    world = World()
+    sends = [
+        lambda: world.predict(prediction(0, PANE - SECOND, said="no")),
+        lambda: world.predict(prediction(0, PANE + SECOND)),
+    ]
+    sends.insert(label_at, lambda: world.label(label()))
+    found = []
+    for send in sends:
+        send()
+        found += pairs_of(world.flush()).items()
+        if anew:
+            world.restart()
+    assert found == [(("v1", Part.IN_TIME, PANE - HOUR, "no", "yes"), 1)]
 
 
 def test_a_stray_label_is_a_dead_letter():

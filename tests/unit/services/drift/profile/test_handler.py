@@ -273,6 +273,7 @@ def test_the_bad_rows_of_a_batch_become_one_dead_letter_for_each_reason_with_onl
 
 
 def test_a_batch_whose_lengths_lie_is_one_dead_letter():
+    """H15: a header claims more rows than memory has."""
     world = World()
     world.send(change(from_rows([prediction(0)]), rows=2**31 - 1), partition=0)
     out = world.flush()
@@ -320,6 +321,30 @@ def test_idle_progress_comes_every_second_and_nothing_else():
     world.clock.advance(SECOND)
     out = world.flush()
     assert (len(out.progress), out.sets, out.dead) == (4, [], [])
+
+
+def test_an_idle_minute_writes_progress_once_a_second_however_often_it_is_asked_for():
+    """H17: progress must not fill the disk."""
+    world = World()
+    world.flush()
+    written = 0
+    for _ in range(600):
+        world.clock.advance(SECOND // 10)
+        written += len(world.flush().progress)
+    assert written == 60 * PROFILES_PARTITIONS
+
+
+def test_many_models_with_a_row_each_are_one_set_each_and_commits_become_rarer():
+    """H16: thousands of models with hardly a row in a transaction."""
+    names = [f"m{i}" for i in range(150)]
+    world = World(*(change(MONITOR, model_id=name) for name in names))
+    intervals = []
+    for _ in range(6):
+        for name in names:
+            world.send(prediction(model=name))
+        assert sorted(each.model_id for each in world.flush().sets) == sorted(names)
+        intervals.append(world.stage.commit_interval())
+    assert intervals == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
 def test_a_set_carries_the_largest_event_time_of_its_model_in_each_source_partition():

@@ -57,3 +57,12 @@ def test_progress_says_what_went_before_it_in_its_partition():
     ranges = [(r.topic, r.topic_id, r.partition, r.from_offset, r.to_offset, r.caught_up) for r in events[0].ranges]
     assert ranges == [("a", "A", 0, 5, 5, True), ("b", "B", 1, 3, 9, False)]
     assert events[0].commit_interval_us == 1_500_000
+
+
+def test_progress_of_many_source_partitions_is_one_record_in_each_partition_of_profiles():
+    """H17: it grows with the writers and the partitions of `profiles` only."""
+    reach = {TopicPartition(topic, i): Reach(0, i, caught_up=True) for topic in ("a", "b") for i in range(200)}
+    place = Place("w", {"a": "A", "b": "B"}, 4)
+    progress = progress_records([], reach, group=Group.JOIN, place=place, commit_interval=0.5)
+    assert [record.partition for record in progress] == [0, 1, 2, 3]
+    assert {len(decode(record.value or b"").ranges) for record in progress} == {400}
