@@ -28,6 +28,7 @@ from driftline.governance.periods import (
     parse_duration,
     parse_granularity,
 )
+from driftline.topics import catalogue
 
 DEFAULT_GRANULARITIES = ("1 hour", "1 day", "1 week")
 PREFERRED_ALERT_GRANULARITY = "1 day"
@@ -123,6 +124,10 @@ def parse_definition(
     judging = policy.judging(fields, dialect)
     names = [column.name for column in columns]
     lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
+    if lengths["label_ttl"] > (longest := _longest_label_ttl()):
+        fields.problem(
+            "label_ttl", f"is longer than the {longest // DAY_US} days for which predictions and labels are kept to be joined"
+        )
     if lengths["label_delay"] > lengths["label_ttl"]:
         fields.problem("label_delay", "is longer than label_ttl; a label cannot be in time and too late at once")
     monitor = Monitor(
@@ -160,6 +165,12 @@ def parse_definition(
     if problems:
         raise DefinitionRefused(problems)
     return Definition(monitor, effective_from)
+
+
+def _longest_label_ttl() -> int:
+    """What the retention of both source topics leaves, less the week that the join remembers longer."""
+    kept = min(int(catalogue()[topic].config["retention.ms"]) for topic in ("predictions", "labels"))
+    return kept * 1000 - 7 * DAY_US
 
 
 def _check_model(fields: Fields, model_id: str) -> None:

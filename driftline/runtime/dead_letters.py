@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from driftline import codec, topics
 from driftline.envelope import Envelope, deterministic_id
 from driftline.errors import Reason
@@ -10,6 +12,9 @@ from driftline.kafka.ports import Message
 from driftline.runtime.loop import OutRecord
 
 __all__ = ["REPLAYED", "REPLAYED_FROM", "dead_letter_from", "dead_letter_record", "replay_note", "replay_record"]
+
+LONGEST_KEY = 1024
+"""Bytes of a source's key that a record on `dead-letters` is keyed by as they are."""
 
 REPLAYED_FROM = "driftline-replayed-from"
 """Header of a replayed message: where its dead letter lies, `topic/partition/offset`."""
@@ -69,7 +74,13 @@ def dead_letter_record(letter: DeadLetter) -> OutRecord:
         time_us=letter.source_time,
         subject=letter.model_id,
     )
-    return OutRecord(topics.name("dead-letters"), letter.source_key, codec.encode(letter), envelope.headers())
+    return OutRecord(topics.name("dead-letters"), _key_of(letter), codec.encode(letter), envelope.headers())
+
+
+def _key_of(letter: DeadLetter) -> bytes | None:
+    """The source's key, so that letters of one key stay in order; of a long one its hash, since the letter has it already."""
+    key = letter.source_key
+    return key if key is None or len(key) <= LONGEST_KEY else sha256(key).digest()
 
 
 def replay_record(letter: DeadLetter, *, at: str) -> OutRecord:
@@ -103,4 +114,4 @@ def replay_note(letter: DeadLetter, *, place: str, now: int, actor: str) -> OutR
         actor=actor,
     )
     headers = [*envelope.headers(), (REPLAYED, place.encode())]
-    return OutRecord(topics.name("dead-letters"), letter.source_key, codec.encode(letter), headers)
+    return OutRecord(topics.name("dead-letters"), _key_of(letter), codec.encode(letter), headers)

@@ -26,7 +26,7 @@ from services.drift import metrics
 from services.drift.join.columns import Stream, append_times, label_rows, prediction_rows
 from services.drift.join.labels import LabelReader
 from services.drift.join.rebuild import Seconds, replay
-from services.drift.stage1.dead_letters import dead_letter
+from services.drift.stage1.dead_letters import dead_letters
 from services.drift.stage1.judgement import Judged, Refused
 from services.drift.stage1.models import Layouts, Versions
 from services.drift.stage1.pace import Pace
@@ -141,7 +141,7 @@ class JoinHandler:
         self._partials, self._sets_written = partials, len(sets)
         records = self._writer.records(sets, reach, self._pace.interval)
         self._pace.last_progress = now
-        dead = [dead_letter(refused, rejected_by=REJECTED_BY) for refused in self._refused]
+        dead = [record for refused in self._refused for record in dead_letters(refused, rejected_by=REJECTED_BY)]
         return Flush(records=(*dead, *records))
 
     def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:

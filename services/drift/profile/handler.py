@@ -19,7 +19,7 @@ from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Flush, Handled, OutRecord, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
-from services.drift.stage1.dead_letters import dead_letter
+from services.drift.stage1.dead_letters import dead_letters
 from services.drift.stage1.judgement import Judged, Refused, Source
 from services.drift.stage1.models import Layouts, Versions
 from services.drift.stage1.pace import Pace
@@ -173,7 +173,7 @@ class ProfileHandler:
         return streams
 
     def _refuse(self, refused: Refused) -> None:
-        self._dead.append(dead_letter(refused, rejected_by=REJECTED_BY))
+        self._dead.extend(dead_letters(refused, rejected_by=REJECTED_BY))
         metrics.REFUSED.labels("profile", refused.reason.value).inc(len(refused.rows) or 1)
 
     def _profile_sets(self) -> list[ProfileSet]:

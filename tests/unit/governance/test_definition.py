@@ -308,3 +308,9 @@ def test_slices_metrics_and_protected_columns_are_read():
 def test_without_anybody_who_understands_sql_metrics_are_refused():
     with pytest.raises(DefinitionRefused, match="metrics"):
         parse_definition(LEAST + "metrics: [{name: a, definition: avg(temp)}]\n", model_id="m", actor="ann", baseline=FACTS)
+
+
+def test_labels_cannot_be_waited_for_longer_than_the_topics_keep_what_they_join():
+    assert monitor(LEAST + "label_ttl: 38 days\n").label_ttl_us == 38 * DAY_US
+    (found,) = problems(LEAST + "label_ttl: 60 days\n")
+    assert (found.field, "38 days" in found.detail) == ("label_ttl", True)

@@ -66,3 +66,21 @@ def test_a_broken_value_as_large_as_its_topic_takes_fits_into_a_dead_letter(sour
     producer.produce(record.topic, record.value, key=record.key, headers=record.headers)
     (refused,) = cluster.records(declared[1].name)
     assert codec.decode(refused.value() or b"").source_value == value
+
+
+@pytest.mark.parametrize("source", ["predictions", "labels"])
+def test_a_broken_record_whose_key_is_as_large_as_its_topic_takes_fits_into_a_dead_letter_too(source):
+    """H15: the letter has the key; its record is keyed by the hash."""
+    cluster = MemoryCluster(ManualClock(1_700_000_000_000_000))
+    declared = [topics.catalogue()[topic] for topic in (source, "dead-letters")]
+    cluster.admin().create([NewTopic(topic.name, 1, topic.config) for topic in declared])
+    producer = cluster.producer()
+    key = b"k" * (int(declared[0].config["max.message.bytes"]) - 100)
+    producer.produce(declared[0].name, b"broken", key=key)
+    (broken,) = cluster.records(declared[0].name)
+    record = dead_letter_record(_letter(broken))
+    producer.produce(record.topic, record.value, key=record.key, headers=record.headers)
+    (refused,) = cluster.records(declared[1].name)
+    letter = codec.decode(refused.value() or b"")
+    assert (letter.source_key, len(refused.key() or b"")) == (key, 32)
+    assert replay_record(letter, at="driftline.dead-letters/0/0").key == key

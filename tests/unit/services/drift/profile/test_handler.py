@@ -10,6 +10,7 @@ import fastavro
 import numpy as np
 import pytest
 
+from driftline import topics
 from driftline.batches import from_rows
 from driftline.codec import decode, encode, fingerprint, header
 from driftline.drift.profile import Layout, Profile
@@ -20,6 +21,7 @@ from driftline.events import (
     Label,
     MonitorSlice,
     Part,
+    PredictionBatch,
     Progress,
     SchemaRegistered,
     SourceTime,
@@ -270,6 +272,30 @@ def test_the_bad_rows_of_a_batch_become_one_dead_letter_for_each_reason_with_onl
     ]
     assert decode(out.dead[0].source_value or b"").rows == 3
     assert decode(out.dead[1].source_value or b"").prediction_ids == b"p4"
+
+
+@pytest.mark.parametrize("good", [0, 1])
+def test_the_letters_of_a_batch_that_is_refused_fit_into_their_topic_however_many_its_rows(good):
+    """H15: the numbers of its rows may take more bytes than the rows."""
+    count = 72_000
+    columns = tuple(change(column, required=False) for column in MONITOR.columns)
+    batch = PredictionBatch(
+        model_id="m",
+        model_version="1",
+        rows=count,
+        prediction_ids=b"a" * count,
+        prediction_id_ends=np.arange(1, count + 1, dtype="<u4").tobytes(),
+        event_times=np.where(np.arange(count) < good, START, 2 * START).astype("<i8").tobytes(),
+        columns=(),
+    )
+    world = World(change(MONITOR, labels=False, columns=columns))
+    world.send(batch, partition=0)
+    out = world.flush()
+    limit = int(topics.catalogue()["dead-letters"].config["max.message.bytes"])
+    assert all(len(record.value or b"") < limit - 1024 for record in world.records)
+    refused = [row for letter in out.dead for row in letter.rows]
+    assert refused == ([] if not good else list(range(good, count)))
+    assert sum(decode(letter.source_value or b"").rows for letter in out.dead) == count - good
 
 
 def test_a_batch_whose_lengths_lie_is_one_dead_letter():
