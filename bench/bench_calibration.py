@@ -19,9 +19,10 @@ from driftline.drift.calibration.e_process import Bettor, Stream, observe, settl
 from driftline.drift.calibration.evidence import ColumnCounts, Evidence
 from driftline.drift.calibration.judge import Calibrated, Decided, judge
 from driftline.drift.calibration.multiplicity import Wealth, level, lord_plus_plus, spent
+from driftline.drift.calibration.plan import Plan
 from driftline.drift.calibration.size_aware import compare
 from driftline.drift.calibration.state import State
-from driftline.drift.calibration.tolerance import Plan, Tolerance
+from driftline.drift.calibration.tolerance import Tolerance
 from driftline.drift.measures.psi import psi
 from driftline.events import Measure
 

@@ -23,9 +23,10 @@ from driftline.drift.calibration.alarms import Alarm, Reason, alarms_of
 from driftline.drift.calibration.dispersion import Calm
 from driftline.drift.calibration.e_process import Bettor, Stream
 from driftline.drift.calibration.evidence import ColumnCounts, Evidence, RateName
+from driftline.drift.calibration.plan import Plan
 from driftline.drift.calibration.size_aware import Comparison, compare
 from driftline.drift.calibration.state import Past, Sequences, State, Terms
-from driftline.drift.calibration.tolerance import MONTH_DAYS, Plan
+from driftline.drift.calibration.tolerance import MONTH_DAYS
 from driftline.drift.risk import Risk
 from driftline.events import Measure, Threshold
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from driftline.drift.calibration.judge import Calibrated, Classic
 from driftline.drift.calibration.judge import Policy as Judged
-from driftline.drift.calibration.tolerance import Plan, Tolerance, explain
+from driftline.drift.calibration.plan import Plan, explain
+from driftline.drift.calibration.tolerance import Tolerance
 from driftline.drift.performance.measures import LABEL
 from driftline.drift.profile import Layout
 from driftline.events import Baseline, Direction, Monitor, Policy, Task

@@ -3,7 +3,8 @@
 import pytest
 
 from driftline.drift.calibration.multiplicity import Wealth, spent
-from driftline.drift.calibration.tolerance import LOOSEST, Plan, Tolerance, explain, sensitivity
+from driftline.drift.calibration.plan import LOOSEST, Plan, explain, sensitivity
+from driftline.drift.calibration.tolerance import Tolerance
 
 
 @pytest.mark.parametrize(

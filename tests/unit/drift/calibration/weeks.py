@@ -5,8 +5,9 @@ from scipy import stats
 
 from driftline.drift.calibration.evidence import ColumnCounts, Evidence, RateCounts
 from driftline.drift.calibration.judge import Calibrated, Decided, judge
+from driftline.drift.calibration.plan import Plan
 from driftline.drift.calibration.state import State
-from driftline.drift.calibration.tolerance import Plan, Tolerance
+from driftline.drift.calibration.tolerance import Tolerance
 from driftline.events import Measure
 
 HOUR = 3_600_000_000
