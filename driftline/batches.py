@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from driftline.errors import InvalidRecord, Reason
 from driftline.events import BatchColumn, BatchKind, Prediction, PredictionBatch
+from driftline.events.columns import LATENCY, PREDICTION, SCORE
 
-PREDICTION, SCORE, LATENCY = ":prediction", ":score", ":latency_ms"
 MAXIMUM_BYTES = 256_000
 """Size that the SDK keeps a batch under."""
 _WIDTHS = {BatchKind.DOUBLE: 8, BatchKind.CATEGORY: 4}

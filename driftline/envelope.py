@@ -59,6 +59,15 @@ def time_of(text: str) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def moment_of(text: str) -> int:
+    """Microseconds since 1970 UTC of an ISO 8601 text; what names no zone is UTC. Raises ValueError that shows how to write it."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'{text!r} is no time; write ISO 8601 such as "2026-03-01T12:00:00Z"') from None
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+
+
 def deterministic_id(*parts: str | int) -> str:
     """An id that the same parts always give (UUID 5), so that a repeated event is recognised."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "driftline:" + "\x1f".join(map(str, parts))))

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,23 +9,13 @@ from numpy.typing import NDArray
 
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
+from driftline.envelope import moment_of
 from driftline.errors import ConfigurationError
 
-__all__ = ["Rows", "numbers", "texts", "times_us"]
+__all__ = ["numbers", "texts", "times_us"]
 
 _SECOND, _MILLISECOND, _MICROSECOND = 1e11, 1e14, 1e17
 """A whole number below this, as a time since 1970, is in these units: seconds last until the year 5138."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A batch of rows that count: every array has one value for each."""
-
-    event_time: NDArray[np.int64]
-    version: list[str] | None
-    """Model version of each row, None where the file names none."""
-    columns: Mapping[str, Column]
-    """Watched columns by the name that the monitor has for them."""
 
 
 def numbers(array: pa.Array) -> Column:
@@ -65,20 +51,7 @@ def times_us(array: pa.Array, column: str) -> tuple[NDArray[np.int64], NDArray[n
         largest = float(np.abs(values[known]).max(initial=0.0))
         scale = 1e6 if largest < _SECOND else 1e3 if largest < _MILLISECOND else 1.0 if largest < _MICROSECOND else 1e-3
         return (values * scale).astype(np.int64), known & np.isfinite(values)
-    found = np.zeros(len(array), np.int64)
-    for row, text in enumerate(array.to_pylist()):
-        if text is not None:
-            found[row] = _moment(str(text), column)
-    return found, known
-
-
-def _moment(text: str, column: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"column {column!r}: {text!r} is no time; write ISO 8601 such as 2026-03-01T12:00:00Z, or seconds since 1970"
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
+        return np.array([0 if text is None else moment_of(str(text)) for text in array.to_pylist()], np.int64), known
+    except ValueError as error:
+        raise ConfigurationError(f"column {column!r}: {error}, or seconds since 1970") from None

@@ -24,7 +24,8 @@ __all__ = ["Counter", "Place", "Refusals"]
 
 Integers = NDArray[np.int64]
 _ROOM_BYTES = 64 << 20
-_NO_VERSION = "unversioned"
+NO_VERSION = "unversioned"
+"""What a row counts for where the file names no version."""
 _EVEN_ODDS = 0.5
 
 
@@ -104,9 +105,9 @@ class Counter:
 
     def _coded_versions(self, batch: pa.RecordBatch) -> Integers:
         if self._roles.version is None:
-            self._versions.setdefault(_NO_VERSION, 0)
+            self._versions.setdefault(NO_VERSION, 0)
             return np.zeros(batch.num_rows, np.int64)
-        coded = pc.dictionary_encode(pc.fill_null(batch.column(self._roles.version), _NO_VERSION))
+        coded = pc.dictionary_encode(pc.fill_null(batch.column(self._roles.version), NO_VERSION))
         codes = np.array([self._versions.setdefault(name, len(self._versions)) for name in coded.dictionary.to_pylist()])
         return codes[coded.indices.to_numpy(zero_copy_only=False)] if len(codes) else np.zeros(0, np.int64)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import yaml
 
-from driftline.backtest.reference import LABEL, Reference
+from driftline.backtest.reference import Reference
 from driftline.backtest.roles import Roles
 from driftline.drift.dialect import Dialect
-from driftline.drift.profile.layout import PREDICTION
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind, Monitor, Task
+from driftline.events.columns import LABEL, PREDICTION
 from driftline.governance.definition import BaselineFacts, parse_definition
 
 __all__ = ["Choice", "inferred", "parsed"]

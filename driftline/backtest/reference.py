@@ -16,11 +16,10 @@ from driftline.backtest.table import Table
 from driftline.drift.baseline import Values, fit_baseline
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind
+from driftline.events.columns import LABEL
 
-__all__ = ["LABEL", "MAXIMUM_ROWS", "Reference", "fit_reference", "values_of", "with_classes"]
+__all__ = ["MAXIMUM_ROWS", "Reference", "fit_reference", "values_of", "with_classes"]
 
-LABEL = ":label"
-"""Column of a baseline that holds the true outcomes."""
 MAXIMUM_ROWS = 1_000_000
 """Of a longer reference every second row is fitted, or every fourth, and so on."""
 _FEW = 10

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from driftline.backtest.counting import Place
+from driftline.backtest.counting import NO_VERSION, Place
 from driftline.drift.profile import Layout
 from driftline.drift.windows import Evaluator, Output, Rules
 from driftline.events import (
@@ -28,7 +28,6 @@ __all__ = ["Findings", "Replay"]
 _SOURCES = {Group.PROFILE: [("predictions", 0)], Group.JOIN: [("predictions", 0), ("labels", 0)]}
 _GROUP_OF = {Part.INPUTS: Group.PROFILE, Part.IN_TIME: Group.JOIN, Part.LATER: Group.JOIN}
 _PORTION = 1000
-_NOBODY = "unversioned"
 _LONGEST_WINDOW_US = 366 * 24 * 3_600_000_000
 
 
@@ -126,7 +125,7 @@ def _records(
 ) -> Iterator[ProfileSet | Progress]:
     """What both groups of stage 1 would have written of one pane, and that they have read everything up to its end."""
     for group in (Group.PROFILE, Group.JOIN) if monitor.labels else (Group.PROFILE,):
-        versions = sorted({place.version for place, _ in found}) or [_NOBODY]
+        versions = sorted({place.version for place, _ in found}) or [NO_VERSION]
         times = tuple(SourceTime(topic=topic, partition=number, event_time=time) for topic, number in _SOURCES[group])
         for version in versions:
             panes = tuple(p for place, p in found if place.version == version and _GROUP_OF[place.part] is group)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from driftline.backtest.table import Kinds, Table
-from driftline.drift.profile.layout import PREDICTION, SCORE
 from driftline.errors import ConfigurationError
 from driftline.events import ColumnKind
+from driftline.events.columns import PREDICTION, SCORE
 
 __all__ = ["Roles", "resolve"]
 

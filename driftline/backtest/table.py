@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from driftline.drift.baseline import NULLS
 from driftline.errors import ConfigurationError
 
 __all__ = ["Kinds", "Table", "open_table", "plain"]
 
-NULLS = ("", "null", "NULL", "None", "NA", "N/A", "NaN", "nan", "#N/A")
 BLOCK_BYTES = 16 << 20
 BATCH_ROWS = 131_072
 

@@ -12,6 +12,7 @@ from driftline.alerting.matcher_syntax import parse_matchers
 from driftline.alerting.matchers import Operator
 from driftline.alerting.routing import Route, Routing
 from driftline.cli.console_output import Json, print_json, print_table
+from driftline.cli.inputs import text_of
 from driftline.cli.service import ALERTING, path_of
 from driftline.errors import ConfigurationError
 
@@ -196,13 +197,7 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 def _loaded(file: Path) -> Routing:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{file} is no UTF-8: {error.reason} at byte {error.start}") from error
-    return load(text, source=str(file))
+    return load(text_of(file), source=str(file))
 
 
 def _labels(words: list[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ import json
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +17,8 @@ from driftline.backtest.run import Backtest, Evenly, Outcome, run
 from driftline.backtest.story import deciding, in_force, sentences
 from driftline.backtest.telemetry import telemetry
 from driftline.cli.console_output import Json, print_json
-from driftline.envelope import time_of
+from driftline.cli.inputs import names, text_of
+from driftline.envelope import moment_of
 from driftline.errors import ConfigurationError
 from driftline.events import WindowReport
 from driftline.governance.periods import parse_duration
@@ -47,9 +47,9 @@ def backtest(
 
     Writes report.html, windows.jsonl, telemetry.json and monitor.yaml to a folder.
     """
-    roles = Roles(time, prediction, score, label, label_time, version, _names(categorical), _names(ignore))
+    roles = Roles(time, prediction, score, label, label_time, version, names(categorical), names(ignore))
     evenly = None if every is None else Evenly(_moment(start), _duration(every))
-    definition = None if monitor is None else _text(monitor)
+    definition = None if monitor is None else text_of(monitor)
     asked = Backtest(data, reference, roles, evenly, definition, positive)
     with _progress() as bar:
         task = bar.add_task("reading", total=1.0) if bar is not None else None
@@ -124,10 +124,6 @@ def _progress() -> "Progress | nullcontext[None]":
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
 def _duration(text: str) -> int:
     try:
         length = parse_duration(text)
@@ -140,13 +136,6 @@ def _duration(text: str) -> int:
 
 def _moment(text: str) -> int:
     try:
-        return time_of(datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat() if len(text) <= len("2000-01-01") else text)
+        return moment_of(text)
     except ValueError as error:
-        raise ConfigurationError(f"--start: {error}; write it like 2026-03-01T00:00:00Z") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}") from error
+        raise ConfigurationError(f"--start: {error}") from error

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +11,18 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from driftline.batches import PREDICTION, SCORE
+from driftline.cli.inputs import names
 from driftline.cli.publishing import publish_once
-from driftline.drift.baseline import fit_baseline
+from driftline.drift.baseline import NULLS, fit_baseline
 from driftline.envelope import Envelope, time_of
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind
+from driftline.events.columns import LABEL, PREDICTION, SCORE
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Cluster
 
 app = typer.Typer(no_args_is_help=True)
 
-OUTCOME = ":label"
-"""Column of a baseline that holds the true outcomes; it is compared with labels, not watched in predictions."""
-_NULLS = {"", "null", "NULL", "None", "NA", "NaN", "nan"}
 _FEW_VALUES = 2
 
 
@@ -53,8 +52,8 @@ def fit(
         score=score,
         label=label,
         time=time,
-        categorical=_names(categorical),
-        ignore=_names(ignore),
+        categorical=names(categorical),
+        ignore=names(ignore),
     )
     sent = publish and publish_baseline(ConfluentCluster.from_environment(), baseline)
     if as_json:
@@ -74,8 +73,8 @@ def fit_file(
     score: str | None = None,
     label: str | None = None,
     time: str | None = None,
-    categorical: frozenset[str] = frozenset(),
-    ignore: frozenset[str] = frozenset(),
+    categorical: Collection[str] = (),
+    ignore: Collection[str] = (),
 ) -> Baseline:
     """The baseline of a CSV file. Raises ConfigurationError naming the file, column or value at fault."""
     table = _read(file)
@@ -84,7 +83,7 @@ def fit_file(
             message = f"{file} has no column {name!r}; it has {', '.join(table)}"
             raise ConfigurationError(message)
     times = None if time is None else _times(table.pop(time), file, time)
-    renamed = {prediction: PREDICTION, score: SCORE, label: OUTCOME}
+    renamed = {prediction: PREDICTION, score: SCORE, label: LABEL}
     kept = {renamed.get(name, name): texts for name, texts in table.items() if name not in ignore}
     kinds = {
         name: ColumnKind.CATEGORICAL if name in categorical or not _numeric(texts) else ColumnKind.NUMERIC
@@ -112,10 +111,6 @@ def publish_baseline(cluster: Cluster, baseline: Baseline) -> bool:
         subject=baseline.model_id,
     )
     return publish_once(cluster, "baselines", baseline, key=baseline.baseline_id, envelope=envelope)
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 def _read(file: Path) -> dict[str, list[str]]:
@@ -148,7 +143,7 @@ def _times(texts: list[str], file: Path, column: str) -> NDArray[np.int64]:
 
 
 def _numeric(texts: list[str]) -> bool:
-    present = [text for text in texts if text not in _NULLS]
+    present = [text for text in texts if text not in NULLS]
     try:
         for text in present:
             float(text)
@@ -159,5 +154,5 @@ def _numeric(texts: list[str]) -> bool:
 
 def _values(texts: list[str], kind: ColumnKind) -> list[float | str | None]:
     if kind is ColumnKind.CATEGORICAL:
-        return [None if text in _NULLS else text for text in texts]
-    return [None if text in _NULLS else float(text) for text in texts]
+        return [None if text in NULLS else text for text in texts]
+    return [None if text in NULLS else float(text) for text in texts]

@@ -1,6 +1,5 @@
 """`driftline monitor`: apply and inspect monitors, through the governance service."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import typer
 import yaml
 
 from driftline.cli.console_output import Json, print_json
+from driftline.cli.inputs import text_of
 from driftline.cli.service import GOVERNANCE, Refused, path_of
 from driftline.errors import ConfigurationError
 
@@ -36,7 +36,7 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Apply the monitor definition in FILE. The same definition again changes nothing."""
-    text = _read(file)
+    text = text_of(file)
     query = {} if expected_version is None else {"expected_version": expected_version}
     with GOVERNANCE.connect() as client:
         try:
@@ -125,15 +125,6 @@ def _report(current: dict[str, Any], *, as_json: bool) -> None:
         return
     reason = f" ({current['reason']})" if current["reason"] else ""
     typer.echo(f"{current['model_id']} version {current['monitor_version']}: {current['status']}{reason}")
-
-
-def _read(file: Path) -> str:
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{file} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _model_of(text: str, file: Path) -> str:

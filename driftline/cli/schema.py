@@ -10,6 +10,7 @@ import typer
 from driftline import codec
 from driftline.avro import UnsupportedSchema, compile_schema
 from driftline.cli.console_output import Bootstrap, Json, cluster, print_json
+from driftline.cli.inputs import text_of
 from driftline.cli.publishing import publish_once
 from driftline.clock import SystemClock
 from driftline.envelope import Envelope
@@ -47,9 +48,8 @@ def publish(
 def read_schema(file: Path) -> SchemaRegistered:
     """The schema in a file, checked. Raises ConfigurationError that says what is wrong with it."""
     try:
-        text = file.read_text(encoding="utf-8")
-        schema: dict[str, Any] = json.loads(text)
-    except (OSError, ValueError) as error:
+        schema: dict[str, Any] = json.loads(text_of(file))
+    except ValueError as error:
         raise ConfigurationError(f"cannot read {file}: {error}") from error
     fields = {field.get("name") for field in schema.get("fields", ())} if isinstance(schema, dict) else set()
     if missing := [name for name in NEEDED if name not in fields]:

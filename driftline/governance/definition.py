@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
+from driftline.envelope import moment_of
 from driftline.events import ColumnKind, Monitor, MonitorColumn, Policy, Task
+from driftline.events.columns import LABEL
 from driftline.governance import policy
 from driftline.governance.checks import (
     DEFAULT_WEIGHTS,
@@ -61,9 +62,6 @@ KEYS = (
     *("minimum_n", "thresholds", "weights", "retired_versions", "paused", "effective_from"),
 )
 
-OUTCOME = ":label"
-"""Column of a baseline that holds the true outcomes: compared by the family label, not watched as an input."""
-
 
 @dataclass(frozen=True, slots=True)
 class BaselineFacts:
@@ -77,7 +75,7 @@ class BaselineFacts:
     @property
     def inputs(self) -> dict[str, ColumnKind]:
         """Columns that can be watched."""
-        return {name: kind for name, kind in self.columns.items() if name != OUTCOME}
+        return {name: kind for name, kind in self.columns.items() if name != LABEL}
 
 
 MAX_COLUMNS = 1000
@@ -158,7 +156,7 @@ def parse_definition(
         description=fields.text("description") or "",
         actor=actor,
     )
-    effective_from = fields.parsed("effective_from", None, _moment)
+    effective_from = fields.parsed("effective_from", None, moment_of)
     if dialect is not None and not problems:
         for field, detail in dialect.faults(monitor):
             fields.problem(field, detail)
@@ -334,13 +332,3 @@ def _weights(fields: Fields) -> dict[str, float]:
     if not any(weight > 0 for weight in weights.values()):
         fields.problem("weights", "at least one family must weigh something")
     return {family: weight for family, weight in weights.items() if weight}
-
-
-def _moment(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f'{text!r} is no time; write ISO 8601 such as "2013-03-01T00:00:00Z"') from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (elapsed.days * 86_400 + elapsed.seconds) * SECOND_US + elapsed.microseconds

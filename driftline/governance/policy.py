@@ -8,6 +8,7 @@ from typing import Protocol
 
 from driftline.errors import ConfigurationError
 from driftline.events import MetricType, Monitor, MonitorMetric, MonitorSlice, OutputType, Policy
+from driftline.events.columns import TABLE
 from driftline.governance.checks import DISTANCES
 from driftline.governance.fields import Fields, nearest
 
@@ -17,7 +18,6 @@ KEYS = ("policy", "tolerance", "slices", "metrics", "protected", "favourable")
 MAXIMUM_SLICES, MAXIMUM_METRICS = 20, 100
 _FAMILIES_OF_DISTANCES = ("feature", "prediction", "label")
 _METRIC_KEYS = ("name", "type", "input_columns", "definition", "output_data_type", "description")
-_TABLE = ":table"
 
 
 class Dialect(Protocol):
@@ -138,7 +138,7 @@ def _metric(fields: Fields, path: str, item: Mapping[str, object]) -> MonitorMet
         return None
     kind = str(item.get("type", "aggregate")).upper().removeprefix("CUSTOM_METRIC_TYPE_")
     output = str(item.get("output_data_type", "double")).upper()
-    columns = item.get("input_columns", [_TABLE])
+    columns = item.get("input_columns", [TABLE])
     names = (columns,) if isinstance(columns, str) else columns
     if kind not in MetricType.__members__:
         fields.problem(f"{path}.type", f"{kind.lower()!r} is no type; write aggregate, derived or drift")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from driftline.avro import Column
 from driftline.errors import Reason
 from driftline.events import ColumnKind, Monitor, Task
+from driftline.events.columns import PREDICTION, SCORE
 from driftline.validation import kernels
 
-PREDICTION, SCORE = ":prediction", ":score"
 EARLIEST_TIME = -62_135_596_800_000_000
 """Year 1, microseconds. A time before it is a unit mistaken for another, and would overflow what is added to it."""
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from driftline import codec, topics
 from driftline.events import Baseline, ColumnKind, Monitor, MonitorState, MonitorStatus
+from driftline.events.columns import PREDICTION
 from driftline.governance.definition import BaselineFacts
 from driftline.governance.registry import Model, RegistryEvent, fold
 from driftline.kafka.ports import Message, TopicPartition
@@ -37,8 +38,6 @@ from driftline.kafka.ports import Message, TopicPartition
 GOVERNANCE, MONITORS = topics.name("governance"), topics.name("monitors")
 BASELINES, MONITOR_STATUS = topics.name("baselines"), topics.name("monitor-status")
 TOPICS = (GOVERNANCE, MONITORS, BASELINES, MONITOR_STATUS)
-
-_PREDICTION = ":prediction"
 
 _metadata = MetaData()
 _positions = Table(
@@ -257,7 +256,7 @@ class Store:
 
 
 def _facts_text(baseline: Baseline) -> str:
-    classes = next((column.categories for column in baseline.columns if column.name == _PREDICTION), ())
+    classes = next((column.categories for column in baseline.columns if column.name == PREDICTION), ())
     return json.dumps({"columns": {column.name: column.kind for column in baseline.columns}, "classes": classes})
 
 

@@ -22,7 +22,7 @@ CASES = int(os.environ.get("DRIFTLINE_AMTOOL_CASES", "60"))
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(AMTOOL is None, reason="needs amtool (apt-get install prometheus-alertmanager)"),
+    pytest.mark.skipif(not AMTOOL, reason="needs amtool (apt-get install prometheus-alertmanager)"),
 ]
 
 NAMES = ("job", "model", "severity", "zone", "größe", "a.b")

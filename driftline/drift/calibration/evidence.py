@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.performance.measures import LABEL, outcome_counts
+from driftline.drift.performance.measures import outcome_counts
 from driftline.drift.profile.layout import Block, BlockKind, Layout
 from driftline.drift.profile.profile import Profile
 from driftline.events import Baseline, Task
+from driftline.events.columns import LABEL
 
 __all__ = ["ColumnCounts", "Evidence", "RateCounts", "RateName", "of_inputs", "of_labels"]
 

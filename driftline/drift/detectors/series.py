@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from driftline.drift.detectors.protocol import Verdict
 from driftline.drift.detectors.sequential import Kind, Sequential, Span, Watch
-from driftline.drift.profile.layout import SCORE, BlockKind, Layout
+from driftline.drift.profile.layout import BlockKind, Layout
 from driftline.drift.profile.profile import Profile
 from driftline.events import Baseline, BaselineColumn, Measure
+from driftline.events.columns import SCORE
 
 __all__ = ["Watched", "error_of", "inputs_of", "labels_of", "told"]
 

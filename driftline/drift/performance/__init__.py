@@ -2,12 +2,11 @@
 
 from driftline.drift.performance.binary import auc
 from driftline.drift.performance.intervals import Estimate
-from driftline.drift.performance.measures import LABEL, labels
+from driftline.drift.performance.measures import labels
 from driftline.drift.performance.standing import Standing, standing
 from driftline.drift.performance.state import PairLayout, count_regression, count_scored, figures
 
 __all__ = [
-    "LABEL",
     "Estimate",
     "PairLayout",
     "Standing",

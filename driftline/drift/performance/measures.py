@@ -13,11 +13,10 @@ from driftline.drift.profile.layout import Layout
 from driftline.drift.profile.profile import Profile
 from driftline.drift.thresholds import check
 from driftline.events import Baseline, Measure, Monitor, Task
+from driftline.events.columns import LABEL
 
-__all__ = ["CLASSES_SHOWN", "LABEL", "labels", "outcome_counts"]
+__all__ = ["CLASSES_SHOWN", "labels", "outcome_counts"]
 
-LABEL = ":label"
-"""Column of a baseline that holds the true outcomes, where it was fitted with them."""
 CLASSES_SHOWN = 20
 """Classes whose own measures a window tells."""
 

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from driftline.drift.profile.cuts import Cut, Values, cuts_of, quoted, slice_names
 from driftline.drift.profile.panes import pane_us
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
+from driftline.events.columns import PREDICTION
 
 FORMAT = 1
 """Changes when the same monitor and baseline give other cells."""
@@ -43,7 +44,6 @@ SCORE_CELLS = 64
 MAXIMUM_CLASSES = 64
 """Classes beyond these are counted as other in the confusion matrix."""
 OTHER = "other"
-PREDICTION, SCORE = ":prediction", ":score"
 
 NULL, NAN, UNSEEN, BELOW = 0, 1, 1, 2
 """Cells within a block: NULL of both kinds, NAN and BELOW of NUMERIC, UNSEEN of CATEGORICAL."""

@@ -33,26 +33,21 @@ COUNT of nothing is 0; GREATEST and LEAST pass over NULL; a cast to an integer c
 """
 
 from driftline.drift.sqlmetrics.compiler import compile_metrics, fitting
-from driftline.drift.sqlmetrics.definition import TABLE, Metric, MetricType, OutputType, metric_from
+from driftline.drift.sqlmetrics.definition import Metric, MetricType, OutputType, metric_from
 from driftline.drift.sqlmetrics.errors import MalformedPartial, MetricRefused, Problem
 from driftline.drift.sqlmetrics.limits import Adaptive, Band, Limit, Method, Side, Verdict, judge
 from driftline.drift.sqlmetrics.packs import ADAPTIVE, BUSINESS, DEFAULT_LIMITS, PACKS, pack
 from driftline.drift.sqlmetrics.partial import Partial
 from driftline.drift.sqlmetrics.plan import Plan
 from driftline.drift.sqlmetrics.program import Compiled, Key, MetricValue, NoValue, Program
-from driftline.drift.sqlmetrics.schema import LABEL, LATENCY, PREDICTION, SCORE, columns_of
+from driftline.drift.sqlmetrics.schema import columns_of
 from driftline.drift.sqlmetrics.vectors import Numbers, Texts, Type, null_vector, numbers, texts, vector_of
 
 __all__ = [
     "ADAPTIVE",
     "BUSINESS",
     "DEFAULT_LIMITS",
-    "LABEL",
-    "LATENCY",
     "PACKS",
-    "PREDICTION",
-    "SCORE",
-    "TABLE",
     "Adaptive",
     "Band",
     "Compiled",

@@ -12,16 +12,17 @@ from functools import partial
 import numpy as np
 from sqlglot import exp
 
-from driftline.drift.sqlmetrics.definition import TABLE, Metric, MetricType
+from driftline.drift.sqlmetrics.definition import Metric, MetricType
 from driftline.drift.sqlmetrics.errors import Fault, MetricRefused, Problem
 from driftline.drift.sqlmetrics.parse import Parsed, parse, place_of
 from driftline.drift.sqlmetrics.plan import PlanBuilder, StateKind
 from driftline.drift.sqlmetrics.program import Aggregate, Compiled, Key, Program
-from driftline.drift.sqlmetrics.schema import LABEL, PREDICTION, Seen
+from driftline.drift.sqlmetrics.schema import Seen
 from driftline.drift.sqlmetrics.steps import Step, Steps, evaluate
 from driftline.drift.sqlmetrics.template import BASE, CURRENT, INPUT_COLUMN, LABEL_COLUMN, PREDICTION_COLUMN
 from driftline.drift.sqlmetrics.translate import AGGREGATES, Translator, Typed, refuse_foreign
 from driftline.drift.sqlmetrics.vectors import Texts, Type, Vector
+from driftline.events.columns import LABEL, PREDICTION, TABLE
 
 __all__ = ["compile_metrics", "fitting"]
 

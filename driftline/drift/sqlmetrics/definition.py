@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from driftline.drift.sqlmetrics.errors import MetricRefused, Problem
+from driftline.events.columns import TABLE
 
-__all__ = ["TABLE", "Metric", "MetricType", "OutputType", "metric_from"]
-
-TABLE = ":table"
-"""As an input column: the metric is one number of the whole table."""
+__all__ = ["Metric", "MetricType", "OutputType", "metric_from"]
 
 _PREFIXES = ("DATA_PROFILING_CUSTOM_METRIC_TYPE_", "CUSTOM_METRIC_TYPE_", "METRIC_TYPE_")
 _KEYS = ("name", "type", "input_columns", "definition", "output_data_type", "description")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from driftline.drift.sqlmetrics.vectors import Type
 from driftline.events import ColumnKind, Monitor, Task
+from driftline.events.columns import LABEL, LATENCY, PREDICTION, SCORE
 
-__all__ = ["LABEL", "LATENCY", "PREDICTION", "SCORE", "Seen", "columns_of"]
-
-PREDICTION, SCORE, LABEL, LATENCY = ":prediction", ":score", ":label", ":latency_ms"
+__all__ = ["Seen", "columns_of"]
 
 _OTHER_NAMES = {
     "prediction": PREDICTION,

@@ -6,9 +6,9 @@ from driftline.drift.calibration.judge import Calibrated, Classic
 from driftline.drift.calibration.judge import Policy as Judged
 from driftline.drift.calibration.plan import Plan, explain
 from driftline.drift.calibration.tolerance import Tolerance
-from driftline.drift.performance.measures import LABEL
 from driftline.drift.profile import Layout
 from driftline.events import Baseline, Direction, Monitor, Policy, Task
+from driftline.events.columns import LABEL
 
 __all__ = ["explained", "families_of", "plan_of", "policy_of"]
 

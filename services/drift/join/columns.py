@@ -17,8 +17,8 @@ from driftline.drift.profile import Layout, SliceCodes
 from driftline.drift.profile.tally import category_hashes
 from driftline.drift.slices import Slicer
 from driftline.events import Monitor, Task
+from driftline.events.columns import PREDICTION, SCORE
 from driftline.kafka.ports import Message
-from driftline.validation.rows import PREDICTION, SCORE
 from services.drift.join.labels import JudgedLabels
 from services.drift.stage1.judgement import Judged
 

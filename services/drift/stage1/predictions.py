@@ -18,6 +18,7 @@ from driftline.codec import Schemas
 from driftline.drift.profile import PairCodes
 from driftline.errors import InvalidRecord, Reason
 from driftline.events import PredictionBatch
+from driftline.events.columns import LATENCY, PREDICTION, SCORE
 from driftline.validation import (
     MonitorBook,
     Rows,
@@ -32,7 +33,7 @@ from services.drift.stage1.judgement import Chunk, Integers, Judged, Judgement, 
 from services.drift.stage1.reader import Reader
 
 _REMEMBERED_STREAMS = 65_536
-_SPECIAL = {"prediction": ":prediction", "score": ":score", "latency_ms": ":latency_ms"}
+_SPECIAL = {"prediction": PREDICTION, "score": SCORE, "latency_ms": LATENCY}
 _RESERVED = frozenset({"model_id", "model_version", "prediction_id", "event_time", "features", *_SPECIAL})
 
 

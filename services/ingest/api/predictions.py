@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from driftline.batches import LATENCY, MAXIMUM_BYTES, PREDICTION, SCORE
+from driftline.batches import MAXIMUM_BYTES
 from driftline.errors import Reason
+from driftline.events.columns import LATENCY, PREDICTION, SCORE
 from driftline.validation import Rows, partitions_of, validate_rows
 from services.ingest.api.batch_bytes import BatchTable
 from services.ingest.api.intake import Intake, Lot, Ready, Versions, sort_out

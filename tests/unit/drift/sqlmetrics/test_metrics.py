@@ -12,7 +12,6 @@ from driftline.drift.sqlmetrics import (
     ADAPTIVE,
     BUSINESS,
     PACKS,
-    TABLE,
     MalformedPartial,
     Metric,
     MetricType,
@@ -32,6 +31,7 @@ from driftline.drift.sqlmetrics import (
 )
 from driftline.errors import ConfigurationError
 from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.events.columns import TABLE
 
 TELECOM = {
     "monthly_charges": Type.NUMBER,

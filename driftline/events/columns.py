@@ -1,0 +1,12 @@
+"""Names under which a model's own outputs, and its true outcomes, stand beside the columns of its input."""
+
+PREDICTION = ":prediction"
+"""The predicted class or value."""
+SCORE = ":score"
+"""The probability of the positive class."""
+LATENCY = ":latency_ms"
+"""How long the model took, milliseconds."""
+LABEL = ":label"
+"""The true outcome, from labels; never watched as an input."""
+TABLE = ":table"
+"""No column: the table as a whole."""
