@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 
 from driftline.avro.layout import hash_texts
-from driftline.drift.sqlmetrics import BUSINESS, Metric, Program, Texts, Type, compile_metrics
+from driftline.drift.sqlmetrics import Program, Texts, Type, compile_metrics, pack
+from driftline.events import MonitorMetric
 
 ROWS, ROUNDS, GROUPS = 1_000_000, 5, 66
 LIMIT = 2_000_000
 COLUMNS = {"monthly_charges": Type.NUMBER, ":prediction": Type.TEXT, ":label": Type.TEXT, ":score": Type.NUMBER}
-CONFIDENCE = Metric(
+CONFIDENCE = MonitorMetric(
     name="prediction_confidence",
     definition="avg(CASE WHEN score > 0.8 OR score < 0.2 THEN 1.0 ELSE 0.0 END)",
 )
-METRICS = (*BUSINESS, CONFIDENCE)
+METRICS = (*pack("business").metrics, CONFIDENCE)
 _COLUMN_NAMES = {"{{prediction_col}}": "prediction", "{{label_col}}": "label"}
 
 
@@ -83,7 +84,7 @@ def run() -> list[dict[str, Any]]:
     ]
 
 
-def _in_duckdb(metric: Metric) -> str:
+def _in_duckdb(metric: MonitorMetric) -> str:
     definition = metric.definition
     for parameter, name in _COLUMN_NAMES.items():
         definition = definition.replace(parameter, name)

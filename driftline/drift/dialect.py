@@ -6,14 +6,10 @@ What it needs is imported when it is first asked: most definitions have no SQL, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from driftline.events import Monitor, MonitorMetric
+from driftline.events import Monitor, MonitorMetric, Threshold
 
-if TYPE_CHECKING:
-    from driftline.drift.sqlmetrics import Metric
-
-__all__ = ["Dialect", "metrics_of"]
+__all__ = ["Dialect"]
 
 
 class Dialect:
@@ -26,22 +22,12 @@ class Dialect:
         found = Tolerance.parse(text)
         return found.false_pages, found.psi
 
-    def pack(self, industry: str) -> Sequence[MonitorMetric]:
-        """The metrics of an industry. Raises ConfigurationError that lists them."""
+    def pack(self, name: str) -> tuple[tuple[MonitorMetric, ...], tuple[Threshold, ...]]:
+        """Ready-made metrics and the limits that they come with. Raises ConfigurationError that lists the packs."""
         from driftline.drift import sqlmetrics
-        from driftline.events import MetricType, OutputType
 
-        return tuple(
-            MonitorMetric(
-                name=metric.name,
-                type=MetricType(metric.type.value),
-                input_columns=metric.input_columns,
-                definition=metric.definition,
-                output_type=OutputType(metric.output_type.value),
-                description=metric.description,
-            )
-            for metric in sqlmetrics.pack(industry)
-        )
+        found = sqlmetrics.pack(name)
+        return found.metrics, found.thresholds
 
     def faults(self, monitor: Monitor) -> Sequence[tuple[str, str]]:
         """The first fault of each metric and of each condition of a slice, with its line and column within the text."""
@@ -65,24 +51,7 @@ def _faults_of_metrics(monitor: Monitor) -> list[tuple[str, str]]:
 
     places = {metric.name: f"metrics[{index}]" for index, metric in enumerate(monitor.metrics)}
     try:
-        sqlmetrics.compile_metrics(metrics_of(monitor), sqlmetrics.columns_of(monitor))
+        sqlmetrics.compile_metrics(monitor.metrics, sqlmetrics.columns_of(monitor))
     except sqlmetrics.MetricRefused as refused:
         return [(places.get(problem.metric, "metrics"), str(problem)) for problem in refused.problems]
     return []
-
-
-def metrics_of(monitor: Monitor) -> tuple[Metric, ...]:
-    """A monitor's metrics as they are compiled."""
-    from driftline.drift import sqlmetrics
-
-    return tuple(
-        sqlmetrics.Metric(
-            name=metric.name,
-            type=sqlmetrics.MetricType(metric.type.value),
-            input_columns=metric.input_columns,
-            definition=metric.definition,
-            output_type=sqlmetrics.OutputType(metric.output_type.value),
-            description=metric.description,
-        )
-        for metric in monitor.metrics
-    )

@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from driftline.events import Direction, Measure, Threshold
 
-__all__ = ["CLASSIC", "COSTS", "P_VALUE", "AlertLevel", "DriftLevel", "alert_level", "check", "classic", "drift_level"]
+__all__ = ["CLASSIC", "P_VALUE", "AlertLevel", "DriftLevel", "alert_level", "check", "classic", "drift_level"]
 
 P_VALUE = "_pvalue"
 """A threshold for "ks_pvalue" is held against the p-value of the measure "ks"."""
-COSTS = frozenset({"expected_loss", "revenue_at_risk"})
+_COSTS = frozenset({"expected_loss", "revenue_at_risk"})
 """Measures of money: a violation is a magnitude above the limit, whatever its sign."""
 PSI_WARNING, PSI_CRITICAL = 0.1, 0.25
 """The customary bands of credit scoring."""
@@ -82,12 +82,12 @@ def classic(overrides: Mapping[str, Mapping[str, float]] | None = None) -> tuple
 
 
 def _classic(group: str, name: str, limit: float) -> Threshold:
-    below = name.endswith(P_VALUE) or (group == "performance" and name not in COSTS)
+    below = name.endswith(P_VALUE) or (group == "performance" and name not in _COSTS)
     return Threshold(
-        family="business" if name in COSTS else _FAMILIES[group],
+        family="business" if name in _COSTS else _FAMILIES[group],
         measure=_MEASURES.get(name, name),
         limit=limit,
-        direction=Direction.BELOW if below else Direction.ABOVE,
+        direction=Direction.BELOW if below else Direction.MAGNITUDE if name in _COSTS else Direction.ABOVE,
     )
 
 
@@ -96,7 +96,8 @@ def check(measures: Sequence[Measure], thresholds: Iterable[Threshold]) -> tuple
 
     Both directions are strict: a value on its limit passes. A threshold for a column wins over the family's. A value
     of None is never a violation. With limits for both the value and the p-value of a measure, it fails when either does,
-    and the limit shown is the broken one (the value's if none is). Of a cost, the magnitude counts.
+    and the limit shown is the broken one (the value's if none is). What follows
+    earlier windows, or is of business metrics, is judged by `sqlmetrics.judge`.
     """
     found = {(t.family, t.measure, t.column): t for t in thresholds}
     if not found:
@@ -124,6 +125,6 @@ def _judged(measure: Measure, on_value: Threshold | None, on_p: Threshold | None
 
 
 def _breaks(value: float, threshold: Threshold) -> bool:
-    if threshold.measure in COSTS:
-        value = abs(value)
-    return value > threshold.limit if threshold.direction is Direction.ABOVE else value < threshold.limit
+    if threshold.direction is Direction.BELOW:
+        return value < threshold.limit
+    return (abs(value) if threshold.direction is Direction.MAGNITUDE else value) > threshold.limit

@@ -29,6 +29,8 @@ class Direction(StrEnum):
 
     ABOVE = "ABOVE"
     BELOW = "BELOW"
+    MAGNITUDE = "MAGNITUDE"
+    OUTSIDE = "OUTSIDE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +38,22 @@ class Threshold:
     """A measure against a limit."""
 
     family: str
-    """feature, prediction, label, performance or quality."""
+    """feature, prediction, label, performance, quality or business."""
     measure: str
-    """Name of the measure, e.g. psi, js, accuracy."""
+    """Name of the measure, e.g. psi, js, accuracy, or of a business metric."""
     column: str | None = None
     """Only this column; null = every column of the family."""
     limit: float
-    """The limit itself."""
+    """The limit itself; with `windows`, how many deviations from their median are put up with."""
     direction: Direction
-    """ABOVE: violated when value > limit. BELOW: violated when value < limit."""
+    """ABOVE: violated when value > limit. BELOW: violated when value < limit. MAGNITUDE: violated when |value| > limit, as of
+    costs. OUTSIDE: either side of the band that the last windows give."""
+    granularity: str | None = None
+    """Only windows of this granularity; null = all."""
+    per_rows: int | None = None
+    """The value is taken for so many rows, as sums need, which grow with the window; null = as it is."""
+    windows: int = 0
+    """0: the limit is fixed. Otherwise it follows the last so many windows: their median +- limit x 1.4826 x MAD."""
 
 
 class Task(StrEnum):
@@ -98,12 +107,12 @@ class MonitorMetric:
 
     name: str
     """Letters, digits and _."""
-    type: MetricType
+    type: MetricType = MetricType.AGGREGATE
     """What the definition may refer to."""
-    input_columns: tuple[str, ...]
-    """":table", or the columns that it has a value for."""
+    input_columns: tuple[str, ...] = (":table",)
+    """":table" for one value; names of columns for one value of each, {{input_column}} standing for the name."""
     definition: str
-    """One SQL expression."""
+    """One SQL expression, without joins or subqueries. Nothing is checked before it is compiled."""
     output_type: OutputType = OutputType.DOUBLE
     """What the value is."""
     description: str = ""

@@ -115,6 +115,8 @@ class WindowReport:
     """Sparse counts of the in-time pairs."""
     metrics: bytes | None = None
     """Partials of the SQL metrics of the inputs."""
+    label_metrics: bytes | None = None
+    """Partials of the SQL metrics of the in-time pairs."""
     levels: tuple[FamilyLevel, ...] = ()
     """Under TOLERANCE: level that each family was tested at."""
     measures: tuple[Measure, ...]

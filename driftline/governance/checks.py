@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from driftline.events import Direction, Policy, Task, Threshold
 
-FAMILIES = ("feature", "prediction", "label", "performance", "quality")
+FAMILIES = ("feature", "prediction", "label", "performance", "quality", "business")
 NEED_LABELS = frozenset({"label", "performance"})
 
 DEFAULT_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
@@ -27,7 +27,7 @@ CLASSIC_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "performance": {"f1": 0.65, "precision": 0.60, "recall": 0.60},
     }
 )
-"""Those of the classic policy. Its limits of costs (expected_loss, revenue_at_risk) wait for windows that have them."""
+"""Those of the classic policy. Its limits of costs come with the pack of metrics `business`."""
 
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from driftline.envelope import moment_of
 from driftline.events import ColumnKind, Monitor, MonitorColumn, Policy, Task
 from driftline.events.columns import LABEL
-from driftline.governance import policy
+from driftline.governance import metrics, policy
 from driftline.governance.checks import (
     DEFAULT_WEIGHTS,
     FAMILIES,
@@ -59,6 +59,7 @@ KEYS = (
     ),
     *DURATIONS,
     *policy.KEYS,
+    "metrics",
     *("minimum_n", "thresholds", "weights", "retired_versions", "paused", "effective_from"),
 )
 
@@ -121,6 +122,12 @@ def parse_definition(
     columns = _columns(fields, baseline.inputs if baseline else None)
     judging = policy.judging(fields, dialect)
     names = [column.name for column in columns]
+    positive_class = _positive_class(fields, task, baseline.classes if baseline else ())
+    wanted = (
+        metrics.wanted(fields, dialect)
+        if fields.names("metrics")
+        else metrics.usual(dialect, columns, positive_class, labels=labels)
+    )
     lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
     if lengths["label_ttl"] > (longest := _longest_label_ttl()):
         fields.problem(
@@ -133,7 +140,7 @@ def parse_definition(
         monitor_version=_VERSION_UNSET,
         effective_from=_VERSION_UNSET,
         task=task,
-        positive_class=_positive_class(fields, task, baseline.classes if baseline else ()),
+        positive_class=positive_class,
         columns=columns,
         baseline_id=fields.text("baseline") or "",
         labels=labels,
@@ -142,13 +149,16 @@ def parse_definition(
         alert_on=_alert_on(fields, granularities),
         **{f"{key}_us": length for key, length in lengths.items()},
         minimum_n=fields.whole("minimum_n", 200, low=1, high=1_000_000_000),
-        thresholds=to_thresholds(_limits(fields, task, judging.policy, labels=labels, columns=columns)),
+        thresholds=(
+            *to_thresholds(_limits(fields, task, judging.policy, labels=labels, columns=columns)),
+            *metrics.limits(fields, wanted),
+        ),
         weights=_weights(fields),
         policy=judging.policy,
         tolerated_false_pages=judging.false_pages,
         tolerated_psi=judging.psi,
         slices=policy.slices(fields, names),
-        metrics=policy.metrics(fields, dialect),
+        metrics=wanted[0],
         protected=policy.protected(fields, names),
         favourable=fields.text("favourable"),
         retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
@@ -289,7 +299,7 @@ def _limits(
     section = fields.section("thresholds")
     section.refuse_unknown(FAMILIES)
     known = {column.name for column in columns}
-    for family in FAMILIES:
+    for family in MEASURES:
         if family in section and not labels and family in NEED_LABELS:
             section.problem(family, "needs outcomes, but labels is false; set labels: true or leave this family out")
         group = section.section(family)

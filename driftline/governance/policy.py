@@ -1,23 +1,20 @@
-"""The parts of a definition that say how alarms are decided, how rows are cut, and which numbers of their own people want."""
+"""The parts of a definition that say how alarms are decided, and how rows are cut."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from driftline.errors import ConfigurationError
-from driftline.events import MetricType, Monitor, MonitorMetric, MonitorSlice, OutputType, Policy
-from driftline.events.columns import TABLE
+from driftline.events import Monitor, MonitorMetric, MonitorSlice, Policy, Threshold
 from driftline.governance.checks import DISTANCES
 from driftline.governance.fields import Fields, nearest
 
-__all__ = ["KEYS", "Dialect", "Judging", "judging", "metrics", "protected", "slices"]
+__all__ = ["KEYS", "Dialect", "Judging", "judging", "protected", "slices"]
 
-KEYS = ("policy", "tolerance", "slices", "metrics", "protected", "favourable")
-MAXIMUM_SLICES, MAXIMUM_METRICS = 20, 100
+KEYS = ("policy", "tolerance", "slices", "protected", "favourable")
+MAXIMUM_SLICES = 20
 _FAMILIES_OF_DISTANCES = ("feature", "prediction", "label")
-_METRIC_KEYS = ("name", "type", "input_columns", "definition", "output_data_type", "description")
 
 
 class Dialect(Protocol):
@@ -27,8 +24,8 @@ class Dialect(Protocol):
         """False pages in 30 days and PSI that a sentence speaks of. Raises ValueError that shows how to write it."""
         ...
 
-    def pack(self, industry: str) -> Sequence[MonitorMetric]:
-        """Ready-made metrics. Raises ConfigurationError that lists the industries."""
+    def pack(self, name: str) -> tuple[tuple[MonitorMetric, ...], tuple[Threshold, ...]]:
+        """Ready-made metrics and the limits that they come with. Raises ConfigurationError that lists the packs."""
         ...
 
     def faults(self, monitor: Monitor) -> Sequence[tuple[str, str]]:
@@ -99,63 +96,6 @@ def slices(fields: Fields, columns: Sequence[str]) -> tuple[MonitorSlice, ...]:
     if len(found) > MAXIMUM_SLICES:
         fields.problem("slices", f"{len(found)} ways to cut are more than the {MAXIMUM_SLICES} that a monitor may have")
     return tuple(found)
-
-
-def metrics(fields: Fields, dialect: Dialect | None) -> tuple[MonitorMetric, ...]:
-    """Read `metrics`: mappings of one metric each, or `pack` with the name of an industry."""
-    found: list[MonitorMetric] = []
-    for index, item in enumerate(fields.items("metrics")):
-        path = f"metrics[{index}]"
-        if dialect is None or not isinstance(item, dict):
-            fields.problem(path, "write name and definition of a metric, or pack: with the name of an industry")
-        elif set(item) == {"pack"}:
-            found += _pack(fields, path, str(item["pack"]), dialect)
-        elif (metric := _metric(fields, path, item)) is not None:
-            found.append(metric)
-    names = [metric.name for metric in found]
-    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-        fields.problem("metrics", f"several metrics are called {name!r}; give each a name of its own")
-    if len(found) > MAXIMUM_METRICS:
-        fields.problem("metrics", f"{len(found)} metrics are more than the {MAXIMUM_METRICS} that a monitor may have")
-    return tuple(found)
-
-
-def _pack(fields: Fields, path: str, industry: str, dialect: Dialect) -> Sequence[MonitorMetric]:
-    try:
-        return dialect.pack(industry)
-    except ConfigurationError as error:
-        fields.problem(f"{path}.pack", str(error))
-        return ()
-
-
-def _metric(fields: Fields, path: str, item: Mapping[str, object]) -> MonitorMetric | None:
-    for key in item:
-        if key not in _METRIC_KEYS:
-            fields.problem(f"{path}.{key}", f"unknown key; {nearest(key, _METRIC_KEYS)}")
-    name, definition = item.get("name"), item.get("definition")
-    if not isinstance(name, str) or not isinstance(definition, str):
-        fields.problem(path, "a metric has a name and a definition, such as definition: avg(amount)")
-        return None
-    kind = str(item.get("type", "aggregate")).upper().removeprefix("CUSTOM_METRIC_TYPE_")
-    output = str(item.get("output_data_type", "double")).upper()
-    columns = item.get("input_columns", [TABLE])
-    names = (columns,) if isinstance(columns, str) else columns
-    if kind not in MetricType.__members__:
-        fields.problem(f"{path}.type", f"{kind.lower()!r} is no type; write aggregate, derived or drift")
-    elif output not in OutputType.__members__:
-        fields.problem(f"{path}.output_data_type", f"{output.lower()!r} is no type of a value; write double or long")
-    elif not isinstance(names, list | tuple) or not names or not all(isinstance(each, str) for each in names):
-        fields.problem(f"{path}.input_columns", 'write [":table"], or a list of columns')
-    else:
-        return MonitorMetric(
-            name=name,
-            type=MetricType(kind),
-            input_columns=tuple(dict.fromkeys(map(str, names))),
-            definition=definition,
-            output_type=OutputType(output),
-            description=str(item.get("description", "")),
-        )
-    return None
 
 
 def protected(fields: Fields, columns: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.profile.profile import MalformedProfile
+from driftline.drift.profile.wire import MalformedProfile
 
 __all__ = ["Cell", "GroupCounts"]
 

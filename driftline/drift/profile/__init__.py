@@ -3,8 +3,10 @@
 from driftline.drift.profile.cuts import ALL_ROWS, Cut
 from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
-from driftline.drift.profile.profile import Accumulator, MalformedProfile, Profile
+from driftline.drift.profile.partial import Partial
+from driftline.drift.profile.profile import Accumulator, Profile
 from driftline.drift.profile.tally import PairCodes, SliceCodes, Tally, latest_by_source, portions, profile_rows
+from driftline.drift.profile.wire import MalformedProfile
 
 __all__ = [
     "ALL_ROWS",
@@ -17,6 +19,7 @@ __all__ = [
     "Layout",
     "MalformedProfile",
     "PairCodes",
+    "Partial",
     "Profile",
     "Shape",
     "SliceCodes",

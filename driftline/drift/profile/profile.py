@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.profile.layout import Layout, Shape
-from driftline.drift.profile.wire import add_cells, add_sums, encode_cells
+from driftline.drift.profile.wire import MalformedProfile, add_cells, add_sums, encode_cells
 from driftline.events import PaneProfile, Part
-
-
-class MalformedProfile(ValueError):
-    """Bytes that are no profile of the layout they claim: the producer and we disagree; do not count them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

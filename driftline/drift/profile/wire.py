@@ -12,6 +12,10 @@ _CELL_BYTES = 20
 """Two varints of at most 10 bytes."""
 
 
+class MalformedProfile(ValueError):
+    """Bytes that are no profile of the layout they claim: the producer and we disagree; do not count them."""
+
+
 @compiled(types.int64(types.int64[::1], types.uint8[::1]))
 def _encode(cells: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
     at = 0

@@ -32,49 +32,36 @@ of a negative and the logarithm of no positive number are NULL; NaN in the data 
 COUNT of nothing is 0; GREATEST and LEAST pass over NULL; a cast to an integer cuts; rounding is half away from zero.
 """
 
-from driftline.drift.sqlmetrics.compiler import compile_metrics, fitting
-from driftline.drift.sqlmetrics.definition import Metric, MetricType, OutputType, metric_from
-from driftline.drift.sqlmetrics.errors import MalformedPartial, MetricRefused, Problem
-from driftline.drift.sqlmetrics.limits import Adaptive, Band, Limit, Method, Side, Verdict, judge
-from driftline.drift.sqlmetrics.packs import ADAPTIVE, BUSINESS, DEFAULT_LIMITS, PACKS, pack
-from driftline.drift.sqlmetrics.partial import Partial
+from driftline.drift.sqlmetrics.compiler import compile_metrics
+from driftline.drift.sqlmetrics.errors import MetricRefused, Problem
+from driftline.drift.sqlmetrics.limits import Band, Verdict, band_of, judge, judged_number
+from driftline.drift.sqlmetrics.packs import PACKS, Pack, pack
 from driftline.drift.sqlmetrics.plan import Plan
 from driftline.drift.sqlmetrics.program import Compiled, Key, MetricValue, NoValue, Program
 from driftline.drift.sqlmetrics.schema import columns_of
 from driftline.drift.sqlmetrics.vectors import Numbers, Texts, Type, null_vector, numbers, texts, vector_of
 
 __all__ = [
-    "ADAPTIVE",
-    "BUSINESS",
-    "DEFAULT_LIMITS",
     "PACKS",
-    "Adaptive",
     "Band",
     "Compiled",
     "Key",
-    "Limit",
-    "MalformedPartial",
-    "Method",
-    "Metric",
     "MetricRefused",
-    "MetricType",
     "MetricValue",
     "NoValue",
     "Numbers",
-    "OutputType",
-    "Partial",
+    "Pack",
     "Plan",
     "Problem",
     "Program",
-    "Side",
     "Texts",
     "Type",
     "Verdict",
+    "band_of",
     "columns_of",
     "compile_metrics",
-    "fitting",
     "judge",
-    "metric_from",
+    "judged_number",
     "null_vector",
     "numbers",
     "pack",

@@ -12,7 +12,6 @@ from functools import partial
 import numpy as np
 from sqlglot import exp
 
-from driftline.drift.sqlmetrics.definition import Metric, MetricType
 from driftline.drift.sqlmetrics.errors import Fault, MetricRefused, Problem
 from driftline.drift.sqlmetrics.parse import Parsed, parse, place_of
 from driftline.drift.sqlmetrics.plan import PlanBuilder, StateKind
@@ -22,9 +21,10 @@ from driftline.drift.sqlmetrics.steps import Step, Steps, evaluate
 from driftline.drift.sqlmetrics.template import BASE, CURRENT, INPUT_COLUMN, LABEL_COLUMN, PREDICTION_COLUMN
 from driftline.drift.sqlmetrics.translate import AGGREGATES, Translator, Typed, refuse_foreign
 from driftline.drift.sqlmetrics.vectors import Texts, Type, Vector
+from driftline.events import MetricType, MonitorMetric
 from driftline.events.columns import LABEL, PREDICTION, TABLE
 
-__all__ = ["compile_metrics", "fitting"]
+__all__ = ["compile_metrics"]
 
 MAXIMUM_METRICS = 100
 """Metrics times their input columns."""
@@ -41,7 +41,7 @@ _AGGREGATE_STATES = {
 
 
 def compile_metrics(
-    metrics: Sequence[Metric], columns: Mapping[str, Type], *, typical: Mapping[str, float] | None = None
+    metrics: Sequence[MonitorMetric], columns: Mapping[str, Type], *, typical: Mapping[str, float] | None = None
 ) -> Program:
     """The program of some metrics over columns of these names and types (`schema.columns_of` a monitor).
 
@@ -56,18 +56,11 @@ def compile_metrics(
     return program
 
 
-def fitting(metrics: Sequence[Metric], columns: Mapping[str, Type]) -> tuple[tuple[Metric, ...], tuple[Problem, ...]]:
-    """Those of some ready-made metrics that compile over these columns, and why the others do not."""
-    _, problems = _Compiler(Seen(columns), {}).compile(metrics)
-    bad = {problem.metric for problem in problems}
-    return tuple(metric for metric in metrics if metric.name not in bad), tuple(problems)
-
-
 @dataclass(slots=True)
 class _Wanted:
     """A metric for one input column, parsed, and the metrics that it names."""
 
-    metric: Metric
+    metric: MonitorMetric
     column: str
     parsed: Parsed
     below: dict[Key, exp.Expr] = field(default_factory=dict)
@@ -84,7 +77,7 @@ class _Compiler:
         self._inputs, self._pairs = PlanBuilder(), PlanBuilder()
         self._done: dict[Key, Compiled] = {}
 
-    def compile(self, metrics: Sequence[Metric]) -> tuple[Program, list[Problem]]:
+    def compile(self, metrics: Sequence[MonitorMetric]) -> tuple[Program, list[Problem]]:
         problems: dict[str, Problem] = {}
         wanted = self._collect(metrics, problems)
         for each in wanted.values():
@@ -109,7 +102,7 @@ class _Compiler:
         except Fault as fault:
             problems[each.metric.name] = fault.problem(each.metric.name, each.metric.definition)
 
-    def _collect(self, metrics: Sequence[Metric], problems: dict[str, Problem]) -> dict[Key, _Wanted]:
+    def _collect(self, metrics: Sequence[MonitorMetric], problems: dict[str, Problem]) -> dict[Key, _Wanted]:
         """Every metric for every one of its columns, parsed."""
         wanted: dict[Key, _Wanted] = {}
         for metric in metrics:
@@ -122,7 +115,7 @@ class _Compiler:
                 problems.setdefault(metric.name, fault.problem(metric.name, metric.definition))
         return wanted
 
-    def _check(self, metric: Metric, others: Mapping[Key, _Wanted]) -> None:
+    def _check(self, metric: MonitorMetric, others: Mapping[Key, _Wanted]) -> None:
         if not _NAME.fullmatch(metric.name) or metric.name.startswith("__"):
             raise Fault("a name has letters, digits and _, and begins with a letter; choose another")
         if any(name == metric.name for name, _ in others):

@@ -2,7 +2,6 @@
 
 DriftlineError
 +-- MetricRefused        a definition cannot be taken: mend what `problems` lists
-+-- MalformedPartial     bytes that no partial of this program was written to: they come from elsewhere
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 
 from driftline.errors import DriftlineError
 
-__all__ = ["Fault", "MalformedPartial", "MetricRefused", "Problem"]
+__all__ = ["Fault", "MetricRefused", "Problem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,6 @@ class MetricRefused(DriftlineError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
-
-
-class MalformedPartial(DriftlineError):
-    """Bytes that `Partial.encode` of this program cannot have written."""
 
 
 class Fault(Exception):

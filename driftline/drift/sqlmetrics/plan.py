@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.profile.partial import Partial, Room
 from driftline.drift.sqlmetrics.operations import SPELLED
-from driftline.drift.sqlmetrics.partial import Partial, Room
 from driftline.drift.sqlmetrics.steps import Step, Steps, evaluate
 from driftline.drift.sqlmetrics.vectors import Flags, Texts, Truths, Type, Vector
 

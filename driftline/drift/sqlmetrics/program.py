@@ -11,11 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from driftline.drift.sqlmetrics.definition import Metric, MetricType, OutputType
-from driftline.drift.sqlmetrics.partial import Partial
+from driftline.drift.profile.partial import Partial
 from driftline.drift.sqlmetrics.plan import Plan, StateKind
 from driftline.drift.sqlmetrics.steps import Step, evaluate
 from driftline.drift.sqlmetrics.vectors import Vector
+from driftline.events import MetricType, MonitorMetric, OutputType
 
 __all__ = ["Aggregate", "Compiled", "Key", "MetricValue", "NoValue", "Program"]
 
@@ -69,7 +69,7 @@ class Compiled:
     metric they are pairs of the side ("current", "base") and the key.
     """
 
-    metric: Metric
+    metric: MonitorMetric
     column: str
     requires_label: bool
     steps: tuple[Step, ...]

@@ -63,8 +63,8 @@ DEFAULTS = {
     ("performance", "f1"): (0.65, Direction.BELOW),
     ("performance", "precision"): (0.60, Direction.BELOW),
     ("performance", "recall"): (0.60, Direction.BELOW),
-    ("business", "expected_loss"): (40.0, Direction.ABOVE),
-    ("business", "revenue_at_risk"): (100_000.0, Direction.ABOVE),
+    ("business", "expected_loss"): (40.0, Direction.MAGNITUDE),
+    ("business", "revenue_at_risk"): (100_000.0, Direction.MAGNITUDE),
 }
 
 
@@ -81,7 +81,7 @@ def test_a_part_of_the_classic_thresholds_may_be_changed_and_the_rest_stays():
     assert found == {
         **DEFAULTS,
         ("performance", "f1"): (0.70, Direction.BELOW),
-        ("business", "expected_loss"): (35, Direction.ABOVE),
+        ("business", "expected_loss"): (35, Direction.MAGNITUDE),
     }
 
 

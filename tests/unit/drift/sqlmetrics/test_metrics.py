@@ -1,6 +1,5 @@
 """What metrics say of rows: labels, packs, derived and drift metrics, slices and bytes."""
 
-import json
 import math
 
 import numpy as np
@@ -8,21 +7,13 @@ import pytest
 
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
+from driftline.drift.profile import MalformedProfile, Partial
 from driftline.drift.sqlmetrics import (
-    ADAPTIVE,
-    BUSINESS,
     PACKS,
-    MalformedPartial,
-    Metric,
-    MetricType,
     NoValue,
-    OutputType,
-    Partial,
     Type,
     columns_of,
     compile_metrics,
-    fitting,
-    metric_from,
     null_vector,
     numbers,
     pack,
@@ -30,9 +21,10 @@ from driftline.drift.sqlmetrics import (
     vector_of,
 )
 from driftline.errors import ConfigurationError
-from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.events import ColumnKind, MetricType, Monitor, MonitorColumn, MonitorMetric, OutputType, Task
 from driftline.events.columns import TABLE
 
+BUSINESS = pack("business").metrics
 TELECOM = {
     "monthly_charges": Type.NUMBER,
     "tenure": Type.NUMBER,
@@ -70,31 +62,31 @@ def test_the_usual_metrics_say_what_their_sql_says():
 
 
 def test_packs_say_what_their_sql_says():
-    telecom = {name: value.value for name, value in _finish(pack("telecom")).items()}
+    telecom = {name: value.value for name, value in _finish(pack("telecom").metrics).items()}
     assert telecom["clv_impact"] == pytest.approx((100 * 10 * 0.8 - 90 * 2 + 85 * 4 * 0.8) / 5)
     assert telecom["fiber_customer_accuracy"] == pytest.approx(2 / 3)
-    adaptive = {name: value.value for name, value in _finish(tuple(ADAPTIVE)).items()}
+    adaptive = {name: value.value for name, value in _finish(pack("adaptive").metrics).items()}
     assert adaptive == {"prediction_confidence": 2 / 5, "model_uncertainty": 2 / 5}  # .4 and .6 are uncertain
     retail = {
         ":prediction": texts(["high_value", "low_value", "high_value"]),
         "actual_purchase_amount": numbers([1000.5, 99.0, 1000.0]),
     }
     columns = {":prediction": Type.TEXT, "actual_purchase_amount": Type.NUMBER}
-    assert _finish(pack("retail"), columns, retail, 3)["purchase_impact"].value == pytest.approx(2 / 3)
+    assert _finish(pack("retail").metrics, columns, retail, 3)["purchase_impact"].value == pytest.approx(2 / 3)
     finance = {
         ":prediction": texts(["good", "bad"]),
         ":label": texts(["good", "good"]),
         "credit_limit": numbers([300.0, 100.0]),
     }
     columns = {":prediction": Type.TEXT, ":label": Type.TEXT, "credit_limit": Type.NUMBER}
-    assert _finish(pack("finance"), columns, finance, 2)["risk_assessment_accuracy"].value == 0.75
+    assert _finish(pack("finance").metrics, columns, finance, 2)["risk_assessment_accuracy"].value == 0.75
     patients = {
         ":prediction": texts(["Yes", "No", "Yes", "No", "No"]),
         ":label": texts(["Yes", "Yes", "No", "No", "Yes"]),
         "age": numbers([70.0, 71.0, 30.0, 40.0, 50.0]),
     }
     columns = {":prediction": Type.TEXT, ":label": Type.TEXT, "age": Type.NUMBER}
-    found = {name: value.value for name, value in _finish(pack("Healthcare"), columns, patients).items()}
+    found = {name: value.value for name, value in _finish(pack("Healthcare").metrics, columns, patients).items()}
     assert found == {
         "missed_case_rate": pytest.approx(2 / 3),
         "false_alarm_rate": 0.5,
@@ -104,16 +96,9 @@ def test_packs_say_what_their_sql_says():
 
 
 def test_an_industry_without_a_pack_is_an_error_that_names_those_with_one():
-    assert set(PACKS) == {"telecom", "retail", "finance", "healthcare"}
+    assert set(PACKS) == {"telecom", "retail", "finance", "healthcare", "business", "adaptive"}
     with pytest.raises(ConfigurationError, match="telecom, retail, finance, healthcare"):
         pack("mining")
-
-
-def test_ready_made_metrics_are_taken_where_the_columns_are():
-    kept, left_out = fitting((*BUSINESS, *pack("finance")), TELECOM)
-    assert kept == BUSINESS
-    assert [problem.metric for problem in left_out] == ["risk_assessment_accuracy"]
-    assert "no column credit_limit" in left_out[0].detail
 
 
 def test_rows_without_a_label_are_neither_right_nor_wrong():
@@ -148,7 +133,7 @@ def test_metrics_with_labels_wait_for_label_close():
 
 def test_no_rows_and_nothing_below_the_line_are_no_values():
     empty = {name: null_vector(kind, 0) for name, kind in TELECOM.items()}
-    metrics = [Metric(name="n", definition="count(*)"), *BUSINESS]
+    metrics = [MonitorMetric(name="n", definition="count(*)"), *BUSINESS]
     found = _finish(metrics, rows=empty, n=0)
     assert found.pop("n").value == 0
     assert {value.reason for value in found.values()} == {NoValue.NO_ROWS}
@@ -159,17 +144,17 @@ def test_no_rows_and_nothing_below_the_line_are_no_values():
 
 def test_too_large_a_sum_is_no_value():
     big = {**ROWS, "monthly_charges": numbers([1e308] * 5)}
-    value = _finish([Metric(name="m", definition="sum(monthly_charges)")], rows=big)["m"]
+    value = _finish([MonitorMetric(name="m", definition="sum(monthly_charges)")], rows=big)["m"]
     assert (value.value, value.reason) == (None, NoValue.NOT_FINITE)
 
 
 def test_a_column_that_no_row_has_is_null_everywhere():
     rows = {**ROWS, "monthly_charges": null_vector(Type.NUMBER, 5), "internet_service": null_vector(Type.TEXT, 5)}
     metrics = [
-        Metric(name="n", definition="count(monthly_charges)"),
-        Metric(name="fiber", definition="count_if(internet_service = 'Fiber optic')"),
-        Metric(name="nulls", definition="count_if(internet_service IS NULL)"),
-        Metric(name="mean", definition="avg(monthly_charges)"),
+        MonitorMetric(name="n", definition="count(monthly_charges)"),
+        MonitorMetric(name="fiber", definition="count_if(internet_service = 'Fiber optic')"),
+        MonitorMetric(name="nulls", definition="count_if(internet_service IS NULL)"),
+        MonitorMetric(name="mean", definition="avg(monthly_charges)"),
     ]
     assert {name: value.value for name, value in _finish(metrics, rows=rows).items()} == {
         "n": 0, "fiber": 0, "nulls": 5, "mean": None,
@@ -178,18 +163,21 @@ def test_a_column_that_no_row_has_is_null_everywhere():
 
 def test_nan_is_null_and_infinity_is_not():
     rows = {**ROWS, "monthly_charges": np.array([math.nan, 1.0, 2.0, math.nan, 3.0])}
-    metrics = [Metric(name="n", definition="count(monthly_charges)"), Metric(name="s", definition="sum(monthly_charges)")]
+    metrics = [
+        MonitorMetric(name="n", definition="count(monthly_charges)"),
+        MonitorMetric(name="s", definition="sum(monthly_charges)"),
+    ]
     assert {name: value.value for name, value in _finish(metrics, rows=rows).items()} == {"n": 3, "s": 6}
 
 
 def test_one_definition_serves_several_columns_and_derived_ones_follow_them():
     both = ("monthly_charges", "tenure")
     metrics = [
-        Metric(name="cv", definition="sd / mean", type=MetricType.DERIVED, input_columns=both),
-        Metric(name="per_row", definition="mean / rows", type=MetricType.DERIVED, input_columns=both),
-        Metric(name="mean", definition="avg(`{{input_column}}`)", input_columns=both),
-        Metric(name="sd", definition="stddev({{ input_column }})", input_columns=both),
-        Metric(name="rows", definition="count(*)"),
+        MonitorMetric(name="cv", definition="sd / mean", type=MetricType.DERIVED, input_columns=both),
+        MonitorMetric(name="per_row", definition="mean / rows", type=MetricType.DERIVED, input_columns=both),
+        MonitorMetric(name="mean", definition="avg(`{{input_column}}`)", input_columns=both),
+        MonitorMetric(name="sd", definition="stddev({{ input_column }})", input_columns=both),
+        MonitorMetric(name="rows", definition="count(*)"),
     ]
     program = compile_metrics(metrics, TELECOM)
     found = program.finish(program.inputs.partial(ROWS, 5))
@@ -201,7 +189,7 @@ def test_one_definition_serves_several_columns_and_derived_ones_follow_them():
 
 
 def test_a_derived_metric_of_one_with_labels_needs_labels():
-    metrics = [*BUSINESS, Metric(name="share", definition="expected_loss / revenue_at_risk", type=MetricType.DERIVED)]
+    metrics = [*BUSINESS, MonitorMetric(name="share", definition="expected_loss / revenue_at_risk", type=MetricType.DERIVED)]
     found = _finish(metrics, labelled=[0, 1])
     assert found["share"].requires_label
     assert (found["share"].n, found["share"].coverage) == (2, 0.4)
@@ -209,8 +197,8 @@ def test_a_derived_metric_of_one_with_labels_needs_labels():
 
 def test_drift_metrics_compare_two_windows():
     metrics = [
-        Metric(name="mean", definition="avg(monthly_charges)"),
-        Metric(name="moved", definition="{{current_df}}.mean - {{base_df}}.mean", type=MetricType.DRIFT),
+        MonitorMetric(name="mean", definition="avg(monthly_charges)"),
+        MonitorMetric(name="moved", definition="{{current_df}}.mean - {{base_df}}.mean", type=MetricType.DRIFT),
     ]
     program = compile_metrics(metrics, TELECOM)
     now = program.finish(program.inputs.partial(ROWS, 5))
@@ -223,7 +211,7 @@ def test_drift_metrics_compare_two_windows():
 
 
 def test_drift_of_what_needs_labels_waits_for_them():
-    metrics = [*BUSINESS, Metric(name="d", definition="{{current_df}}.expected_loss / 2", type=MetricType.DRIFT)]
+    metrics = [*BUSINESS, MonitorMetric(name="d", definition="{{current_df}}.expected_loss / 2", type=MetricType.DRIFT)]
     program = compile_metrics(metrics, TELECOM)
     inputs, pairs = program.inputs.partial(ROWS, 5), program.pairs.partial(ROWS, 5)
     assert program.compare(program.finish(inputs), None) == {}
@@ -232,20 +220,20 @@ def test_drift_of_what_needs_labels_waits_for_them():
 
 def test_arize_style_definitions_are_understood():
     metrics = [
-        Metric(
+        MonitorMetric(
             name="a", definition="SELECT sum(monthly_charges) FILTER (WHERE tenure > 3) FROM model WHERE prediction = 'Yes'"
         ),
-        Metric(name="b", definition="select count(*) from MODEL where tenure > 3"),
+        MonitorMetric(name="b", definition="select count(*) from MODEL where tenure > 3"),
     ]
     assert {name: value.value for name, value in _finish(metrics).items()} == {"a": 235, "b": 3}
 
 
 def test_columns_are_found_by_their_other_names_and_whatever_their_case():
     metrics = [
-        Metric(name="a", definition="avg(Monthly_Charges)"),
-        Metric(name="b", definition="avg(score)"),
-        Metric(name="c", definition="avg(`:score`)"),
-        Metric(name="d", definition="count_if({{prediction_col}} = label)"),
+        MonitorMetric(name="a", definition="avg(Monthly_Charges)"),
+        MonitorMetric(name="b", definition="avg(score)"),
+        MonitorMetric(name="c", definition="avg(`:score`)"),
+        MonitorMetric(name="d", definition="count_if({{prediction_col}} = label)"),
     ]
     found = {name: value.value for name, value in _finish(metrics).items()}
     assert found == {"a": 79, "b": pytest.approx(0.54), "c": pytest.approx(0.54), "d": 3}
@@ -255,13 +243,13 @@ def test_equal_expressions_are_computed_once():
     program = compile_metrics(BUSINESS, TELECOM)
     steps = [(step.operation, step.arguments, step.constants) for step in program.pairs.steps]
     assert len(steps) == len(set(steps))
-    twice = [*BUSINESS, Metric(name="again", definition=BUSINESS[0].definition)]
+    twice = [*BUSINESS, MonitorMetric(name="again", definition=BUSINESS[0].definition)]
     assert compile_metrics(twice, TELECOM).digest == program.digest
 
 
 def test_deviations_do_not_drown_in_a_large_mean():
     values = 1e9 + np.random.default_rng(0).normal(size=1000)
-    metrics = [Metric(name="sd", definition="stddev(tenure)")]
+    metrics = [MonitorMetric(name="sd", definition="stddev(tenure)")]
     program = compile_metrics(metrics, TELECOM, typical={"tenure": 1e9})
     halves = [program.inputs.partial({"tenure": part}, len(part)) for part in (values[:300], values[300:])]
     found = program.finish(Partial.total(program.inputs.room, halves))["sd", TABLE].value
@@ -280,7 +268,7 @@ def test_a_changed_label_is_taken_back():
 
 
 def test_a_minimum_is_never_taken_back():
-    program = compile_metrics([Metric(name="low", definition="min(tenure) + max(tenure)")], TELECOM)
+    program = compile_metrics([MonitorMetric(name="low", definition="min(tenure) + max(tenure)")], TELECOM)
     part = program.inputs.partial(ROWS, 5)
     assert program.finish(part + part)["low", TABLE].value == 11
     with pytest.raises(ValueError, match="cannot be taken back"):
@@ -288,20 +276,22 @@ def test_a_minimum_is_never_taken_back():
 
 
 def test_partials_of_other_metrics_are_refused():
-    one, other = (compile_metrics([Metric(name="m", definition=text)], TELECOM) for text in ("sum(tenure)", "sum(score)"))
+    one, other = (
+        compile_metrics([MonitorMetric(name="m", definition=text)], TELECOM) for text in ("sum(tenure)", "sum(score)")
+    )
     data = one.inputs.partial(ROWS, 5).encode()
     assert Partial.decode(one.inputs.room, data).sums.tolist() == [22.0]
     assert one.digest != other.digest
-    with pytest.raises(MalformedPartial, match="of metrics"):
+    with pytest.raises(MalformedProfile, match="of metrics"):
         Partial.decode(other.inputs.room, data)
-    with pytest.raises(MalformedPartial, match="bytes"):
+    with pytest.raises(MalformedProfile, match="bytes"):
         Partial.decode(one.inputs.room, data[:-1])
     with pytest.raises(ValueError, match="different metrics"):
         one.inputs.partial(ROWS, 5) + other.inputs.partial(ROWS, 5)
 
 
 def test_the_order_of_arrival_does_not_change_a_sum():
-    program = compile_metrics([Metric(name="m", definition="sum(tenure)")], TELECOM)
+    program = compile_metrics([MonitorMetric(name="m", definition="sum(tenure)")], TELECOM)
     parts = [program.inputs.partial({"tenure": numbers([value])}, 1) for value in (1e16, 1.0, -1e16, 0.1)]
     totals = {Partial.total(program.inputs.room, order).encode() for order in (parts, parts[::-1], parts[1:] + parts[:1])}
     assert len(totals) == 1
@@ -313,39 +303,28 @@ def test_decoded_columns_are_vectors():
     values = Column(b"", np.array([Kind.REAL, Kind.NULL, Kind.INTEGER, Kind.ABSENT], np.int8), np.array([1.5, 0, 2, 0]))
     rows = {"t": vector_of(words, Type.TEXT), "a": vector_of(values, Type.NUMBER)}
     metrics = [
-        Metric(name="x", definition="count_if(t = 'x')"),
-        Metric(name="true", definition="count_if(t = 'true')"),
-        Metric(name="known", definition="count(t)"),
-        Metric(name="sum", definition="sum(a)"),
-        Metric(name="n", definition="count(a)"),
+        MonitorMetric(name="x", definition="count_if(t = 'x')"),
+        MonitorMetric(name="true", definition="count_if(t = 'true')"),
+        MonitorMetric(name="known", definition="count(t)"),
+        MonitorMetric(name="sum", definition="sum(a)"),
+        MonitorMetric(name="n", definition="count(a)"),
     ]
     found = _finish(metrics, {"t": Type.TEXT, "a": Type.NUMBER}, rows, 4)
     assert {name: value.value for name, value in found.items()} == {"x": 1, "true": 1, "known": 2, "sum": 3.5, "n": 2}
 
 
 def test_rows_outside_every_group_count_nowhere():
-    program = compile_metrics([Metric(name="m", definition="min(tenure) + count(*) * 100 + stddev_pop(tenure)")], TELECOM)
+    program = compile_metrics(
+        [MonitorMetric(name="m", definition="min(tenure) + count(*) * 100 + stddev_pop(tenure)")], TELECOM
+    )
     first, second, nobody = program.inputs.partials(ROWS, np.array([0, -1, 1, 0, -1], np.int32), 5, 3)
     assert program.finish(first)["m", TABLE].value == pytest.approx(1 + 200 + 4.5)
     assert program.finish(second)["m", TABLE].value == pytest.approx(5 + 100 + 0)
     assert nobody.rows == 0
 
 
-def test_definitions_are_read_as_databricks_writes_them():
-    values = {
-        "type": "CUSTOM_METRIC_TYPE_AGGREGATE",
-        "name": "m",
-        "input_columns": [":table"],
-        "definition": "avg(tenure)",
-        "output_data_type": json.dumps({"name": "output", "type": "double", "nullable": True, "metadata": {}}),
-    }
-    assert metric_from(values) == Metric(name="m", definition="avg(tenure)")
-    whole = metric_from({**values, "type": "derived", "output_data_type": "bigint", "input_columns": "tenure"})
-    assert (whole.type, whole.output_type, whole.input_columns) == (MetricType.DERIVED, OutputType.LONG, ("tenure",))
-
-
 def test_a_long_is_cut_towards_zero():
-    found = _finish([Metric(name="m", definition="-avg(tenure) / 3", output_type=OutputType.LONG)])
+    found = _finish([MonitorMetric(name="m", definition="-avg(tenure) / 3", output_type=OutputType.LONG)])
     assert found["m"].value == -1
 
 
@@ -357,17 +336,19 @@ def test_a_long_is_cut_towards_zero():
     ],
 )  # fmt: skip
 def test_patterns_take_no_more_time_than_text_times_pattern(pattern, word, fits):
-    found = _finish([Metric(name="m", definition=f"count_if(t LIKE '{pattern}')")], {"t": Type.TEXT}, {"t": texts([word])}, 1)
+    found = _finish(
+        [MonitorMetric(name="m", definition=f"count_if(t LIKE '{pattern}')")], {"t": Type.TEXT}, {"t": texts([word])}, 1
+    )
     assert found["m"].value == int(fits)
 
 
 def test_a_plan_says_whose_texts_it_must_read():
     """Equality needs the hash of a text alone, which is all that a join remembers of a row."""
     columns = {**TELECOM, "t": Type.TEXT, "u": Type.TEXT}
-    same = [*BUSINESS, Metric(name="m", definition="count_if(coalesce(t, 'x') = u AND t IN ('a', 'b') AND t <> u)")]
+    same = [*BUSINESS, MonitorMetric(name="m", definition="count_if(coalesce(t, 'x') = u AND t IN ('a', 'b') AND t <> u)")]
     assert compile_metrics(same, columns).inputs.spelled == frozenset()
     for definition in ("count_if(t LIKE 'x%')", "count_if(lower(nullif(t, 'x')) = u)", "sum(length(t))", "count_if(t < 'x')"):
-        assert compile_metrics([Metric(name="m", definition=definition)], columns).inputs.spelled == {"t"}
+        assert compile_metrics([MonitorMetric(name="m", definition=definition)], columns).inputs.spelled == {"t"}
 
 
 def test_the_columns_of_a_monitor_are_those_it_watches_and_what_every_prediction_has():

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driftline.drift.sqlmetrics import Metric, Partial, Type, compile_metrics, numbers, texts
+from driftline.drift.profile import Partial
+from driftline.drift.sqlmetrics import Type, compile_metrics, numbers, texts
+from driftline.events import MonitorMetric
 
 EXAMPLES = int(os.environ.get("SQLMETRICS_EXAMPLES", "100"))
 COLUMNS = {"a": Type.NUMBER, "b": Type.NUMBER, "t": Type.TEXT, "u": Type.TEXT}
@@ -187,7 +189,7 @@ def _same(ours, theirs, scale):
 @given(definition, st.lists(row, max_size=40), st.lists(st.integers(0, 40), max_size=3))
 def test_every_definition_says_what_duckdb_says(duck, pair, rows, cuts):
     ours, theirs = pair
-    program = compile_metrics([Metric(name="m", definition=ours)], COLUMNS, typical={"a": 1.0, "b": -2.0})
+    program = compile_metrics([MonitorMetric(name="m", definition=ours)], COLUMNS, typical={"a": 1.0, "b": -2.0})
     duck.execute("DELETE FROM rows")
     if rows:
         duck.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", rows)

@@ -4,14 +4,15 @@ import random
 
 import pytest
 
-from driftline.drift.sqlmetrics import Metric, MetricRefused, MetricType, Type, compile_metrics, metric_from
+from driftline.drift.sqlmetrics import MetricRefused, Type, compile_metrics
+from driftline.events import MetricType, MonitorMetric
 
 COLUMNS = {"amount": Type.NUMBER, "contract": Type.TEXT, ":prediction": Type.TEXT, ":label": Type.TEXT, ":score": Type.NUMBER}
 
 
 def _problem(definition, kind=MetricType.AGGREGATE, columns=COLUMNS):
     with pytest.raises(MetricRefused) as refused:
-        compile_metrics([Metric(name="m", definition=definition, type=kind)], columns)
+        compile_metrics([MonitorMetric(name="m", definition=definition, type=kind)], columns)
     (problem,) = refused.value.problems
     return problem
 
@@ -121,7 +122,9 @@ def test_labels_are_named_as_what_is_missing_without_them():
 
 
 def test_the_first_fault_of_every_metric_is_told_at_once():
-    metrics = [Metric(name=name, definition=text) for name, text in {"a": "sum(x)", "b": "count(*)", "c": "sum(y)"}.items()]
+    metrics = [
+        MonitorMetric(name=name, definition=text) for name, text in {"a": "sum(x)", "b": "count(*)", "c": "sum(y)"}.items()
+    ]
     with pytest.raises(MetricRefused) as refused:
         compile_metrics(metrics, COLUMNS)
     assert [problem.metric for problem in refused.value.problems] == ["a", "c"]
@@ -129,8 +132,8 @@ def test_the_first_fault_of_every_metric_is_told_at_once():
 
 def test_metrics_that_name_each_other_in_a_circle_are_refused():
     metrics = [
-        Metric(name="a", definition="b + 1", type=MetricType.DERIVED),
-        Metric(name="b", definition="a * 2", type=MetricType.DERIVED),
+        MonitorMetric(name="a", definition="b + 1", type=MetricType.DERIVED),
+        MonitorMetric(name="b", definition="a * 2", type=MetricType.DERIVED),
     ]
     with pytest.raises(MetricRefused, match="goes in a circle: a -> b -> a"):
         compile_metrics(metrics, COLUMNS)
@@ -149,7 +152,7 @@ def test_metrics_that_name_each_other_in_a_circle_are_refused():
     ],
 )
 def test_metrics_of_metrics_are_checked_too(definition, kind, says):
-    metrics = [Metric(name="total", definition="sum(amount)"), Metric(name="m", definition=definition, type=kind)]
+    metrics = [MonitorMetric(name="total", definition="sum(amount)"), MonitorMetric(name="m", definition=definition, type=kind)]
     with pytest.raises(MetricRefused) as refused:
         compile_metrics(metrics, COLUMNS)
     assert says in refused.value.problems[0].detail
@@ -157,30 +160,13 @@ def test_metrics_of_metrics_are_checked_too(definition, kind, says):
 
 def test_names_are_words_and_unique():
     for metrics, says in (
-        ([Metric(name="a-b", definition="count(*)")], "letters, digits and _"),
-        ([Metric(name="a", definition="count(*)")] * 2, "same name"),
-        ([Metric(name="a", definition="avg({{input_column}})", input_columns=("amuont",))], "did you mean amount?"),
-        ([Metric(name=f"m{i}", definition="count(*)") for i in range(101)], "more than 100"),
+        ([MonitorMetric(name="a-b", definition="count(*)")], "letters, digits and _"),
+        ([MonitorMetric(name="a", definition="count(*)")] * 2, "same name"),
+        ([MonitorMetric(name="a", definition="avg({{input_column}})", input_columns=("amuont",))], "did you mean amount?"),
+        ([MonitorMetric(name=f"m{i}", definition="count(*)") for i in range(101)], "more than 100"),
     ):
         with pytest.raises(MetricRefused, match=says):
             compile_metrics(metrics, COLUMNS)
-
-
-@pytest.mark.parametrize(
-    ("values", "says"),
-    [
-        ({"definition": "count(*)"}, "no name"),
-        ({"name": "m"}, "no definition"),
-        ({"name": "m", "definition": "count(*)", "kind": "aggregate"}, "unknown key 'kind'"),
-        ({"name": "m", "definition": "count(*)", "type": "gauge"}, "aggregate, derived or drift"),
-        ({"name": "m", "definition": "count(*)", "output_data_type": "string"}, "double or long"),
-        ({"name": "m", "definition": "count(*)", "output_data_type": "{"}, "StructField"),
-        ({"name": "m", "definition": "count(*)", "input_columns": []}, "input_columns"),
-    ],
-)
-def test_a_definition_as_written_is_refused_by_its_key(values, says):
-    with pytest.raises(MetricRefused, match=says):
-        metric_from(values)
 
 
 WORDS = [
@@ -297,6 +283,6 @@ def test_no_text_brings_the_compiler_down():
             words[at : at + chance.randint(0, 1)] = [chance.choice(WORDS)]
         for kind in MetricType:
             try:
-                compile_metrics([Metric(name="m", definition=" ".join(words), type=kind)], COLUMNS)
+                compile_metrics([MonitorMetric(name="m", definition=" ".join(words), type=kind)], COLUMNS)
             except MetricRefused as refused:
                 assert refused.problems

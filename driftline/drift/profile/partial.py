@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.sqlmetrics.errors import MalformedPartial
+from driftline.drift.profile.wire import MalformedProfile
 
 __all__ = ["Partial", "Room"]
 
@@ -99,20 +99,20 @@ class Partial:
 
     @staticmethod
     def decode(room: Room, data: bytes) -> Partial:
-        """What `encode` wrote. Raises MalformedPartial for anything else, a partial of another plan among it."""
+        """What `encode` wrote. Raises MalformedProfile for anything else, a partial of another plan among it."""
         if len(data) != room.bytes:
             message = f"a partial of these metrics has {room.bytes} bytes, not {len(data)}"
-            raise MalformedPartial(message)
+            raise MalformedProfile(message)
         digest, rows = _HEAD.unpack_from(data)
         if digest != room.digest:
             message = f"this partial is of metrics {digest.hex()}, not {room.digest.hex()}"
-            raise MalformedPartial(message)
+            raise MalformedProfile(message)
         counts = np.frombuffer(data, "<i8", room.counts, _HEAD.size).astype(np.int64)
         floats = np.frombuffer(data, "<f8", -1, _HEAD.size + 8 * room.counts).astype(np.float64)
         sums, lows, highs = np.split(floats, (room.sums, room.sums + room.lows))
         if np.isnan(lows).any() or np.isnan(highs).any():
             message = "a minimum or maximum of this partial is no number"
-            raise MalformedPartial(message)
+            raise MalformedProfile(message)
         return Partial(room, rows, counts, sums, lows, highs)
 
 
