@@ -16,7 +16,10 @@ _TYPE_OF_FAMILY: Mapping[str, AlertType] = {
     "feature": AlertType.DRIFT_DETECTION,
     "prediction": AlertType.DRIFT_DETECTION,
     "label": AlertType.DRIFT_DETECTION,
+    "feature_change": AlertType.DRIFT_DETECTION,
+    "prediction_change": AlertType.DRIFT_DETECTION,
     "performance": AlertType.PERFORMANCE_DEGRADATION,
+    "performance_change": AlertType.PERFORMANCE_DEGRADATION,
     "fairness": AlertType.PERFORMANCE_DEGRADATION,
     "business": AlertType.PERFORMANCE_DEGRADATION,
     "quality": AlertType.DATA_QUALITY,
@@ -180,7 +183,9 @@ def _drift_title(event: DriftDetected) -> str:
     what = {
         AlertType.PERFORMANCE_DEGRADATION: "Performance degradation",
         AlertType.DATA_QUALITY: "Data quality problem",
-    }.get(_TYPE_OF_FAMILY.get(event.kind, AlertType.DRIFT_DETECTION), f"{event.kind.capitalize()} drift")
+    }.get(
+        _TYPE_OF_FAMILY.get(event.kind, AlertType.DRIFT_DETECTION), f"{event.kind.removesuffix('_change').capitalize()} drift"
+    )
     where = f" in {event.slice}" if event.slice else ""
     return f"{what} detected: {short_name(event.model_id)} {event.model_version}{where}"
 

@@ -12,6 +12,7 @@ from driftline.drift.calibration.evidence import Evidence
 from driftline.drift.calibration.judge import Calibrated, Decided, judge
 from driftline.drift.calibration.state import Past, Sequences, State
 from driftline.drift.calibration.tolerance import Tolerance
+from driftline.drift.detectors.series import INPUT_CHANGES, LABEL_CHANGES
 from driftline.drift.episodes import Episode, EpisodeKey
 from driftline.drift.profile import ALL_ROWS, Layout, Profile
 from driftline.drift.windows.policies import plan_of
@@ -84,8 +85,8 @@ def _window(report: WindowReport, baseline: Baseline, layout: Layout) -> _Window
         for measure in report.measures
         if (measure.family, measure.name, measure.column or "") in tested
     ]
-    of_model = report.measures if report.decision is Decision.PERFORMANCE else ()
-    return _Window(report, (*own, *(measure for measure in of_model if measure.family == "performance")), found)
+    kept = {"performance", *LABEL_CHANGES} if report.decision is Decision.PERFORMANCE else INPUT_CHANGES
+    return _Window(report, (*own, *(measure for measure in report.measures if measure.family in kept)), found)
 
 
 def _judged(tolerance: Tolerance, windows: Sequence[_Window], monitor: Monitor, baseline: Baseline) -> Alternative:

@@ -204,7 +204,7 @@ def _summary(key: EpisodeKey, report: WindowReport, columns: Sequence[ColumnDrif
     share = f"{drifted} of {checked} columns drifted" if drifted else "the model as a whole"
     part = f", slice {key.slice}" if key.slice else ""
     return (
-        f"{report.model_id} {key.model_version}{part}: {key.kind} drift over {key.granularity}, {share}; worst is "
+        f"{report.model_id} {key.model_version}{part}: {key.kind.replace('_', ' ')} drift over {key.granularity}, {share}; worst is "
         f"{where}{worst.measure} {worst.value:.4g} against a limit of {worst.limit:.4g}, n = {report.n}."
     )
 

@@ -55,6 +55,10 @@ _MOST_EXPECTED = MappingProxyType({"feature": 20, "prediction": 5, "label": 5, "
 """Violations from which a group gives its full points, whatever the number of columns and windows: so it saturates."""
 _GROUPS = MappingProxyType({"business": "performance"})
 """Families that count in the group of another: the costs of the classic thresholds."""
+_CHANGES = MappingProxyType(
+    {"feature_change": "feature", "prediction_change": "prediction", "performance_change": "performance"}
+)
+"""Where a change that a detector has found counts."""
 _DAY_US = 86_400_000_000
 _DECIMALS = 9  # so that 0.8 * 100 reached by another order of sums falls into the same band
 
@@ -75,14 +79,16 @@ def score(measures: Iterable[Measure], weights: Mapping[str, float]) -> Risk:
     """Return 100 x the weighted mean over families of the share of failing checks.
 
     A check is a measure with a limit and a value. A family without a check is absent: its weight goes to the others
-    in proportion. Families outside `weights` (quality) do not count. Weights need not add up to 1.
+    in proportion. Families outside `weights` (quality) do not count. Weights need not add up to 1. A change that a detector has
+    found is a failing check of its family; a detector that is silent says nothing about how far things have moved.
     """
     failed = dict.fromkeys(weights, 0)
     checked = dict.fromkeys(weights, 0)
     for measure in measures:
-        if measure.family in checked and measure.limit is not None and measure.value is not None:
-            checked[measure.family] += 1
-            failed[measure.family] += measure.violated
+        family = _CHANGES.get(measure.family, measure.family) if measure.violated else measure.family
+        if family in checked and measure.limit is not None and measure.value is not None:
+            checked[family] += 1
+            failed[family] += measure.violated
     shares = {family: failed[family] / count for family, count in checked.items() if count}
     total = math.fsum(weights[family] for family in shares)
     if total <= 0:
@@ -100,7 +106,7 @@ def violations(measures: Iterable[Measure]) -> Violations:
     """Count the failing checks of one window by classic group; groups without any are absent."""
     found: dict[str, int] = {}
     for measure in measures:
-        group = _GROUPS.get(measure.family, measure.family)
+        group = (_GROUPS | _CHANGES).get(measure.family, measure.family)
         if measure.violated and group in _MOST_EXPECTED:
             found[group] = found.get(group, 0) + 1
     return found

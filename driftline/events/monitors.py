@@ -120,6 +120,16 @@ class MonitorMetric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorDetector:
+    """A detector, and what it watches."""
+
+    family: str
+    """feature: means of numeric columns. prediction: the mean score and the share of the positive class. performance: the error."""
+    kind: str
+    """adwin, page_hinkley, ddm, hddm_a or hddm_w."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
     """One version of a model's monitor."""
 
@@ -177,6 +187,8 @@ class Monitor:
     """Columns whose groups are compared for fairness."""
     favourable: str | None = None
     """Predicted class that is good for the person; null = the positive class."""
+    detectors: tuple[MonitorDetector, ...] = ()
+    """Sequential detectors over decided windows."""
     retired_versions: tuple[str, ...]
     """Model versions whose episodes are closed."""
     paused: bool = False

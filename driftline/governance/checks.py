@@ -59,6 +59,14 @@ MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 _BELOW = _CLASSIFIERS | {"coverage", "ks_pvalue", "chi2_pvalue"}
 
+_OVER_ANY = ("adwin", "page_hinkley", "hddm_a", "hddm_w")
+DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"feature": _OVER_ANY, "prediction": _OVER_ANY, "performance": (*_OVER_ANY, "ddm")}
+)
+"""Detectors by what they may watch; DDM knows errors only."""
+DEFAULT_DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType({"performance": ("adwin",)})
+"""Of those that do not say otherwise. Means of columns move with the hour and the weekday, so they are left to those who ask."""
+
 OTHER_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "population_stability_index": "psi",

@@ -161,6 +161,7 @@ def parse_definition(
         metrics=wanted[0],
         protected=policy.protected(fields, names),
         favourable=fields.text("favourable"),
+        detectors=policy.detectors(fields, labels=labels),
         retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
         paused=fields.flag("paused", default=False),
         description=fields.text("description") or "",

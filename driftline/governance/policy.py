@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from driftline.events import Monitor, MonitorMetric, MonitorSlice, Policy, Threshold
-from driftline.governance.checks import DISTANCES
+from driftline.events import Monitor, MonitorDetector, MonitorMetric, MonitorSlice, Policy, Threshold
+from driftline.governance.checks import DEFAULT_DETECTORS, DETECTORS, DISTANCES
 from driftline.governance.fields import Fields, nearest
 
-__all__ = ["KEYS", "Dialect", "Judging", "judging", "protected", "slices"]
+__all__ = ["KEYS", "Dialect", "Judging", "detectors", "judging", "protected", "slices"]
 
-KEYS = ("policy", "tolerance", "slices", "protected", "favourable")
+KEYS = ("policy", "tolerance", "slices", "protected", "favourable", "detectors")
 MAXIMUM_SLICES = 20
 _FAMILIES_OF_DISTANCES = ("feature", "prediction", "label")
 
@@ -105,3 +105,22 @@ def protected(fields: Fields, columns: Sequence[str]) -> tuple[str, ...]:
         if name not in columns:
             fields.problem("protected", f"no column {name!r} is watched; {nearest(name, columns)}")
     return found
+
+
+def detectors(fields: Fields, *, labels: bool) -> tuple[MonitorDetector, ...]:
+    """Read `detectors`: lists of names by what they watch (feature, prediction, performance); a family left out has its default."""
+    section = fields.section("detectors")
+    section.refuse_unknown(DETECTORS)
+    if "performance" in section and not labels:
+        section.problem("performance", "needs outcomes, but labels is false; set labels: true or leave this family out")
+    found = []
+    for family, known in DETECTORS.items():
+        if family == "performance" and not labels:
+            continue
+        written = section.texts(family) if section.names(family) else DEFAULT_DETECTORS.get(family, ())
+        for kind in dict.fromkeys(written):
+            if kind in known:
+                found.append(MonitorDetector(family=family, kind=kind))
+            else:
+                section.problem(family, f"no detector of {family} is called {kind!r}; {nearest(kind, known)}")
+    return tuple(found)

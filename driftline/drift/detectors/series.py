@@ -8,12 +8,22 @@ from dataclasses import dataclass
 
 from driftline.drift.detectors.protocol import Verdict
 from driftline.drift.detectors.sequential import Kind, Sequential, Span, Watch
-from driftline.drift.profile.layout import BlockKind, Layout
+from driftline.drift.profile.layout import CATEGORICAL_SPECIALS, BlockKind, Layout
 from driftline.drift.profile.profile import Profile
 from driftline.events import Baseline, BaselineColumn, Measure
-from driftline.events.columns import SCORE
+from driftline.events.columns import PREDICTION, SCORE
 
-__all__ = ["Watched", "error_of", "inputs_of", "labels_of", "told"]
+__all__ = ["INPUT_CHANGES", "LABEL_CHANGES", "Watched", "change_of", "error_of", "inputs_of", "labels_of", "told"]
+
+INPUT_CHANGES = frozenset({"feature_change", "prediction_change"})
+LABEL_CHANGES = frozenset({"performance_change"})
+"""Families of what detectors tell, at data close and at label close: kinds of episodes of their own, since a change is news of
+another sort than a distance from the baseline."""
+
+
+def change_of(family: str) -> str:
+    """Return the family of what a detector tells of a number of `family`."""
+    return f"{family}_change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +31,9 @@ class Watched:
     """One number of a window, of a series that has a detector of its own."""
 
     family: str
-    """Of the measure that tells of it: feature, prediction or performance."""
+    """What it is a number of: feature, prediction or performance."""
     name: str
-    """mean or error."""
+    """mean, rate or error."""
     column: str | None
     value: float
     span: Span
@@ -36,20 +46,23 @@ class Watched:
 
 
 def inputs_of(layout: Layout, baseline: Baseline, profile: Profile) -> Iterator[Watched]:
-    """The mean of each numeric column and of the score, on both sides, at data close.
+    """The mean of each numeric column and of the score, and the share of the positive class, on both sides, at data close.
 
-    The span is one deviation of the baseline to either side of its mean (a score's is 0 to 1). A column without a finite
-    value in the window, or in the baseline, has no number: its detector waits.
+    The span is one deviation of the baseline to either side of its mean (a score's and a share's is 0 to 1). A column without
+    a finite value in the window, or in the baseline, has no number: its detector waits.
     """
     known = {column.name: column for column in baseline.columns}
     for block in layout.blocks:
-        if block.kind is not BlockKind.NUMERIC:
-            continue
-        n, total, _ = profile.sums[layout.moments(block.column)].tolist()
-        span = Span() if block.column == SCORE else _span(known[block.column])
-        if n > 0 and span is not None:
-            family = "prediction" if block.column.startswith(":") else "feature"
-            yield Watched(family, "mean", block.column, block.origin + total / n, span, Watch.BOTH)
+        family = "prediction" if block.column.startswith(":") else "feature"
+        if block.kind is BlockKind.NUMERIC:
+            n, total, _ = profile.sums[layout.moments(block.column)].tolist()
+            span = Span() if block.column == SCORE else _span(known[block.column])
+            value = block.origin + total / n if n > 0 else math.nan
+            if span is not None and math.isfinite(value):
+                yield Watched(family, "mean", block.column, value, span, Watch.BOTH)
+        elif block.column == PREDICTION and layout.positive_class in block.categories and profile.rows > 0:
+            positive = block.offset + CATEGORICAL_SPECIALS + block.categories.index(layout.positive_class)
+            yield Watched(family, "rate", PREDICTION, int(profile.cells[positive]) / profile.rows, Span(), Watch.BOTH)
 
 
 def labels_of(measures: Iterable[Measure], reference: float | None = None) -> Iterator[Watched]:
@@ -77,7 +90,7 @@ def error_of(measures: Iterable[Measure]) -> float | None:
 def told(watched: Watched, kind: Kind, verdict: Verdict) -> Measure:
     """The verdict as a measure, such as adwin_mean of a column: the level now, with the level before as its limit."""
     return Measure(
-        family=watched.family,
+        family=change_of(watched.family),
         name=f"{kind.value}_{watched.name}",
         column=watched.column,
         value=verdict.value,

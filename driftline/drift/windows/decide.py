@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from driftline.drift import episodes
-from driftline.drift.detectors import series
-from driftline.drift.detectors.sequential import Kind
+from driftline.drift.detectors.series import LABEL_CHANGES
 from driftline.drift.episodes import EpisodeKey
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import clock
@@ -16,6 +15,7 @@ from driftline.drift.windows.ranges import Source
 from driftline.drift.windows.report import Judged, Place, Sums, input_measures, label_measures, reported, sums_of
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import Model, Side, State
+from driftline.drift.windows.watching import Watch
 from driftline.drift.windows.window import Window, WindowKey
 from driftline.events import (
     ClosedBy,
@@ -31,7 +31,7 @@ from driftline.events import (
 
 __all__ = ["Decider", "governing", "settled"]
 
-LABEL_FAMILIES = frozenset({"performance", "label", "fairness"})
+LABEL_FAMILIES = frozenset({"performance", "label", "fairness"}) | LABEL_CHANGES
 """Decided at label close; the others at data close."""
 Told = WindowReport | DriftDetected | DriftCleared
 
@@ -81,6 +81,10 @@ class Decider:
     def _judge(self) -> Judge:
         return Judge(self.state, self.rules)
 
+    @property
+    def _watch(self) -> Watch:
+        return Watch(self.state, self.rules)
+
     def due(self, model: Model, monitor: Monitor) -> Iterator[list[Told]]:
         """Do what is due for a model that a monitor governs, one window at a time; what was done is not due again.
 
@@ -127,6 +131,7 @@ class Decider:
         self.state.save_model(model)
         told: list[Told] = []
         self._forget_pasts(model, monitor, Side.LABELS if labels else Side.INPUTS)
+        self._watch.forget(model, monitor, labels=labels)
         slices, checked = self.rules.slices(monitor), self.rules.checked(monitor)
         for key, episode in sorted(model.episodes.items()):
             stays = lives(key, monitor, checked) and key.slice in slices and episode.alert == alerts(key, monitor)
@@ -203,9 +208,11 @@ class Decider:
         window.closed_by, window.completeness = self._reached(model, Group.PROFILE, key.end, governed)
         sums = self._sums(model, window)
         decides = self._decides(window, monitor, sums.inputs.rows)
-        inputs = self._judge.inputs(model, window, sums) if decides else None
+        inputs: Sequence[Measure] | None = None
+        if decides:
+            inputs = (*self._judge.inputs(model, window, sums), *self._watch.inputs(model, window, sums))
         report = self._publish(model, window, sums, Decision.INPUTS if decides else Decision.NONE, judged=Judged(inputs))
-        return [report, *(self._episodes(model, report, report.measures, model.governed) if decides else ())]
+        return [report, *(self._episodes(model, report, inputs, model.governed) if inputs is not None else ())]
 
     def _close_labels(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
@@ -218,7 +225,7 @@ class Decider:
         inputs: Sequence[Measure] | None = None
         labels = label_measures(model.model_id, window, sums, self.rules)
         if decides:
-            labels = (*labels, *self._detect(model, window, labels))
+            labels = (*labels, *self._watch.labels(model, window, labels))
             inputs = input_measures(model.model_id, window, sums, self.rules)
             labels = self._judge.labels(model, window, sums, labels, inputs)
         decision = Decision.PERFORMANCE if decides else Decision.NONE
@@ -286,18 +293,6 @@ class Decider:
     def _decides(self, window: Window, monitor: Monitor, n: int) -> bool:
         retired = window.key.model_version in monitor.retired_versions
         return n >= monitor.minimum_n and not (window.late or monitor.paused or retired)
-
-    def _detect(self, model: Model, window: Window, labels: Sequence[Measure]) -> tuple[Measure, ...]:
-        """Feed the window's error to the detector of its series. An error without a natural scale is one of the first's."""
-        key = (window.key.model_version, window.key.slice, window.key.granularity)
-        for watched in series.labels_of(labels, series.error_of(labels)):
-            detector = model.detectors.get(key)
-            if detector is None:
-                detector = model.detectors[key] = watched.begin(Kind.ADWIN)
-            window.detected = (series.told(watched, Kind.ADWIN, detector.observe(watched.value)),)
-            self.state.save_detector(model, key)
-            return window.detected
-        return ()
 
     def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], governed: int) -> Iterator[Told]:
         """Follow one episode per family that was decided on; a version that has taken over since has its say."""

@@ -9,6 +9,7 @@ from driftline.drift import risk
 from driftline.drift.calibration import evidence
 from driftline.drift.calibration.evidence import Evidence
 from driftline.drift.calibration.judge import Calibrated, Decided, restated
+from driftline.drift.detectors.series import INPUT_CHANGES, LABEL_CHANGES
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows.panes import PaneKey
 from driftline.drift.windows.rules import Rules
@@ -139,14 +140,16 @@ def reported(
 
 
 def input_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:
-    """Return the measures of the inputs, held to what the window's decision was held to."""
+    """Return the measures of the inputs, held to what the window's decision was held to, with what detectors said there."""
     monitor = rules.monitor(model_id, window.monitor_version)
     cells, real = sums.inputs.encode()
     measured = rules.inputs(monitor, cells, real, sums.inputs)
+    told = tuple(measure for measure in window.detected if measure.family in INPUT_CHANGES)
     if window.terms is None:
-        return measured
+        return (*measured, *told)
     key = (model_id, window.monitor_version, window.key.slice, sums.inputs.rows, cells, real, window.terms.to_bytes())
-    return rules.restated(key, lambda: _restated(rules, monitor, window, measured, sums=sums, evidence_of=evidence_of_inputs))
+    found = rules.restated(key, lambda: _restated(rules, monitor, window, measured, sums=sums, evidence_of=evidence_of_inputs))
+    return (*found, *told)
 
 
 def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:
@@ -154,7 +157,8 @@ def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
     monitor = rules.monitor(model_id, window.monitor_version)
     if not (monitor.labels and window.labelled):
         return ()
-    return (*rules.labels(monitor, sums.in_time, sums.inputs.rows), *window.detected)
+    told = (measure for measure in window.detected if measure.family in LABEL_CHANGES)
+    return (*rules.labels(monitor, sums.in_time, sums.inputs.rows), *told)
 
 
 def evidence_of_inputs(rules: Rules, monitor: Monitor, sums: Sums) -> Evidence:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from driftline.drift.calibration.judge import Policy
+from driftline.drift.detectors.series import change_of
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
 from driftline.drift.profile import ALL_ROWS, Layout, Profile
@@ -163,8 +164,7 @@ class Rules:
     def checked(self, monitor: Monitor) -> frozenset[str]:
         """Return the families that a monitor version decides on."""
         families = {threshold.family for threshold in monitor.thresholds}
-        if monitor.labels:
-            families.add("performance")  # its detector needs no threshold
+        families.update(change_of(detector.family) for detector in monitor.detectors)
         if monitor.policy is PolicyName.TOLERANCE:
             families.update(families_of(monitor, self.baseline(monitor)))
         return frozenset(families)

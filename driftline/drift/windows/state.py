@@ -20,8 +20,8 @@ __all__ = ["AlphaKey", "Cursor", "DetectorKey", "Key", "Model", "PastKey", "Reme
 
 Key = tuple[str | int, ...]
 """Identity of a state on the topic `states`: its kind first."""
-DetectorKey = tuple[str, str, str]
-"""Model version, slice, granularity."""
+DetectorKey = tuple[str, str, str, str, str, str]
+"""Model version, slice, granularity; family and column ("" = of the model) of what is watched, kind of the detector."""
 AlphaKey = tuple[str, bool]
 """Granularity, and whether it is about slices."""
 
@@ -152,7 +152,7 @@ class State:
         self.unsaved["episode", model.model_id, *key] = None
 
     def save_detector(self, model: Model, key: DetectorKey) -> None:
-        """A detector is to be stored."""
+        """A detector is to be stored, or forgotten if it is gone."""
         self.unsaved["detector", model.model_id, *key] = None
 
     def save_alpha(self, model: Model, key: AlphaKey) -> None:

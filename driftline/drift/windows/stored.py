@@ -133,7 +133,8 @@ def _episode_body(model: Model, rest: list[Any]) -> Body | None:
 
 
 def _detector_body(model: Model, rest: list[Any]) -> Body | None:
-    detector = model.detectors.get((rest[0], rest[1], rest[2]))
+    version, slice_name, granularity, family, column, kind = rest
+    detector = model.detectors.get((version, slice_name, granularity, family, column, kind))
     return None if detector is None else {"state": b64encode(detector.to_bytes()).decode()}
 
 
@@ -213,9 +214,9 @@ def _read_episode(state: State, key: Key, body: Body, layout_of: LayoutOf) -> No
 
 
 def _read_detector(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
-    _, model_id, version, slice_name, granularity = map(str, key)
+    _, model_id, version, slice_name, granularity, family, column, kind = map(str, key)
     detector = detectors.restore(b64decode(body["state"]))
-    model_of(state, model_id, layout_of).detectors[version, slice_name, granularity] = detector
+    model_of(state, model_id, layout_of).detectors[version, slice_name, granularity, family, column, kind] = detector
 
 
 def _read_alpha(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:

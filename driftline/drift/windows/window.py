@@ -53,7 +53,7 @@ class Window:
     """and for label close."""
     late_after_final: int = 0
     detected: tuple[Measure, ...] = ()
-    """What the detectors said at its label close."""
+    """What detectors said of it: at data close in INPUT_CHANGES, at label close in LABEL_CHANGES."""
     terms: HeldTo | None = None
     """What its decisions were held to, where a policy other than limits judged it."""
     score: float | None = None

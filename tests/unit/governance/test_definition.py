@@ -276,6 +276,10 @@ def test_a_tolerance_in_words_is_a_policy_and_leaves_no_limit_of_a_distance():
         ("slices: [carriers]", "slices[0]", "did you mean 'carrier'"),
         ("slices: [[temp, carrier, temp]]", "slices[0]", "a list of two columns"),
         ("protected: [gender]", "protected", "no column 'gender'"),
+        ("detectors: {feature: [ddm]}", "detectors.feature", "no detector of feature is called 'ddm'"),
+        ("detectors: {performance: [adwim]}", "detectors.performance", "did you mean 'adwin'"),
+        ("detectors: {label: [adwin]}", "detectors.label", "unknown key"),
+        ("labels: false\ndetectors: {performance: [adwin]}", "detectors.performance", "needs outcomes"),
         ("metrics: [{name: a}]", "metrics[0]", "a name and a definition"),
         ("metrics: [{name: a, definition: avg(temp), kind: x}]", "metrics[0].kind", "unknown key"),
         ("metrics: [{name: a, definition: avg(temp), type: sum}]", "metrics[0].type", "aggregate, derived or drift"),
@@ -288,6 +292,18 @@ def test_what_is_wrong_with_policy_slices_and_metrics_is_told_at_its_field(more,
     found = problems(LEAST + more + "\n")
     assert [problem.field for problem in found] == [field]
     assert words in found[0].detail
+
+
+def test_detectors_are_read_and_errors_are_watched_unless_somebody_says_otherwise():
+    def named(text):
+        return [(each.family, each.kind) for each in parse(LEAST + text).monitor.detectors]
+
+    assert named("") == [("performance", "adwin")]
+    assert named("labels: false\n") == []
+    assert named("detectors: {feature: [page_hinkley, adwin]}\n") == [
+        ("feature", "page_hinkley"), ("feature", "adwin"), ("performance", "adwin"),
+    ]  # fmt: skip
+    assert named("detectors: {performance: []}\n") == []
 
 
 def test_slices_metrics_and_protected_columns_are_read():

@@ -27,6 +27,7 @@ from driftline.events import (
     Measure,
     Monitor,
     MonitorColumn,
+    MonitorDetector,
     MonitorSlice,
     Part,
     Task,
@@ -61,6 +62,12 @@ KINDS = {"carrier": ColumnKind.CATEGORICAL, ":prediction": ColumnKind.CATEGORICA
 BASELINE = fit_baseline("north", {"carrier": ["AA", "UA"] * 50, ":prediction": ["late", "on time"] * 50}, KINDS)
 
 
+DETECTORS = tuple(
+    MonitorDetector(family=family, kind=kind)
+    for family, kind in (("prediction", "adwin"), ("prediction", "hddm_w"), ("performance", "adwin"), ("performance", "ddm"))
+)
+
+
 def monitor_of(model: str, *, patient: bool, **changes) -> Monitor:
     """A monitor that waits for ever, or one that does not."""
     monitor = Monitor(
@@ -86,6 +93,7 @@ def monitor_of(model: str, *, patient: bool, **changes) -> Monitor:
             Threshold(family="performance", measure="accuracy", limit=0.5, direction=Direction.BELOW),
         ),
         weights={"feature": 0.5, "performance": 0.5},
+        detectors=DETECTORS,
         retired_versions=(),
         actor="test",
     )

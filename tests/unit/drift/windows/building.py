@@ -15,6 +15,7 @@ from driftline.events import (
     Group,
     Monitor,
     MonitorColumn,
+    MonitorDetector,
     Part,
     ProfileSet,
     Progress,
@@ -65,6 +66,7 @@ MONITOR = Monitor(
         Threshold(family="performance", measure="accuracy", limit=0.7, direction=Direction.BELOW),
     ),
     weights={"feature": 0.5, "performance": 0.5},
+    detectors=(MonitorDetector(family="performance", kind="adwin"),),
     retired_versions=(),
     actor="test",
 )
