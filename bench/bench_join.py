@@ -58,7 +58,7 @@ def _ours(ids: list[bytes]) -> LabelJoin:
     for start in range(0, ROWS, BATCH):
         join.add_labels(_labels(ids, start))
         join.settle(ROWS, ROWS)
-        pairs, _ = join.take()
+        pairs = join.take().pairs
         paired += sum(map(len, pairs))
     assert paired == ROWS
     return join

@@ -200,7 +200,7 @@ def joined(layout: Layout, rows: int = 200_000, batch: int = 20_000) -> tuple[fl
     for part in (slice(begin, begin + batch) for begin in range(0, rows, batch)):
         memory = np.full(batch, terms.memory, np.int64)
         join.add_labels(LabelRows(keys[part], times[part], times[part], memory, ["yes"] * batch, [None] * batch))
-        found, _ = join.take()
+        found = join.take().pairs
         paired += count_pairs(layout, Pairs.total(found))[Part.IN_TIME, ALL_ROWS, 0].rows
     seconds = time.process_time() - began
     assert paired == rows

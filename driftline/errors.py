@@ -29,7 +29,6 @@ class Reason(StrEnum):
     ROW_COUNT_MISMATCH = "row_count_mismatch"
     TOO_LARGE = "too_large"
     WRONG_PARTITION = "wrong_partition"
-    LABEL_CHANGED = "label_changed"
     LABEL_TOO_LATE = "label_too_late"
     LABEL_WITHOUT_PREDICTION = "label_without_prediction"
 

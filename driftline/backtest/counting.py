@@ -15,7 +15,7 @@ from driftline.avro import Column
 from driftline.backtest.columns import numbers, texts, times_us
 from driftline.backtest.roles import Roles
 from driftline.drift.labels.cells import class_codes, count_pairs
-from driftline.drift.labels.join import Pairs
+from driftline.drift.labels.rows import Pairs
 from driftline.drift.profile import Layout, Profile, SliceCodes, Tally, portions
 from driftline.drift.slices import Slicer
 from driftline.events import ColumnKind, Monitor, PaneProfile, Part, Task
@@ -132,6 +132,7 @@ class Counter:
                 value=value[mine],
                 in_time=delay[mine] <= self._monitor.label_delay_us,
                 actual=actual[mine].tolist(),
+                sign=np.ones(len(mine), np.int64),
                 slices=slices[mine],
             )
             for (part, name, pane), profile in count_pairs(self._layout, pairs).items():

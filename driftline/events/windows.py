@@ -96,7 +96,7 @@ class WindowReport:
     other_layout: int = 0
     """Rows counted under another layout, left out."""
     late_after_final: int = 0
-    """Pairs that came after the window was final."""
+    """Pairs that came after the window was final; labels that changed then, as one or more."""
     monitor_version: int
     """Monitor in force at the end."""
     baseline_id: str

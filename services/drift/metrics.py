@@ -14,7 +14,18 @@ PARTIALS = Counter(
 )
 PROFILE_SETS = Counter("driftline_drift_profile_sets_total", "ProfileSets written to the topic profiles.")
 LABELS = Counter("driftline_drift_labels_total", "Labels that stage join has accepted.")
-PAIRS = Counter("driftline_drift_pairs_total", "Labels that met their prediction, in time or later than label_delay.", ["part"])
+CHANGED_LABELS = Counter(
+    "driftline_drift_changed_labels_total",
+    "Labels that said something else than the one of their id before: it was taken back.",
+)
+REPEATED_LABELS = Counter(
+    "driftline_drift_repeated_labels_total", "Labels that said the same as the one of their id before: they changed nothing."
+)
+PAIRS = Counter(
+    "driftline_drift_pairs_total",
+    "Pairs of label and prediction, in time or later than label_delay; a changed label is a pair again.",
+    ["part"],
+)
 JOIN_REBUILD_SECONDS = Gauge(
     "driftline_drift_join_rebuild_seconds", "How long the last rebuild of the label join took, in seconds."
 )

@@ -2,11 +2,13 @@
 
 from driftline.drift.labels.cells import class_codes, count_pairs
 from driftline.drift.labels.ids import hash_ids
-from driftline.drift.labels.join import LabelJoin, LabelRows, Pairs, PredictionRows, Refused, Terms
+from driftline.drift.labels.join import LabelJoin
+from driftline.drift.labels.rows import LabelRows, News, Pairs, PredictionRows, Refused, Terms
 
 __all__ = [
     "LabelJoin",
     "LabelRows",
+    "News",
     "Pairs",
     "PredictionRows",
     "Refused",

@@ -3,11 +3,13 @@
 Every answer depends on the records alone (their order within each topic, their times), never on how the two topics
 interleave or where batches end:
 
-- The first prediction of an id counts, and so does the first label. A repeat within the memory (TTL + 7 days of append
-  time) is left out; a repeated label is `label_changed`.
+- The first prediction of an id counts. A repeat within the memory (TTL + 7 days of append time) is left out.
 - A prediction and a label of one id meet when neither was appended later than the memory of the other lasts. A label
-  joins the first prediction that it can meet, a prediction the first label.
-- A pair whose label time is more than the TTL past its prediction time is `label_too_late`.
+  joins the first prediction that it can meet.
+- A label whose time is more than the TTL past its prediction's is `label_too_late`, and changes nothing.
+- Of the others the last one wins. The pair is counted under the last label that was in time; what a label after the label
+  delay says otherwise is counted as later: that outcome more, and the one in time less. So what is in time depends on
+  labels in time alone, and both together are what is known at last. Equal labels change nothing.
 - A label that no prediction can meet any more, because the predictions' append time has passed its memory, is
   `label_without_prediction`.
 """
@@ -15,127 +17,27 @@ interleave or where batches end:
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.labels.index import NONE, KeyIndex, Keys
+from driftline.drift.labels.index import NONE, KeyIndex
+from driftline.drift.labels.outcomes import UNKNOWN, Outcomes
+from driftline.drift.labels.rows import LabelRows, News, Pairs, PredictionRows, Refused, Terms
 from driftline.drift.labels.table import Table
-from driftline.drift.profile import SliceCodes
 from driftline.errors import Reason
 
-__all__ = ["MARGIN_US", "LabelJoin", "LabelRows", "Pairs", "PredictionRows", "Refused", "Terms", "Value"]
-
-MARGIN_US = 7 * 24 * 3_600_000_000
-"""How much longer than the TTL the join remembers, for labels that are under way."""
+__all__ = ["LabelJoin"]
 
 _FOREVER = 2**62
+_FEW_TEXTS = 1024
+_ID_BYTES = 16
+_Id = bytes
+"""A hashed id."""
 Integers = NDArray[np.int64]
-Value = float | str
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a monitor version says of labels, microseconds."""
-
-    label_delay: int
-    label_ttl: int
-
-    @property
-    def memory(self) -> int:
-        """Append time for which an entry can be met."""
-        return self.label_ttl + MARGIN_US
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionRows:
-    """Accepted predictions of one model and partition, in offset order.
-
-    `stream` is the caller's code of (model version, monitor version), and `terms` knows each that occurs. `append_time`
-    never decreases within a partition (the caller takes the running maximum). `predicted` is the class code of the
-    layout, `value` the score (NaN = none), or the predicted number of a regression. `slices` has the code of each row's slice for
-    each cut of the layout: (n, cuts).
-    """
-
-    terms: Mapping[int, Terms]
-    stream: NDArray[np.int32]
-    keys: Keys
-    event_time: Integers
-    append_time: Integers
-    predicted: NDArray[np.int32]
-    value: NDArray[np.float64]
-    slices: SliceCodes
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRows:
-    """Accepted labels of one model and partition, in offset order; `sources` is what comes back with a refusal."""
-
-    keys: Keys
-    label_time: Integers
-    append_time: Integers
-    memory: Integers
-    """`Terms.memory` of the monitor version that each falls under."""
-    values: Sequence[Value]
-    sources: Sequence[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Predictions that met their labels, as columns."""
-
-    stream: NDArray[np.int32]
-    event_time: Integers
-    predicted: NDArray[np.int32]
-    value: NDArray[np.float64]
-    in_time: NDArray[np.bool_]
-    """Label time <= event time + label delay."""
-    actual: Sequence[Value]
-    slices: SliceCodes
-    """As of the predictions, (n, at least so many cuts); beyond the cuts of the stream's layout they mean nothing."""
-
-    def __len__(self) -> int:
-        return len(self.stream)
-
-    def of(self, stream: int) -> Pairs:
-        """The pairs of one stream."""
-        chosen = np.flatnonzero(self.stream == stream)
-        if len(chosen) == len(self):
-            return self
-        return Pairs(
-            self.stream[chosen],
-            self.event_time[chosen],
-            self.predicted[chosen],
-            self.value[chosen],
-            self.in_time[chosen],
-            [self.actual[i] for i in chosen.tolist()],
-            self.slices[chosen],
-        )
-
-    @staticmethod
-    def total(parts: Sequence[Pairs]) -> Pairs:
-        """All of some pairs, at least one lot."""
-        width = min(part.slices.shape[1] for part in parts)
-        return Pairs(
-            np.concatenate([part.stream for part in parts]),
-            np.concatenate([part.event_time for part in parts]),
-            np.concatenate([part.predicted for part in parts]),
-            np.concatenate([part.value for part in parts]),
-            np.concatenate([part.in_time for part in parts]),
-            [value for part in parts for value in part.actual],
-            np.concatenate([part.slices[:, :width] for part in parts]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A label that does not count, and why."""
-
-    source: Any
-    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +45,9 @@ class _Waiting:
     """A label whose prediction has not come."""
 
     append_time: int
+    expiry: int
     label_time: int
-    value: Value
+    outcome: int
     source: Any
 
 
@@ -154,7 +57,8 @@ _PREDICTION_COLUMNS = {
     "stream": np.int32,
     "predicted": np.int32,
     "value": np.float64,
-    "met": np.bool_,
+    "in_time": np.int64,
+    "last": np.int64,
 }
 
 
@@ -163,23 +67,19 @@ class LabelJoin:
 
     def __init__(self) -> None:
         self._predictions = Table(_PREDICTION_COLUMNS, wide={"slices": np.uint8})
-        self._prediction_index = KeyIndex()
-        self._older_predictions: dict[int, int] = {}
-        self._labels = Table({"expiry": np.int64})
-        self._label_index = KeyIndex()
-        self._older_labels: dict[int, int] = {}
-        self._waiting: dict[int, _Waiting] = {}
-        self._due: list[tuple[int, int]] = []
+        self._index = KeyIndex()
+        self._older: dict[int, int] = {}
+        self._outcomes = Outcomes()
+        self._waiting: dict[_Id, list[_Waiting]] = {}
+        self._due: list[tuple[int, _Id]] = []
         self._terms: dict[int, Terms] = {}
-        self._pairs: list[Pairs] = []
-        self._refused: list[Refused] = []
+        self._news = News()
         self._next_expiry = _FOREVER
 
     @property
     def bytes(self) -> int:
-        """Memory of the columns and indices (waiting labels apart)."""
-        parts = (self._predictions, self._prediction_index, self._labels, self._label_index)
-        return sum(part.bytes for part in parts)
+        """Memory of the columns and the index (waiting labels apart)."""
+        return self._predictions.bytes + self._index.bytes
 
     @property
     def remembered(self) -> int:
@@ -189,56 +89,51 @@ class LabelJoin:
     @property
     def waiting(self) -> int:
         """Labels whose prediction has not come."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting.values()))
 
     def add_predictions(self, rows: PredictionRows) -> None:
         """Remember predictions, and pair those whose label is there."""
         self._terms.update(rows.terms)
-        _, _, memory = self._limits(rows.stream)
-        numbers = self._admit(
-            self._predictions,
-            self._prediction_index,
-            self._older_predictions,
-            rows.keys,
-            (rows.append_time, rows.append_time + memory),
+        expiry = rows.append_time + self._limits(rows.stream)[2]
+        table = self._predictions
+        base = table.reserve(len(rows.keys))
+        self._next_expiry = min(self._next_expiry, int(expiry.min(initial=_FOREVER)))
+        numbers, replaced = self._index.admit(
+            rows.keys, (rows.append_time, expiry), table.slots("expiry"), first=table.first, end=table.end, base=base
         )
+        for i in np.flatnonzero(replaced != NONE).tolist():
+            self._older[int(numbers[i])] = int(replaced[i])
         new = np.flatnonzero(numbers != NONE)
         cuts = rows.slices.shape[1]
-        slices = np.zeros((len(new), self._predictions.widen("slices", cuts)), np.uint8)
+        slices = np.zeros((len(new), table.widen("slices", cuts)), np.uint8)
         slices[:, :cuts] = rows.slices[new]
-        self._predictions.extend(
+        unknown = np.full(len(new), UNKNOWN, np.int64)
+        table.extend(
             len(new),
             slices=slices,
             event_time=rows.event_time[new],
             stream=rows.stream[new],
             predicted=rows.predicted[new],
             value=rows.value[new],
-            met=np.zeros(len(new), np.bool_),
+            in_time=unknown,
+            last=unknown,
         )
         if self._waiting:
             self._meet_waiting(rows, new, numbers[new])
 
     def add_labels(self, rows: LabelRows) -> None:
         """Pair labels with their predictions; the others wait."""
-        numbers = self._admit(
-            self._labels,
-            self._label_index,
-            self._older_labels,
-            rows.keys,
-            (rows.append_time, rows.append_time + rows.memory),
-        )
-        self._labels.extend(int(np.count_nonzero(numbers != NONE)))
-        for i in np.flatnonzero(numbers == NONE).tolist():
-            self._refused.append(Refused(rows.sources[i], Reason.LABEL_CHANGED))
-        new = np.flatnonzero(numbers != NONE)
-        partners = self._partners(rows, new)
-        for i, number in zip(new[partners == NONE].tolist(), numbers[new[partners == NONE]].tolist(), strict=True):
-            append_time = int(rows.append_time[i])
-            self._waiting[number] = _Waiting(append_time, int(rows.label_time[i]), rows.values[i], rows.sources[i])
-            heapq.heappush(self._due, (append_time + int(rows.memory[i]), number))
-        found = new[partners != NONE]
-        values, sources = [rows.values[i] for i in found.tolist()], [rows.sources[i] for i in found.tolist()]
-        self._meet(partners[partners != NONE], rows.label_time[found], values, sources)
+        outcomes = self._outcomes.codes(rows.values)
+        partners = self._partners(rows)
+        expiry = rows.append_time + rows.memory
+        for i in np.flatnonzero(partners == NONE).tolist():
+            key, due = rows.keys[i].tobytes(), int(expiry[i])
+            label = _Waiting(int(rows.append_time[i]), due, int(rows.label_time[i]), int(outcomes[i]), rows.sources[i])
+            self._waiting.setdefault(key, []).append(label)
+            heapq.heappush(self._due, (due, key))
+            self._next_expiry = min(self._next_expiry, due)
+        met = np.flatnonzero(partners != NONE)
+        self._meet(partners[met], rows.label_time[met], outcomes[met], [rows.sources[i] for i in met.tolist()])
 
     def settle(self, predictions_at: int, labels_at: int) -> None:
         """Forget what cannot be met any more; the append times that each topic's partition has reached.
@@ -248,81 +143,94 @@ class LabelJoin:
         if max(predictions_at, labels_at) <= self._next_expiry:
             return
         while self._due and self._due[0][0] < predictions_at:
-            orphan = self._waiting.pop(heapq.heappop(self._due)[1], None)
-            if orphan is not None:
-                self._refused.append(Refused(orphan.source, Reason.LABEL_WITHOUT_PREDICTION))
-        reached = min(predictions_at, labels_at)
-        _forget(self._predictions, self._older_predictions, reached)
-        _forget(self._labels, self._older_labels, reached)
-        kept = [int(table.column("expiry")[0]) for table in (self._predictions, self._labels) if len(table)]
-        self._next_expiry = min([*kept, *(due for due, _ in self._due[:1])], default=_FOREVER)
+            self._give_up(heapq.heappop(self._due)[1], predictions_at)
+        self._forget(min(predictions_at, labels_at))
+        expiry = self._predictions.column("expiry")
+        self._next_expiry = min([*expiry[:1].tolist(), *(due for due, _ in self._due[:1])], default=_FOREVER)
 
     @property
     def has_news(self) -> bool:
         """Whether `take` would return anything."""
-        return bool(self._pairs or self._refused)
+        news = self._news
+        return bool(news.pairs or news.refused or news.changed or news.repeated)
 
-    def take(self) -> tuple[list[Pairs], list[Refused]]:
+    def take(self) -> News:
         """Return what happened since the last call, and forget it."""
-        taken = self._pairs, self._refused
-        self._pairs, self._refused = [], []
+        taken, self._news = self._news, News()
         return taken
 
-    def _admit(
-        self,
-        table: Table,
-        index: KeyIndex,
-        older: dict[int, int],
-        keys: Keys,
-        times: tuple[Integers, Integers],
-    ) -> Integers:
-        base = table.reserve(len(keys))
-        self._next_expiry = min(self._next_expiry, int(times[1].min(initial=_FOREVER)))
-        numbers, replaced = index.admit(keys, times, table.slots("expiry"), first=table.first, end=table.end, base=base)
-        for i in np.flatnonzero(replaced != NONE).tolist():
-            older[int(numbers[i])] = int(replaced[i])
-        return numbers
+    def _give_up(self, key: _Id, reached: int) -> None:
+        """Refuse the waiting labels of an id whose memory has passed."""
+        for label in self._waiting.pop(key, ()):
+            if label.expiry < reached:
+                self._news.refused.append(Refused(label.source, Reason.LABEL_WITHOUT_PREDICTION))
+            else:
+                self._waiting.setdefault(key, []).append(label)
+
+    def _forget(self, reached: int) -> None:
+        table, expiry = self._predictions, self._predictions.column("expiry")
+        if not len(expiry) or expiry[0] >= reached:
+            return
+        kept = np.flatnonzero(expiry >= reached)
+        table.forget(table.first + (int(kept[0]) if len(kept) else len(expiry)))
+        for number in [number for number, before in self._older.items() if before < table.first]:
+            del self._older[number]
+        self._forget_texts()
+
+    def _forget_texts(self) -> None:
+        """Let go of texts that no label says any more, once they are many."""
+        if len(self._outcomes.texts) <= max(_FEW_TEXTS, 2 * (len(self._predictions) + self.waiting)):
+            return
+        fresh = Outcomes()
+
+        def moved(codes: Integers) -> Integers:
+            known = codes != UNKNOWN
+            codes[known] = fresh.codes(self._outcomes.values(codes[known]))
+            return codes
+
+        for name in ("in_time", "last"):
+            moved(self._predictions.column(name))
+        for labels in self._waiting.values():
+            codes = moved(np.array([label.outcome for label in labels], np.int64)).tolist()
+            labels[:] = [replace(label, outcome=code) for label, code in zip(labels, codes, strict=True)]
+        self._outcomes = fresh
 
     def _meet_waiting(self, rows: PredictionRows, new: Integers, numbers: Integers) -> None:
-        """Pair new predictions with the first waiting label that they can meet; other such labels are refused."""
-        heads = self._label_index.find(rows.keys[new], self._labels.first)
-        at = np.flatnonzero(heads != NONE)
+        """Pair new predictions with the waiting labels that they can meet."""
         met: list[tuple[int, _Waiting]] = []
-        for i, head in zip(at.tolist(), heads[at].tolist(), strict=True):
-            append_time, number = int(rows.append_time[new[i]]), int(numbers[i])
-            reachable = [
-                label
-                for label in _chain(head, self._older_labels, self._labels.first)
-                if label in self._waiting
-                and append_time <= self._labels.one("expiry", label)
-                and self._waiting[label].append_time <= self._predictions.one("expiry", number)
-            ]
-            if not reachable:
+        keys = rows.keys.tobytes()
+        for i, number in zip(new.tolist(), numbers.tolist(), strict=True):
+            key = keys[_ID_BYTES * i : _ID_BYTES * (i + 1)]
+            if key not in self._waiting:
                 continue
-            met.append((number, self._waiting.pop(reachable[0])))
-            for label in reachable[1:]:
-                self._refused.append(Refused(self._waiting.pop(label).source, Reason.LABEL_CHANGED))
+            append_time, expiry = int(rows.append_time[i]), self._predictions.one("expiry", number)
+            labels = self._waiting.pop(key)
+            found = [append_time <= label.expiry and label.append_time <= expiry for label in labels]
+            met += [(number, label) for label, reachable in zip(labels, found, strict=True) if reachable]
+            if not all(found):
+                self._waiting[key] = [label for label, reachable in zip(labels, found, strict=True) if not reachable]
         if met:
             partners = np.array([number for number, _ in met], np.int64)
             times = np.array([label.label_time for _, label in met], np.int64)
-            self._meet(partners, times, [label.value for _, label in met], [label.source for _, label in met])
+            outcomes = np.array([label.outcome for _, label in met], np.int64)
+            self._meet(partners, times, outcomes, [label.source for _, label in met])
 
-    def _partners(self, rows: LabelRows, new: Integers) -> Integers:
-        """The prediction that each new label joins, NONE where there is none."""
+    def _partners(self, rows: LabelRows) -> Integers:
+        """The prediction that each label joins, NONE where there is none."""
         table = self._predictions
-        heads = self._prediction_index.find(rows.keys[new], table.first)
-        if self._older_predictions:
-            return np.array([self._first_reachable(rows, i, head) for i, head in zip(new, heads, strict=True)], np.int64)
+        heads = self._index.find(rows.keys, table.first)
+        if self._older:
+            return np.array([self._first_reachable(rows, i, head) for i, head in enumerate(heads.tolist())], np.int64)
         at = np.flatnonzero(heads != NONE)
         chosen = heads[at]
-        append_time, expiry = rows.append_time[new[at]], table.get("expiry", chosen)
-        reachable = (append_time <= expiry) & self._remembers(append_time + rows.memory[new[at]], chosen, expiry)
+        append_time, expiry = rows.append_time[at], table.get("expiry", chosen)
+        reachable = (append_time <= expiry) & self._remembers(append_time + rows.memory[at], chosen, expiry)
         heads[at[~reachable]] = NONE
         return heads
 
     def _first_reachable(self, rows: LabelRows, i: int, head: int) -> int:
         append_time = rows.append_time[i : i + 1]
-        for number in _chain(head, self._older_predictions, self._predictions.first):
+        for number in _chain(head, self._older, self._predictions.first):
             one = np.array([number], np.int64)
             expiry = self._predictions.get("expiry", one)
             if append_time[0] <= expiry[0] and self._remembers(append_time + rows.memory[i], one, expiry)[0]:
@@ -335,36 +243,52 @@ class LabelJoin:
         kept: NDArray[np.bool_] = expiry - memory <= until
         return kept
 
-    def _meet(self, partners: Integers, label_time: Integers, values: list[Value], sources: list[Any]) -> None:
-        """Turn (prediction, label) into pairs, in the order of labels; a prediction has one label only."""
+    def _meet(self, partners: Integers, label_time: Integers, outcomes: Integers, sources: list[Any]) -> None:
+        """Take in labels, in their order, each with the prediction that it joins."""
         if not len(partners):
             return
         table = self._predictions
-        repeated = table.get("met", partners).astype(np.bool_)
-        _, firsts = np.unique(partners, return_index=True)
-        again = np.ones(len(partners), np.bool_)
-        again[firsts] = False
-        repeated |= again
-        table.put("met", partners, value=True)
-        streams = table.get("stream", partners)
-        delay, ttl, _ = self._limits(streams)
+        delay, ttl, _ = self._limits(table.get("stream", partners))
         lag = label_time - table.get("event_time", partners)
-        late = lag > ttl
-        for i in np.flatnonzero(repeated | late).tolist():
-            reason = Reason.LABEL_CHANGED if repeated[i] else Reason.LABEL_TOO_LATE
-            self._refused.append(Refused(sources[i], reason))
-        good = np.flatnonzero(~(repeated | late))
-        chosen = partners[good]
+        for i in np.flatnonzero(lag > ttl).tolist():
+            self._news.refused.append(Refused(sources[i], Reason.LABEL_TOO_LATE))
+        good, in_time = np.flatnonzero(lag <= ttl), np.flatnonzero(lag <= np.minimum(delay, ttl))
+        touched = np.unique(partners[good])
+        self._count_repeats(partners[good], outcomes[good])
+        before = _Told.of(table, touched)
+        table.put("last", partners[good], outcomes[good])  # of several labels of one prediction the last stays
+        table.put("in_time", partners[in_time], outcomes[in_time])
+        self._tell(touched, before, _Told.of(table, touched))
+
+    def _count_repeats(self, partners: Integers, outcomes: Integers) -> None:
+        order = np.argsort(partners, kind="stable")
+        partners, outcomes = partners[order], outcomes[order]
+        before = np.concatenate((np.zeros(1, np.int64), outcomes))[:-1]
+        first = np.diff(partners, prepend=NONE) != 0
+        before[first] = self._predictions.get("last", partners[first])
+        self._news.repeated += int(np.count_nonzero(before == outcomes))
+        self._news.changed += int(np.count_nonzero((before != outcomes) & (before != UNKNOWN)))
+
+    def _tell(self, numbers: Integers, before: _Told, after: _Told) -> None:
+        """The pairs that turn what was counted of predictions into what is to be counted."""
+        in_time = before.in_time != after.in_time
+        moved = in_time | (before.last != after.last)
+        lots = [lot for told, sign in ((before, -1), (after, 1)) for lot in told.counted(in_time, moved, sign)]
+        chosen, outcomes, sides, signs = (np.concatenate(column) for column in zip(*lots, strict=True))
+        if not len(chosen):
+            return
+        table, rows = self._predictions, numbers[chosen]
         pairs = Pairs(
-            stream=streams[good],
-            event_time=table.get("event_time", chosen),
-            predicted=table.get("predicted", chosen),
-            value=table.get("value", chosen),
-            in_time=lag[good] <= delay[good],
-            actual=[values[i] for i in good.tolist()],
-            slices=table.get("slices", chosen),
+            stream=table.get("stream", rows),
+            event_time=table.get("event_time", rows),
+            predicted=table.get("predicted", rows),
+            value=table.get("value", rows),
+            in_time=sides.astype(np.bool_),
+            actual=self._outcomes.values(outcomes),
+            sign=signs,
+            slices=table.get("slices", rows),
         )
-        self._pairs.append(pairs)
+        self._news.pairs.append(pairs)
 
     def _limits(self, streams: NDArray[np.int32]) -> tuple[Integers, Integers, Integers]:
         """Label delay, TTL and memory by row."""
@@ -375,6 +299,34 @@ class LabelJoin:
         return delay, ttl, memory
 
 
+_Lot = tuple[Integers, Integers, Integers, Integers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What labels say of some predictions: the last one in time, and the last one of all."""
+
+    in_time: Integers
+    last: Integers
+
+    @staticmethod
+    def of(table: Table, numbers: Integers) -> _Told:
+        return _Told(table.get("in_time", numbers), table.get("last", numbers))
+
+    def counted(self, in_time: NDArray[np.bool_], moved: NDArray[np.bool_], sign: int) -> Iterator[_Lot]:
+        """Place, outcome, whether in time, and sign of each pair that it stands for, where what is in time (or all) moved."""
+        known = self.in_time != UNKNOWN
+        otherwise = moved & (self.last != self.in_time)
+        yield _lot(in_time & known, self.in_time, 1, sign)
+        yield _lot(otherwise, self.last, 0, sign)
+        yield _lot(otherwise & known, self.in_time, 0, -sign)
+
+
+def _lot(chosen: NDArray[np.bool_], outcomes: Integers, in_time: int, sign: int) -> _Lot:
+    at = np.flatnonzero(chosen)
+    return at, outcomes[at], np.full(len(at), in_time, np.int64), np.full(len(at), sign, np.int64)
+
+
 def _chain(head: int, older: dict[int, int], first: int) -> list[int]:
     """The rows of one key that are still remembered, oldest first."""
     rows = []
@@ -383,14 +335,3 @@ def _chain(head: int, older: dict[int, int], first: int) -> list[int]:
         rows.append(number)
         number = older.get(number)
     return rows[::-1]
-
-
-def _forget(table: Table, older: dict[int, int], reached: int) -> None:
-    expiry = table.column("expiry")
-    if not len(expiry) or expiry[0] >= reached:
-        return
-    kept = np.flatnonzero(expiry >= reached)
-    first = table.first + (int(kept[0]) if len(kept) else len(expiry))
-    table.forget(first)
-    for number in [number for number, before in older.items() if before < first]:
-        del older[number]

@@ -232,8 +232,8 @@ class Evaluator:
         home = home_of(span, self._rules.terms(monitor), reading)
         if home is None:
             if pane.slice == ALL_ROWS:  # a row is one row, whatever slices it is counted in
-                model.late_after_final += abs(pane.rows)
-                self.counters.late_after_final += abs(pane.rows)
+                model.late_after_final += _touched(pane)
+                self.counters.late_after_final += _touched(pane)
             return
         key = PaneKey(home.start, home.end, pane.part, found.layout)
         model.panes.count(series, key, pane, found.monitor_version)
@@ -248,7 +248,7 @@ class Evaluator:
         windows, late = [], 0
         for granularity, span, final_at in life.windows:
             if reading is not None and reading >= final_at:
-                late = abs(pane.rows)
+                late = _touched(pane)
             else:
                 key = WindowKey(span.end, granularity, *series, span.start)
                 windows.append(self._touch(model, key, monitor))
@@ -366,6 +366,11 @@ class Evaluator:
         if reading // pane != self._kept.get(model.model_id):
             self._kept[model.model_id] = reading // pane
             keep_house(self.state, model, self._rules.terms(monitor), reading)
+
+
+def _touched(pane: PaneProfile) -> int:
+    """Rows or pairs that counts speak of, at least: changed labels may come to no pair more and none less."""
+    return abs(pane.rows) or 1
 
 
 def _source(group: Group, found: SourceRange) -> Source:

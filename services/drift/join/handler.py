@@ -15,9 +15,9 @@ import numpy as np
 
 from driftline.drift.labels import LabelJoin, Pairs, count_pairs
 from driftline.drift.labels import Refused as RefusedLabel
-from driftline.drift.profile import ALL_ROWS, latest_by_source
+from driftline.drift.profile import latest_by_source
 from driftline.errors import ConfigurationError, Reason
-from driftline.events import Group, Monitor, ProfileSet
+from driftline.events import Group, Monitor, Part, ProfileSet
 from driftline.kafka.ports import Consumer, Message, TopicPartition
 from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Flush, Reach
@@ -41,7 +41,6 @@ MAXIMUM_MESSAGES = 65_536
 """What is gathered at most before it is judged and joined."""
 _NEVER = -(2**62)
 _DETAILS = {
-    Reason.LABEL_CHANGED: "a label of this id was accepted before, and the first one counts; corrections are not taken yet",
     Reason.LABEL_TOO_LATE: "the label is further past its prediction than label_ttl of the monitor allows",
     Reason.LABEL_WITHOUT_PREDICTION: "no prediction of this id came within label_ttl and 7 days; send it, then replay the label",
 }
@@ -88,7 +87,7 @@ class JoinHandler:
         self._rows = 0
         self._latest = Latest()
         self._refused: list[Refused] = []
-        self._labels = 0
+        self._labels = self._changed = self._repeated = 0
         self._pairs: Counter[str] = Counter()
         self._partials = self._sets_written = 0
 
@@ -148,6 +147,8 @@ class JoinHandler:
         """What was flushed is durable: begin anew."""
         del offsets, now
         metrics.LABELS.inc(self._labels)
+        metrics.CHANGED_LABELS.inc(self._changed)
+        metrics.REPEATED_LABELS.inc(self._repeated)
         metrics.PARTIALS.inc(self._partials)
         metrics.PROFILE_SETS.inc(self._sets_written)
         metrics.JOIN_ENTRIES.set(self.remembered)
@@ -258,13 +259,11 @@ class JoinHandler:
         for stream in sorted(pairs):
             known = self._known[stream]
             counted.add(known.monitor.model_id)
-            panes = [
-                profile.to_event(name, pane)
-                for (_, name, pane), profile in sorted(count_pairs(known.layout, Pairs.total(pairs[stream])).items())
-            ]
-            for pane in panes:
-                if pane.slice == ALL_ROWS:
-                    self._pairs[pane.part.value] += pane.rows
+            total = Pairs.total(pairs[stream])
+            for part, chosen in ((Part.IN_TIME, total.in_time), (Part.LATER, ~total.in_time)):
+                self._pairs[part.value] += int(np.count_nonzero(chosen & (total.sign > 0)))
+            counts = sorted(count_pairs(known.layout, total).items())
+            panes = [profile.to_event(name, pane) for (_, name, pane), profile in counts]
             yield from self._writer.sets(known.monitor, known.version, self._latest, panes)
         for monitor in self._latest.monitors():
             if monitor.model_id not in counted:
@@ -272,9 +271,11 @@ class JoinHandler:
 
     def _told(self, model_id: str, join: LabelJoin) -> Iterator[tuple[int, Pairs]]:
         """Pairs by stream; refused labels become dead letters."""
-        pairs, refused = join.take()
-        self._refused += [_as_refused(model_id, each) for each in refused]
-        for found in pairs:
+        news = join.take()
+        self._refused += [_as_refused(model_id, each) for each in news.refused]
+        self._changed += news.changed
+        self._repeated += news.repeated
+        for found in news.pairs:
             for stream in np.unique(found.stream).tolist():
                 yield stream, found.of(stream)
 

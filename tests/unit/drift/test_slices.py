@@ -149,6 +149,7 @@ def test_the_pairs_of_the_slices_of_a_cut_add_up_to_all_pairs():
         value=rng.random(size),
         in_time=rng.random(size) < 0.7,
         actual=rng.choice(["yes", "no"], size).tolist(),
+        sign=np.where(rng.random(size) < 0.2, -1, 1),
         slices=np.stack([rng.integers(0, len(cut.names), size) for cut in LAYOUT.cuts], axis=1).astype(np.uint8),
     )
     found = count_pairs(LAYOUT, pairs)

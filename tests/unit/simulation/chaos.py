@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import defaultdict
 
@@ -32,6 +33,10 @@ def traffic(
                 known = time + int(rng.random() ** 2 * 5 * HOUR)
                 label = Row(model, row.id, known, outcome=rng.choice((predicted(row), *OUTCOMES)), version=row.version)
                 labels.append((known - spans[model] + rng.randrange(disorder_us + 1), label))
+                while rng.random() < 0.3:  # it changes, or is said again, perhaps when it is no longer in time
+                    known += int(rng.random() ** 2 * 3 * HOUR)
+                    label = dataclasses.replace(label, time=known, outcome=rng.choice(OUTCOMES))
+                    labels.append((known - spans[model] + rng.randrange(disorder_us + 1), label))
         queues["predictions", partition] = [row for _, row in sorted(predictions, key=lambda entry: entry[0])]
         queues["labels", partition] = [row for _, row in sorted(labels, key=lambda entry: entry[0])]
     return queues

@@ -48,11 +48,20 @@ class Counts:
     later: int
 
 
-def pair_part(prediction: Row, label: Row, monitor: Monitor) -> str | None:
-    """In time, later, or too late to count."""
-    if label.time <= prediction.time + monitor.label_delay_us:
-        return "IN_TIME"
-    return "LATER" if label.time <= prediction.time + monitor.label_ttl_us else None
+Told = Counter[tuple[str, str]]
+"""Pairs of a prediction by part and outcome, signed."""
+
+
+def told(prediction: Row, labels: Iterable[Row], monitor: Monitor) -> Told:
+    """What labels in their order say of a prediction: the last one in time, and what the last one of all says otherwise."""
+    found = [label for label in labels if label.time <= prediction.time + monitor.label_ttl_us]
+    last = [label.outcome for label in found][-1:]
+    in_time = [label.outcome for label in found if label.time <= prediction.time + monitor.label_delay_us][-1:]
+    out = Counter({("IN_TIME", outcome): 1 for outcome in in_time})
+    if last != in_time:
+        out.update({("LATER", outcome): 1 for outcome in last})
+        out.update({("LATER", outcome): -1 for outcome in in_time})
+    return out
 
 
 Key = tuple[str, str, str, int, str]
@@ -81,10 +90,10 @@ def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[Key, Counts
     first: dict[tuple[str, str], Row] = {}
     for row in predictions:
         first.setdefault((row.model, row.id), row)
-    labels: dict[tuple[str, str], Row] = {}
+    labels: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row.is_label:
-            labels.setdefault((row.model, row.id), row)
+            labels[row.model, row.id].append(row)
     windows: dict[Key, dict[str, Counter]] = defaultdict(lambda: defaultdict(Counter))
 
     def places(row: Row):
@@ -97,12 +106,10 @@ def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[Key, Counts
     for row in predictions:
         for window in places(row):
             window["carriers"][row.carrier] += 1
-    for name, label in labels.items():
-        prediction = first.get(name)
-        part = None if prediction is None else pair_part(prediction, label, monitors[label.model])
-        if prediction is not None and part is not None:
+    for name, prediction in first.items():
+        for (part, outcome), sign in told(prediction, labels[name], monitors[prediction.model]).items():
             for window in places(prediction):
-                window[part][predicted(prediction), label.outcome] += 1
+                window[part][predicted(prediction), outcome] += sign
     return {
         key: Counts(
             window["carriers"].total(),

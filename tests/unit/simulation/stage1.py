@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,7 +14,7 @@ from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.loop import Flush, OutRecord, Reach
-from tests.unit.simulation.events import Row, pair_part, predicted, slices_of
+from tests.unit.simulation.events import Row, Told, predicted, slices_of, told
 
 PROFILES = "profiles"
 
@@ -142,7 +142,7 @@ class JoinModel(Stage1):
         super().__init__(*args)
         self.cluster = cluster
         self.predictions: dict[int, dict[tuple[str, str], Row]] = {}
-        self.labels: dict[int, dict[tuple[str, str], Row]] = {}
+        self.labels: dict[int, dict[tuple[str, str], list[Row]]] = {}
 
     def on_assign(self, starts: Mapping[TopicPartition, int], now: int) -> None:
         self.predictions = {place.partition: {} for place in starts}
@@ -169,20 +169,24 @@ class JoinModel(Stage1):
             return
         key = (row.model, row.id)
         predictions, labels = self.predictions[message.partition()], self.labels[message.partition()]
-        own = labels if row.is_label else predictions
-        if key in own:
-            return
-        own[key] = row
-        if key in predictions and key in labels:
-            self._pair(predictions[key], labels[key])
+        before = self._told(predictions.get(key), labels.get(key, []))
+        if row.is_label:
+            labels.setdefault(key, []).append(row)
+        else:
+            predictions.setdefault(key, row)
+        after = self._told(predictions.get(key), labels.get(key, []))
+        after.subtract(before)
+        if any(after.values()):
+            self._count(predictions[key], after)
 
-    def _pair(self, prediction: Row, label: Row) -> None:
-        part = pair_part(prediction, label, self.monitors[prediction.model])
-        if part is None:
-            return
+    def _told(self, prediction: Row | None, labels: Sequence[Row]) -> Told:
+        return Counter() if prediction is None else told(prediction, labels, self.monitors[prediction.model])
+
+    def _count(self, prediction: Row, pairs: Told) -> None:
         layout = self.layouts[prediction.model]
-        shape = layout.shape(Part(part))
-        cells = np.zeros(shape.cells, np.int64)
         size = len(layout.classes) + 1
-        cells[layout.classes.index(predicted(prediction)) * size + layout.classes.index(label.outcome)] = 1
-        self._add(prediction, Profile(shape, 1, cells, Profile.zero(shape).sums))
+        for (part, outcome), sign in pairs.items():
+            shape = layout.shape(Part(part))
+            cells = np.zeros(shape.cells, np.int64)
+            cells[layout.classes.index(predicted(prediction)) * size + layout.classes.index(outcome)] = sign
+            self._add(prediction, Profile(shape, sign, cells, Profile.zero(shape).sums))

@@ -62,6 +62,7 @@ def pairs(rows):
         value=np.array([row[2] for row in rows], np.float64),
         in_time=np.array([row[3] for row in rows], np.bool_),
         actual=[row[4] for row in rows],
+        sign=np.array([row[5] if len(row) > 5 else 1 for row in rows], np.int64),
         slices=np.zeros((len(rows), 0), np.uint8),
     )
 
@@ -73,6 +74,7 @@ ROWS = st.lists(
         st.floats(0, 1) | st.just(np.nan),
         st.booleans(),
         st.sampled_from(["late", "on_time", "lost"]),
+        st.sampled_from([1, 1, -1]),
     ),
     min_size=1,
     max_size=40,
@@ -82,20 +84,20 @@ ROWS = st.lists(
 @given(ROWS)
 def test_classes_and_scores_are_counted_as_one_by_one(rows):
     expected: dict[Any, Any] = {}
-    for event_time, predicted, score, in_time, actual in rows:
+    for event_time, predicted, score, in_time, actual, sign in rows:
         place = Part.IN_TIME if in_time else Part.LATER, "", event_time // HOUR * HOUR
         cells, sums = expected.setdefault(place, (np.zeros(9 + 128, np.int64), np.zeros(3)))
-        cells[3 * predicted + {"late": 0, "on_time": 1, "lost": 2}[actual]] += 1
+        cells[3 * predicted + {"late": 0, "on_time": 1, "lost": 2}[actual]] += sign
         if not np.isnan(score):
             positive = actual == "late"
-            cells[9 + 64 * positive + min(int(score * 64), 63)] += 1
-            sums += (1, score, (score - positive) ** 2)
+            cells[9 + 64 * positive + min(int(score * 64), 63)] += sign
+            sums += sign * np.array((1, score, (score - positive) ** 2))
     found = count_pairs(BINARY, pairs(rows))
     assert found.keys() == expected.keys()
     for place, profile in found.items():
         assert profile.rows == profile.cells[:9].sum()
         assert profile.cells.tolist() == expected[place][0].tolist()
-        assert profile.sums == pytest.approx(expected[place][1], rel=1e-12)
+        assert profile.sums == pytest.approx(expected[place][1], rel=1e-12, abs=1e-12)
 
 
 def test_errors_of_a_regression_are_summed_where_both_sides_are_numbers():

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.drift.labels import LabelJoin, LabelRows, PredictionRows, Terms, hash_ids
-from driftline.drift.labels.join import MARGIN_US
+from driftline.drift.labels.rows import MARGIN_US
 from driftline.errors import Reason
 
 DAY = 24 * 3_600_000_000
@@ -37,7 +38,7 @@ class L:
     id: str
     appended: int
     label_time: int
-    value: str = "late"
+    value: str | float = "late"
     number: int = 0
     terms: Terms = SHORT
 
@@ -83,65 +84,65 @@ def settle(join, predictions, labels):
 
 
 def told(join):
-    """What a commit says: pairs and refusals, as a multiset."""
-    pairs, refused = join.take()
-    out: Counter[Any] = Counter()
-    for batch in pairs:
-        for row in zip(
-            batch.stream.tolist(),
-            batch.event_time.tolist(),
-            batch.predicted.tolist(),
-            batch.in_time.tolist(),
-            batch.actual,
-            strict=True,
-        ):
-            out[row] += 1
-    out.update((each.source, each.reason) for each in refused)
-    return out
+    """What a commit says: pairs with their signs, refusals, and labels that changed or repeated."""
+    news = join.take()
+    out: Counter[Any] = Counter(changed=news.changed, repeated=news.repeated)
+    for batch in news.pairs:
+        columns = (batch.stream, batch.event_time, batch.predicted, batch.in_time)
+        for *row, actual, sign in zip(*(c.tolist() for c in columns), batch.actual, batch.sign.tolist(), strict=True):
+            out[(*row, actual)] += sign
+    out.update((each.source, each.reason) for each in news.refused)
+    return without_zeros(out)
+
+
+def without_zeros(counted):
+    return {what: n for what, n in counted.items() if n}
+
+
+def memory(row):
+    return row.terms.label_ttl + MARGIN_US
+
+
+def heads(predictions):
+    """The first prediction of each id, and those that use it again once it is forgotten."""
+    last: dict[str, Any] = {}
+    first = []
+    for row in predictions:
+        before = last.get(row.id)
+        if before is None or row.appended > before.appended + memory(before):
+            last[row.id] = row
+            first.append(row)
+    return first
 
 
 def batch_join(predictions, labels):
     """The rules, written once more over the finished topics."""
-
-    def heads(rows):
-        last: dict[str, Any] = {}
-        first = []
-        for row in rows:
-            before = last.get(row.id)
-            if before is None or row.appended > before.appended + before.terms.label_ttl + MARGIN_US:
-                last[row.id] = row
-                first.append(row)
-        return first
-
-    def memory(row):
-        return row.terms.label_ttl + MARGIN_US
-
     out: Counter[Any] = Counter()
-    taken = set()
-    first_predictions, first_labels = heads(predictions), heads(labels)
-    out.update((label, Reason.LABEL_CHANGED) for label in set(labels) - set(first_labels))
-    for label in first_labels:
+    first = heads(predictions)
+    said: dict[int, list[L]] = {number: [] for number in range(len(first))}
+    for label in labels:
         reachable = [
             number
-            for number, p in enumerate(first_predictions)
+            for number, p in enumerate(first)
             if p.id == label.id and label.appended - p.appended <= memory(p) and p.appended - label.appended <= memory(label)
         ]
         if not reachable:
             if predictions and predictions[-1].appended > label.appended + memory(label):
                 out[label, Reason.LABEL_WITHOUT_PREDICTION] += 1
-            continue
-        number = reachable[0]
-        p = first_predictions[number]
-        if number in taken:
-            out[label, Reason.LABEL_CHANGED] += 1
-            continue
-        taken.add(number)
-        lag = label.label_time - p.event_time
-        if lag > p.terms.label_ttl:
+        elif label.label_time - first[reachable[0]].event_time > first[reachable[0]].terms.label_ttl:
             out[label, Reason.LABEL_TOO_LATE] += 1
         else:
-            out[p.stream, p.event_time, p.predicted, lag <= p.terms.label_delay, label.value] += 1
-    return out
+            said[reachable[0]].append(label)
+    for number, found in said.items():
+        p = first[number]
+        in_time = [x.value for x in found if x.label_time - p.event_time <= p.terms.label_delay][-1:]
+        last = [x.value for x in found][-1:]
+        for side, values, sign in ((True, in_time, 1), (False, last, 1), (False, in_time, -1)):
+            for value in values:
+                out[p.stream, p.event_time, p.predicted, side, value] += sign
+        for before, after in pairwise(found):
+            out["repeated" if before.value == after.value else "changed"] += 1
+    return without_zeros(out)
 
 
 def rows_of(draw, kind):
@@ -156,7 +157,7 @@ def rows_of(draw, kind):
             rows.append(P(name, appended, when, stream=draw(st.integers(0, 1)), predicted=number))
         else:
             terms = draw(st.sampled_from([SHORT, LONG]))
-            rows.append(L(name, appended, when, draw(st.sampled_from(["late", "on_time"])), number, terms))
+            rows.append(L(name, appended, when, draw(st.sampled_from(["late", "on_time", 1.5])), number, terms))
     return rows
 
 
@@ -199,7 +200,7 @@ def run(predictions, labels, steps):
             settle(join, predictions[: at[0]], labels[: at[1]])
             join.take()
     commit()
-    return said
+    return without_zeros(said)
 
 
 @settings(max_examples=200, deadline=None)
@@ -231,12 +232,60 @@ def test_a_label_past_the_ttl_is_too_late():
     assert both_ways([P("a", 0, 0)], [L("a", 0, 3 * DAY)]) == {(0, 0, 0, False, "late"): 1}
 
 
-def test_the_second_label_of_an_id_is_refused_though_the_first_was_too_late():
-    late, fine = L("a", 0, 9 * DAY), L("a", 0, 0, number=1)
-    assert both_ways([P("a", 0, 0)], [late, fine]) == {
-        (late, Reason.LABEL_TOO_LATE): 1,
-        (fine, Reason.LABEL_CHANGED): 1,
+def test_a_label_that_is_too_late_leaves_the_one_that_counts():
+    late, fine = L("a", 0, 9 * DAY, "on_time"), L("a", 0, 0, number=1)
+    for labels in ([late, fine], [fine, late]):
+        assert both_ways([P("a", 0, 0)], labels) == {(late, Reason.LABEL_TOO_LATE): 1, (0, 0, 0, True, "late"): 1}
+
+
+def test_a_changed_label_takes_the_old_pair_back_and_counts_the_new_one():
+    join = LabelJoin()
+    add_predictions(join, [P("a", 0, 0)])
+    add_labels(join, [L("a", 0, 0)])
+    assert told(join) == {(0, 0, 0, True, "late"): 1}
+    add_labels(join, [L("a", 1, 1, "on_time")])
+    assert told(join) == {(0, 0, 0, True, "late"): -1, (0, 0, 0, True, "on_time"): 1, "changed": 1}
+    add_labels(join, [L("a", 2, 2)])
+    assert told(join) == {(0, 0, 0, True, "late"): 1, (0, 0, 0, True, "on_time"): -1, "changed": 1}
+
+
+def test_a_repeated_label_changes_nothing_and_is_counted():
+    said = both_ways([P("a", 0, 0)], [L("a", 0, 0), L("a", 0, 0, number=1), L("a", 0, 2 * DAY, number=2)])
+    assert said == {(0, 0, 0, True, "late"): 1, "repeated": 2}
+
+
+def test_a_label_that_changes_after_the_delay_stays_as_it_was_in_time_and_is_corrected_among_the_later_ones():
+    labels = [L("a", 0, 0), L("a", 0, 2 * DAY, "on_time", 1)]
+    assert both_ways([P("a", 0, 0)], labels) == {
+        (0, 0, 0, True, "late"): 1,
+        (0, 0, 0, False, "late"): -1,
+        (0, 0, 0, False, "on_time"): 1,
+        "changed": 1,
     }
+
+
+def test_a_label_in_time_that_is_read_after_a_later_one_is_the_last():
+    labels = [L("a", 0, 2 * DAY, "on_time"), L("a", 0, 0, number=1)]
+    assert both_ways([P("a", 0, 0)], labels) == {(0, 0, 0, True, "late"): 1, "changed": 1}
+
+
+def test_texts_that_no_label_says_any_more_are_let_go():
+    join = LabelJoin()
+    for day in range(100):
+        add_predictions(join, [P(f"p{day}", day * DAY, day)])
+        add_labels(join, [L(f"p{day}", day * DAY, day, f"text {day} {n}") for n in range(100)])
+        add_labels(join, [L(f"to come {day}", day * DAY, day, f"waits {day}")])
+        join.settle(day * DAY, day * DAY)
+    assert len(join._outcomes.texts) <= 1024 + 101
+    told(join)
+    add_labels(join, [L("p99", 99 * DAY, 99, "another")])
+    assert told(join) == {
+        (0, 99, 0, True, "text 99 99"): -1,
+        (0, 99, 0, True, "another"): 1,
+        "changed": 1,
+    }
+    add_predictions(join, [P("to come 95", 99 * DAY, 95)])
+    assert told(join) == {(0, 95, 0, True, "waits 95"): 1}
 
 
 def test_the_first_prediction_of_an_id_wins():
