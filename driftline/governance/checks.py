@@ -41,14 +41,20 @@ DISTANCES = frozenset(
     }
 )
 """Measures of how far a distribution has moved."""
-_CLASSIFIERS = frozenset({"accuracy", "precision", "recall", "f1", "auc"})
-_REGRESSORS = frozenset({"mae", "rmse"})
+_CLASSIFIERS = frozenset(
+    {
+        *("accuracy", "precision", "recall", "f1", "precision_weighted", "recall_weighted", "f1_weighted"),
+        *("specificity", "balanced_accuracy", "mcc", "auc"),
+    }
+)
+_LOSSES = frozenset({"brier", "log_loss", "ece"})
+_REGRESSORS = frozenset({"mae", "mse", "rmse", "mape", "bias", "error_p05", "error_p50", "error_p95", "r2"})
 MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "feature": DISTANCES,
         "prediction": DISTANCES,
         "label": DISTANCES,
-        "performance": _CLASSIFIERS | _REGRESSORS | {"coverage"},
+        "performance": _CLASSIFIERS | _LOSSES | _REGRESSORS | {"coverage"},
         "quality": frozenset(
             {
                 *("null_rate", "null_rate_delta", "nan_rate", "nan_rate_delta", "unseen_rate", "unseen_rate_delta"),
@@ -57,7 +63,7 @@ MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
     }
 )
-_BELOW = _CLASSIFIERS | {"coverage", "ks_pvalue", "chi2_pvalue"}
+_BELOW = _CLASSIFIERS | {"r2", "coverage", "ks_pvalue", "chi2_pvalue"}
 
 _OVER_ANY = ("adwin", "page_hinkley", "hddm_a", "hddm_w")
 DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -18,8 +18,7 @@ Counts = NDArray[np.int64]
 def unequal_windows(flights: Flights, layout: Layout, reports: list[WindowReport]) -> Iterator[tuple[WindowReport, str]]:
     """Every report that differs from the batch count, with what differs: n, a cell of the inputs, or one of the labels."""
     blocks = {block.column: _cells_of(block, flights.frame) for block in layout.blocks}
-    confusion = _confusion_cells(layout, flights.frame)
-    scores = _score_cells(layout, flights.frame)
+    adds = _label_adds(layout, flights.frame)
     for report in reports:
         first, last = np.searchsorted(flights.predicted_us, (report.start, report.end))
         rows = slice(int(first), int(last))
@@ -30,11 +29,11 @@ def unequal_windows(flights: Flights, layout: Layout, reports: list[WindowReport
         elif (expected != found).any():
             yield report, f"{int((expected != found).sum())} cells of the inputs differ"
         else:
-            in_time = np.zeros(layout.label_cells, np.int64)
+            in_time = np.zeros(layout.shape(Part.IN_TIME).cells, np.int64)
             known, delay = flights.known_us[rows] >= 0, flights.known_us[rows] - flights.predicted_us[rows]
             pairs = known & (delay <= LABEL_DELAY_US)
-            np.add.at(in_time, confusion[rows][pairs], 1)
-            np.add.at(in_time, scores[rows][pairs], 1)
+            for cells, amounts in adds:
+                np.add.at(in_time, cells[rows][pairs], amounts[rows][pairs])
             counted = Profile.decode(layout, Part.IN_TIME, report.labels_in_time, report.label_cells, b"").cells
             if report.labels_in_time != pairs.sum() or (counted != in_time).any():
                 yield report, f"{report.labels_in_time} pairs in time, the batch counts {pairs.sum()}, or a cell differs"
@@ -57,19 +56,23 @@ def _cells_of(block: Block, frame: pd.DataFrame) -> Counts:
     return cells
 
 
-def _confusion_cells(layout: Layout, frame: pd.DataFrame) -> Counts:
+def _label_adds(layout: Layout, frame: pd.DataFrame) -> list[tuple[Counts, Counts]]:
+    """For every row, cell and amount of each thing that it adds to the counts of pairs if its label comes."""
+    pairs = layout.pairs
     classes = {name: i for i, name in enumerate(layout.classes)}
+    negative = next(name for name in layout.classes if name != POSITIVE)
     predicted = np.asarray(frame["prediction"].map(classes), dtype=np.int64)
     late = frame["late"].fillna(value=False).to_numpy(dtype=bool)
-    negative = next(name for name in layout.classes if name != POSITIVE)
     actual = np.where(late, classes[POSITIVE], classes[negative]).astype(np.int64)
-    cells: Counts = layout.confusion.offset + predicted * (len(classes) + 1) + actual
-    return cells
-
-
-def _score_cells(layout: Layout, frame: pd.DataFrame) -> Counts:
-    half = layout.scores.size // 2
-    cell = np.minimum((frame["score"].to_numpy() * half).astype(np.int64), half - 1)
-    late = frame["late"].fillna(value=False).to_numpy(dtype=bool)
-    cells: Counts = layout.scores.offset + half * late + cell
-    return cells
+    score = frame["score"].to_numpy(dtype=np.float64)
+    cell = np.minimum((score * 64).astype(np.int64), 63)
+    one = np.ones(len(frame), np.int64)
+    side = np.where(late, pairs.start("positives"), pairs.start("negatives")).astype(np.int64)
+    adds = [(predicted * (len(classes) + 1) + actual, one), (side + cell, one)]
+    adds.append((pairs.start("scores") + cell, np.round(score * 2**31).astype(np.int64)))
+    brier = (score - late) ** 2
+    loss = -np.log(np.clip(np.where(late, score, 1 - score), 2**-52, 1 - 2**-52))
+    for name, value in (("brier", brier), ("brier2", brier**2), ("log_loss", loss), ("log_loss2", loss**2)):
+        whole = np.round(value * 2**40).astype(np.int64)
+        adds += [((pairs.start(name) + limb) * one, part) for limb, part in enumerate((whole & 0xFFFFFFFF, whole >> 32))]
+    return adds

@@ -61,9 +61,9 @@ def _month(month: int, reports: list[WindowReport], layout: Layout, baseline: Ba
         layout.shape(Part.IN_TIME),
         [Profile.decode(layout, Part.IN_TIME, r.labels_in_time, r.label_cells, b"") for r in reports],
     )
-    confusion = pairs.cells[layout.confusion.cells].reshape(len(layout.classes) + 1, -1)
+    confusion = layout.pairs.confusion(pairs.cells)
     late = int(confusion[:, layout.classes.index(POSITIVE)].sum())
-    negatives, positives = np.split(pairs.cells[layout.scores.cells], 2)
+    negatives, positives = (layout.pairs.block(pairs.cells, side) for side in ("negatives", "positives"))
     return Month(
         month=month,
         n=inputs.rows,

@@ -41,7 +41,7 @@ def wrong_panes(sums: dict[tuple[str, int, Part], Profile], expected: Expected) 
             if profile.cells[LAYOUT.by_column["wind"].cells].tolist() != winds(expected, place):
                 wrong.append(f"winds of {place}")
         else:
-            cells = profile.cells[LAYOUT.confusion.cells].reshape(3, 3)[:2, :2].tolist()
+            cells = LAYOUT.pairs.confusion(profile.cells)[:2, :2].tolist()
             hand = [[expected.pairs[version, pane, part, p, a] for a in LAYOUT.classes] for p in LAYOUT.classes]
             if cells != hand or profile.rows != sum(map(sum, hand)):
                 wrong.append(f"{part} pairs of {place}: {cells} for {hand}")

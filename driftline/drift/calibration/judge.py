@@ -27,8 +27,9 @@ from driftline.drift.calibration.plan import Plan
 from driftline.drift.calibration.size_aware import Comparison, compare
 from driftline.drift.calibration.state import Past, Sequences, State, Terms
 from driftline.drift.calibration.tolerance import MONTH_DAYS
+from driftline.drift.performance import Estimate, Standing, standing
 from driftline.drift.risk import Risk
-from driftline.events import Measure, Threshold
+from driftline.events import Direction, Measure, Threshold
 
 __all__ = ["Calibrated", "Classic", "Decided", "Policy", "Verdict", "judge", "restated"]
 
@@ -47,7 +48,10 @@ class Classic:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A stated tolerance. Thresholds still hold for measures that no test speaks of, such as accuracy."""
+    """A stated tolerance. Thresholds still hold for measures that no test speaks of, such as accuracy.
+
+    One with an interval breaks its limit where the whole interval is beyond it, so that few labels page nobody.
+    """
 
     plan: Plan
     weights: Mapping[str, float]
@@ -152,8 +156,17 @@ def _judged(policy: Calibrated, terms: Terms, window: Decided, compared: Mapping
             level = terms.levels[measure.family]
             found.append(_tested(measure, tested, tau, level))
         else:
-            found.append(measure)
+            found.append(_surely(measure))
     return tuple(found)
+
+
+def _surely(measure: Measure) -> Measure:
+    """A measure that fails, but for one that may stand on the good side of its limit after all."""
+    if not measure.violated or measure.value is None or measure.limit is None or measure.low is None:
+        return measure
+    side = Direction.ABOVE if measure.value > measure.limit else Direction.BELOW
+    found = standing(Estimate(measure.value, measure.low, measure.high), measure.limit, side)
+    return replace(measure, violated=found is Standing.BREAKS)
 
 
 def _tested(measure: Measure, tested: _Tested, tau: float, level: float) -> Measure:

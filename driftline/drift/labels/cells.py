@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.labels.rows import Pairs
 from driftline.drift.profile.cuts import ALL_ROWS
-from driftline.drift.profile.layout import Layout, score_cells
+from driftline.drift.profile.layout import Layout
+from driftline.drift.profile.pairs import Adds, counted, numbers_add, scored_add
 from driftline.drift.profile.profile import Profile
 from driftline.events import Part, Task
 
 __all__ = ["class_codes", "count_pairs"]
 
 Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def class_codes(layout: Layout, values: tuple[float | str | None, ...]) -> list[int]:
@@ -28,71 +28,40 @@ def class_codes(layout: Layout, values: tuple[float | str | None, ...]) -> list[
 def count_pairs(layout: Layout, pairs: Pairs) -> dict[tuple[Part, str, int], Profile]:
     """Return the profile of each (part, slice, pane start) of pairs whose predictions were counted under this layout.
 
-    What is taken back counts -1, down to the rows of a profile; its sums leave what floating-point addition leaves.
+    What is taken back counts -1, down to the rows of a profile: nothing is left of it.
     """
     place = pairs.event_time // layout.pane_us * 2 + pairs.in_time
-    adds = _errors(pairs) if layout.task is Task.REGRESSION else _classes(layout, pairs)
-    found = _count_cut(layout, place, np.zeros(len(pairs), np.int64), (ALL_ROWS,), adds)
+    adds = tuple(_adds(layout, pairs))
+    rows = pairs.sign
+    found = _count_cut(layout, place, np.zeros(len(pairs), np.int64), (ALL_ROWS,), adds, rows=rows)
     for cut, codes in zip(layout.cuts, pairs.slices.T, strict=False):  # the codes may be of more cuts, of another version
-        found |= _count_cut(layout, place, codes.astype(np.int64), cut.names, adds)
+        found |= _count_cut(layout, place, codes.astype(np.int64), cut.names, adds, rows=rows)
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Adds:
-    """What pairs add to a profile, whatever slice they are in."""
-
-    sign: Integers
-    """1 or -1 by pair."""
-    cells: tuple[tuple[Integers, Integers], ...]
-    """Pairs (indices), and the cell that each adds its sign to."""
-    summed: Integers
-    """Pairs that have sums,"""
-    sums: Floats
-    """and the sums of each."""
+def _adds(layout: Layout, pairs: Pairs) -> Iterator[Adds]:
+    if layout.task is Task.REGRESSION:
+        adds = numbers_add(layout.pairs, pairs.value, np.array(pairs.actual, np.float64))
+    else:
+        actual = np.array(class_codes(layout, tuple(pairs.actual)), np.int64)
+        adds = scored_add(layout.pairs, pairs.predicted.astype(np.int64), actual, pairs.value)
+    for each in adds:
+        yield each._replace(amounts=each.amounts * pairs.sign[each.pairs])
 
 
 def _count_cut(
-    layout: Layout, place: Integers, slices: Integers, names: tuple[str, ...], adds: _Adds
+    layout: Layout, place: Integers, slices: Integers, names: tuple[str, ...], adds: tuple[Adds, ...], *, rows: Integers
 ) -> dict[tuple[Part, str, int], Profile]:
     """The profiles of the slices of one cut, of which each pair has one. `place` is twice the number of the pane, and in time."""
     groups, group = np.unique(place * len(names) + slices, return_inverse=True)
     group = group.reshape(-1)
-    cells = np.zeros((len(groups), layout.label_cells), np.int64)
-    sums = np.zeros((len(groups), layout.label_sums))
-    for which, cell in adds.cells:
-        np.add.at(cells.reshape(-1), group[which] * layout.label_cells + cell, adds.sign[which])
-    for at in range(adds.sums.shape[1]):
-        sums[:, at] = np.bincount(group[adds.summed], adds.sums[:, at] * adds.sign[adds.summed], len(groups))
-    rows = np.zeros(len(groups), np.int64)
-    np.add.at(rows, group, adds.sign)
+    cells = counted(layout.pairs, adds, group, len(groups))
+    total = np.zeros(len(groups), np.int64)
+    np.add.at(total, group, rows)
     found = {}
     for i, number in enumerate(groups.tolist()):
         pane, in_time = divmod(number // len(names), 2)
         part = Part.IN_TIME if in_time else Part.LATER
-        profile = Profile(layout.shape(part), int(rows[i]), cells[i], sums[i])
+        profile = Profile(layout.shape(part), int(total[i]), cells[i], np.zeros(0))
         found[part, names[number % len(names)], pane * layout.pane_us] = profile
     return found
-
-
-def _classes(layout: Layout, pairs: Pairs) -> _Adds:
-    size = len(layout.classes) + 1
-    actual = np.array(class_codes(layout, tuple(pairs.actual)), np.int64)
-    confused = (np.arange(len(pairs)), layout.confusion.offset + pairs.predicted * size + actual)
-    if layout.task is not Task.BINARY or layout.positive_class is None:
-        return _Adds(pairs.sign, (confused,), np.zeros(0, np.int64), np.zeros((0, 0)))
-    scored = np.flatnonzero(~np.isnan(pairs.value))
-    score = pairs.value[scored]
-    positive = actual[scored] == layout.classes.index(layout.positive_class)
-    side = np.where(positive, layout.scores.size // 2, 0)
-    added = np.stack((np.ones(len(score)), score, (score - positive) ** 2), axis=1)
-    return _Adds(pairs.sign, (confused, (scored, layout.scores.offset + side + score_cells(score))), scored, added)
-
-
-def _errors(pairs: Pairs) -> _Adds:
-    known = np.flatnonzero(~np.isnan(pairs.value))
-    actual = np.array(pairs.actual, np.float64)[known]
-    error = pairs.value[known] - actual
-    return _Adds(
-        pairs.sign, (), known, np.stack((np.ones(len(known)), error, np.abs(error), error**2, actual, actual**2), axis=1)
-    )

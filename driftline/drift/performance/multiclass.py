@@ -1,4 +1,4 @@
-"""Measures of a classifier of many classes from its confusion matrix and, where there are scores per class, from those."""
+"""Measures of a classifier of many classes from its confusion matrix."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.performance.binary import Table2, auc
+from driftline.drift.performance.binary import Table2
 from driftline.drift.performance.intervals import LEVEL, Estimate, proportion
 
-__all__ = ["ClassMeasures", "Summary", "area_one_vs_rest", "per_class", "summary"]
+__all__ = ["ClassMeasures", "Summary", "per_class", "summary"]
 
 Integers = NDArray[np.int64]
 
@@ -70,16 +70,6 @@ def summary(matrix: Integers, classes: tuple[str, ...], level: float = LEVEL) ->
         macro={name: _mean([(value, 1) for value, _ in values]) for name, values in columns.items()},
         weighted={name: _mean(values) for name, values in columns.items()},
     )
-
-
-def area_one_vs_rest(negatives: Integers, positives: Integers) -> float | None:
-    """Mean over the classes of the area under the curve of that class against the rest (macro, Hand and Till's one-vs-rest).
-
-    Both are (classes, cells): histograms of each class's score where the outcome is not, or is, that class. Classes of which
-    the outcomes have only one side are left out; None when that leaves none.
-    """
-    areas = [auc(n, p) for n, p in zip(negatives, positives, strict=True)]
-    return _mean([(area, 1) for area in areas])
 
 
 def _mean(values: list[tuple[float | None, int]]) -> float | None:

@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.performance.intervals import LEVEL, Estimate, mean_interval
+from driftline.drift.profile.pairs import residual_edges
 
-__all__ = ["ErrorSums", "measures", "residual_cells", "residual_edges", "residual_quantile"]
-
-_RESIDUAL_CELLS = 128
-_REACH = 12.0
-"""asinh of the largest error in units of the scale: e**12 / 2, some 81,000 scales."""
+__all__ = ["ErrorSums", "measures", "residual_quantile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +55,8 @@ def measures(sums: ErrorSums, level: float = LEVEL) -> dict[str, Estimate]:
     }
 
 
-def residual_edges() -> NDArray[np.float64]:
-    """The 127 inner edges of the 128 cells of e / scale: equal steps of asinh, fine around 0, 20 % of the value far out."""
-    return np.sinh(np.linspace(-_REACH, _REACH, _RESIDUAL_CELLS - 1))
-
-
-def residual_cells(errors: NDArray[np.float64], scale: float) -> NDArray[np.int64]:
-    """Cell, 0 to 127, of each error; what lies further out is in the first or last."""
-    found: NDArray[np.int64] = np.searchsorted(residual_edges(), errors / scale, side="right").astype(np.int64)
-    return found
-
-
 def residual_quantile(counts: NDArray[np.int64], q: float, scale: float) -> float | None:
-    """The q-quantile of the errors from counts of `residual_cells`, within the width of the cell it falls into.
+    """The q-quantile of the errors from counts by cell of e / scale, within the width of the cell it falls into.
 
     None without errors. A quantile in the first or last cell is said to be at that cell's edge.
     """

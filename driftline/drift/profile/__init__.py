@@ -1,7 +1,8 @@
 """Additive profiles: what the numbers mean, how rows become counts, how counts travel and add."""
 
 from driftline.drift.profile.cuts import ALL_ROWS, Cut
-from driftline.drift.profile.layout import OTHER, Block, BlockKind, Layout, Shape, score_cells
+from driftline.drift.profile.layout import Block, BlockKind, Layout, Shape
+from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
 from driftline.drift.profile.partial import Partial
 from driftline.drift.profile.profile import Accumulator, Profile
@@ -10,7 +11,6 @@ from driftline.drift.profile.wire import MalformedProfile
 
 __all__ = [
     "ALL_ROWS",
-    "OTHER",
     "Accumulator",
     "Block",
     "BlockKind",
@@ -19,6 +19,7 @@ __all__ = [
     "Layout",
     "MalformedProfile",
     "PairCodes",
+    "PairLayout",
     "Partial",
     "Profile",
     "Shape",
@@ -30,5 +31,4 @@ __all__ = [
     "pane_us",
     "portions",
     "profile_rows",
-    "score_cells",
 ]

@@ -6,16 +6,11 @@ A vector of cells is a row of blocks. INPUTS has one block for each watched colu
     CATEGORICAL  null | unseen | category 0 .. category k-1
 
 `fine i` holds edges[i-1] <= x < edges[i]; below is x < minimum of the baseline, above is x > its maximum, so that
-`below` to `above` are in the order of values. The parts that labels can change (IN_TIME, LATER) have:
-
-    CONFUSION    (classes + other) x (classes + other), row = predicted, column = actual       BINARY, MULTICLASS
-    SCORES       64 cells of score for actual negative, then 64 for actual positive              BINARY
+`below` to `above` are in the order of values. The parts that labels can change (IN_TIME, LATER) are vectors of `PairLayout`,
+without real sums.
 
 Sums of INPUTS are n, sum, sum of squares (about the column's origin) of the finite values of each NUMERIC column, then
-the minimum of each, then the maximum of each. Sums of the label parts never hold a minimum or maximum:
-
-    BINARY       n, sum of scores, sum of (score - y)^2, of the pairs that have a score
-    REGRESSION   n, sum e, sum |e|, sum e^2, sum y, sum y^2, of the pairs with a number on both sides; e = predicted - y
+the minimum of each, then the maximum of each.
 
 Slices (`cuts`) have profiles of the same shape, one each.
 """
@@ -26,6 +21,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -34,24 +30,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.profile.cuts import Cut, Values, cuts_of, quoted, slice_names
+from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import pane_us
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
-from driftline.events.columns import PREDICTION
+from driftline.events.columns import LABEL, PREDICTION
 
-FORMAT = 1
+FORMAT = 2
 """Changes when the same monitor and baseline give other cells."""
-SCORE_CELLS = 64
 MAXIMUM_CLASSES = 64
 """Classes beyond these are counted as other in the confusion matrix."""
-OTHER = "other"
 
 NULL, NAN, UNSEEN, BELOW = 0, 1, 1, 2
 """Cells within a block: NULL of both kinds, NAN and BELOW of NUMERIC, UNSEEN of CATEGORICAL."""
 NUMERIC_SPECIALS, CATEGORICAL_SPECIALS = 4, 2
 MOMENTS = 3
 """n, sum, sum of squares."""
-BINARY_SUMS = ("n", "score", "squared_error")
-REGRESSION_SUMS = ("n", "error", "absolute_error", "squared_error", "actual", "squared_actual")
 
 
 class BlockKind(StrEnum):
@@ -59,8 +52,6 @@ class BlockKind(StrEnum):
 
     NUMERIC = "NUMERIC"
     CATEGORICAL = "CATEGORICAL"
-    CONFUSION = "CONFUSION"
-    SCORES = "SCORES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive cells that belong together; `column` is "" where they belong to no column."""
+    """Consecutive cells that belong to a column."""
 
     column: str
     kind: BlockKind
@@ -101,7 +92,7 @@ class Block:
     numeric: int = -1
     """NUMERIC: which of the numeric columns this is (its place in the sums)."""
     categories: tuple[str, ...] = ()
-    """CATEGORICAL: known values. CONFUSION: known classes, `other` not among them."""
+    """CATEGORICAL: known values."""
 
     @property
     def cells(self) -> slice:
@@ -140,15 +131,9 @@ class Block:
         """What each cell means, for a person."""
         if self.kind is BlockKind.CATEGORICAL:
             return ("null", "unseen", *self.categories)
-        if self.kind is BlockKind.NUMERIC:
-            borders = (self.minimum, *self.edges, self.maximum)
-            fine = (f"[{low:g}, {high:g})" for low, high in itertools.pairwise(borders))
-            return ("null", "nan", f"< {self.minimum:g}", *fine, f"> {self.maximum:g}")
-        if self.kind is BlockKind.CONFUSION:
-            classes = (*self.categories, OTHER)
-            return tuple(f"{predicted} / {actual}" for predicted in classes for actual in classes)
-        bins = [f"{cell / SCORE_CELLS:g}" for cell in range(SCORE_CELLS)]
-        return tuple(f"{side} from {low}" for side in ("negative", "positive") for low in bins)
+        borders = (self.minimum, *self.edges, self.maximum)
+        fine = (f"[{low:g}, {high:g})" for low, high in itertools.pairwise(borders))
+        return ("null", "nan", f"< {self.minimum:g}", *fine, f"> {self.maximum:g}")
 
 
 @dataclass(frozen=True)
@@ -162,7 +147,7 @@ class Layout:
     pane_us: int
     blocks: tuple[Block, ...]
     """Of INPUTS: one for each watched column, in the monitor's order."""
-    label_blocks: tuple[Block, ...]
+    pairs: PairLayout
     """Of IN_TIME and LATER."""
     cuts: tuple[Cut, ...] = ()
     """How rows are cut into slices."""
@@ -186,7 +171,7 @@ class Layout:
             positive_class=monitor.positive_class,
             pane_us=pane_us(monitor),
             blocks=tuple(blocks),
-            label_blocks=_label_blocks(monitor, known.get(PREDICTION)),
+            pairs=_pairs(monitor, known),
             cuts=cuts_of(monitor.slices, {block.column: _values(block, known[block.column]) for block in blocks}),
         )
 
@@ -203,10 +188,7 @@ class Layout:
     @cached_property
     def _shapes(self) -> dict[Part, Shape]:
         inputs = Shape(self.hash, Part.INPUTS, _size(self.blocks), MOMENTS * self.numerics, self.numerics)
-        label = {
-            part: Shape(self.hash, part, _size(self.label_blocks), len(self.label_sum_names), 0)
-            for part in (Part.IN_TIME, Part.LATER)
-        }
+        label = {part: Shape(self.hash, part, self.pairs.size, 0, 0) for part in (Part.IN_TIME, Part.LATER)}
         return {Part.INPUTS: inputs, **label}
 
     def shape(self, part: Part) -> Shape:
@@ -229,41 +211,9 @@ class Layout:
         return self.shape(Part.INPUTS).sums
 
     @property
-    def label_cells(self) -> int:
-        """Length of the cells of IN_TIME and LATER."""
-        return self.shape(Part.IN_TIME).cells
-
-    @property
-    def label_sums(self) -> int:
-        """Length of the sums of IN_TIME and LATER."""
-        return self.shape(Part.IN_TIME).sums
-
-    @property
-    def label_sum_names(self) -> tuple[str, ...]:
-        """What the sums of IN_TIME and LATER are."""
-        return {Task.BINARY: BINARY_SUMS, Task.MULTICLASS: (), Task.REGRESSION: REGRESSION_SUMS}[self.task]
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Known classes, in the order of the confusion matrix; `other` follows them. Empty for REGRESSION."""
-        return self.confusion.categories if self.task is not Task.REGRESSION else ()
-
-    @property
-    def confusion(self) -> Block:
-        """The confusion block of the label parts. Raises ValueError for REGRESSION."""
-        return self._label_block(BlockKind.CONFUSION)
-
-    @property
-    def scores(self) -> Block:
-        """The score histograms of the label parts: negatives, then positives. Raises ValueError but for BINARY."""
-        return self._label_block(BlockKind.SCORES)
-
-    def _label_block(self, kind: BlockKind) -> Block:
-        for block in self.label_blocks:
-            if block.kind is kind:
-                return block
-        message = f"a {self.task.value} model has no {kind.value} block"
-        raise ValueError(message)
+        return self.pairs.classes
 
     def moments(self, column: str) -> slice:
         """n, sum, sum of squares of a NUMERIC column within the sums of INPUTS."""
@@ -277,12 +227,6 @@ class Layout:
     def maximum(self, column: str) -> int:
         """Index of a NUMERIC column's maximum within the sums of INPUTS (-inf where there was no finite value)."""
         return self.minimum(column) + self.numerics
-
-
-def score_cells(scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Cell of each score, 0 to 63: floor(score * 64), a score of 1 in the last. Scores lie in [0, 1]."""
-    cells: NDArray[np.int64] = np.minimum((scores * SCORE_CELLS).astype(np.int64), SCORE_CELLS - 1)
-    return cells
 
 
 def _size(blocks: tuple[Block, ...]) -> int:
@@ -334,16 +278,25 @@ def _border(edge: float) -> str:
     return repr(int(edge)) if edge.is_integer() and abs(edge) < 2**53 else repr(edge)
 
 
-def _label_blocks(monitor: Monitor, prediction: BaselineColumn | None) -> tuple[Block, ...]:
+def _pairs(monitor: Monitor, known: dict[str, BaselineColumn]) -> PairLayout:
+    prediction = known.get(PREDICTION)
     if monitor.task is Task.REGRESSION:
-        return ()
-    known = prediction.categories if prediction is not None else ()
+        scale, origin = _usual(known.get(LABEL) or prediction)
+        return PairLayout(monitor.task, scale=scale, origin=origin)
+    seen = prediction.categories if prediction is not None else ()
     first = () if monitor.positive_class is None else (monitor.positive_class,)
-    classes = tuple(sorted(dict.fromkeys((*first, *known[:MAXIMUM_CLASSES]))))
-    confusion = Block("", BlockKind.CONFUSION, 0, (len(classes) + 1) ** 2, categories=classes)
-    if monitor.task is not Task.BINARY:
-        return (confusion,)
-    return (confusion, Block("", BlockKind.SCORES, confusion.size, 2 * SCORE_CELLS))
+    classes = tuple(sorted(dict.fromkeys((*first, *seen[:MAXIMUM_CLASSES]))))
+    positive = None if monitor.task is not Task.BINARY or not first else classes.index(first[0])
+    return PairLayout(monitor.task, classes, positive)
+
+
+def _usual(column: BaselineColumn | None) -> tuple[float, float]:
+    """Scale and origin of errors: a tenth of the outcomes' deviation, as a power of two (dividing by it loses nothing)."""
+    if column is None or not column.sums or not column.sums[0]:
+        return 1.0, 0.0
+    n, total, squares, *_ = column.sums
+    deviation = math.sqrt(max(squares / n - (total / n) ** 2, 0.0))
+    return (2.0 ** round(math.log2(deviation / 10)) if 0.0 < deviation < math.inf else 1.0), column.origin
 
 
 def _layout_hash(monitor: Monitor) -> str:
@@ -354,7 +307,6 @@ def _layout_hash(monitor: Monitor) -> str:
         "pane_us": pane_us(monitor),
         "task": monitor.task.value,
         "positive_class": monitor.positive_class,
-        "score_cells": SCORE_CELLS,
     }
     if monitor.slices:
         content["slices"] = [[list(each.columns), each.where] for each in monitor.slices]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu
+from scipy.stats import binomtest, mannwhitneyu
 
 from driftline.drift.performance import auc, labels
 from driftline.drift.profile import Layout, Profile
-from driftline.drift.profile.layout import REGRESSION_SUMS
+from driftline.drift.profile.pairs import counted, numbers_add
 from driftline.events import (
     Baseline,
     BaselineColumn,
@@ -72,17 +72,24 @@ def monitor(task, *thresholds):
     )
 
 
-def measured(task, matrix=None, scores=None, sums=None, *, thresholds=(), **more):
+def measured(task, matrix=None, scores=None, errors=None, *, thresholds=(), **more):
     """`matrix` rows = predicted, columns = actual, in the order late, on_time, other."""
     layout = Layout.of(monitor(task), BASELINE)
-    cells = np.zeros(layout.label_cells, np.int64)
+    cells = np.zeros(layout.pairs.size, np.int64)
     if matrix is not None:
-        cells[layout.confusion.cells] = np.ravel(matrix)
+        layout.pairs.confusion(cells)[:] = matrix
     if scores is not None:
-        cells[layout.scores.cells] = np.concatenate(scores)
+        for side, counts in zip(("negatives", "positives"), scores, strict=True):
+            layout.pairs.block(cells, side)[:] = counts
+            middles = (np.arange(64) + 0.5) / 64
+            layout.pairs.block(cells, "scores")[:] += np.round(counts * middles * 2**31).astype(np.int64)
     n = int(np.sum(matrix)) if matrix is not None else 0
-    values = np.zeros(layout.label_sums) if sums is None else np.array(sums, float)
-    profile = Profile(layout.shape(Part.IN_TIME), n, cells, values)
+    if errors is not None:
+        predicted, actual = (np.array(side, float) for side in errors)
+        n = len(predicted)
+        adds = tuple(numbers_add(layout.pairs, predicted, actual))
+        cells = counted(layout.pairs, adds, np.zeros(n, np.int64), 1)[0]
+    profile = Profile(layout.shape(Part.IN_TIME), n, cells, np.zeros(0))
     return {
         m.name if m.column in (None, ":label") else (m.name, m.column): m
         for m in labels(layout, monitor(task, *thresholds), profile, **more)
@@ -97,14 +104,29 @@ def test_binary_measures_are_the_hand_sums():
     assert found["f1"].value == pytest.approx(60 / 90)
 
 
+def test_every_figure_says_on_how_many_pairs_it_stands_and_how_sure_it_is():
+    low, high = np.zeros(64, int), np.zeros(64, int)
+    low[16], high[48] = 20, 20
+    found = measured(Task.BINARY, [[30, 10, 0], [20, 40, 0], [0, 0, 0]], scores=(low, high), rows=400)
+    assert {name: found[name].n for name in ("accuracy", "f1", "auc", "brier", "coverage")} == {
+        "accuracy": 100,
+        "f1": 100,
+        "auc": 40,  # of the pairs that have a score
+        "brier": 40,
+        "coverage": 400,
+    }
+    accuracy = found["accuracy"]
+    assert (accuracy.low, accuracy.high) == pytest.approx(binomtest(70, 100).proportion_ci(method="wilson"))
+    assert all(m.low <= m.value <= m.high for name, m in found.items() if name not in ("mcc", "ece"))
+
+
 def test_binary_measures_beyond_the_decision_are_told_too():
     low, high = np.zeros(64, int), np.zeros(64, int)
     low[16], high[48] = 30, 10  # scores of some .25 and .75
-    found = measured(Task.BINARY, [[30, 10, 0], [20, 40, 0], [0, 0, 0]], scores=(low, high), sums=[40, 15.0, 2.5])
+    found = measured(Task.BINARY, [[30, 10, 0], [20, 40, 0], [0, 0, 0]], scores=(low, high))
     assert found["specificity"].value == pytest.approx(40 / 50)
     assert found["balanced_accuracy"].value == pytest.approx((30 / 50 + 40 / 50) / 2)
     assert found["mcc"].value == pytest.approx((30 * 40 - 10 * 20) / np.sqrt(40 * 50 * 60 * 50))
-    assert found["brier"].value == pytest.approx(2.5 / 40)
     assert found["ece"].value == pytest.approx(0.25, abs=1 / 64)
 
 
@@ -125,18 +147,18 @@ def test_multiclass_measures_are_means_over_the_classes():
 
 
 def test_regression_errors_come_from_the_sums():
-    sums = dict.fromkeys(REGRESSION_SUMS, 0.0) | {"n": 4.0, "absolute_error": 6.0, "squared_error": 16.0}
-    found = measured(Task.REGRESSION, sums=list(sums.values()))
-    assert found["mae"].value == 1.5
+    found = measured(Task.REGRESSION, errors=([3, 5, 5, 9], [1, 7, 7, 7]))
+    assert found["mae"].value == 2.0
     assert found["rmse"].value == 2.0
     assert found["mse"].value == 4.0
+    assert found["mae"].n == 4
 
 
 def test_bias_and_r2_come_from_the_sums_too():
-    sums = dict(zip(REGRESSION_SUMS, (4.0, -2.0, 6.0, 16.0, 40.0, 480.0), strict=True))
-    found = measured(Task.REGRESSION, sums=list(sums.values()))
-    assert found["bias"].value == -0.5
-    assert found["r2"].value == pytest.approx(1 - 16 / (480 - 400))
+    found = measured(Task.REGRESSION, errors=([3, 5, 5, 7, np.nan], [1, 7, 7, 9, 4]))
+    assert found["bias"].value == -1.0
+    assert found["r2"].value == pytest.approx(1 - 16 / (180 - 24**2 / 4))
+    assert found["bias"].n == 4
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -86,25 +86,27 @@ def test_classes_and_scores_are_counted_as_one_by_one(rows):
     expected: dict[Any, Any] = {}
     for event_time, predicted, score, in_time, actual, sign in rows:
         place = Part.IN_TIME if in_time else Part.LATER, "", event_time // HOUR * HOUR
-        cells, sums = expected.setdefault(place, (np.zeros(9 + 128, np.int64), np.zeros(3)))
+        cells, brier = expected.setdefault(place, (np.zeros(9 + 128, np.int64), [0.0]))
         cells[3 * predicted + {"late": 0, "on_time": 1, "lost": 2}[actual]] += sign
         if not np.isnan(score):
             positive = actual == "late"
             cells[9 + 64 * positive + min(int(score * 64), 63)] += sign
-            sums += sign * np.array((1, score, (score - positive) ** 2))
+            brier[0] += sign * (score - positive) ** 2
     found = count_pairs(BINARY, pairs(rows))
     assert found.keys() == expected.keys()
     for place, profile in found.items():
         assert profile.rows == profile.cells[:9].sum()
-        assert profile.cells.tolist() == expected[place][0].tolist()
-        assert profile.sums == pytest.approx(expected[place][1], rel=1e-12, abs=1e-12)
+        assert profile.cells[: 9 + 128].tolist() == expected[place][0].tolist()
+        assert BINARY.pairs.real(profile.cells, "brier") == pytest.approx(expected[place][1][0], abs=1e-10)
 
 
 def test_errors_of_a_regression_are_summed_where_both_sides_are_numbers():
     found = count_pairs(REGRESSION, pairs([(0, 0, 3.0, True, 1.0), (5, 0, 1.0, True, 4.0), (6, 0, np.nan, True, 9.0)]))
     (profile,) = found.values()
     assert profile.rows == 3
-    assert profile.sums.tolist() == [2, -1, 5, 13, 5, 17]
+    names = ("error", "absolute", "squared", "actual", "actual2")
+    assert [REGRESSION.pairs.real(profile.cells, name) for name in names] == [-1, 5, 13, 5, 17]
+    assert REGRESSION.pairs.block(profile.cells, "residuals").sum() == 2
 
 
 def test_a_class_that_is_not_known_and_none_are_other():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from driftline.drift.baseline import fit_baseline
-from driftline.drift.profile import OTHER, Layout, score_cells
+from driftline.drift.profile import Layout
+from driftline.drift.profile.pairs import score_cells
 from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, Part, Task, Threshold
 
 KINDS = {"age": ColumnKind.NUMERIC, ":prediction": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
@@ -52,7 +53,7 @@ def test_the_blocks_follow_each_other_without_gap_and_are_as_long_as_the_baselin
     assert [block.offset for block in found.blocks] == [0, *np.cumsum([b.size for b in found.blocks])[:-1]]
     assert [block.size for block in found.blocks] == [len(column.counts) for column in BASELINE.columns]
     assert found.cells == sum(block.size for block in found.blocks)
-    assert all(len(block.labels()) == block.size for block in (*found.blocks, *found.label_blocks))
+    assert all(len(block.labels()) == block.size for block in found.blocks)
 
 
 def test_the_sums_are_moments_then_minima_then_maxima():
@@ -106,19 +107,28 @@ def test_a_baseline_that_does_not_fit_is_refused():
 def test_a_binary_model_has_a_confusion_matrix_and_two_score_histograms():
     found = layout()
     assert found.classes == ("late", "on time")
-    assert found.confusion.size == 9
-    assert found.confusion.labels()[:4] == ("late / late", "late / on time", f"late / {OTHER}", "on time / late")
-    assert (found.scores.offset, found.scores.size) == (9, 128)
-    assert found.label_cells == 137
-    assert found.label_sum_names == ("n", "score", "squared_error")
-    assert found.shape(Part.LATER).extremes == 0
+    vector = np.arange(found.shape(Part.IN_TIME).cells)
+    assert found.pairs.confusion(vector).tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert [found.pairs.block(vector, side)[0] for side in ("negatives", "positives")] == [9, 73]
+    assert found.shape(Part.LATER).sums == 0
 
 
-def test_a_regression_has_moments_of_the_error_and_no_cells():
+def test_a_regression_has_sums_of_the_error_in_units_of_its_baseline_and_no_classes():
     found = layout(task=Task.REGRESSION)
-    assert (found.label_cells, found.label_sums, found.classes) == (0, 6, ())
-    with pytest.raises(ValueError, match="REGRESSION model has no CONFUSION"):
-        _ = found.confusion
+    assert found.classes == ()
+    with pytest.raises(KeyError, match="confusion"):
+        found.pairs.confusion(np.zeros(found.pairs.size, np.int64))
+
+
+def test_errors_of_a_regression_have_the_scale_of_the_outcomes_in_the_baseline():
+    kinds = {":prediction": ColumnKind.NUMERIC, ":label": ColumnKind.NUMERIC}
+    columns = {":prediction": [5.0] * 5, ":label": [1000.0, 1008.0, 1016.0, 1024.0, 1032.0]}  # deviation 11.3
+    for names, expected in (((":prediction", ":label"), (1.0, 1016.0)), ((":prediction",), (1.0, 5.0)), (("age",), (1.0, 0.0))):
+        given = columns | {"age": [1.0] * 5}
+        baseline = fit_baseline("m", given, {name: kinds.get(name, ColumnKind.NUMERIC) for name in names})
+        regression = {"task": Task.REGRESSION, "positive_class": None, "columns": (), "baseline_id": baseline.baseline_id}
+        found = Layout.of(change(MONITOR, **regression), baseline).pairs
+        assert (found.scale, found.origin) == expected
 
 
 def test_a_positive_class_that_the_baseline_never_saw_is_a_class():

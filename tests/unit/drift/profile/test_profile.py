@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.drift.profile import Accumulator, Layout, MalformedProfile, Profile, Shape
+from driftline.drift.profile import Accumulator, Layout, MalformedProfile, PairLayout, Profile, Shape
 from driftline.drift.profile.layout import Block, BlockKind
 from driftline.drift.profile.wire import encode_cells
 from driftline.events import Part, Task
@@ -23,7 +23,7 @@ LAYOUT = Layout(
         Block("x", BlockKind.NUMERIC, 0, 6, numeric=0),
         Block("y", BlockKind.NUMERIC, 6, 6, numeric=1),
     ),
-    label_blocks=(),
+    pairs=PairLayout(Task.MULTICLASS),
 )
 counts = st.one_of(st.just(0), st.integers(-(2**40), 2**40), st.sampled_from([1, -1, 63, 64, -64, -65, 2**62]))
 sums = st.floats(-1e12, 1e12)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from driftline.drift.windows import Evaluator, Rules, key_bytes, key_of, restore, take_changes
 from driftline.events import (
@@ -9,6 +10,7 @@ from driftline.events import (
     Direction,
     DriftCleared,
     DriftDetected,
+    Group,
     MonitorSlice,
     Policy,
     Threshold,
@@ -126,6 +128,51 @@ def test_the_classic_risk_counts_the_violations_of_seven_days():
     assert [report.risk_score for report in reports(stream)] == pytest.approx([1.25, 2.5, 2.5])
     last = {report.start: report for report in stream.told(WindowReport)}
     assert [report.risk_score for report in last.values()] == pytest.approx([1.25, 2.5, 2.5])
+
+
+PERFORMANCE = tuple(
+    Threshold(family="performance", measure=name, limit=limit, direction=Direction.BELOW)
+    for name, limit in (("f1", 0.65), ("precision", 0.60), ("recall", 0.60))
+)
+"""The classic limits of performance."""
+
+
+def labelled(policy: Policy, *windows: tuple[int, int]) -> Feed:
+    """Hours of 400 predictions of `late`, of which so many labels are late, and so many are not."""
+    monitor = change(TOLERANT, policy=policy, labels=True, label_delay_us=HOUR, thresholds=PERFORMANCE, minimum_n=10)
+    stream = hours(feed(monitor), *[USUAL] * len(windows))
+    end = START + (len(windows) + 3) * HOUR
+    stream.mark(START, group=Group.JOIN)
+    for hour, (right, wrong) in enumerate(windows):
+        stream.pairs(START + hour * HOUR, START + hour * HOUR + SECOND, right=right, wrong=wrong)
+    stream.mark(end)
+    stream.mark(end, group=Group.JOIN)
+    return stream
+
+
+def failing(stream: Feed) -> list[set[str]]:
+    decided = [report for report in stream.told(WindowReport) if report.decision is Decision.PERFORMANCE]
+    return [{m.name for m in report.measures if m.family == "performance" and m.violated} for report in decided]
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_performance_surely_beyond_its_limit_alarms_at_label_close_under_every_policy(policy):
+    stream = labelled(policy, (90, 10), (30, 70))
+    assert failing(stream) == [set(), {"f1", "precision"}]  # f1 = .46; recall is 1
+    (told,) = [event for event in stream.told(DriftDetected) if event.kind == "performance"]
+    assert told.window_start == START + HOUR
+    assert {(column.measure, column.limit) for column in told.columns} == {("f1", 0.65), ("precision", 0.60)}
+    report = next(r for r in stream.told(WindowReport) if r.decision is Decision.PERFORMANCE and r.start == START + HOUR)
+    (precision,) = [m for m in report.measures if m.name == "precision"]
+    assert (precision.value, precision.n, report.label_coverage) == (0.3, 100, 0.25)
+    assert (precision.low, precision.high) == pytest.approx(binomtest(30, 100).proportion_ci(method="wilson"))
+
+
+@pytest.mark.parametrize(("policy", "told"), [(Policy.LIMITS, 1), (Policy.CLASSIC, 1), (Policy.TOLERANCE, 0)])
+def test_a_figure_that_only_looks_worse_than_its_limit_alarms_where_limits_decide_but_not_under_a_tolerance(policy, told):
+    stream = labelled(policy, (11, 9))  # precision .55, but from .34 to .74
+    assert failing(stream) == [{"precision"} if told else set()]
+    assert len([event for event in stream.told(DriftDetected) if event.kind == "performance"]) == told
 
 
 def test_slices_share_a_budget_of_their_own():

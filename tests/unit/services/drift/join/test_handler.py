@@ -91,7 +91,7 @@ def pairs_of(out: Out):
     found = {}
     for each in out.sets:
         for event in each.panes:
-            cells = Profile.from_event(LAYOUT, event).cells[LAYOUT.confusion.cells].reshape(3, 3)
+            cells = LAYOUT.pairs.confusion(Profile.from_event(LAYOUT, event).cells)
             for i, j in np.argwhere(cells).tolist():
                 found[each.model_version, event.part, event.pane, classes[i], classes[j]] = int(cells[i, j])
     return found
@@ -137,10 +137,10 @@ def test_scores_are_counted_by_the_actual_class():
     world.label(label(0), label(1, value="no"), label(2))
     (found,) = world.flush().sets
     profile = Profile.from_event(LAYOUT, found.panes[0])
-    scores = profile.cells[LAYOUT.scores.cells]
-    assert np.flatnonzero(scores).tolist() == [0, 64 + 63]
+    negatives, positives = (LAYOUT.pairs.block(profile.cells, side) for side in ("negatives", "positives"))
+    assert (np.flatnonzero(negatives).tolist(), np.flatnonzero(positives).tolist()) == ([0], [63])
     assert profile.rows == 3
-    assert profile.sums.tolist() == [2, 1, 0]
+    assert (LAYOUT.pairs.real(profile.cells, "brier"), profile.sums.tolist()) == (0.0, [])
 
 
 def test_classes_that_the_baseline_does_not_know_are_other():
