@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from driftline.events import (
     WindowReport,
 )
 
-__all__ = ["CLEAN_WINDOWS", "Episode", "EpisodeKey", "follow", "supersede"]
+__all__ = ["CLEAN_WINDOWS", "Episode", "EpisodeKey", "drifts_of", "failing_checks", "follow", "supersede"]
 
 CLEAN_WINDOWS = 2
 """Complete clean windows that end an episode."""
@@ -70,7 +70,7 @@ def follow(
     much alike, to tell; that is no data either. `report` carries the decision: rows, completeness, risk.
     """
     known = [check for check in checks if check.limit is not None and check.value is not None]
-    failing = sorted((check for check in known if check.violated), key=_worst_first)
+    failing = failing_checks(known)
     if failing:
         return _drifting(episode, key, report, failing, known, alert=alert)
     if episode is None or not _clean(episode, report, checks, known, tested=tested):
@@ -79,6 +79,25 @@ def follow(
         return replace(episode, clean=episode.clean + 1, last_start=report.start, last_end=report.end), None
     ended = replace(episode, last_start=report.start, last_end=report.end)
     return None, _cleared(ended, key, report.model_id, ClearedReason.CLEAN)
+
+
+def failing_checks(checks: Iterable[Measure]) -> list[Measure]:
+    """Return the checks that failed, worst first."""
+    return sorted((check for check in checks if check.violated), key=_worst_first)
+
+
+def drifts_of(failing: Iterable[Measure]) -> tuple[ColumnDrift, ...]:
+    """Return failing checks as events tell them."""
+    return tuple(
+        ColumnDrift(
+            column=check.column,
+            measure=check.name,
+            value=_number(check.value),
+            limit=_number(check.limit),
+            p_value=check.p_value,
+        )
+        for check in failing
+    )
 
 
 def supersede(episode: Episode, key: EpisodeKey, model_id: str) -> DriftCleared:
@@ -142,16 +161,7 @@ def _detected(
     failing: Sequence[Measure],
     known: Sequence[Measure],
 ) -> DriftDetected:
-    columns = tuple(
-        ColumnDrift(
-            column=check.column,
-            measure=check.name,
-            value=_number(check.value),
-            limit=_number(check.limit),
-            p_value=check.p_value,
-        )
-        for check in failing
-    )
+    columns = drifts_of(failing)
     return DriftDetected(
         episode_id=episode.episode_id,
         sequence=episode.sequence,

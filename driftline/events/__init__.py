@@ -7,6 +7,7 @@ from driftline.events.alerts import (
     NotificationSent,
     NotificationSuppressed,
 )
+from driftline.events.checks import CheckExecution, CheckRequested, CheckStatus, CheckTrigger
 from driftline.events.dead_letters import DeadLetter, SourceHeader
 from driftline.events.drift_events import (
     ClearedReason,
@@ -72,6 +73,10 @@ __all__ = [
     "BaselineColumn",
     "BatchColumn",
     "BatchKind",
+    "CheckExecution",
+    "CheckRequested",
+    "CheckStatus",
+    "CheckTrigger",
     "CheckpointSigned",
     "ClearedReason",
     "ClosedBy",

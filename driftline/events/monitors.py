@@ -189,6 +189,12 @@ class Monitor:
     """Predicted class that is good for the person; null = the positive class."""
     detectors: tuple[MonitorDetector, ...] = ()
     """Sequential detectors over decided windows."""
+    check_schedule: str = ""
+    """When it is checked besides its windows: hourly, daily, weekly or five fields of cron; "" = never."""
+    check_enabled: bool = True
+    """Otherwise its scheduled checks are skipped."""
+    check_timeout_us: int = 300_000_000
+    """Append time after which a check whose range is not complete has failed."""
     retired_versions: tuple[str, ...]
     """Model versions whose episodes are closed."""
     paused: bool = False

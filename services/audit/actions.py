@@ -46,6 +46,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "StageChanged": Meaning("model.stage_changed", "model", "model_id", "at", "actor"),
     "Monitor": Meaning("monitor.applied", "model", "model_id", None, "actor"),
     "MonitorStatus": Meaning("monitor.status_reported", "model", "model_id", "at"),
+    "CheckExecution": Meaning("check.executed", "model", "model_id", "at"),
     "Baseline": Meaning("baseline.published", "model", "model_id"),
     "WindowReport": Meaning("window.reported", "model", "model_id", "end"),
     "DriftDetected": Meaning("drift.detected", "model", "model_id", "window_end"),

@@ -39,7 +39,7 @@ from services.drift.stage1.profile_sets import Place
 
 TOPICS = (
     "predictions", "labels", "profiles", "states", "monitors", "baselines", "schemas",
-    "windows", "drift-events", "dead-letters", "monitor-status", "health",
+    "windows", "drift-events", "dead-letters", "monitor-status", "health", "checks",
 )  # fmt: skip
 _MINUTE_MS = 60_000
 # Each poll of stage profile asks the catalogue for its end and costs some calls for each column: larger polls share that

@@ -50,3 +50,13 @@ INEXACT_REPORTS = Counter(
     "driftline_drift_inexact_window_reports_total", "WindowReports that say exact=false: rows were lost or counted twice."
 )
 DRIFT_EVENTS = Counter("driftline_drift_events_total", "DriftDetected and DriftCleared, by kind of drift.", ["event", "kind"])
+CHECKS = Counter(
+    "driftline_drift_checks_total",
+    "Checks that ended, by what made them run and by how: failed ones waited in vain for a source partition.",
+    ["trigger", "status"],
+)
+CHECK_ALERTS = Counter("driftline_drift_check_alerts_total", "Checks whose verdict was WARNING or CRITICAL.")
+CHECK_WAIT_SECONDS = Counter(
+    "driftline_drift_check_wait_seconds_total",
+    "Time from the beginning of checks to their end; a mean over their number is usual.",
+)

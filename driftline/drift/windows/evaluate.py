@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import clock, ranges, republish
 from driftline.drift.windows.calendar import Span
+from driftline.drift.windows.checks import Checker, Point
 from driftline.drift.windows.clock import Seen
 from driftline.drift.windows.decide import Decider, governing, settled
 from driftline.drift.windows.housekeeping import home_of, keep_house
@@ -26,6 +27,9 @@ from driftline.drift.windows.state import Model, State
 from driftline.drift.windows.stored import model_of
 from driftline.drift.windows.window import Window, WindowKey
 from driftline.events import (
+    CheckExecution,
+    CheckRequested,
+    CheckStatus,
     ClosedBy,
     DriftCleared,
     DriftDetected,
@@ -46,7 +50,7 @@ __all__ = ["SWEEP_US", "Counters", "Evaluator", "Output"]
 SWEEP_US = 1_000_000
 """Append time between two looks at models that nothing happened to."""
 
-Output = WindowReport | DriftDetected | DriftCleared | MonitorStatus | HealthOpened | HealthCleared
+Output = WindowReport | DriftDetected | DriftCleared | CheckExecution | MonitorStatus | HealthOpened | HealthCleared
 _Writer = tuple[Group, str]
 _NEVER = -(2**63)
 
@@ -67,6 +71,12 @@ class Counters:
     """WindowReports that say exact=false."""
     drift: dict[tuple[str, str], int] = field(default_factory=dict)
     """Drift events by name and kind."""
+    checks: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Checks that ended, by trigger and status."""
+    check_alerts: int = 0
+    """Those of them that generated an alert."""
+    check_wait_us: int = 0
+    """Append time from their beginning to their end, added up."""
 
     def count(self, output: Output) -> None:
         """Note what was told."""
@@ -77,6 +87,11 @@ class Counters:
         elif isinstance(output, DriftDetected | DriftCleared):
             event = (type(output).__name__, output.kind)
             self.drift[event] = self.drift.get(event, 0) + 1
+        elif isinstance(output, CheckExecution) and output.status is not CheckStatus.RUNNING:
+            check = (output.trigger.value, output.status.value)
+            self.checks[check] = self.checks.get(check, 0) + 1
+            self.check_alerts += output.alert_generated
+            self.check_wait_us += round((output.duration_ms or 0) * 1000)
 
 
 class Evaluator:
@@ -101,6 +116,8 @@ class Evaluator:
             group: tuple(Source(group, topic, number) for topic, number in of_group) for group, of_group in sources.items()
         }
         self._pending: dict[_Writer, list[tuple[int, ProfileSet]]] = {}
+        self._requests: list[tuple[int, CheckRequested]] = []
+        self._points: dict[str, tuple[int, int, Point | None]] = {}
         self._due: Iterator[Sequence[Output]] | None = None
         self._kept: dict[str, int] = {}
 
@@ -112,15 +129,21 @@ class Evaluator:
     def position(self, next_offset: int) -> int:
         """Return the offset to commit when everything before `next_offset` was applied.
 
-        The profile sets of a transaction count with its progress; until that comes they are read again after a restart.
+        The profile sets of a transaction count with its progress; until that comes they are read again after a restart. What
+        was asked for waits for the next progress as well.
         """
-        return min((sets[0][0] for sets in self._pending.values()), default=next_offset)
+        waiting = [sets[0][0] for sets in self._pending.values()] + [offset for offset, _ in self._requests[:1]]
+        return min(waiting, default=next_offset)
 
-    def apply(self, record: ProfileSet | Progress, offset: int, append_time: int) -> None:
+    def apply(self, record: ProfileSet | Progress | CheckRequested, offset: int, append_time: int) -> None:
         """Take in the next record of the partition. Raises UnknownMonitor or MalformedProfile: stop, repair, restart."""
         assert not self.busy
         if isinstance(record, ProfileSet):
             self._pending.setdefault((record.group, record.writer), []).append((offset, record))
+            return
+        if isinstance(record, CheckRequested):
+            if offset >= self.state.cursor.applied:  # otherwise a progress record has taken it already
+                self._requests.append((offset, record))
             return
         sets = [found for _, found in self._pending.pop((record.group, record.writer), [])]
         cursor = self.state.cursor
@@ -131,7 +154,7 @@ class Evaluator:
         at = max(append_time, cursor.append_time)
         cursor.applied, cursor.append_time, cursor.evaluating = offset + 1, at, True
         swept = self._sweep(at)
-        touched = self._progress(record, sets, at)
+        touched = self._progress(record, sets, at) | self._asked()
         models = sorted(self.state.models if swept else touched)
         self._advance(models)
         self.state.save_cursor()
@@ -164,11 +187,14 @@ class Evaluator:
 
     def _everything(self, models: Iterable[str], offset: int, *, swept: bool) -> Iterator[Sequence[Output]]:
         decider = Decider(self.state, self._rules, self._sources, Place(self.partition, offset))
+        checker = Checker(self.state, self._rules, Place(self.partition, offset), self._points)
         for model_id in models:
             model = self.state.models[model_id]
+            yield from checker.answers(model)
             if model.seen:
                 monitor = governing(model, self._rules, self.state)
                 yield from decider.due(model, monitor)
+                yield from checker.scheduled(model)
                 self._keep_house(model, monitor)
         if swept and self._notices is not None:
             yield list(self._notices.at_sweep(self.state, self._sources))
@@ -195,6 +221,16 @@ class Evaluator:
         if discard:
             return set()
         return {self._count(found, at).model_id for found in sets}
+
+    def _asked(self) -> set[str]:
+        """Take over what was asked for; returns the models concerned."""
+        for _, request in self._requests:
+            model = model_of(self.state, request.model_id, self._rules.layout)
+            model.requests[request.request_id] = request
+            self.state.save_model(model)
+        models = {request.model_id for _, request in self._requests}
+        self._requests.clear()
+        return models
 
     def _judge(self, group: Group, found: SourceRange) -> Verdict:
         return ranges.judge(self.state.heads.get(_source(group, found)), found)

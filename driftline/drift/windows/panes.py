@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from driftline.drift.profile import Accumulator, Layout, Profile
+from driftline.drift.profile import ALL_ROWS, Accumulator, Layout, Profile
 from driftline.drift.windows.calendar import Span
 from driftline.events import PaneProfile, Part
 
@@ -97,6 +97,16 @@ class Panes:
         """Return the panes of a series that lie wholly within a span, sorted."""
         found = self._stored.get(series, {})
         return sorted(key for key in found if key.start >= span.start and key.end <= span.end)
+
+    def series(self) -> list[Series]:
+        """Return the series that there are panes of, sorted."""
+        return sorted(self._stored)
+
+    def spans(self) -> Iterator[Span]:
+        """The event time of every pane of all rows."""
+        return (
+            Span(key.start, key.end) for series, panes in self._stored.items() if series.slice == ALL_ROWS for key in panes
+        )
 
     def keys(self) -> Iterator[tuple[Series, PaneKey]]:
         """All panes."""

@@ -14,7 +14,7 @@ from driftline.drift.windows.clock import Clock, Seen
 from driftline.drift.windows.panes import PaneKey, Panes, Series
 from driftline.drift.windows.ranges import Condition, Head, Source
 from driftline.drift.windows.window import Window, WindowKey
-from driftline.events import Group
+from driftline.events import CheckRequested, Group
 
 __all__ = ["AlphaKey", "Cursor", "DetectorKey", "Key", "Model", "PastKey", "Remembered", "Side", "State"]
 
@@ -102,6 +102,14 @@ class Model:
     """and what it was."""
     late_after_final: int = 0
     """Rows and pairs that came when no window could count them any more."""
+    checked: int | None = None
+    """Event time up to which its scheduled checks are done; None before the first could be."""
+    check_started: int | None = None
+    """Append time at which the next one began to wait."""
+    check_failed: bool = False
+    """Whether the last one failed, which was made known."""
+    requests: dict[str, CheckRequested] = field(default_factory=dict)
+    """Checks that were asked for and are not answered, by request_id."""
 
 
 @dataclass(slots=True)

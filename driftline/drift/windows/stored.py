@@ -17,7 +17,7 @@ from driftline.drift.windows.panes import PaneKey, Panes, Series, StoredPane
 from driftline.drift.windows.ranges import Head, Source
 from driftline.drift.windows.state import Cursor, Key, Model, Remembered, Side, State
 from driftline.drift.windows.window import Window, WindowKey
-from driftline.events import ClosedBy, Group, Measure, Part, Reference
+from driftline.events import CheckRequested, ClosedBy, Group, Measure, Part, Reference
 
 __all__ = ["LayoutOf", "MalformedState", "key_bytes", "key_of", "restore", "take_changes"]
 
@@ -107,6 +107,10 @@ def _model_body(model: Model, _: list[Any]) -> Body:
         "reported_at": model.reported_at,
         "reported": model.reported,
         "late_after_final": model.late_after_final,
+        "checked": model.checked,
+        "check_started": model.check_started,
+        "check_failed": model.check_failed,
+        "requests": {name: asdict(request) for name, request in model.requests.items()},
     }
 
 
@@ -187,6 +191,7 @@ def _read_model(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None
     model.inputs, model.labels = Clock(*body["inputs"]), Clock(*body["labels"])
     model.seen = {_source(entry): Seen(*entry[3:]) for entry in body["seen"]}
     model.doubts = frozenset(map(_source, body["doubts"]))
+    model.requests = {name: CheckRequested(**request) for name, request in body.get("requests", {}).items()}
 
 
 def _read_pane(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:

@@ -53,6 +53,10 @@ class CountedEvaluate:
                 metrics.REPORTS.labels(*report).inc(self._since(partition, f"report {report}", times))
             for event, times in counters.drift.items():
                 metrics.DRIFT_EVENTS.labels(*event).inc(self._since(partition, f"drift {event}", times))
+            for check, times in counters.checks.items():
+                metrics.CHECKS.labels(*check).inc(self._since(partition, f"check {check}", times))
+            metrics.CHECK_ALERTS.inc(self._since(partition, "check alerts", counters.check_alerts))
+            metrics.CHECK_WAIT_SECONDS.inc(self._since(partition, "check wait", counters.check_wait_us) / 1_000_000)
 
     def _since(self, partition: int, what: str, total: int) -> int:
         more = total - self._told[partition, what]

@@ -15,6 +15,8 @@ from driftline.drift.windows import Counters, Evaluator, Notices, Output, Rules,
 from driftline.envelope import Envelope, deterministic_id
 from driftline.errors import ConfigurationError
 from driftline.events import (
+    CheckExecution,
+    CheckRequested,
     DriftCleared,
     DriftDetected,
     Group,
@@ -51,6 +53,7 @@ class EvaluateTopics:
     windows: str = "driftline.windows"
     drift_events: str = "driftline.drift-events"
     monitor_status: str = "driftline.monitor-status"
+    checks: str = "driftline.checks"
     health: str = "driftline.health"
 
 
@@ -214,8 +217,11 @@ class EvaluateHandler:
     def _out(self, output: Output, at: int) -> OutRecord:
         topic, key, subject, identity = self._place(output)
         event = type(output).__name__
-        envelope = Envelope(id=deterministic_id(event, *identity), type=event, source=_SOURCE, time_us=at, subject=subject)
-        return OutRecord(topic, key.encode(), encode(output), envelope.headers())
+        actor = (output.actor or None) if isinstance(output, CheckExecution) else None
+        said = Envelope(
+            id=deterministic_id(event, *identity), type=event, source=_SOURCE, time_us=at, subject=subject, actor=actor
+        )
+        return OutRecord(topic, key.encode(), encode(output), said.headers())
 
     def _place(self, output: Output) -> tuple[str, str, str, tuple[str | int, ...]]:
         """Topic, key, subject and what makes the event itself, so that a repeat has the same id."""
@@ -225,6 +231,8 @@ class EvaluateHandler:
         if isinstance(output, DriftDetected | DriftCleared):
             identity = (output.episode_id, output.sequence)
             return self._topics.drift_events, output.model_id, output.model_id, identity
+        if isinstance(output, CheckExecution):
+            return self._topics.checks, output.model_id, output.model_id, (output.check_id, output.status.value)
         if isinstance(output, MonitorStatus):
             status = (output.model_id, output.monitor_version, output.status.value, output.at)
             return self._topics.monitor_status, output.model_id, output.model_id, status
@@ -232,10 +240,10 @@ class EvaluateHandler:
         return self._topics.health, output.source, output.subject, (output.kind, output.subject, str(opened), output.at)
 
 
-def _record(message: Message) -> ProfileSet | Progress:
+def _record(message: Message) -> ProfileSet | Progress | CheckRequested:
     value = message.value()
     record = decode(value or b"")
-    assert isinstance(record, ProfileSet | Progress)
+    assert isinstance(record, ProfileSet | Progress | CheckRequested)
     return record
 
 

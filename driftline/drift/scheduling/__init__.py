@@ -1,0 +1,5 @@
+"""When checks are due, what becomes of them, and what they add up to."""
+
+from driftline.drift.scheduling.schedule import Schedule
+
+__all__ = ["Schedule"]

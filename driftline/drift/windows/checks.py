@@ -1,0 +1,340 @@
+"""Checks besides the windows: at the points of a schedule, or because somebody asked; each is decided once.
+
+A scheduled check covers the panes from one point to the next and is due when the model's clock has passed the point, as a
+window is: so a restart, a replay and a second instance come to the same, and it needs neither a lock nor the time of day.
+Whoever owns the model's partition runs it, and the state that says so is written in the transaction that tells of it. From
+when a source has passed the point a check waits for the others, `check_timeout` of append time at most; then it has FAILED.
+Points that pass while nobody reads are run afterwards, one by one; a stretch of them without rows is told once.
+
+A check is judged as the first window of a series would be: it feeds no detector, spends no budget, opens no episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from driftline.drift.episodes import drifts_of, failing_checks
+from driftline.drift.levels import AlertLevel, alert_level
+from driftline.drift.profile import ALL_ROWS, pane_start
+from driftline.drift.scheduling import Schedule
+from driftline.drift.windows.calendar import Span
+from driftline.drift.windows.judging import Judge
+from driftline.drift.windows.report import Judged, Place, label_measures, reported, sums_of
+from driftline.drift.windows.rules import Rules
+from driftline.drift.windows.state import Model, State
+from driftline.drift.windows.window import Window, WindowKey
+from driftline.envelope import deterministic_id, iso_time
+from driftline.events import (
+    CheckExecution,
+    CheckRequested,
+    CheckStatus,
+    CheckTrigger,
+    ClosedBy,
+    Group,
+    HealthCleared,
+    HealthOpened,
+    Monitor,
+    Part,
+    WindowReport,
+)
+
+__all__ = ["Checker", "Point"]
+
+Told = CheckExecution | HealthOpened | HealthCleared
+_COUNTED = {"feature": "input_drift_count", "prediction": "output_drift_count", "fairness": "bias_drift_count"}
+"""Names of the figures that count failing columns; of other families `<family>_drift_count`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The next point of a model's schedule."""
+
+    start: int
+    """Where the range that it covers begins: at the point before."""
+    due: int
+    monitor: Monitor
+    """In force there."""
+    change: int | None
+    """When another version takes over; None where none is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Runs what is due at one progress record."""
+
+    state: State
+    rules: Rules
+    place: Place
+    points: dict[str, tuple[int, int, Point | None]]
+    """Next points by model, with what they follow from; kept from one progress record to the next."""
+
+    def answers(self, model: Model) -> Iterator[list[Told]]:
+        """Answer what was asked, with the counts that there are now."""
+        for request in sorted(model.requests.values(), key=lambda each: (each.at, each.request_id)):
+            del model.requests[request.request_id]
+            self.state.save_model(model)
+            yield list(self._answer(model, request))
+
+    def scheduled(self, model: Model) -> Iterator[list[Told]]:
+        """Run the points that the model's clock has passed, in order, and begin or give up the next one."""
+        reading = model.inputs.read(self.state.cursor.calm[Group.PROFILE])
+        while reading is not None and (point := self._next(model)) is not None:
+            if reading >= point.due:
+                told = self._run(model, point, reading)
+            elif model.check_started is None:
+                if not self._passed(model, point):
+                    return
+                model.check_started = self.state.cursor.append_time
+                self.state.save_model(model)
+                yield [execution for execution in self._begun(model, point) if execution.model_version]
+                return
+            elif self.state.cursor.swept - model.check_started < point.monitor.check_timeout_us:
+                return
+            else:
+                told = self._give_up(model, point)
+            yield self._done(model, told)
+
+    def _next(self, model: Model) -> Point | None:
+        entries = self.rules.book.entries(model.model_id)
+        known = [entry.monitor for entry in entries if entry.append_time <= self.state.cursor.append_time]
+        if not any(monitor.check_schedule for monitor in known):
+            return None
+        begin = model.checked
+        if begin is None:  # rows before the first point that has any can still come until the clock has passed it
+            begin = min((pane.start for pane in model.panes.spans()), default=None)
+        if begin is None:
+            return None
+        latest = known[-1].monitor_version
+        cached = self.points.get(model.model_id)
+        if cached is None or cached[:2] != (latest, begin):
+            cached = self.points[model.model_id] = (latest, begin, self._after(model, begin, known))
+        return cached[2]
+
+    def _after(self, model: Model, begin: int, known: Iterable[Monitor]) -> Point | None:
+        """Find the next point, each version having its say from when it takes over."""
+        changes = sorted({monitor.effective_from for monitor in known})
+        start = begin
+        while True:
+            monitor = self.rules.in_force(model.model_id, begin, self.state.cursor.append_time)
+            change = next((time for time in changes if time > begin), None)
+            if monitor.check_schedule:
+                due = _schedule(monitor).next(begin)
+                if change is None or due <= change:
+                    return Point(start, due, monitor, change)
+            if change is None:
+                return None
+            begin = change
+            if not monitor.check_schedule:
+                start = change
+
+    def _run(self, model: Model, point: Point, reading: int) -> list[CheckExecution]:
+        idle = _idle(point.monitor)
+        if idle is not None or not self._versions(model, self._span(point), point.monitor):
+            point = self._stretched(model, point, reading, whatever=idle is not None)
+        begun = self._begun(model, point)
+        if idle is not None:
+            return [self._ended(check, CheckStatus.SKIPPED, idle) for check in begun]
+        return [self._judged(model, check, point.monitor) for check in begun]
+
+    def _stretched(self, model: Model, point: Point, reading: int, *, whatever: bool) -> Point:
+        """Put all points at once that say the same: until rows begin (or to the end, whatever rows there are)."""
+        span = self._span(point)
+        begins = [] if whatever else [pane.start for pane in model.panes.spans() if pane.start >= span.end]
+        until = min([reading, *begins, *(() if point.change is None else (point.change,))])
+        return replace(point, due=max(point.due, _schedule(point.monitor).last(until)))
+
+    def _give_up(self, model: Model, point: Point) -> list[CheckExecution]:
+        seconds = point.monitor.check_timeout_us / 1_000_000
+        why = (
+            f"Drift check timeout after {seconds:g} seconds: not every partition of the predictions has passed "
+            f"{iso_time(point.due)}; see the stalled partitions, then `driftline check run {model.model_id}`"
+        )
+        return [self._ended(check, CheckStatus.FAILED, why) for check in self._begun(model, point)]
+
+    def _done(self, model: Model, told: list[CheckExecution]) -> list[Told]:
+        model.checked, model.check_started = told[0].due, None
+        failed = told[0].status is CheckStatus.FAILED
+        notices: list[Told] = []
+        if failed is not model.check_failed and told[0].status is not CheckStatus.SKIPPED:
+            model.check_failed = failed
+            notices = [_notice(told[0])]
+        self.state.save_model(model)
+        return [*told, *notices]
+
+    def _passed(self, model: Model, point: Point) -> bool:
+        furthest = max((seen.event_time for source, seen in model.seen.items() if source.group is Group.PROFILE), default=None)
+        return furthest is not None and furthest - point.monitor.lateness_us >= point.due
+
+    def _span(self, point: Point) -> Span:
+        """Whole panes: each belongs to one check, whatever minute the schedule names."""
+        pane = self.rules.layout(point.monitor.model_id, point.monitor.monitor_version).pane_us
+        return Span(pane_start(point.start, pane), pane_start(point.due, pane))
+
+    def _begun(self, model: Model, point: Point) -> list[CheckExecution]:
+        span = self._span(point)
+        versions = self._versions(model, span, point.monitor) or [""]
+        at = self.state.cursor.append_time
+        return [
+            CheckExecution(
+                check_id=deterministic_id("check", model.model_id, version, point.due),
+                model_id=model.model_id,
+                model_version=version,
+                trigger=CheckTrigger.SCHEDULED,
+                schedule=point.monitor.check_schedule,
+                due=point.due,
+                start=span.start,
+                end=span.end,
+                status=CheckStatus.RUNNING,
+                started=at if model.check_started is None else model.check_started,
+                monitor_version=point.monitor.monitor_version,
+                metrics={},
+                at=at,
+            )
+            for version in versions
+        ]
+
+    def _answer(self, model: Model, request: CheckRequested) -> Iterator[CheckExecution]:
+        monitor = self.rules.book.version_for(model.model_id, request.end - 1, self.state.cursor.append_time)
+        if monitor is None:
+            check = self._asked(request, request.model_version, Span(request.start, request.end), None)
+            yield self._ended(check, CheckStatus.FAILED, f"{model.model_id} had no monitor at that time")
+            return
+        span = _widened(model, Span(request.start, request.end))
+        found = self._versions(model, span, monitor)
+        for version in [one for one in found if request.model_version in ("", one)] or [request.model_version]:
+            yield self._judged(model, self._asked(request, version, span, monitor), monitor)
+
+    def _asked(self, request: CheckRequested, version: str, span: Span, monitor: Monitor | None) -> CheckExecution:
+        at = self.state.cursor.append_time
+        return CheckExecution(
+            check_id=deterministic_id("check", request.request_id, version),
+            model_id=request.model_id,
+            model_version=version,
+            trigger=CheckTrigger.ON_DEMAND,
+            request_id=request.request_id,
+            schedule="" if monitor is None else monitor.check_schedule,
+            due=request.at,
+            start=span.start,
+            end=span.end,
+            status=CheckStatus.RUNNING,
+            started=at,
+            monitor_version=0 if monitor is None else monitor.monitor_version,
+            metrics={},
+            actor=request.actor,
+            at=at,
+        )
+
+    def _versions(self, model: Model, span: Span, monitor: Monitor) -> list[str]:
+        """Return the model versions with rows in a range, but for retired ones."""
+        return [
+            series.model_version
+            for series in model.panes.series()
+            if series.slice == ALL_ROWS and series.model_version not in monitor.retired_versions
+            if any(key.part is Part.INPUTS for key in model.panes.within(series, span))
+        ]
+
+    def _judged(self, model: Model, check: CheckExecution, monitor: Monitor) -> CheckExecution:
+        report = self._report(model, check, monitor)
+        check = replace(check, n=report.n, exact=report.exact)
+        if report.n < monitor.minimum_n or report.severity is None:
+            return self._ended(check, CheckStatus.SKIPPED, _too_few(report, monitor))
+        failing = failing_checks(report.measures)
+        level = alert_level(report.severity, violated=bool(failing))
+        ended = self._ended(check, CheckStatus.COMPLETED, None)
+        return replace(
+            ended,
+            alert_generated=level is not AlertLevel.NORMAL,
+            alert_level=level.value,
+            risk_score=report.risk_score,
+            metrics=_figures(report),
+            failing=drifts_of(failing),
+        )
+
+    def _report(self, model: Model, check: CheckExecution, monitor: Monitor) -> WindowReport:
+        """Report the range as a window of its own, which nothing else will hear of."""
+        key = WindowKey(check.end, monitor.alert_on, check.model_version, ALL_ROWS, check.start)
+        window = Window(key=key, exact=_exact(model, check), closed_by=ClosedBy.WATERMARK, completeness=1.0)
+        window.govern(monitor, self.rules.terms(monitor))
+        labels_reading = model.labels.read(self.state.cursor.calm[Group.JOIN])
+        window.labelled = monitor.labels and labels_reading is not None and labels_reading >= window.labels_due
+        sums = sums_of(model, window, self.rules.layout(model.model_id, monitor.monitor_version))
+        judged = None
+        if sums.inputs.rows >= monitor.minimum_n:
+            alone = Model(model.model_id, model.panes)
+            judge = Judge(State(), self.rules)
+            inputs = judge.inputs(alone, window, sums)
+            labels = label_measures(model.model_id, window, sums, self.rules)
+            if labels and sums.in_time.rows >= monitor.minimum_n:
+                labels = judge.labels(alone, window, sums, labels, inputs)
+            judged = Judged(inputs, labels)
+        return reported(model.model_id, window, sums, self.rules, self.place, judged=judged)
+
+    def _ended(self, check: CheckExecution, status: CheckStatus, why: str | None) -> CheckExecution:
+        took = (self.state.cursor.append_time - (check.started or 0)) / 1000
+        if status is CheckStatus.SKIPPED:
+            return replace(check, status=status, started=None, duration_ms=None, error_message=why)
+        return replace(check, status=status, duration_ms=took, error_message=why)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str, zone: str) -> Schedule:
+    return Schedule.parse(text, zone)
+
+
+def _schedule(monitor: Monitor) -> Schedule:
+    return _parsed(monitor.check_schedule, monitor.time_zone)
+
+
+def _idle(monitor: Monitor) -> str | None:
+    """Why nothing is checked at all; None = it is."""
+    if not monitor.check_enabled:
+        return "its schedule is disabled: check.enabled is false"
+    return "the monitor is paused" if monitor.paused else None
+
+
+def _too_few(report: WindowReport, monitor: Monitor) -> str:
+    if report.n == 0 and report.other_layout == 0:
+        return f"no rows between {iso_time(report.start)} and {iso_time(report.end)} are kept"
+    other = f" ({report.other_layout} more under another layout)" if report.other_layout else ""
+    return f"{report.n} rows{other}, fewer than minimum_n = {monitor.minimum_n}: nothing was decided"
+
+
+def _exact(model: Model, check: CheckExecution) -> bool:
+    return not model.doubts and (model.doubtful_until is None or check.start > model.doubtful_until)
+
+
+def _widened(model: Model, asked: Span) -> Span:
+    """Return a range that cuts no pane: those that it touches count whole, which are days where they are folded."""
+    touched = [pane for pane in model.panes.spans() if pane.start < asked.end and pane.end > asked.start]
+    return Span(min([asked.start, *(pane.start for pane in touched)]), max([asked.end, *(pane.end for pane in touched)]))
+
+
+def _figures(report: WindowReport) -> Mapping[str, float]:
+    """Count failing columns (or measures of the table) of each family that was checked."""
+    failing: dict[str, set[str]] = {}
+    for measure in report.measures:
+        if measure.limit is not None and measure.value is not None:
+            found = failing.setdefault(measure.family, set())
+            if measure.violated:
+                found.add(measure.column or measure.name)
+    figures = {_COUNTED.get(family, f"{family}_drift_count"): float(len(found)) for family, found in failing.items()}
+    if report.label_coverage is not None:
+        figures["label_coverage"] = report.label_coverage
+    return dict(sorted(figures.items()))
+
+
+def _notice(check: CheckExecution) -> HealthOpened | HealthCleared:
+    labels = {"model_id": check.model_id}
+    if check.status is not CheckStatus.FAILED:
+        return HealthCleared(source="drift", subject=check.model_id, kind="check_failed", labels=labels, at=check.at)
+    return HealthOpened(
+        source="drift",
+        subject=check.model_id,
+        kind="check_failed",
+        severity="MEDIUM",
+        detail=check.error_message or "",
+        labels=labels,
+        at=check.at,
+    )
