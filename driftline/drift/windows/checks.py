@@ -6,7 +6,9 @@ Whoever owns the model's partition runs it, and the state that says so is writte
 when a source has passed the point a check waits for the others, `check_timeout` of append time at most; then it has FAILED.
 Points that pass while nobody reads are run afterwards, one by one; a stretch of them without rows is told once.
 
-A check is judged as the first window of a series would be: it feeds no detector, spends no budget, opens no episode.
+A check is judged as the first window of a series would be: it feeds no detector, spends no budget, opens no episode. At a
+point of the schedule it looks at inputs, as a window does at its data close; one that was asked for looks at labels as well
+where their time is over.
 """
 
 from __future__ import annotations
@@ -257,8 +259,9 @@ class Checker:
         key = WindowKey(check.end, monitor.alert_on, check.model_version, ALL_ROWS, check.start)
         window = Window(key=key, exact=_exact(model, check), closed_by=ClosedBy.WATERMARK, completeness=1.0)
         window.govern(monitor, self.rules.terms(monitor))
-        labels_reading = model.labels.read(self.state.cursor.calm[Group.JOIN])
-        window.labelled = monitor.labels and labels_reading is not None and labels_reading >= window.labels_due
+        if monitor.labels and check.trigger is CheckTrigger.ON_DEMAND:  # at a point of the schedule labels are still to come
+            known = model.labels.read(self.state.cursor.calm[Group.JOIN])
+            window.labelled = known is not None and known >= window.labels_due
         sums = sums_of(model, window, self.rules.layout(model.model_id, monitor.monitor_version))
         judged = None
         if sums.inputs.rows >= monitor.minimum_n:

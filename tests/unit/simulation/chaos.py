@@ -67,8 +67,10 @@ class Chaos:
         )
         if self.long_pauses:
             actions += [self.pause]
-        for _ in range(turns):
+        for turn in range(turns):
             rng.choice(actions)()
+            if turn % 40 == 0:
+                self.ask(turn)
         for place, rows in self.queues.items():
             world.send(*place, *rows)
         world.finish()
@@ -80,6 +82,11 @@ class Chaos:
             count = self.world.random.randrange(1, 6)
             self.world.send(*place, *self.queues[place][:count])
             del self.queues[place][:count]
+
+    def ask(self, turn: int) -> None:
+        model = MODELS[turn // 40 % 2]
+        begin = START if model == MODELS[0] else START - 200 * DAY
+        self.world.ask(model, begin + turn * MINUTE, begin + 8 * HOUR)
 
     def step(self) -> None:
         alive = [one for one in self.world.instances() if one.alive]

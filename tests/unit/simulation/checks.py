@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from driftline.drift.profile import Layout, Profile
-from driftline.events import ClosedBy, Decision, DriftDetected, Part, WindowReport
-from tests.unit.simulation.world import BASELINE, World, counts_of, input_measures, label_measures
+from driftline.events import CheckExecution, CheckStatus, CheckTrigger, ClosedBy, Decision, DriftDetected, Part, WindowReport
+from tests.unit.simulation.world import BASELINE, TOLD, World, counts_of, input_measures, label_measures
 
 
 def check_final_counts(world: World) -> None:
@@ -44,9 +45,51 @@ def check_episodes(world: World) -> None:
 
 def check_identity(world: World) -> None:
     """Every record that stage 2 tells has a ce_id of its own."""
-    for topic in ("windows", "drift-events", "monitor-status", "health"):
+    for topic in TOLD:
         ids = [dict(record.headers() or ())["ce_id"] for record in world.cluster.records(f"driftline.{topic}")]
         assert len(ids) == len(set(ids)), topic
+
+
+def endings(world: World) -> list[CheckExecution]:
+    """Checks that ended."""
+    return [check for check in world.told("checks") if check.status is not CheckStatus.RUNNING]
+
+
+def check_checks(world: World) -> None:
+    """Every check ends once; ranges of a schedule follow each other without gap or overlap; every request is answered."""
+    assert max(Counter(check.check_id for check in endings(world)).values()) == 1
+    assert {check.request_id for check in endings(world)} - {""} == set(world.asked)
+    ranges: dict[str, set[tuple[int, int]]] = {}
+    for check in endings(world):
+        if check.trigger is CheckTrigger.SCHEDULED:
+            ranges.setdefault(check.model_id, set()).add((check.start, check.end))
+    for model, found in ranges.items():
+        ordered = sorted(found)
+        assert all(before[1] == after[0] for before, after in pairwise(ordered)), model
+
+
+def scheduled(world: World) -> dict:
+    """What scheduled checks found where there were rows."""
+    return {
+        check.check_id: (check.model_version, check.start if check.n else 0, check.end, check.status, check.n, check.failing)
+        for check in endings(world)
+        if check.trigger is CheckTrigger.SCHEDULED and check.n
+    }
+
+
+def check_counts_of_checks(world: World) -> None:
+    """The rows of every scheduled check are those of a batch count of its range."""
+    expected = world.expected()
+    for check in endings(world):
+        if check.trigger is CheckTrigger.SCHEDULED:
+            rows = sum(
+                counts.rows
+                for (model, version, granularity, start, name), counts in expected.items()
+                if (model, granularity, name) == (check.model_id, "1 hour", "")
+                and version == (check.model_version or version)
+                and check.start <= start < check.end
+            )
+            assert check.n == rows, check
 
 
 def decisions(world: World) -> dict:
@@ -88,6 +131,7 @@ def check_all(world: World) -> None:
     check_revisions(world)
     check_episodes(world)
     check_identity(world)
+    check_checks(world)
 
 
 def check_slices(world: World) -> None:

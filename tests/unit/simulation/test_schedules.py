@@ -15,7 +15,15 @@ import pytest
 from driftline.events import ClosedBy, Decision, MonitorSlice
 from services.drift.evaluate.states import States
 from tests.unit.simulation.chaos import Chaos, traffic
-from tests.unit.simulation.checks import check_all, check_functions, check_slices, decisions, drift
+from tests.unit.simulation.checks import (
+    check_all,
+    check_counts_of_checks,
+    check_functions,
+    check_slices,
+    decisions,
+    drift,
+    scheduled,
+)
 from tests.unit.simulation.world import HOUR, MINUTE, World
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60"))
@@ -60,6 +68,9 @@ def test_with_disorder_within_lateness_counts_and_decisions_are_the_same_for_eve
         assert {report.closed_by for reports in world.reports().values() for report in reports} == {ClosedBy.WATERMARK}
         assert decisions(world) == decisions(reference), seed
         assert drift(world) == drift(reference), seed
+        assert scheduled(world) == scheduled(reference), seed
+        check_counts_of_checks(world)
+        assert scheduled(world), seed
 
 
 @pytest.mark.parametrize("seeds", blocks(), ids=str)

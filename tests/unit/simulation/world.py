@@ -15,12 +15,13 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from driftline.clock import ManualClock
-from driftline.codec import decode
+from driftline.codec import decode, encode
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows import Rules
 from driftline.errors import Unavailable
 from driftline.events import (
+    CheckRequested,
     ColumnKind,
     Direction,
     Group,
@@ -36,6 +37,7 @@ from driftline.events import (
 )
 from driftline.kafka.errors import KafkaFailure
 from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.health import Health
 from driftline.runtime.loop import BatchLoop, Limits, Surroundings
@@ -58,6 +60,8 @@ EVER = 10**15
 PARTITIONS = 2
 PROFILES_PARTITIONS = 2
 INPUT_TOPICS = ("predictions", "labels")
+TOLD = ("windows", "drift-events", "monitor-status", "health", "checks")
+"""What stage 2 writes to, besides its state."""
 KINDS = {"carrier": ColumnKind.CATEGORICAL, ":prediction": ColumnKind.CATEGORICAL}
 BASELINE = fit_baseline("north", {"carrier": ["AA", "UA"] * 50, ":prediction": ["late", "on time"] * 50}, KINDS)
 
@@ -94,6 +98,8 @@ def monitor_of(model: str, *, patient: bool, **changes) -> Monitor:
         ),
         weights={"feature": 0.5, "performance": 0.5},
         detectors=DETECTORS,
+        check_schedule="hourly" if model == MODELS[0] else "30 */2 * * *",
+        check_timeout_us=EVER if patient else 30 * SECOND,
         retired_versions=(),
         actor="test",
     )
@@ -221,7 +227,7 @@ class World:
                 NewTopic(self.prefix + "labels", PARTITIONS),
                 NewTopic(self.prefix + PROFILES, PROFILES_PARTITIONS),
                 NewTopic(self.prefix + "states", PROFILES_PARTITIONS, {"cleanup.policy": "compact"}),
-                *(NewTopic(f"driftline.{name}", 1) for name in ("windows", "drift-events", "monitor-status", "health")),
+                *(NewTopic(f"driftline.{name}", 1) for name in TOLD),
             ]
         )
         self.book = MonitorBook()
@@ -236,6 +242,7 @@ class World:
                     NOW - DAY + 2,
                 )
         self.sent: list[tuple[str, int, Row]] = []
+        self.asked: list[str] = []
         self.parts = {
             part: [Instance(self, part, f"{part}-{number}") for number in range(instances)]
             for part in ("profile", "join", "evaluate")
@@ -277,6 +284,15 @@ class World:
         for row in rows:
             self.producer.produce(self.prefix + topic, self.encode(row), partition=partition)
             self.sent.append((topic, partition, row))
+
+    def ask(self, model: str, start: int, end: int) -> None:
+        """Somebody wants a range to be checked."""
+        self.asked.append(f"request-{len(self.asked)}")
+        request = CheckRequested(
+            request_id=self.asked[-1], model_id=model, start=start, end=end, actor="ada", at=self.clock.now_us()
+        )
+        place = partition_for(model.encode(), PROFILES_PARTITIONS)
+        self.producer.produce(self.prefix + PROFILES, encode(request), key=model.encode(), partition=place)
 
     def send_aborted(self, topic: str, partition: int, *rows: Row) -> None:
         """Records that a producer took back: offsets that nobody reads."""
