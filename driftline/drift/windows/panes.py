@@ -104,9 +104,7 @@ class Panes:
 
     def spans(self) -> Iterator[Span]:
         """The event time of every pane of all rows."""
-        return (
-            Span(key.start, key.end) for series, panes in self._stored.items() if series.slice == ALL_ROWS for key in panes
-        )
+        return (Span(key.start, key.end) for series, panes in self._stored.items() if series.slice == ALL_ROWS for key in panes)
 
     def keys(self) -> Iterator[tuple[Series, PaneKey]]:
         """All panes."""
