@@ -16,7 +16,7 @@ from driftline.drift.sqlmetrics.parse import parse, place_of
 from driftline.drift.sqlmetrics.schema import Seen
 from driftline.drift.sqlmetrics.steps import Step, Steps, evaluate
 from driftline.drift.sqlmetrics.translate import Translator, Typed, refuse_foreign
-from driftline.drift.sqlmetrics.vectors import Texts, Truths, Type, Vector, null_vector, vector_of
+from driftline.drift.sqlmetrics.vectors import Truths, Type, vector_among
 from driftline.events import ColumnKind
 
 __all__ = ["Condition"]
@@ -45,7 +45,7 @@ class Condition:
 
     def true(self, columns: Mapping[str, Column], chosen: Integers) -> NDArray[np.bool_]:
         """Where it is true among the chosen rows (indices): not where it is unknown. A missing column is NULL."""
-        inputs = {name: _chosen(columns.get(name), kind, chosen) for name, kind in self.columns.items()}
+        inputs = {name: vector_among(columns.get(name), kind, chosen, len(chosen)) for name, kind in self.columns.items()}
         found = evaluate(self.steps, inputs)[self.result]
         assert isinstance(found, Truths)
         true: NDArray[np.bool_] = np.broadcast_to(np.asarray(found.true, np.bool_), (len(chosen),))
@@ -89,15 +89,3 @@ def _column(node: exp.Expr, seen: Seen) -> str:
 
 def _no_aggregate(node: exp.Expr) -> Typed:
     raise Fault(f"a condition looks at one row, so there is nothing to aggregate; {_HOW}", place_of(node))
-
-
-def _chosen(column: Column | None, kind: Type, chosen: Integers) -> Vector:
-    if column is None:
-        return null_vector(kind, len(chosen))
-    found = vector_of(column, kind)
-    if isinstance(found, Texts):
-        assert isinstance(found.hashes, np.ndarray)
-        known = found.known[chosen] if isinstance(found.known, np.ndarray) else None
-        return Texts(found.hashes[chosen], known, found.words)
-    assert isinstance(found, np.ndarray)
-    return found[chosen]

@@ -96,10 +96,9 @@ def check(measures: Sequence[Measure], thresholds: Iterable[Threshold]) -> tuple
 
     Both directions are strict: a value on its limit passes. A threshold for a column wins over the family's. A value
     of None is never a violation. With limits for both the value and the p-value of a measure, it fails when either does,
-    and the limit shown is the broken one (the value's if none is). What follows
-    earlier windows, or is of business metrics, is judged by `sqlmetrics.judge`.
+    and the limit shown is the broken one (the value's if none is). Business metrics come judged (`sqlmetrics.judge`).
     """
-    found = {(t.family, t.measure, t.column): t for t in thresholds}
+    found = {(t.family, t.measure, t.column): t for t in thresholds if t.family != "business"}
     if not found:
         return tuple(measures)
 

@@ -17,6 +17,7 @@ from driftline.kafka.ports import Consumer, TopicPartition
 from driftline.schemas import avro_schema, retired_schemas
 from driftline.topics import name as topic_name
 from driftline.validation import FROM_THE_BEGINNING, MonitorBook
+from driftline.validation.book import Faults
 
 __all__ = ["TOPICS", "Catalogue", "CatalogueBehind"]
 
@@ -33,9 +34,9 @@ class CatalogueBehind(DriftlineError):
 class Catalogue:
     """The book of what is known, kept up to the end of its topics. One thread reads; others look under `lock`."""
 
-    def __init__(self, consumer: Consumer, *, topics: Sequence[str] = TOPICS) -> None:
-        """Take the partitions of `topics` (short names, some of TOPICS) by hand from their beginning."""
-        self.book = MonitorBook()
+    def __init__(self, consumer: Consumer, *, topics: Sequence[str] = TOPICS, faults: Faults | None = None) -> None:
+        """Take the partitions of `topics` (short names, some of TOPICS) by hand from their beginning; `faults` as the book has it."""
+        self.book = MonitorBook(faults)
         self.schemas = Schemas()
         self.lock = threading.Lock()
         """Held while something is learnt."""

@@ -7,7 +7,7 @@ append times alone, never on what had been read when it was asked.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +43,17 @@ class KnownVersion:
     append_time: int
 
 
+Faults = Callable[[Monitor], Sequence[tuple[str, str]]]
+"""Field and what is wrong with it."""
+
+
 class MonitorBook:
     """What governs a row, as of the row's own append time. All times are microseconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults | None = None) -> None:
+        """`faults`: what of a monitor's SQL cannot be compiled, for whoever has to count by it."""
+        self._faults = faults
+        self._compiled: dict[tuple[str, int], str | None] = {}
         self._monitors: dict[str, dict[int, KnownVersion]] = {}
         self._baselines: dict[str, tuple[Baseline, int]] = {}
         self._schemas: dict[int, tuple[Mapping[str, Any], int]] = {}
@@ -145,7 +152,17 @@ class MonitorBook:
                 return f"column {column.name!r} of its baseline {wanted} is damaged; fit the baseline again"
             if fitted is None or fitted.kind is not column.kind:
                 return f"its baseline {wanted} has no {column.kind.value} column {column.name!r}; fit one that has it"
-        return None
+        return self._refusal(entry.monitor)
+
+    def _refusal(self, monitor: Monitor) -> str | None:
+        """What `faults` says of a version, asked once."""
+        key = (monitor.model_id, monitor.monitor_version)
+        if self._faults is None:
+            return None
+        if key not in self._compiled:
+            found = self._faults(monitor)
+            self._compiled[key] = "; ".join(f"{field}: {detail}" for field, detail in found) or None
+        return self._compiled[key]
 
 
 def _usable(column: BaselineColumn) -> bool:

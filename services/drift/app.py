@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from driftline import topics
 from driftline.clock import Clock
+from driftline.drift.dialect import Dialect
 from driftline.drift.windows import Rules
 from driftline.errors import ConfigurationError
 from driftline.events import Group
@@ -66,7 +67,7 @@ class Cluster:
 
     def catalogue(self) -> Catalogue:
         """A reader of monitors, baselines and schemas."""
-        return Catalogue(self.kafka.consumer(start_at=StartAt.EARLIEST))
+        return Catalogue(self.kafka.consumer(start_at=StartAt.EARLIEST), faults=Dialect().faults)
 
 
 def stages(arguments: Sequence[str]) -> list[Stage]:

@@ -12,7 +12,8 @@ without real sums.
 Sums of INPUTS are n, sum, sum of squares (about the column's origin) of the finite values of each NUMERIC column, then
 the minimum of each, then the maximum of each.
 
-Slices (`cuts`) have profiles of the same shape, one each.
+Slices (`cuts`) have profiles of the same shape, one each. Where the monitor has metrics in SQL, the profiles of INPUTS and of
+the label parts have a partial of each plan of the compiled `program` besides.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import hashlib
 import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +34,12 @@ from numpy.typing import NDArray
 from driftline.drift.profile.cuts import Cut, Values, cuts_of, quoted, slice_names
 from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import pane_us
+from driftline.drift.profile.partial import Room
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
 from driftline.events.columns import LABEL, PREDICTION
+
+if TYPE_CHECKING:
+    from driftline.drift.sqlmetrics import Program
 
 FORMAT = 2
 """Changes when the same monitor and baseline give other cells."""
@@ -66,6 +72,8 @@ class Shape:
     cells: int
     additive: int
     extremes: int
+    room: Room | None = None
+    """Of the partials of SQL metrics; None = there are none."""
 
     @property
     def sums(self) -> int:
@@ -151,10 +159,15 @@ class Layout:
     """Of IN_TIME and LATER."""
     cuts: tuple[Cut, ...] = ()
     """How rows are cut into slices."""
+    program: Program | None = field(default=None, compare=False)
+    """The SQL metrics, compiled; None = there are none."""
 
     @staticmethod
     def of(monitor: Monitor, baseline: Baseline) -> Layout:
-        """The layout of a monitor. Raises ValueError where the baseline does not fit it, naming the column."""
+        """The layout of a monitor. Raises ValueError where the baseline does not fit it, naming the column.
+
+        Raises MetricRefused where a metric cannot be compiled: governance refuses such a monitor, and the book rejects it.
+        """
         if baseline.baseline_id != monitor.baseline_id:
             message = f"the monitor wants baseline {monitor.baseline_id}, not {baseline.baseline_id}"
             raise ValueError(message)
@@ -164,8 +177,9 @@ class Layout:
             offset = blocks[-1].cells.stop if blocks else 0
             numeric = sum(block.kind is BlockKind.NUMERIC for block in blocks)
             blocks.append(_input_block(column, known, offset, numeric))
+        program = _program(monitor, baseline)
         return Layout(
-            hash=_layout_hash(monitor),
+            hash=_layout_hash(monitor, program),
             baseline_id=baseline.baseline_id,
             task=monitor.task,
             positive_class=monitor.positive_class,
@@ -173,6 +187,7 @@ class Layout:
             blocks=tuple(blocks),
             pairs=_pairs(monitor, known),
             cuts=cuts_of(monitor.slices, {block.column: _values(block, known[block.column]) for block in blocks}),
+            program=program,
         )
 
     @cached_property
@@ -187,8 +202,9 @@ class Layout:
 
     @cached_property
     def _shapes(self) -> dict[Part, Shape]:
-        inputs = Shape(self.hash, Part.INPUTS, _size(self.blocks), MOMENTS * self.numerics, self.numerics)
-        label = {part: Shape(self.hash, part, self.pairs.size, 0, 0) for part in (Part.IN_TIME, Part.LATER)}
+        rooms = (None, None) if self.program is None else (self.program.inputs.room, self.program.pairs.room)
+        inputs = Shape(self.hash, Part.INPUTS, _size(self.blocks), MOMENTS * self.numerics, self.numerics, rooms[0])
+        label = {part: Shape(self.hash, part, self.pairs.size, 0, 0, rooms[1]) for part in (Part.IN_TIME, Part.LATER)}
         return {Part.INPUTS: inputs, **label}
 
     def shape(self, part: Part) -> Shape:
@@ -299,7 +315,18 @@ def _usual(column: BaselineColumn | None) -> tuple[float, float]:
     return (2.0 ** round(math.log2(deviation / 10)) if 0.0 < deviation < math.inf else 1.0), column.origin
 
 
-def _layout_hash(monitor: Monitor) -> str:
+def _program(monitor: Monitor, baseline: Baseline) -> Program | None:
+    """Compile what a monitor has of SQL. Imported where there is some: the compiler weighs 170 MB."""
+    if not monitor.metrics:
+        return None
+    from driftline.drift.sqlmetrics import columns_of, compile_metrics
+
+    known = [column for column in baseline.columns if column.sums and column.sums[0]]
+    typical = {column.name: column.origin + column.sums[1] / column.sums[0] for column in known}
+    return compile_metrics(monitor.metrics, columns_of(monitor), typical=typical)
+
+
+def _layout_hash(monitor: Monitor, program: Program | None) -> str:
     content: dict[str, object] = {
         "format": FORMAT,
         "baseline": monitor.baseline_id,
@@ -310,5 +337,7 @@ def _layout_hash(monitor: Monitor) -> str:
     }
     if monitor.slices:
         content["slices"] = [[list(each.columns), each.where] for each in monitor.slices]
+    if program is not None:
+        content["metrics"] = program.digest
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What a window knows of its metrics: counts and sums that add, and minima and maxima that do not mind being seen twice."""
+"""What a profile knows of business metrics: counts and sums that add, minima and maxima that do not mind being seen twice."""
 
 from __future__ import annotations
 
@@ -63,7 +63,15 @@ class Partial:
         )
 
     def __add__(self, other: Partial) -> Partial:
-        return Partial.total(self.room, (self, other))
+        _check_same(self.room, other.room)
+        return Partial(
+            self.room,
+            self.rows + other.rows,
+            self.counts + other.counts,
+            self.sums + other.sums,
+            np.minimum(self.lows, other.lows),
+            np.maximum(self.highs, other.highs),
+        )
 
     def __sub__(self, other: Partial) -> Partial:
         """Without the rows of `other`. Raises ValueError where the plan has a minimum or maximum, which cannot be undone."""

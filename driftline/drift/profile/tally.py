@@ -103,6 +103,7 @@ class Tally:
         self._cells = np.zeros((0, self._shape.cells), np.int64)
         self._sums = np.zeros((0, self._shape.sums))
         self._rows = np.zeros(0, np.int64)
+        self._meter = None if self.layout.program is None else self.layout.program.inputs.meter()
 
     def _make_room(self, groups: int) -> None:
         """Make the tables longer, keeping what is counted."""
@@ -110,6 +111,8 @@ class Tally:
         self._cells = np.concatenate((self._cells, np.zeros((more, self._shape.cells), np.int64)))
         self._sums = np.concatenate((self._sums, np.tile(empty_sums(self._shape), (more, 1))))
         self._rows = np.concatenate((self._rows, np.zeros(more, np.int64)))
+        if self._meter is not None:
+            self._meter.make_room(groups)
 
     def __len__(self) -> int:
         """How many groups there are: each is a profile."""
@@ -118,7 +121,7 @@ class Tally:
     @property
     def room_bytes(self) -> int:
         """Memory of the counts."""
-        return self._cells.nbytes + self._sums.nbytes
+        return self._cells.nbytes + self._sums.nbytes + (0 if self._meter is None else self._meter.nbytes)
 
     def add(
         self,
@@ -144,6 +147,8 @@ class Tally:
         kernels.count_rows(groups, self._rows)
         for plan in self._plans:
             self._count(plan, columns.get(plan.block.column), groups)
+        if self._meter is not None:
+            self._meter.add_columns(columns, groups, chosen)
 
     def _grouped(
         self, streams: NDArray[np.uint64], panes: Integers, chosen: Integers, slices: SliceCodes | None
@@ -191,7 +196,8 @@ class Tally:
         return {(stream, ALL_ROWS, pane): total.profile() for (stream, pane), total in totals.items()} | found
 
     def _profile(self, code: int) -> Profile:
-        return Profile(self._shape, int(self._rows[code]), self._cells[code], self._sums[code])
+        metrics = None if self._meter is None else self._meter.partial(code)
+        return Profile(self._shape, int(self._rows[code]), self._cells[code], self._sums[code], metrics)
 
 
 def portions(layout: Layout, event_time: Integers, chosen: Integers, *, streams: int, maximum: int) -> list[Integers]:

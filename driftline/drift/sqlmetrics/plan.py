@@ -11,12 +11,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.avro import Column
 from driftline.drift.profile.partial import Partial, Room
 from driftline.drift.sqlmetrics.operations import SPELLED
 from driftline.drift.sqlmetrics.steps import Step, Steps, evaluate
-from driftline.drift.sqlmetrics.vectors import Flags, Texts, Truths, Type, Vector
+from driftline.drift.sqlmetrics.vectors import Flags, Texts, Truths, Type, Vector, vector_among
 
-__all__ = ["Plan", "PlanBuilder", "State", "StateKind"]
+__all__ = ["Meter", "Plan", "PlanBuilder", "State", "StateKind"]
 
 FORMAT = 1
 """Changes when the same definitions give other partials."""
@@ -147,37 +148,71 @@ class Plan:
 
         Raises KeyError for a column that is not there: a column that no row has is one of NULLs (`vectors.numbers`).
         """
-        table = _Table(self, groups)
-        for low in range(0, rows, CHUNK):
-            part = slice(low, min(low + CHUNK, rows))
-            inputs = {name: _rows_of(columns[name], part) for name in self.columns}
-            results = evaluate(self.steps, inputs)
-            codes = None if group is None else group[part]
-            table.add(results, codes, part.stop - part.start)
-        return table.partials()
+        table = Meter(self)
+        table.make_room(groups)
+        table.add(columns, [group], rows)
+        return [table.partial(code) for code in range(groups)]
+
+    def meter(self) -> Meter:
+        """Something to count rows with, batch by batch."""
+        return Meter(self)
 
 
-class _Table:
+class Meter:
     """Partials of some groups, as they grow."""
 
-    def __init__(self, plan: Plan, groups: int) -> None:
-        room = plan.room
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._groups = groups
-        self._rows = np.zeros(groups, np.int64)
-        self._counts = np.zeros((groups, room.counts), np.int64)
-        self._sums = np.zeros((groups, room.sums))
-        self._lows = np.full((groups, room.lows), np.inf)
-        self._highs = np.full((groups, room.highs), -np.inf)
+        self._rows = np.zeros(0, np.int64)
+        self._counts = np.zeros((0, plan.room.counts), np.int64)
+        self._sums = np.zeros((0, plan.room.sums))
+        self._lows = np.zeros((0, plan.room.lows))
+        self._highs = np.zeros((0, plan.room.highs))
 
-    def partials(self) -> list[Partial]:
+    @property
+    def _groups(self) -> int:
+        return len(self._rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the partials."""
+        return self._groups * self._plan.room.bytes
+
+    def make_room(self, groups: int) -> None:
+        """Make the tables longer, up to so many groups, keeping what is counted."""
+        more = groups - self._groups
         room = self._plan.room
-        return [
-            Partial(room, int(self._rows[i]), self._counts[i], self._sums[i], self._lows[i], self._highs[i])
-            for i in range(self._groups)
-        ]
+        self._rows = np.concatenate((self._rows, np.zeros(more, np.int64)))
+        self._counts = np.concatenate((self._counts, np.zeros((more, room.counts), np.int64)))
+        self._sums = np.concatenate((self._sums, np.zeros((more, room.sums))))
+        self._lows = np.concatenate((self._lows, np.full((more, room.lows), np.inf)))
+        self._highs = np.concatenate((self._highs, np.full((more, room.highs), -np.inf)))
 
-    def add(self, results: Sequence[Vector], codes: Codes | None, rows: int) -> None:
+    def partial(self, group: int) -> Partial:
+        """The state of a group. A view: good until more is added."""
+        parts = (table[group] for table in (self._counts, self._sums, self._lows, self._highs))
+        return Partial(self._plan.room, int(self._rows[group]), *parts)
+
+    def add(self, columns: Mapping[str, Vector], cuts: Sequence[Codes | None], rows: int) -> None:
+        """Count rows, once for each of some ways to group them (-1 = left out; None = all in group 0)."""
+        plan = self._plan
+        for low in range(0, rows, CHUNK):
+            part = slice(low, min(low + CHUNK, rows))
+            results = evaluate(plan.steps, {name: _rows_of(columns[name], part) for name in plan.columns})
+            for codes in cuts:
+                self._add(results, None if codes is None else codes[part], part.stop - part.start)
+
+    def add_columns(self, columns: Mapping[str, Column], cuts: NDArray[np.int32], chosen: Integers) -> None:
+        """Count the chosen rows (indices) of decoded columns; `cuts` has a row of codes of all rows for each way to group them.
+
+        A column that is missing is NULL in every row.
+        """
+        rows = cuts.shape[1]
+        among = None if len(chosen) == rows else chosen
+        vectors = {name: vector_among(columns.get(name), kind, among, rows) for name, kind in self._plan.columns.items()}
+        self.add(vectors, [codes if among is None else codes[among] for codes in cuts], len(chosen))
+
+    def _add(self, results: Sequence[Vector], codes: Codes | None, rows: int) -> None:
         split = _Split(codes, rows, self._groups)
         self._rows += split.count(None)
         with np.errstate(all="ignore"):

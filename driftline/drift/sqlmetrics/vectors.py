@@ -21,7 +21,7 @@ from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
 from driftline.drift.profile.tally import category_hashes
 
-__all__ = ["Numbers", "Texts", "Truths", "Type", "Vector", "null_vector", "numbers", "texts", "vector_of"]
+__all__ = ["Numbers", "Texts", "Truths", "Type", "Vector", "null_vector", "numbers", "texts", "vector_among", "vector_of"]
 
 Numbers = NDArray[np.float64] | np.float64
 Flags = NDArray[np.bool_] | np.bool_
@@ -126,6 +126,21 @@ def vector_of(column: Column, kind: Type) -> Numbers | Texts:
         return values if numeric.all() else np.where(numeric, values, np.nan)
     valid = column.valid
     return Texts(category_hashes(column), None if valid.all() else valid, lambda: _words(column))
+
+
+def vector_among(column: Column | None, kind: Type, chosen: NDArray[np.int64] | None, rows: int) -> Vector:
+    """The chosen of a column's `rows` rows (indices), None = all of them; NULL where there is no such column."""
+    if column is None:
+        return null_vector(kind, rows if chosen is None else len(chosen))
+    found = vector_of(column, kind)
+    if chosen is None:
+        return found
+    if isinstance(found, Texts):
+        assert isinstance(found.hashes, np.ndarray)
+        known = found.known[chosen] if isinstance(found.known, np.ndarray) else None
+        return Texts(found.hashes[chosen], known, found.words)
+    assert isinstance(found, np.ndarray)
+    return found[chosen]
 
 
 def _words(column: Column) -> dict[int, str]:

@@ -9,7 +9,7 @@ from driftline.drift import episodes
 from driftline.drift.detectors.series import LABEL_CHANGES
 from driftline.drift.episodes import EpisodeKey
 from driftline.drift.profile import ALL_ROWS
-from driftline.drift.windows import clock
+from driftline.drift.windows import business, clock
 from driftline.drift.windows.judging import Judge
 from driftline.drift.windows.ranges import Source
 from driftline.drift.windows.report import Judged, Place, Sums, input_measures, label_measures, reported, sums_of
@@ -31,8 +31,8 @@ from driftline.events import (
 
 __all__ = ["Decider", "governing", "settled"]
 
-LABEL_FAMILIES = frozenset({"performance", "label", "fairness"}) | LABEL_CHANGES
-"""Decided at label close; the others at data close."""
+LABEL_FAMILIES = frozenset({"performance", "label", "fairness", business.OUTCOME}) | LABEL_CHANGES
+"""Kinds that are decided at label close; the others at data close."""
 Told = WindowReport | DriftDetected | DriftCleared
 
 
@@ -144,12 +144,14 @@ class Decider:
     def _forget_pasts(self, model: Model, monitor: Monitor, side: Side) -> None:
         """Let go of series that a newer monitor version does not know, at its place among the windows too."""
         slices = self.rules.slices(monitor)
-        for key in sorted(model.pasts):
+        for key in sorted({*model.pasts, *model.metered}):
             version, slice_name, granularity, own = key
             retired = version in monitor.retired_versions
             if own is side and (retired or granularity not in monitor.granularities or slice_name not in slices):
-                del model.pasts[key]
-                self.state.save_past(model, key)
+                if model.pasts.pop(key, None) is not None:
+                    self.state.save_past(model, key)
+                if model.metered.pop(key, None) is not None:
+                    self.state.save_metered(model, key)
 
     def _closing(self, model: Model, monitor: Monitor) -> list[WindowKey]:
         reading = self._reading(model, Group.PROFILE)
@@ -212,7 +214,7 @@ class Decider:
         if decides:
             inputs = (*self._judge.inputs(model, window, sums), *self._watch.inputs(model, window, sums))
         report = self._publish(model, window, sums, Decision.INPUTS if decides else Decision.NONE, judged=Judged(inputs))
-        return [report, *(self._episodes(model, report, inputs, model.governed) if inputs is not None else ())]
+        return [report, *(self._episodes(model, report, inputs, Side.INPUTS) if inputs is not None else ())]
 
     def _close_labels(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
@@ -223,6 +225,8 @@ class Decider:
         sums = self._sums(model, window)
         decides = self._decides(window, monitor, min(sums.in_time.rows, sums.inputs.rows))
         inputs: Sequence[Measure] | None = None
+        if decides:
+            self._judge.hold(model, window, Side.LABELS)
         labels = label_measures(model.model_id, window, sums, self.rules)
         if decides:
             labels = (*labels, *self._watch.labels(model, window, labels))
@@ -230,7 +234,7 @@ class Decider:
             labels = self._judge.labels(model, window, sums, labels, inputs)
         decision = Decision.PERFORMANCE if decides else Decision.NONE
         report = self._publish(model, window, sums, decision, judged=Judged(inputs, labels))
-        return [report, *(self._episodes(model, report, labels, model.governed_labels) if decides else ())]
+        return [report, *(self._episodes(model, report, labels, Side.LABELS) if decides else ())]
 
     def _revise(self, model: Model, window: Window) -> list[Told]:
         return [self._publish(model, window, self._sums(model, window))]
@@ -294,12 +298,14 @@ class Decider:
         retired = window.key.model_version in monitor.retired_versions
         return n >= monitor.minimum_n and not (window.late or monitor.paused or retired)
 
-    def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], governed: int) -> Iterator[Told]:
+    def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], side: Side) -> Iterator[Told]:
         """Follow one episode per family that was decided on; a version that has taken over since has its say."""
+        governed = model.governed_labels if side is Side.LABELS else model.governed
         monitor = self.rules.monitor(model.model_id, max(governed, report.monitor_version))
         checked = self.rules.checked(monitor)
         for family in sorted({measure.family for measure in measures}):
-            key = EpisodeKey(report.model_version, report.slice, report.granularity, family, Reference.BASELINE)
+            kind = business.kind_of(family, side)
+            key = EpisodeKey(report.model_version, report.slice, report.granularity, kind, Reference.BASELINE)
             if not (lives(key, monitor, checked) and key.slice in self.rules.slices(monitor)):
                 continue
             checks = [measure for measure in measures if measure.family == family]

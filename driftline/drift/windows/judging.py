@@ -14,11 +14,12 @@ from driftline.drift.calibration.evidence import Evidence
 from driftline.drift.calibration.state import Past, Sequences
 from driftline.drift.calibration.state import State as Before
 from driftline.drift.profile import ALL_ROWS
-from driftline.drift.windows.report import Sums, decided, evidence_of_inputs, evidence_of_labels
+from driftline.drift.windows import business
+from driftline.drift.windows.report import Sums, business_measures, decided, evidence_of_inputs, evidence_of_labels
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import AlphaKey, Model, PastKey, Remembered, Side, State
 from driftline.drift.windows.window import Window
-from driftline.events import Measure
+from driftline.events import Measure, Monitor
 
 __all__ = ["Judge"]
 
@@ -33,17 +34,38 @@ class Judge:
     def inputs(self, model: Model, window: Window, sums: Sums) -> tuple[Measure, ...]:
         """Decide at data close. `window.terms` hold afterwards what it was held to."""
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
-        measures = self.rules.inputs(monitor, *sums.inputs.encode(), sums.inputs)
+        self.hold(model, window, Side.INPUTS)
+        measures = (
+            *self.rules.inputs(monitor, *sums.inputs.encode(), sums.inputs),
+            *business_measures(self.rules, monitor, window, sums, Side.INPUTS),
+        )
+        self._remember(model, monitor, window, sums, Side.INPUTS)
         evidence = evidence_of_inputs(self.rules, monitor, sums)
         return self._judged(model, window, Side.INPUTS, measures, evidence=evidence)
 
     def labels(
         self, model: Model, window: Window, sums: Sums, measures: Sequence[Measure], earlier: Sequence[Measure]
     ) -> tuple[Measure, ...]:
-        """Decide at label close on `measures`; `earlier` are the inputs' as the first decision left them."""
+        """Decide at label close on `measures`, after `hold`; `earlier` are the inputs' as the first decision left them."""
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        self._remember(model, monitor, window, sums, Side.LABELS)
         evidence = evidence_of_labels(self.rules, monitor, sums)
         return self._judged(model, window, Side.LABELS, measures, evidence=evidence, earlier=earlier)
+
+    def hold(self, model: Model, window: Window, side: Side) -> None:
+        """Hold the business metrics of a window against what was decided before it, from now on."""
+        monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        layout = self.rules.layout(model.model_id, window.monitor_version)
+        if layout.program is not None:
+            window.held[side] = business.held(monitor, layout, window, model.metered.get(_series(window, side)))
+
+    def _remember(self, model: Model, monitor: Monitor, window: Window, sums: Sums, side: Side) -> None:
+        layout, series = self.rules.layout(model.model_id, window.monitor_version), _series(window, side)
+        known = model.metered.get(series)
+        found = business.remembered(monitor, layout, window, known, side, inputs=sums.inputs, pairs=sums.in_time)
+        if found is not None:
+            model.metered[series] = found
+            self.state.save_metered(model, series)
 
     def _judged(
         self,
@@ -61,7 +83,7 @@ class Judge:
             return tuple(measures)
         key = window.key
         alpha: AlphaKey = (key.granularity, key.slice != ALL_ROWS)
-        past: PastKey = (key.model_version, key.slice, key.granularity, side)
+        past = _series(window, side)
         layout = self.rules.layout(model.model_id, window.monitor_version).hash
         before = Before(model.alphas.get(alpha, Sequences()), _past(model.pasts.get(past), layout))
         verdict = calibration.judge(policy, before, decided(window, measures, evidence, earlier))
@@ -74,6 +96,10 @@ class Judge:
         if isinstance(policy, calibration.Classic):
             window.score = verdict.risk.score
         return verdict.measures
+
+
+def _series(window: Window, side: Side) -> PastKey:
+    return window.key.model_version, window.key.slice, window.key.granularity, side
 
 
 def _past(found: Remembered | None, layout: str) -> Past:

@@ -37,6 +37,7 @@ class StoredPane:
     rows: int
     cells: bytes
     sums: bytes
+    metrics: bytes | None = None
 
 
 class Panes:
@@ -50,7 +51,7 @@ class Panes:
 
     def count(self, series: Series, key: PaneKey, found: PaneProfile, monitor_version: int) -> None:
         """Add counts as they came to a pane, which begins if it is not there. Raises MalformedProfile."""
-        self._growing(series, key, monitor_version).count(found.rows, found.cells, found.sums)
+        self._growing(series, key, monitor_version).count(found.rows, found.cells, found.sums, found.metrics)
 
     def add(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
         """Add counts to a pane, which begins if it is not there."""
@@ -68,7 +69,7 @@ class Panes:
         panes = self._stored.setdefault(series, {})
         stored = panes.setdefault(key, StoredPane(monitor_version, 0, b"", b""))
         hot = Accumulator(self._layout_of(stored.monitor_version).shape(key.part))
-        hot.count(stored.rows, stored.cells, stored.sums)
+        hot.count(stored.rows, stored.cells, stored.sums, stored.metrics)
         self._hot[series, key] = hot
         return hot
 
@@ -129,7 +130,7 @@ class Panes:
         if monitor_version is not None:
             profile = self._hot[series, key].profile()
             cells, sums = profile.encode()
-            self._stored[series][key] = StoredPane(monitor_version, profile.rows, cells, sums)
+            self._stored[series][key] = StoredPane(monitor_version, profile.rows, cells, sums, profile.encode_metrics())
         return self._stored.get(series, {}).get(key)
 
     @property

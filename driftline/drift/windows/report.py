@@ -11,16 +11,18 @@ from driftline.drift.calibration.evidence import Evidence
 from driftline.drift.calibration.judge import Calibrated, Decided, restated
 from driftline.drift.detectors.series import INPUT_CHANGES, LABEL_CHANGES
 from driftline.drift.profile import Layout, Profile
+from driftline.drift.windows import business
 from driftline.drift.windows.panes import PaneKey
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import Model
-from driftline.drift.windows.window import Window
+from driftline.drift.windows.window import Side, Window
 from driftline.events import ClosedBy, Decision, FamilyLevel, Measure, Monitor, Part, Policy, WindowReport
 
 __all__ = [
     "Judged",
     "Place",
     "Sums",
+    "business_measures",
     "decided",
     "evidence_of_inputs",
     "evidence_of_labels",
@@ -132,6 +134,8 @@ def reported(
         cells=cells,
         sums=real,
         label_cells=sums.in_time.encode()[0],
+        metrics=sums.inputs.encode_metrics(),
+        label_metrics=sums.in_time.encode_metrics(),
         levels=_levels(window),
         measures=(*measured, *labels),
         risk_score=score,
@@ -145,11 +149,12 @@ def input_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
     cells, real = sums.inputs.encode()
     measured = rules.inputs(monitor, cells, real, sums.inputs)
     told = tuple(measure for measure in window.detected if measure.family in INPUT_CHANGES)
+    own = (*business_measures(rules, monitor, window, sums, Side.INPUTS), *told)
     if window.terms is None:
-        return (*measured, *told)
+        return (*measured, *own)
     key = (model_id, window.monitor_version, window.key.slice, sums.inputs.rows, cells, real, window.terms.to_bytes())
     found = rules.restated(key, lambda: _restated(rules, monitor, window, measured, sums=sums, evidence_of=evidence_of_inputs))
-    return (*found, *told)
+    return (*found, *own)
 
 
 def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:
@@ -158,7 +163,14 @@ def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
     if not (monitor.labels and window.labelled):
         return ()
     told = (measure for measure in window.detected if measure.family in LABEL_CHANGES)
-    return (*rules.labels(monitor, sums.in_time, sums.inputs.rows), *told)
+    own = business_measures(rules, monitor, window, sums, Side.LABELS)
+    return (*rules.labels(monitor, sums.in_time, sums.inputs.rows), *own, *told)
+
+
+def business_measures(rules: Rules, monitor: Monitor, window: Window, sums: Sums, side: Side) -> tuple[Measure, ...]:
+    """Return the business metrics that one of the two decisions makes known."""
+    layout = rules.layout(monitor.model_id, monitor.monitor_version)
+    return business.measured(monitor, layout, window, side, inputs=sums.inputs, pairs=sums.in_time)
 
 
 def evidence_of_inputs(rules: Rules, monitor: Monitor, sums: Sums) -> Evidence:

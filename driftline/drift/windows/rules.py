@@ -12,6 +12,7 @@ from driftline.drift.detectors.series import change_of
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
 from driftline.drift.profile import ALL_ROWS, Layout, Profile
+from driftline.drift.windows import business
 from driftline.drift.windows.policies import families_of, policy_of
 from driftline.drift.windows.republish import Terms, terms_of
 from driftline.events import Baseline, Measure, Monitor
@@ -165,6 +166,8 @@ class Rules:
         """Return the families that a monitor version decides on."""
         families = {threshold.family for threshold in monitor.thresholds}
         families.update(change_of(detector.family) for detector in monitor.detectors)
+        if monitor.labels and business.FAMILY in families:
+            families.add(business.OUTCOME)
         if monitor.policy is PolicyName.TOLERANCE:
             families.update(families_of(monitor, self.baseline(monitor)))
         return frozenset(families)

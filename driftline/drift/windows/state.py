@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from driftline.drift.calibration.state import Past, Sequences
@@ -13,10 +12,10 @@ from driftline.drift.episodes import Episode, EpisodeKey
 from driftline.drift.windows.clock import Clock, Seen
 from driftline.drift.windows.panes import PaneKey, Panes, Series
 from driftline.drift.windows.ranges import Condition, Head, Source
-from driftline.drift.windows.window import Window, WindowKey
+from driftline.drift.windows.window import Figure, Side, Window, WindowKey
 from driftline.events import CheckRequested, Group
 
-__all__ = ["AlphaKey", "Cursor", "DetectorKey", "Key", "Model", "PastKey", "Remembered", "Side", "State"]
+__all__ = ["AlphaKey", "Cursor", "DetectorKey", "Key", "Metered", "Model", "PastKey", "Remembered", "Side", "State"]
 
 Key = tuple[str | int, ...]
 """Identity of a state on the topic `states`: its kind first."""
@@ -24,13 +23,6 @@ DetectorKey = tuple[str, str, str, str, str, str]
 """Model version, slice, granularity; family and column ("" = of the model) of what is watched, kind of the detector."""
 AlphaKey = tuple[str, bool]
 """Granularity, and whether it is about slices."""
-
-
-class Side(StrEnum):
-    """Which of the two decisions."""
-
-    INPUTS = "inputs"
-    LABELS = "labels"
 
 
 PastKey = tuple[str, str, str, Side]
@@ -44,6 +36,20 @@ class Remembered:
     layout: str
     """Of the counts in it."""
     past: Past
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What the business metrics of the next window of a series are held against."""
+
+    layout: str
+    """Of the counts that the values come from."""
+    end: int
+    """Of the last window that was decided,"""
+    values: tuple[Figure, ...]
+    """and its values."""
+    past: Mapping[tuple[str, str], tuple[float, ...]]
+    """By name and column, oldest first: those of the last windows, for limits that follow them."""
 
 
 @dataclass(slots=True)
@@ -86,6 +92,7 @@ class Model:
     detectors: dict[DetectorKey, Detector[Any]] = field(default_factory=dict)
     alphas: dict[AlphaKey, Sequences] = field(default_factory=dict)
     pasts: dict[PastKey, Remembered] = field(default_factory=dict)
+    metered: dict[PastKey, Metered] = field(default_factory=dict)
     doubts: frozenset[Source] = frozenset()
     """Sources with a gap behind which no event of the model was seen yet."""
     doubtful_until: int | None = None
@@ -167,6 +174,10 @@ class State:
         """Alpha sequences are to be stored."""
         granularity, sliced = key
         self.unsaved["alpha", model.model_id, granularity, "slices" if sliced else "rows"] = None
+
+    def save_metered(self, model: Model, key: PastKey) -> None:
+        """What business metrics of a series are held against is to be stored, or forgotten if it is gone."""
+        self.unsaved["metered", model.model_id, *key] = None
 
     def save_past(self, model: Model, key: PastKey) -> None:
         """What judging remembers of a series is to be stored, or forgotten if it is gone."""

@@ -15,8 +15,8 @@ from driftline.drift.profile import Layout
 from driftline.drift.windows.clock import Clock, Seen
 from driftline.drift.windows.panes import PaneKey, Panes, Series, StoredPane
 from driftline.drift.windows.ranges import Head, Source
-from driftline.drift.windows.state import Cursor, Key, Model, Remembered, Side, State
-from driftline.drift.windows.window import Window, WindowKey
+from driftline.drift.windows.state import Cursor, Key, Metered, Model, Remembered, Side, State
+from driftline.drift.windows.window import Figure, Held, Window, WindowKey
 from driftline.events import CheckRequested, ClosedBy, Group, Measure, Part, Reference
 
 __all__ = ["LayoutOf", "MalformedState", "key_bytes", "key_of", "restore", "take_changes"]
@@ -119,7 +119,8 @@ def _pane_body(model: Model, rest: list[Any]) -> Body | None:
     if stored is None:
         return None
     cells, sums = b64encode(stored.cells).decode(), b64encode(stored.sums).decode()
-    return {"monitor_version": stored.monitor_version, "rows": stored.rows, "cells": cells, "sums": sums}
+    metrics = None if stored.metrics is None else b64encode(stored.metrics).decode()
+    return {"monitor_version": stored.monitor_version, "rows": stored.rows, "cells": cells, "sums": sums, "metrics": metrics}
 
 
 def _window_body(model: Model, rest: list[Any]) -> Body | None:
@@ -128,7 +129,8 @@ def _window_body(model: Model, rest: list[Any]) -> Body | None:
         return None
     body = {name: getattr(window, name) for name in _WINDOW_FIELDS}
     terms = None if window.terms is None else window.terms.to_bytes().decode()
-    return {**body, "detected": [asdict(measure) for measure in window.detected], "terms": terms}
+    held = {side.value: [found.previous, found.bands] for side, found in window.held.items()}
+    return {**body, "detected": [asdict(measure) for measure in window.detected], "held": held, "terms": terms}
 
 
 def _episode_body(model: Model, rest: list[Any]) -> Body | None:
@@ -151,7 +153,15 @@ def _past_body(model: Model, rest: list[Any]) -> Body | None:
     return None if found is None else {"layout": found.layout, "past": found.past.to_bytes().decode()}
 
 
-_WINDOW_FIELDS = tuple(name for name in Window.__slots__ if name not in ("key", "detected", "terms"))
+def _metered_body(model: Model, rest: list[Any]) -> Body | None:
+    found = model.metered.get((rest[0], rest[1], rest[2], Side(rest[3])))
+    if found is None:
+        return None
+    past = [[*key, list(values)] for key, values in sorted(found.past.items())]
+    return {"layout": found.layout, "end": found.end, "values": found.values, "past": past}
+
+
+_WINDOW_FIELDS = tuple(name for name in Window.__slots__ if name not in ("key", "detected", "held", "terms"))
 _MODEL_BODIES: Mapping[str, Callable[[Model, list[Any]], Body | None]] = {
     "model": _model_body,
     "pane": _pane_body,
@@ -160,6 +170,7 @@ _MODEL_BODIES: Mapping[str, Callable[[Model, list[Any]], Body | None]] = {
     "detector": _detector_body,
     "alpha": _alpha_body,
     "past": _past_body,
+    "metered": _metered_body,
 }
 
 
@@ -197,7 +208,8 @@ def _read_model(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None
 def _read_pane(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
     _, model_id, version, slice_name, start, end, part, layout = key
     pane = PaneKey(int(start), int(end), Part(str(part)), str(layout))
-    stored = StoredPane(body["monitor_version"], body["rows"], b64decode(body["cells"]), b64decode(body["sums"]))
+    metrics = b64decode(body["metrics"]) if body.get("metrics") else None
+    stored = StoredPane(body["monitor_version"], body["rows"], b64decode(body["cells"]), b64decode(body["sums"]), metrics)
     model_of(state, str(model_id), layout_of).panes.restore(Series(str(version), str(slice_name)), pane, stored)
 
 
@@ -207,7 +219,11 @@ def _read_window(state: State, key: Key, body: Body, layout_of: LayoutOf) -> Non
     closed_by = None if body["closed_by"] is None else ClosedBy(body["closed_by"])
     detected = tuple(Measure(**measure) for measure in body["detected"])
     terms = None if body["terms"] is None else Terms.from_bytes(body["terms"].encode())
-    window = Window(**{**body, "key": name, "closed_by": closed_by, "detected": detected, "terms": terms})
+    held = {
+        Side(side): Held(tuple(Figure(*figure) for figure in previous), tuple(map(tuple, bands)))
+        for side, (previous, bands) in body.get("held", {}).items()
+    }
+    window = Window(**{**body, "key": name, "closed_by": closed_by, "detected": detected, "held": held, "terms": terms})
     model_of(state, str(model_id), layout_of).windows[name] = window
 
 
@@ -236,6 +252,13 @@ def _read_past(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
     model_of(state, model_id, layout_of).pasts[version, slice_name, granularity, Side(side)] = found
 
 
+def _read_metered(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
+    _, model_id, version, slice_name, granularity, side = map(str, key)
+    past = {(name, column): tuple(values) for name, column, values in body["past"]}
+    found = Metered(body["layout"], body["end"], tuple(Figure(*figure) for figure in body["values"]), past)
+    model_of(state, model_id, layout_of).metered[version, slice_name, granularity, Side(side)] = found
+
+
 def _source(entry: list[Any]) -> Source:
     return Source(Group(entry[0]), entry[1], entry[2])
 
@@ -251,4 +274,5 @@ _READERS: Mapping[str, Callable[[State, Key, Body, LayoutOf], None]] = {
     "detector": _read_detector,
     "alpha": _read_alpha,
     "past": _read_past,
+    "metered": _read_metered,
 }

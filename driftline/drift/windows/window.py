@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from driftline.drift.calibration.state import Terms as HeldTo
@@ -11,7 +12,14 @@ from driftline.drift.windows.panes import Series
 from driftline.drift.windows.republish import Terms, final_at
 from driftline.events import ClosedBy, Measure, Monitor
 
-__all__ = ["Window", "WindowKey"]
+__all__ = ["Figure", "Held", "Side", "Window", "WindowKey"]
+
+
+class Side(StrEnum):
+    """Which of the two decisions."""
+
+    INPUTS = "inputs"
+    LABELS = "labels"
 
 
 class WindowKey(NamedTuple):
@@ -22,6 +30,32 @@ class WindowKey(NamedTuple):
     model_version: str
     slice: str
     start: int
+
+
+class Figure(NamedTuple):
+    """What a business metric was in another window."""
+
+    name: str
+    column: str
+    value: float | None
+    n: int
+    coverage: float | None
+    """None = it needs no labels."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is called."""
+        return self.name, self.column
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What business metrics of a window were held against at one of its decisions, of the windows before it."""
+
+    previous: tuple[Figure, ...] = ()
+    """Their values in the window before, if that was decided."""
+    bands: tuple[tuple[str, str, float, float], ...] = ()
+    """Name, column, lowest and highest value that pass, of those whose limit follows the past."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +88,8 @@ class Window:
     late_after_final: int = 0
     detected: tuple[Measure, ...] = ()
     """What detectors said of it: at data close in INPUT_CHANGES, at label close in LABEL_CHANGES."""
+    held: dict[Side, Held] = field(default_factory=dict)
+    """What its business metrics were held against."""
     terms: HeldTo | None = None
     """What its decisions were held to, where a policy other than limits judged it."""
     score: float | None = None

@@ -95,7 +95,7 @@ def split(panes: Iterable[PaneProfile], maximum: int = MAXIMUM_BYTES) -> Iterato
     part: list[PaneProfile] = []
     size = 0
     for pane in panes:
-        length = _PANE_OVERHEAD + len(pane.slice) + len(pane.cells) + len(pane.sums)
+        length = _PANE_OVERHEAD + len(pane.slice) + len(pane.cells) + len(pane.sums) + len(pane.metrics or b"")
         if part and size + length > maximum:
             yield tuple(part)
             part, size = [], 0

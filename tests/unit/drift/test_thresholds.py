@@ -106,10 +106,6 @@ def test_an_unknown_group_is_named():
         ("performance", "f1", 0.649, None, True),
         ("performance", "f1", 0.65, None, False),
         ("performance", "recall", 0.59, None, True),
-        ("business", "expected_loss", 40.0, None, False),
-        ("business", "expected_loss", 40.1, None, True),
-        ("business", "expected_loss", -40.1, None, True),  # the magnitude counts
-        ("business", "revenue_at_risk", -100_001.0, None, True),
     ],
 )
 def test_the_classic_rules_of_violation(family, name, value, p_value, violated):
