@@ -30,6 +30,7 @@ from driftline.kafka.ports import Message, NewTopic, TopicPartition
 from driftline.runtime.catalogue import TOPICS, Catalogue
 from driftline.runtime.loop import Reach
 from driftline.topics import name as topic_name
+from services.drift.profile.duplicates import Duplicates
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place
@@ -135,7 +136,9 @@ class Stage:
             self.messages += polled
         catalogue = Catalogue(cluster.consumer(start_at=StartAt.EARLIEST))
         reader = PredictionReader(catalogue.book, catalogue.schemas, work.PARTITIONS)
-        self.handler = ProfileHandler(catalogue, reader, Place("bench", {PREDICTIONS: "id"}, 4))
+        self.handler = ProfileHandler(
+            catalogue, reader, Place("bench", {PREDICTIONS: "id"}, 4), Duplicates(reader, cluster.consumer, key=b"bench")
+        )
         self.handler.on_assign(self.places, 0)
 
     def run(self) -> tuple[float, int]:

@@ -45,6 +45,7 @@ from driftline.runtime.preflight import new_topic
 from driftline.topics import catalogue
 from driftline.validation import batch_rows
 from services.drift.app import PROFILE_LIMITS, collect_rarely
+from services.drift.profile.duplicates import Duplicates
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place, set_records
@@ -151,7 +152,9 @@ def stage1(bootstrap: str, layout: str, messages: int, events: int) -> tuple[flo
     catalogue = Catalogue(cluster.consumer(start_at=StartAt.EARLIEST))
     catalogue.refresh()
     reader = PredictionReader(catalogue.book, catalogue.schemas, work.PARTITIONS)
-    handler = ProfileHandler(catalogue, reader, Place("bench", {topic: "id"}, 4))
+    handler = ProfileHandler(
+        catalogue, reader, Place("bench", {topic: "id"}, 4), Duplicates(reader, cluster.consumer, key=b"bench")
+    )
     loop = BatchLoop(
         "profile",
         handler,

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     ROW_COUNT_MISMATCH = "row_count_mismatch"
     TOO_LARGE = "too_large"
     WRONG_PARTITION = "wrong_partition"
+    DUPLICATE_ID = "duplicate_id"
     LABEL_TOO_LATE = "label_too_late"
     LABEL_WITHOUT_PREDICTION = "label_without_prediction"
 

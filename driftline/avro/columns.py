@@ -100,6 +100,13 @@ class Column:
         start = int(self.start[row])
         return self.buffer[start : start + int(self.length[row])]
 
+    def pieces(self, rows: Integers) -> list[bytes]:
+        """The bytes of many text or bytes cells."""
+        if self.start is None or self.length is None:
+            return [b""] * len(rows)
+        start, length = self.start[rows].tolist(), self.length[rows].tolist()
+        return [self.buffer[at : at + size] for at, size in zip(start, length, strict=True)]
+
     def text(self, row: int) -> str:
         """The text of a text cell: always valid UTF-8."""
         return self.raw(row).decode()

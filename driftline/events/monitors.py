@@ -72,6 +72,14 @@ class Policy(StrEnum):
     CLASSIC = "CLASSIC"
 
 
+class Deduplicate(StrEnum):
+    """Symbols of Deduplicate in the schemas."""
+
+    NONE = "NONE"
+    ID = "ID"
+    """An id that comes again within an hour of append time is refused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorSlice:
     """One way to cut the rows."""
@@ -195,6 +203,8 @@ class Monitor:
     """Otherwise its scheduled checks are skipped."""
     check_timeout_us: int = 300_000_000
     """Append time after which a check whose range is not complete has failed."""
+    deduplicate: Deduplicate = Deduplicate.NONE
+    """What of a prediction may come once only."""
     retired_versions: tuple[str, ...]
     """Model versions whose episodes are closed."""
     paused: bool = False

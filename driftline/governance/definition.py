@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import available_timezones
 
 from driftline.envelope import moment_of
-from driftline.events import ColumnKind, Monitor, MonitorColumn, Policy, Task
+from driftline.events import ColumnKind, Deduplicate, Monitor, MonitorColumn, Policy, Task
 from driftline.events.columns import LABEL
 from driftline.governance import metrics, policy
 from driftline.governance.checks import (
@@ -60,6 +60,7 @@ KEYS = (
     *DURATIONS,
     *policy.KEYS,
     "metrics",
+    "deduplicate",
     *("minimum_n", "thresholds", "weights", "retired_versions", "paused", "effective_from"),
 )
 
@@ -162,6 +163,7 @@ def parse_definition(
         protected=policy.protected(fields, names),
         favourable=fields.text("favourable"),
         detectors=policy.detectors(fields, labels=labels),
+        deduplicate=_deduplicate(fields),
         retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
         paused=fields.flag("paused", default=False),
         description=fields.text("description") or "",
@@ -206,6 +208,13 @@ def _positive_class(fields: Fields, task: Task, classes: tuple[str, ...]) -> str
     elif named is not None and classes and named not in classes:
         fields.problem("positive_class", f"the model never predicted {named!r} in the baseline; {nearest(named, classes)}")
     return named
+
+
+def _deduplicate(fields: Fields) -> Deduplicate:
+    word = fields.text("deduplicate")
+    if word not in {None, "id"}:
+        fields.problem("deduplicate", f"{word!r} is nothing that can come once only; write id, or leave the key out")
+    return Deduplicate.ID if word == "id" else Deduplicate.NONE
 
 
 def _granularities(fields: Fields) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from services.drift.evaluate.handler import EvaluateHandler
 from services.drift.evaluate.states import States
 from services.drift.join.handler import JoinHandler, Readers
 from services.drift.join.labels import LabelReader
+from services.drift.profile.duplicates import Duplicates
 from services.drift.profile.handler import ProfileHandler
 from services.drift.settings import Settings, Stage
 from services.drift.stage1.predictions import PredictionReader
@@ -144,7 +145,8 @@ def make_handler(stage: Stage, settings: Settings, cluster: Cluster, clock: Cloc
     reader = PredictionReader(catalogue.book, catalogue.schemas, cluster.partitions("predictions"))
     place = cluster.place(settings.instance_id)
     if stage is Stage.PROFILE:
-        return ProfileHandler(catalogue, reader, place)
+        duplicates = Duplicates(reader, cluster.kafka.consumer, key=secrets.token_bytes(16))
+        return ProfileHandler(catalogue, reader, place, duplicates)
     labels = LabelReader(catalogue.book, catalogue.schemas, cluster.partitions("labels"))
     readers = Readers(reader, labels, rebuild=cluster.kafka.consumer)
     return JoinHandler(catalogue, readers, place, key=secrets.token_bytes(16))

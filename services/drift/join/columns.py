@@ -94,7 +94,7 @@ def prediction_rows(
                 each.partition[chosen].astype(np.int64),
                 each.message[chosen],
                 chosen,
-                _raw(each.rows.prediction_id, chosen),
+                each.rows.prediction_id.pieces(chosen),
                 columns,
                 slices,
             )
@@ -134,7 +134,7 @@ def label_rows(
                 each.partition[chosen].astype(np.int64),
                 each.message[chosen],
                 chosen,
-                _raw(each.labels.prediction_id, chosen),
+                each.labels.prediction_id.pieces(chosen),
                 columns,
             )
         )
@@ -178,14 +178,6 @@ def _by_cut(lots: Sequence[_Lot]) -> SliceCodes:
         if lot.slices is not None:
             found[start:end, : len(lot.slices)] = lot.slices.T
     return found
-
-
-def _raw(column: Column, chosen: Integers) -> list[bytes]:
-    assert column.start is not None  # an accepted row has an id
-    assert column.length is not None
-    buffer = column.buffer
-    start, length = column.start[chosen].tolist(), column.length[chosen].tolist()
-    return [buffer[at : at + size] for at, size in zip(start, length, strict=True)]
 
 
 def _outcome(judged: Judged, layout: Layout) -> tuple[Codes, Floats]:

@@ -25,13 +25,13 @@ from driftline.topics import name as topic_name
 from services.drift import metrics
 from services.drift.join.columns import Stream, append_times, label_rows, prediction_rows
 from services.drift.join.labels import LabelReader
-from services.drift.join.rebuild import Seconds, replay
 from services.drift.stage1.dead_letters import dead_letters
 from services.drift.stage1.judgement import Judged, Refused
 from services.drift.stage1.models import Layouts, Versions
 from services.drift.stage1.pace import Pace
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Latest, Place, Writer
+from services.drift.stage1.rebuild import Seconds, replay
 
 __all__ = ["JoinHandler", "Readers"]
 

@@ -1,7 +1,8 @@
 """Stage `profile`: predictions become additive counts by model, version, slice and pane, in one transaction with their offsets.
 
-Nothing outlives a commit: `handle` gathers, `flush` judges and counts what was gathered and gives sets, dead letters and
-progress to the loop. A crash before the commit reads the same messages again; a revoke drops what was not committed.
+Nothing outlives a commit but the ids of the last hour, of models that want each once (`duplicates.py`): `handle` gathers,
+`flush` judges and counts what was gathered and gives sets, dead letters and progress to the loop. A crash before the
+commit reads the same messages again; a revoke drops what was not committed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Flush, Handled, OutRecord, Reach
 from driftline.topics import name as topic_name
 from services.drift import metrics
+from services.drift.profile.duplicates import Duplicates
 from services.drift.stage1.dead_letters import dead_letters
 from services.drift.stage1.judgement import Judged, Refused, Source
 from services.drift.stage1.models import Layouts, Versions
@@ -47,12 +49,13 @@ class _Counting:
 
 
 class ProfileHandler:
-    """Counts predictions; a `driftline.runtime.loop.Handler` with no state across commits."""
+    """Counts predictions; a `driftline.runtime.loop.Handler`."""
 
-    def __init__(self, catalogue: Catalogue, reader: PredictionReader, place: Place) -> None:
+    def __init__(self, catalogue: Catalogue, reader: PredictionReader, place: Place, duplicates: Duplicates) -> None:
         """`reader` judges by the book of `catalogue`."""
         self._catalogue = catalogue
         self._reader = reader
+        self._duplicates = duplicates
         self._pace = Pace()
         self._layouts = Layouts(catalogue.book)
         self._writer = Writer(Group.PROFILE, place, self._layouts)
@@ -73,9 +76,11 @@ class ProfileHandler:
         return self._pace.interval
 
     def on_assign(self, starts: Mapping[TopicPartition, int], now: int) -> None:
-        """Begin with nothing; the versions of a model are told apart anew. Progress goes out at once."""
-        del starts, now
+        """Begin with nothing but ids; the versions of a model are told apart anew. Progress goes out at once."""
+        del now
         self._drop()
+        self._catalogue.refresh()
+        self._duplicates.relearn(starts)
         self._versions.forget()
         self._pace.last_progress = None
 
@@ -83,6 +88,7 @@ class ProfileHandler:
         """Drop everything: eager rebalancing takes all partitions."""
         del partitions
         self._drop()
+        self._duplicates.forget()
 
     def handle(self, messages: Sequence[Message], now: int) -> Handled:
         """Gather; judge and count when there is much."""
@@ -122,6 +128,7 @@ class ProfileHandler:
         gathered, self._gathered = self._gathered, []
         self._gathered_messages = 0
         judgement = self._reader.judge(Source.joined(gathered))
+        self._duplicates.refuse(judgement)
         for judged in judgement.judged:
             self._count(judged)
         for mark in judgement.marks:

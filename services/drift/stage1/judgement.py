@@ -30,30 +30,9 @@ DETAILS = {
     Reason.WRONG_TYPE: "{field} has another type than the monitor declares",
     Reason.NON_FINITE: "{field} is infinite; send null for an unknown value",
     Reason.WRONG_PARTITION: "the row lies in another partition than murmur2({field}) gives, where its label will look for it",
+    Reason.DUPLICATE_ID: "an event of this {field} was appended within the hour before; the first one counts",
     Reason.UNKNOWN_MODEL: "its model had no monitor when this was written; apply one (driftline monitor apply), then replay",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Accepted rows of one model under one monitor version: the rows `chosen` of n, all from one chunk of messages."""
-
-    monitor: Monitor
-    rows: Rows
-    chosen: Integers
-    stream: NDArray[np.int32]
-    """By row: code of (model, model version), see `PredictionReader.stream_name`."""
-    message: Integers
-    """By row: index into the messages that were read. Rows of one message are in their order."""
-    partition: NDArray[np.int32]
-    """By row: source partition."""
-
-    @property
-    def event_time(self) -> Integers:
-        """By row: event time, microseconds."""
-        times = self.rows.event_time.integers
-        assert times is not None  # an accepted row has one
-        return times
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +183,36 @@ class Chunk:
             assert reason is not None  # only refused rows come here
             assert name is not None
             self.refuse(np.array(members, np.int64), reason, name, model_id, out)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Accepted rows of one model under one monitor version: the rows `chosen` of a chunk of messages."""
+
+    monitor: Monitor
+    chunk: Chunk
+    chosen: Integers
+    stream: NDArray[np.int32]
+    """By row: code of (model, model version), see `PredictionReader.stream_name`."""
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of the chunk."""
+        return self.chunk.rows
+
+    @property
+    def message(self) -> Integers:
+        """By row: index into the messages that were read. Rows of one message are in their order."""
+        return self.chunk.message
+
+    @property
+    def partition(self) -> NDArray[np.int32]:
+        """By row: source partition."""
+        return self.chunk.partition
+
+    @property
+    def event_time(self) -> Integers:
+        """By row: event time, microseconds."""
+        times = self.rows.event_time.integers
+        assert times is not None  # an accepted row has one
+        return times

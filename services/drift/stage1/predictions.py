@@ -17,7 +17,7 @@ from driftline.batches import check_batch
 from driftline.codec import Schemas
 from driftline.drift.profile import PairCodes
 from driftline.errors import InvalidRecord, Reason
-from driftline.events import PredictionBatch
+from driftline.events import Deduplicate, PredictionBatch
 from driftline.events.columns import LATENCY, PREDICTION, SCORE
 from driftline.validation import (
     MonitorBook,
@@ -52,6 +52,12 @@ class PredictionReader(Reader[Judged]):
     def _forget_streams(self) -> None:
         self._streams = PairCodes()
         self._names: list[tuple[str, str]] = []
+
+    @property
+    def deduplicates(self) -> bool:
+        """Whether any monitor that is known wants each id once."""
+        monitors = (monitor for model_id in self._book.model_ids() for monitor in self._book.versions(model_id))
+        return any(monitor.deduplicate is Deduplicate.ID for monitor in monitors)
 
     def stream_name(self, code: int) -> tuple[str, str]:
         """Model and model version of a stream code; good until the next `read`."""
@@ -154,13 +160,13 @@ class PredictionReader(Reader[Judged]):
             if not accepted.all():
                 chunk.refuse_as(verdict, mine[~accepted], model_id, out)
                 mine = mine[accepted]
-            if monitor.labels and len(mine):
+            if (monitor.labels or monitor.deduplicate is Deduplicate.ID) and len(mine):
                 home = partitions_of(rows.prediction_id, mine, self._partitions)[mine] == chunk.partition[mine]
                 if not home.all():
                     chunk.refuse(mine[~home], Reason.WRONG_PARTITION, "prediction_id", model_id, out)
                     mine = mine[home]
             if len(mine):
-                out.judged.append(Judged(monitor, rows, mine, stream, chunk.message, chunk.partition))
+                out.judged.append(Judged(monitor, chunk, mine, stream))
 
     def _encode_streams(self, chunk: Chunk, candidates: Integers) -> NDArray[np.int32]:
         """Stream code of each candidate."""

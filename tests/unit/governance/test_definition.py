@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.drift.dialect import Dialect
-from driftline.events import ColumnKind, Direction, MetricType, Monitor, MonitorSlice, Policy, Task
+from driftline.events import ColumnKind, Deduplicate, Direction, MetricType, Monitor, MonitorSlice, Policy, Task
 from driftline.governance.definition import BaselineFacts, baseline_named, parse_definition
 from driftline.governance.errors import DefinitionRefused
 from driftline.governance.periods import DAY_US, MINUTE_US
@@ -276,6 +276,7 @@ def test_a_tolerance_in_words_is_a_policy_and_leaves_no_limit_of_a_distance():
         ("slices: [carriers]", "slices[0]", "did you mean 'carrier'"),
         ("slices: [[temp, carrier, temp]]", "slices[0]", "a list of two columns"),
         ("protected: [gender]", "protected", "no column 'gender'"),
+        ("deduplicate: row", "deduplicate", "write id, or leave the key out"),
         ("detectors: {feature: [ddm]}", "detectors.feature", "no detector of feature is called 'ddm'"),
         ("detectors: {performance: [adwim]}", "detectors.performance", "did you mean 'adwin'"),
         ("detectors: {label: [adwin]}", "detectors.label", "unknown key"),
@@ -292,6 +293,11 @@ def test_what_is_wrong_with_policy_slices_and_metrics_is_told_at_its_field(more,
     found = problems(LEAST + more + "\n")
     assert [problem.field for problem in found] == [field]
     assert words in found[0].detail
+
+
+def test_each_id_counts_once_where_the_definition_says_so():
+    assert monitor(LEAST).deduplicate is Deduplicate.NONE
+    assert monitor(LEAST + "deduplicate: id\n").deduplicate is Deduplicate.ID
 
 
 def test_detectors_are_read_and_errors_are_watched_unless_somebody_says_otherwise():

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from driftline.drift.windows.calendar import span_of
-from driftline.events import Monitor
+from driftline.events import Deduplicate, Monitor
 
 MODELS = ("north", "south")
 CARRIERS = ("AA", "UA", "??")
@@ -103,7 +103,10 @@ def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[Key, Counts
             for name in slices_of(row, monitor):
                 yield windows[row.model, row.version, granularity, start, name]
 
-    for row in predictions:
+    once = {model for model, monitor in monitors.items() if monitor.deduplicate is Deduplicate.ID}
+    counted = [row for row in predictions if row.model not in once]
+    counted += [row for row in first.values() if row.model in once]  # no schedule takes an hour
+    for row in counted:
         for window in places(row):
             window["carriers"][row.carrier] += 1
     for name, prediction in first.items():

@@ -13,6 +13,7 @@ from driftline.topics import name as topic_name
 from driftline.validation.book import MonitorBook
 from services.drift.join.handler import JoinHandler, Readers
 from services.drift.join.labels import LabelReader
+from services.drift.profile.duplicates import Duplicates
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place
@@ -52,7 +53,10 @@ class RealWorld(World):
         reader = PredictionReader(catalogue.book, catalogue.schemas, PARTITIONS)
         place = Place(name, {self.prefix + topic: "T" for topic in INPUT_TOPICS}, PROFILES_PARTITIONS)
         if part == "profile":
-            return ProfileHandler(catalogue, reader, place)
+            duplicates = Duplicates(
+                reader, self.cluster.consumer, key=b"0123456789abcdef", monotonic=self.surroundings.monotonic
+            )
+            return ProfileHandler(catalogue, reader, place, duplicates)
         labels = LabelReader(catalogue.book, catalogue.schemas, PARTITIONS)
         readers = Readers(reader, labels, rebuild=self.cluster.consumer)
         return JoinHandler(catalogue, readers, place, key=b"0123456789abcdef", monotonic=self.surroundings.monotonic)

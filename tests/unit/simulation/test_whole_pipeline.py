@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
+from typing import Any
 
 import pytest
 
-from driftline.events import ClosedBy, MonitorSlice
+from driftline.events import ClosedBy, DeadLetter, Deduplicate, MonitorSlice
 from tests.unit.simulation.chaos import Chaos, traffic
 from tests.unit.simulation.checks import check_all, check_slices, decisions, drift
+from tests.unit.simulation.events import MODELS
 from tests.unit.simulation.real_stage1 import RealWorld
 from tests.unit.simulation.test_schedules import CUTS
-from tests.unit.simulation.world import HOUR, MINUTE, World
+from tests.unit.simulation.world import HOUR, MINUTE, World, monitor_of
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60")) // 10
 FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))
 
 
-def play(seed: int, *, patient: bool, slices: tuple[MonitorSlice, ...] = ()) -> RealWorld:
-    world = RealWorld(seed, patient=patient, changes=seed % 3 == 0, slices=slices)
+def play(seed: int, *, patient: bool, slices: tuple[MonitorSlice, ...] = (), **changes: Any) -> RealWorld:
+    monitors = {model: monitor_of(model, patient=patient, slices=slices, **changes) for model in MODELS}
+    world = RealWorld(seed, monitors=monitors, changes=seed % 3 == 0)
     queues = traffic(random.Random(seed), rows=20, disorder_us=4 * MINUTE if patient else 6 * HOUR)
     Chaos(world, queues, long_pauses=not patient).play(120)
     return world
@@ -56,3 +60,13 @@ def test_slices_and_their_labels_survive_everything_that_rows_do(seed):
     check_slices(world)
     assert decisions(world) == decisions(reference)
     assert drift(world) == drift(reference)
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + max(2, SCHEDULES // 3)))
+def test_where_each_id_counts_once_repeats_are_dead_letters_in_every_schedule(seed):
+    world = play(seed, patient=seed % 2 == 0, deduplicate=Deduplicate.ID)
+    check_all(world)
+    sent = Counter((row.model, row.id) for _, _, row in world.sent if row.carrier)
+    repeated = sum(sent.values()) - len(sent)
+    dead = [letter for letter in world.told("dead-letters") if isinstance(letter, DeadLetter)]
+    assert [letter.reason for letter in dead if letter.rejected_by == "drift/profile"] == ["duplicate_id"] * repeated

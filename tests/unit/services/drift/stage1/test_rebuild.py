@@ -10,7 +10,7 @@ from driftline.clock import ManualClock
 from driftline.errors import Unavailable
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic, TopicPartition
-from services.drift.join.rebuild import replay
+from services.drift.stage1.rebuild import replay
 
 A, B = TopicPartition("t", 0), TopicPartition("t", 1)
 

@@ -1,4 +1,4 @@
-"""Read topics again up to the committed offsets, so that what the join remembers is what they say."""
+"""Read topics again up to the committed offsets, so that what a stage remembers is what they say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 from driftline.errors import Unavailable
 from driftline.kafka.ports import Consumer, Message, TopicPartition
 
-__all__ = ["RECORDS_PER_SECOND", "Seconds", "replay"]
+__all__ = ["RECORDS_PER_SECOND", "Seconds", "begins_before", "replay"]
 
 RECORDS_PER_SECOND = 100_000
 """What a rebuild is announced with: a cautious figure for single predictions (batches hold many rows each)."""
@@ -35,13 +35,17 @@ def replay(
     ends: Mapping[TopicPartition, int],
     learn: Callable[[Sequence[Message]], None],
     monotonic: Seconds,
+    *,
+    begins: Mapping[TopicPartition, int] | None = None,
 ) -> float:
-    """Give everything before these positions to `learn`, from the beginning of the log; returns the seconds it took.
+    """Give everything before these positions to `learn`; returns the seconds it took.
+
+    From the beginning of the log, or from `begins`, which are in it.
 
     The consumer is outside of any group and is left without partitions. Raises Unavailable when the log stops short.
     """
     began = said = monotonic()
-    positions = {place: consumer.watermarks(place).low for place in ends}
+    positions = {place: consumer.watermarks(place).low for place in ends} if begins is None else dict(begins)
     total = sum(max(0, end - positions[place]) for place, end in ends.items())
     if not total:
         return 0.0
@@ -57,7 +61,7 @@ def replay(
         quiet = 0 if messages else quiet + 1
         if quiet > _PATIENCE:
             missing = ", ".join(f"{p.topic}[{p.partition}] at {positions[p]} of {end}" for p, end in ends.items())
-            raise Unavailable(f"the join cannot read what it has committed: {missing}; is the broker well?")
+            raise Unavailable(f"what was committed cannot be read again: {missing}; is the broker well?")
         if monotonic() - said > _SAY_EVERY_SECONDS:
             said = monotonic()
             done = 1 - sum(max(0, end - positions[place]) for place, end in ends.items()) / total
@@ -67,3 +71,33 @@ def replay(
     seconds = monotonic() - began
     _LOG.info("rebuilt", records=read, seconds=round(seconds, 2))
     return seconds
+
+
+def begins_before(consumer: Consumer, ends: Mapping[TopicPartition, int], span_us: int) -> dict[TopicPartition, int]:
+    """Where to begin so as to read all that was appended within `span_us` before the last record before each position."""
+    lows = {place: consumer.watermarks(place).low for place in ends}
+    times = {place: _append_time_before(consumer, place, lows[place], end) for place, end in ends.items()}
+    asked = {place: time - span_us // 1000 for place, time in times.items() if time is not None}
+    found = consumer.offsets_for_times(asked) if asked else {}
+    return {place: min(max(lows[place], found.get(place, end)), max(lows[place], end)) for place, end in ends.items()}
+
+
+def _append_time_before(consumer: Consumer, place: TopicPartition, low: int, end: int) -> int | None:
+    """Append time, milliseconds, of one of the last records before a position; None if there are none."""
+    back = 1
+    while end > low:
+        begin = max(low, end - back)
+        consumer.assign({place: begin})
+        quiet = 0
+        while consumer.positions([place])[place] < end and quiet <= _PATIENCE:
+            messages = consumer.consume(_BATCH, _WAIT_SECONDS)
+            times = [message.timestamp()[1] for message in messages if message.offset() < end]
+            if times:
+                consumer.assign({})
+                return times[0]
+            quiet = 0 if messages else quiet + 1
+        if begin == low:
+            break
+        back *= 16  # aborted records and markers lay there
+    consumer.assign({})
+    return None
