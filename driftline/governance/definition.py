@@ -148,7 +148,12 @@ def parse_definition(
         granularities=granularities,
         time_zone=_time_zone(fields),
         alert_on=_alert_on(fields, granularities),
-        **{f"{key}_us": length for key, length in lengths.items()},
+        lateness_us=lengths["lateness"],
+        idle_timeout_us=lengths["idle_timeout"],
+        max_wait_us=lengths["max_wait"],
+        label_delay_us=lengths["label_delay"],
+        label_ttl_us=lengths["label_ttl"],
+        future_skew_us=lengths["future_skew"],
         minimum_n=fields.whole("minimum_n", 200, low=1, high=1_000_000_000),
         thresholds=(
             *to_thresholds(_limits(fields, task, judging.policy, labels=labels, columns=columns)),
