@@ -33,6 +33,7 @@ from driftline.events.monitors import (
     MonitorColumn,
     MonitorDetector,
     MonitorMetric,
+    MonitorReference,
     MonitorSlice,
     MonitorState,
     MonitorStatus,
@@ -65,7 +66,7 @@ from driftline.events.profiles import (
     SourceTime,
     StateEntry,
 )
-from driftline.events.windows import ClosedBy, Decision, FamilyLevel, Measure, WindowReport
+from driftline.events.windows import ClosedBy, Decision, FamilyLevel, Measure, PastComparison, WindowReport
 
 __all__ = [
     "AlertFired",
@@ -102,6 +103,7 @@ __all__ = [
     "MonitorColumn",
     "MonitorDetector",
     "MonitorMetric",
+    "MonitorReference",
     "MonitorSlice",
     "MonitorState",
     "MonitorStatus",
@@ -111,6 +113,7 @@ __all__ = [
     "OutputType",
     "PaneProfile",
     "Part",
+    "PastComparison",
     "Policy",
     "Prediction",
     "PredictionBatch",
@@ -140,8 +143,10 @@ NESTED = frozenset(
         "MonitorColumn",
         "MonitorDetector",
         "MonitorMetric",
+        "MonitorReference",
         "MonitorSlice",
         "PaneProfile",
+        "PastComparison",
         "SourceHeader",
         "SourceRange",
         "SourceTime",

@@ -21,10 +21,13 @@ class ColumnDrift:
 
 
 class Reference(StrEnum):
-    """Symbols of ClearedReference, Reference in the schemas."""
+    """Symbols of ClearedReference, ComparedReference, MonitoredReference, Reference in the schemas."""
 
     BASELINE = "BASELINE"
     CONSECUTIVE = "CONSECUTIVE"
+    """The window before."""
+    SEASON = "SEASON"
+    """The same time of the week before, by the calendar of the monitor's zone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from driftline.events.drift_events import Reference
+
 
 class ColumnKind(StrEnum):
     """Symbols of BaselineKind, ColumnKind in the schemas."""
@@ -138,6 +140,16 @@ class MonitorDetector:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorReference:
+    """One kind of window of the past."""
+
+    reference: Reference
+    """CONSECUTIVE: the window before. SEASON: the same time a week before."""
+    granularities: tuple[str, ...]
+    """Of the windows that are compared with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
     """One version of a model's monitor."""
 
@@ -161,6 +173,8 @@ class Monitor:
     """Such as "1 hour", "1 day", "1 week"."""
     time_zone: str = "UTC"
     """Zone in which days, weeks and months begin."""
+    references: tuple[MonitorReference, ...] = ()
+    """Windows of the past that a window is compared with, beside the baseline."""
     alert_on: str
     """The granularity whose episodes alert."""
     lateness_us: int

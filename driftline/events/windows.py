@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from driftline.events.drift_events import Reference
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
@@ -55,6 +57,28 @@ class ClosedBy(StrEnum):
     IDLE = "IDLE"
     MAX_WAIT = "MAX_WAIT"
     LATE = "LATE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastComparison:
+    """A window held against one of the past, whose counts are those at the data close of the later."""
+
+    reference: Reference
+    """CONSECUTIVE: the window before. SEASON: the same time a week before."""
+    start: int
+    """Of the window of the past, microseconds."""
+    end: int
+    """Of the window of the past."""
+    n: int
+    """Rows of the window of the past; below minimum n nothing is compared."""
+    cells: bytes
+    """Sparse counts of its inputs."""
+    sums: bytes
+    """float64 little-endian sums of its inputs."""
+    levels: tuple[FamilyLevel, ...]
+    """Under TOLERANCE: level that each family was tested at."""
+    measures: tuple[Measure, ...]
+    """How far the two are apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +145,8 @@ class WindowReport:
     """Under TOLERANCE: level that each family was tested at."""
     measures: tuple[Measure, ...]
     """Every measure."""
+    comparisons: tuple[PastComparison, ...] = ()
+    """What it was compared with beside the baseline."""
     risk_score: float | None = None
     """0 to 100; null below minimum n."""
     severity: str | None = None

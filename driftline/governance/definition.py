@@ -29,6 +29,7 @@ from driftline.governance.periods import (
     parse_duration,
     parse_granularity,
 )
+from driftline.governance.references import references
 from driftline.topics import catalogue
 
 DEFAULT_GRANULARITIES = ("1 hour", "1 day", "1 week")
@@ -55,6 +56,7 @@ KEYS = (
         "labels",
         "granularities",
         "time_zone",
+        "references",
         "alert_on",
     ),
     *DURATIONS,
@@ -147,6 +149,7 @@ def parse_definition(
         labels=labels,
         granularities=granularities,
         time_zone=_time_zone(fields),
+        references=references(fields, granularities),
         alert_on=_alert_on(fields, granularities),
         lateness_us=lengths["lateness"],
         idle_timeout_us=lengths["idle_timeout"],
@@ -232,7 +235,7 @@ def _granularities(fields: Fields) -> tuple[str, ...]:
             fields.problem(f"granularities[{index}]", str(error))
     if fields.names("granularities") and not written:
         fields.problem("granularities", "name at least one, or leave the key out")
-    return tuple(sorted(found, key=granularity_length)) or DEFAULT_GRANULARITIES
+    return tuple(sorted(found, key=lambda text: (granularity_length(text), text))) or DEFAULT_GRANULARITIES
 
 
 def _alert_on(fields: Fields, granularities: tuple[str, ...]) -> str:

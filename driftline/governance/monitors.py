@@ -73,8 +73,8 @@ def _effective_from(definition: Definition, current: Monitor | None, watermark: 
     if current is None:
         return SINCE_EVER if wanted is None else wanted
     pane = lcm(
-        pane_length(monitor.granularities, monitor.time_zone),
-        pane_length(current.granularities, current.time_zone),
+        pane_length(monitor),
+        pane_length(current),
     )
     earliest = current.effective_from if watermark is None else next_boundary(watermark, pane)
     if wanted is None:

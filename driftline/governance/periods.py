@@ -1,8 +1,9 @@
 """Durations ("5 min") and granularities ("1 day") as people write them, and the pane that follows from granularities."""
 
 import re
-from collections.abc import Sequence
 from math import gcd
+
+from driftline.events import Monitor, Reference
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -46,6 +47,7 @@ _LENGTHS = {"minute": MINUTE_US, "hour": HOUR_US, "day": DAY_US, "week": WEEK_US
 _WHOLE = {"minute": 60, "hour": 24, "month": 12}
 _SAME = {(60, "minute"): (1, "hour"), (24, "hour"): (1, "day"), (7, "day"): (1, "week"), (1, "year"): (12, "month")}
 _MOST = 31
+_MOST_OVERLAP = 60
 
 
 def parse_duration(text: str) -> int:
@@ -69,8 +71,28 @@ def parse_granularity(text: str) -> str:
     """The one spelling of a granularity: "15 minutes", "1 hour", "1 day", "2 weeks", "1 month"; raises ValueError.
 
     Minutes must divide the hour, hours the day and months the year, so that windows line up with the calendar; days and weeks
-    come up to 31. Seven days are a week and begin on Monday.
+    come up to 31. Seven days are a week and begin on Monday. Windows that hop overlap: "1 week every 1 day" is the last week at
+    each midnight; the length is 2 to 60 hops, and months hop by months.
     """
+    length, _, hop = text.strip().lower().partition(" every ")
+    if not hop:
+        return _parse_period(length)
+    size, step = _parse_period(length), _parse_period(hop if hop[0].isdigit() else f"1 {hop}")
+    longer, shorter = granularity_length(size), granularity_length(step)
+    if _monthly(size) is not _monthly(step) or longer % shorter or not 2 <= longer // shorter <= _MOST_OVERLAP:
+        message = (
+            f"{text!r}: windows that hop are 2 to {_MOST_OVERLAP} times as long as their hop, without a rest, and months hop by "
+            'months; write it like "1 week every 1 day"'
+        )
+        raise ValueError(message)
+    return f"{size} every {step}"
+
+
+def _monthly(period: str) -> bool:
+    return period.rstrip("s").endswith("month")
+
+
+def _parse_period(text: str) -> str:
     match = _QUANTITY.match(text.strip().lower())
     unit = match and _unit(match[2], _SPELLINGS)
     if match is None or unit is None or "." in match[1]:
@@ -87,16 +109,18 @@ def parse_granularity(text: str) -> str:
 
 
 def granularity_length(granularity: str) -> int:
-    """Microseconds of a granularity as `parse_granularity` spells it; a month counts 30 days (for ordering only)."""
-    count, unit = granularity.split(" ")
+    """Microseconds of a window as `parse_granularity` spells it; a month counts 30 days (for ordering only)."""
+    count, unit, *_ = granularity.split(" ")
     return int(count) * _LENGTHS[unit.removesuffix("s")]
 
 
-def pane_length(granularities: Sequence[str], time_zone: str) -> int:
-    """Microseconds of a pane: greatest common divisor, at most an hour; a quarter of one where a calendar granularity has a zone."""
-    calendar = any(granularity.rstrip("s").endswith(("day", "week", "month")) for granularity in granularities)
-    longest = ZONED_PANE_US if calendar and time_zone not in {"UTC", "Etc/UTC"} else HOUR_US
-    return gcd(longest, *map(granularity_length, granularities))
+def pane_length(monitor: Monitor) -> int:
+    """Microseconds of a pane: greatest common divisor, at most an hour; a quarter of one where the calendar of a zone has a say."""
+    steps = [granularity.rpartition(" every ")[2] for granularity in monitor.granularities]
+    calendar = any(step.rstrip("s").endswith(("day", "week", "month")) for step in steps)
+    seasonal = any(each.reference is Reference.SEASON for each in monitor.references)
+    zoned = monitor.time_zone not in {"UTC", "Etc/UTC"} and (calendar or seasonal)
+    return gcd(ZONED_PANE_US if zoned else HOUR_US, *map(granularity_length, steps))
 
 
 def next_boundary(time_us: int, pane_us: int) -> int:

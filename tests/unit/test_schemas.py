@@ -96,8 +96,9 @@ PRIMITIVES = {"string": str, "long": int, "int": int, "double": float, "boolean"
 def agrees(hint, schema) -> bool:
     if isinstance(schema, list):
         return set(typing.get_args(hint)) == {PRIMITIVES[name] for name in schema}
-    if isinstance(schema, str):
-        return hint is PRIMITIVES[schema]
+    if isinstance(schema, str):  # by name: a record that stands further up in the schema
+        name = schema.removeprefix("io.driftline.")
+        return hint is (getattr(events, name) if name in events.NESTED else PRIMITIVES[schema])
     if schema["type"] == "array":
         return typing.get_origin(hint) is tuple and agrees(typing.get_args(hint)[0], schema["items"])
     if schema["type"] == "map":

@@ -15,7 +15,7 @@ from driftline.drift.profile.profile import Profile
 from driftline.events import Baseline, Task
 from driftline.events.columns import LABEL
 
-__all__ = ["ColumnCounts", "Evidence", "RateCounts", "RateName", "of_inputs", "of_labels"]
+__all__ = ["ColumnCounts", "Evidence", "RateCounts", "RateName", "of_inputs", "of_labels", "of_windows"]
 
 Counts = NDArray[np.int64]
 
@@ -82,6 +82,11 @@ def of_inputs(layout: Layout, baseline: Baseline, profile: Profile) -> Evidence:
         for measure, cell in _rates(block)
     )
     return Evidence(columns, rates)
+
+
+def of_windows(layout: Layout, before: Profile, now: Profile) -> Evidence:
+    """Return the evidence of two windows' inputs against each other: every watched column. Rates speak against the baseline only."""
+    return Evidence(tuple(_column(block, before.cells, now.cells) for block in layout.blocks))
 
 
 def of_labels(layout: Layout, baseline: Baseline, pairs: Profile) -> Evidence:

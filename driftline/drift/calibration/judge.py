@@ -77,6 +77,9 @@ class Decided:
     evidence: Evidence = field(default_factory=Evidence)
     earlier: tuple[Measure, ...] = ()
     """At label close: the inputs' measures as `restated`. They weigh in the risk, and are not judged again."""
+    apart: bool = True
+    """It shares no row with the window that was bet on before it. Of windows that hop only some are so, of comparisons with the
+    past none; on the others nobody bets, and nothing is learned from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def judge(policy: Policy, before: State, window: Decided) -> Verdict:
     streams, alarming = _bet(policy.plan, before.past.streams, window)
     terms = Terms(levels, dispersions, alarming)
     measures = _judged(policy, terms, window, compared)
-    past = Past(streams, _learned(calm, window), before.past.windows)
+    past = Past(streams, _learned(calm, window) if window.apart else calm, before.past.windows)
     return Verdict(
         measures=measures,
         alarms=alarms_of(measures, tau=policy.plan.tolerance.psi, rates=alarming, tested=frozenset(compared)),
@@ -226,6 +229,8 @@ def _bet(
     """Let every stream of rates bet on the window, and judge those of a family together."""
     streams, alarming = dict(before), {}
     rates = sorted(window.evidence.rates, key=lambda rate: rate.name)
+    if not window.apart:
+        return streams, {one.name: Reason.LASTING for one in rates if before.get(one.name, Stream()).alarmed}
     bettors = {one.name: Bettor.against(e_process.tolerated(*one.usual, plan.tolerance.psi)) for one in rates}
     for one in rates:
         streams[one.name] = e_process.observe(streams.get(one.name, Stream()), bettors[one.name], *one.now)

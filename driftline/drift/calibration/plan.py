@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from driftline.drift.calibration import tails
 from driftline.drift.calibration.multiplicity import Spending, Wealth, level
 from driftline.drift.calibration.tolerance import MONTH_DAYS, Tolerance
-from driftline.drift.profile.panes import Granularity, Unit
+from driftline.drift.profile.panes import Granularity
 
 __all__ = ["Plan", "Sensitivity", "explain", "sensitivity"]
 
@@ -36,19 +36,27 @@ class Plan:
     """That are tested: feature, prediction, label, quality, ..."""
     series: int = 1
     """Model versions x (slices + 1) that are expected; more of them are tested more strictly, not less."""
+    comparisons: int = 0
+    """Families that are also compared with windows of the past, over all references: each has a share of its own."""
 
     def windows(self, granularity: str) -> float:
         """Return how many windows a sequence is expected to decide in 30 days."""
-        return MONTH_DAYS / _days(granularity) * self.series
+        return MONTH_DAYS / Granularity.parse(granularity).days * self.series
 
     @property
     def pages(self) -> float:
         """Return the false alarms that one family may raise in 30 days."""
-        return self.tolerance.false_pages / max(1, len(self.families))
+        return self.tolerance.false_pages / max(1, len(self.families) + self.comparisons)
 
     def spending(self, granularity: str) -> Spending:
-        """Return how a sequence of window tests spends its share."""
+        """Return how a sequence of window tests spends its share.
+
+        Windows that hop are as many tests as there are windows, and their levels add up to the budget however much they share.
+        Only what rejections earn back needs p-values that are fair given the past, so they earn nothing.
+        """
         horizon = max(1, math.ceil(self.windows(granularity)))
+        if Granularity.parse(granularity).overlap > 1:
+            return Spending(self.pages, 0.0, 0.0, horizon)
         return Spending(self.pages * (1 - EARNED), EARNED, EARNED, horizon)
 
     def level(self, granularity: str, wealth: Wealth) -> float:
@@ -89,7 +97,7 @@ def explain(plan: Plan, granularities: Sequence[str], alert_on: str, *, columns:
     ]
     for granularity in granularities:
         alpha = plan.level(granularity, Wealth())
-        rows = max(1, round(n * _days(granularity) / _days(alert_on)))
+        rows = max(1, round(n * _length(granularity) / _length(alert_on)))
         told = sensitivity(tau, alpha, rows, m, columns=columns)
         pages = "pages" if granularity == alert_on else "is only shown"
         lines.append(
@@ -104,7 +112,6 @@ def explain(plan: Plan, granularities: Sequence[str], alert_on: str, *, columns:
     return "\n".join(lines)
 
 
-def _days(granularity: str) -> float:
+def _length(granularity: str) -> float:
     size = Granularity.parse(granularity)
-    lengths = {Unit.MINUTE: 1 / 1440, Unit.HOUR: 1 / 24, Unit.DAY: 1.0, Unit.WEEK: 7.0, Unit.MONTH: 30.0}
-    return size.count * lengths[size.unit]
+    return size.days * size.overlap

@@ -25,7 +25,7 @@ from driftline.drift.profile.profile import Profile
 from driftline.drift.thresholds import check
 from driftline.events import Baseline, BaselineColumn, Measure, Monitor
 
-__all__ = ["compare", "inputs"]
+__all__ = ["between", "compare", "inputs"]
 
 REMEMBERED = 256
 """Layouts whose reference side is kept ready, some 100 kB for each 20 columns."""
@@ -43,6 +43,7 @@ _RATES = ("null_rate", "null_rate_delta")
 _RATES_OF_NUMBERS = (*_RATES, "nan_rate", "nan_rate_delta", "below_rate", "above_rate", "out_of_range_rate")
 _RATES_OF_CATEGORIES = (*_RATES, "unseen_rate", "unseen_rate_delta")
 _LEVELS = ("mean", *LEVELS, "mean_delta")
+_DELTA = "_delta"
 
 Values = list[list[float | None]]
 
@@ -67,6 +68,19 @@ def inputs(layout: Layout, baseline: Baseline, monitor: Monitor, profile: Profil
     )
 
 
+def between(layout: Layout, before: Profile, now: Profile) -> tuple[Measure, ...]:
+    """Return how far two windows of a layout are apart: the distances and differences of `inputs`, `before` in place of the baseline.
+
+    Unchecked. What one window alone has (its null rate, its quantiles) is not among them.
+    """
+    if not layout.blocks:
+        return ()
+    cut = _cut(layout.blocks)
+    then, current = (cut.side(each.cells, each.sums, each.rows) for each in (before, now))
+    found = _measured(layout.blocks, then, current, cut)
+    return tuple(each for each in found if each.family != "quality" or each.name.endswith(_DELTA))
+
+
 def compare(family: str, column: str, baseline: Counts, current: Counts) -> tuple[Measure, ...]:
     """Return psi, js, tv, kl, hellinger, linf and chi2 of two counts of the same cells; None where a side has no rows."""
     values, statistics, p_values = _on_bins(baseline[None, :], current[None, :])
@@ -76,8 +90,13 @@ def compare(family: str, column: str, baseline: Counts, current: Counts) -> tupl
 @lru_cache(REMEMBERED)
 def _reference(blocks: tuple[Block, ...], columns: tuple[BaselineColumn, ...], rows: int) -> tuple[Cut, Side]:
     """Lay out the columns and the baseline's side of them, once for all windows of a layout."""
-    cut = Cut.of(blocks)
+    cut = _cut(blocks)
     return cut, cut.side(*baseline_vectors(columns, cut), rows)
+
+
+@lru_cache(REMEMBERED)
+def _cut(blocks: tuple[Block, ...]) -> Cut:
+    return Cut.of(blocks)
 
 
 def _measured(blocks: tuple[Block, ...], reference: Side, current: Side, cut: Cut) -> Iterator[Measure]:

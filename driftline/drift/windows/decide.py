@@ -12,6 +12,7 @@ from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import business, clock
 from driftline.drift.windows.judging import Judge
 from driftline.drift.windows.ranges import Source
+from driftline.drift.windows.references import of_comparison
 from driftline.drift.windows.report import Judged, Place, Sums, input_measures, label_measures, reported, sums_of
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import Model, Side, State
@@ -60,7 +61,12 @@ def lives(key: EpisodeKey, monitor: Monitor, checked: frozenset[str]) -> bool:
         and key.kind in checked
         and key.granularity in monitor.granularities
         and key.model_version not in monitor.retired_versions
+        and (key.reference is Reference.BASELINE or _compares(monitor, key))
     )
+
+
+def _compares(monitor: Monitor, key: EpisodeKey) -> bool:
+    return any(each.reference is key.reference and key.granularity in each.granularities for each in monitor.references)
 
 
 def alerts(key: EpisodeKey, monitor: Monitor) -> bool:
@@ -210,11 +216,16 @@ class Decider:
         window.closed_by, window.completeness = self._reached(model, Group.PROFILE, key.end, governed)
         sums = self._sums(model, window)
         decides = self._decides(window, monitor, sums.inputs.rows)
-        inputs: Sequence[Measure] | None = None
-        if decides:
-            inputs = (*self._judge.inputs(model, window, sums), *self._watch.inputs(model, window, sums))
-        report = self._publish(model, window, sums, Decision.INPUTS if decides else Decision.NONE, judged=Judged(inputs))
-        return [report, *(self._episodes(model, report, inputs, Side.INPUTS) if inputs is not None else ())]
+        if not decides:
+            return [self._publish(model, window, sums)]
+        inputs = (*self._judge.inputs(model, window, sums), *self._watch.inputs(model, window, sums))
+        self._judge.past(model, window, sums)
+        report = self._publish(model, window, sums, Decision.INPUTS, judged=Judged(inputs))
+        told: list[Told] = [report, *self._episodes(model, report, inputs, Side.INPUTS)]
+        for found in report.comparisons:
+            against = of_comparison(report, found, monitor)
+            told += self._episodes(model, against, found.measures, Side.INPUTS, found.reference)
+        return told
 
     def _close_labels(self, model: Model, window: Window, governed: Monitor) -> list[Told]:
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
@@ -298,14 +309,21 @@ class Decider:
         retired = window.key.model_version in monitor.retired_versions
         return n >= monitor.minimum_n and not (window.late or monitor.paused or retired)
 
-    def _episodes(self, model: Model, report: WindowReport, measures: Sequence[Measure], side: Side) -> Iterator[Told]:
+    def _episodes(
+        self,
+        model: Model,
+        report: WindowReport,
+        measures: Sequence[Measure],
+        side: Side,
+        reference: Reference = Reference.BASELINE,
+    ) -> Iterator[Told]:
         """Follow one episode per family that was decided on; a version that has taken over since has its say."""
         governed = model.governed_labels if side is Side.LABELS else model.governed
         monitor = self.rules.monitor(model.model_id, max(governed, report.monitor_version))
         checked = self.rules.checked(monitor)
         for family in sorted({measure.family for measure in measures}):
             kind = business.kind_of(family, side)
-            key = EpisodeKey(report.model_version, report.slice, report.granularity, kind, Reference.BASELINE)
+            key = EpisodeKey(report.model_version, report.slice, report.granularity, kind, reference)
             if not (lives(key, monitor, checked) and key.slice in self.rules.slices(monitor)):
                 continue
             checks = [measure for measure in measures if measure.family == family]

@@ -7,18 +7,19 @@ come, so each has a past of its own; only alpha sequences are kept together, sin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftline.drift.calibration import judge as calibration
 from driftline.drift.calibration.evidence import Evidence
 from driftline.drift.calibration.state import Past, Sequences
-from driftline.drift.calibration.state import State as Before
-from driftline.drift.profile import ALL_ROWS
+from driftline.drift.calibration.state import State as Known
+from driftline.drift.profile import ALL_ROWS, Profile
 from driftline.drift.windows import business
-from driftline.drift.windows.report import Sums, business_measures, decided, evidence_of_inputs, evidence_of_labels
+from driftline.drift.windows.references import asked_of, held_against, past_of
+from driftline.drift.windows.report import Sums, business_measures, decided, evidence_of_inputs, evidence_of_labels, inputs_of
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import AlphaKey, Model, PastKey, Remembered, Side, State
-from driftline.drift.windows.window import Window
+from driftline.drift.windows.window import Before, Window
 from driftline.events import Measure, Monitor
 
 __all__ = ["Judge"]
@@ -52,6 +53,30 @@ class Judge:
         evidence = evidence_of_labels(self.rules, monitor, sums)
         return self._judged(model, window, Side.LABELS, measures, evidence=evidence, earlier=earlier)
 
+    def past(self, model: Model, window: Window, sums: Sums) -> None:
+        """Take what the window is compared with beside the baseline, after `inputs`, and decide on that under a tolerance."""
+        monitor = self.rules.monitor(model.model_id, window.monitor_version)
+        layout = self.rules.layout(model.model_id, window.monitor_version)
+        found = []
+        for reference, span in past_of(monitor, window):
+            then = inputs_of(model, window.series, span, layout)
+            before = Before(reference, span, then.rows, *then.encode())
+            enough = then.rows >= monitor.minimum_n
+            found.append(self._against(model, monitor, window, sums.inputs, before) if enough else before)
+        window.past = tuple(found)
+
+    def _against(self, model: Model, monitor: Monitor, window: Window, now: Profile, before: Before) -> Before:
+        policy = self.rules.policy_of_past(monitor)
+        if policy is None:
+            return before
+        alpha: AlphaKey = (window.key.granularity, before.reference.lower())
+        asked = held_against(self.rules, monitor, window, now, before)
+        known = Known(model.alphas.get(alpha, Sequences()))
+        verdict = calibration.judge(asked_of(policy, window.terms), known, asked)
+        model.alphas[alpha] = verdict.state.sequences
+        self.state.save_alpha(model, alpha)
+        return replace(before, terms=verdict.terms)
+
     def hold(self, model: Model, window: Window, side: Side) -> None:
         """Hold the business metrics of a window against what was decided before it, from now on."""
         monitor = self.rules.monitor(model.model_id, window.monitor_version)
@@ -82,11 +107,11 @@ class Judge:
         if policy is None:
             return tuple(measures)
         key = window.key
-        alpha: AlphaKey = (key.granularity, key.slice != ALL_ROWS)
+        alpha: AlphaKey = (key.granularity, "slices" if key.slice != ALL_ROWS else "rows")
         past = _series(window, side)
         layout = self.rules.layout(model.model_id, window.monitor_version).hash
-        before = Before(model.alphas.get(alpha, Sequences()), _past(model.pasts.get(past), layout))
-        verdict = calibration.judge(policy, before, decided(window, measures, evidence, earlier))
+        before = Known(model.alphas.get(alpha, Sequences()), _past(model.pasts.get(past), layout))
+        verdict = calibration.judge(policy, before, decided(window, measures, evidence, monitor, earlier))
         if verdict.state.sequences != before.sequences:
             model.alphas[alpha] = verdict.state.sequences
             self.state.save_alpha(model, alpha)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from driftline.drift.profile import ALL_ROWS, Accumulator, Layout, Profile
+from driftline.drift.profile import ALL_ROWS, Accumulator, Layout, Profile, Shape
 from driftline.drift.windows.calendar import Span
 from driftline.events import PaneProfile, Part
 
@@ -79,6 +79,19 @@ class Panes:
         if hot is None:
             hot = self._heat(series, key, self._stored[series][key].monitor_version)
         return hot.profile()
+
+    def total(self, series: Series, keys: Iterable[PaneKey], shape: Shape) -> Profile:
+        """Return the sum of the panes of a shape among these; cold ones are added as they are stored. Raises KeyError."""
+        found = Accumulator(shape)
+        for key in keys:
+            if key.part is shape.part:
+                hot = self._hot.get((series, key))
+                if hot is not None:
+                    found.add(hot.profile())
+                else:
+                    stored = self._stored[series][key]
+                    found.count(stored.rows, stored.cells, stored.sums, stored.metrics)
+        return found.profile()
 
     def rows(self, series: Series, key: PaneKey) -> int:
         """Return the rows (pairs) of a pane without decoding it."""

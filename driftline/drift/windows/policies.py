@@ -13,6 +13,10 @@ from driftline.events.columns import LABEL
 __all__ = ["explained", "families_of", "plan_of", "policy_of"]
 
 
+COMPARED = frozenset({"feature", "prediction"})
+"""Families that are tested against windows of the past too."""
+
+
 def families_of(monitor: Monitor, baseline: Baseline) -> tuple[str, ...]:
     """Return the families that a tolerance decides on; the budget of false pages is shared among them.
 
@@ -32,7 +36,9 @@ def families_of(monitor: Monitor, baseline: Baseline) -> tuple[str, ...]:
 
 def plan_of(monitor: Monitor, baseline: Baseline, *, series: int = 1) -> Plan:
     """Return what each sequence of tests may spend under the monitor's tolerance."""
-    return Plan(Tolerance(monitor.tolerated_false_pages, monitor.tolerated_psi), families_of(monitor, baseline), series)
+    families = families_of(monitor, baseline)
+    compared = sum(family in COMPARED for family in families) * len(monitor.references)
+    return Plan(Tolerance(monitor.tolerated_false_pages, monitor.tolerated_psi), families, series, compared)
 
 
 def policy_of(monitor: Monitor, baseline: Baseline, layout: Layout, *, sliced: bool) -> Judged | None:

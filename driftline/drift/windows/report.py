@@ -12,7 +12,9 @@ from driftline.drift.calibration.judge import Calibrated, Decided, restated
 from driftline.drift.detectors.series import INPUT_CHANGES, LABEL_CHANGES
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows import business
-from driftline.drift.windows.panes import PaneKey
+from driftline.drift.windows.calendar import Span, apart
+from driftline.drift.windows.panes import PaneKey, Series
+from driftline.drift.windows.references import compared
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import Model
 from driftline.drift.windows.window import Side, Window
@@ -27,6 +29,7 @@ __all__ = [
     "evidence_of_inputs",
     "evidence_of_labels",
     "input_measures",
+    "inputs_of",
     "label_measures",
     "reported",
     "sums_of",
@@ -61,13 +64,18 @@ class Sums:
     """Rows."""
 
 
+def inputs_of(model: Model, series: Series, span: Span, layout: Layout) -> Profile:
+    """Add up the inputs of a span under one layout."""
+    keys = model.panes.within(series, span)
+    return model.panes.total(series, (key for key in keys if key.layout == layout.hash), layout.shape(Part.INPUTS))
+
+
 def sums_of(model: Model, window: Window, layout: Layout) -> Sums:
     """Add up the panes of a window; rows of other layouts are only counted."""
     keys = model.panes.within(window.series, window.span)
 
     def total(part: Part) -> Profile:
-        chosen = (key for key in keys if key.part is part and key.layout == layout.hash)
-        return Profile.total(layout.shape(part), (model.panes.profile(window.series, key) for key in chosen))
+        return model.panes.total(window.series, (key for key in keys if key.layout == layout.hash), layout.shape(part))
 
     def rows(chosen: Iterable[PaneKey]) -> int:
         return sum(model.panes.rows(window.series, key) for key in chosen)
@@ -138,6 +146,7 @@ def reported(
         label_metrics=sums.in_time.encode_metrics(),
         levels=_levels(window),
         measures=(*measured, *labels),
+        comparisons=compared(rules, monitor, window, sums.inputs),
         risk_score=score,
         severity=severity,
     )
@@ -189,7 +198,9 @@ def evidence_of_labels(rules: Rules, monitor: Monitor, sums: Sums) -> Evidence:
     return evidence.of_labels(layout, rules.baseline(monitor), sums.in_time)
 
 
-def decided(window: Window, measures: Sequence[Measure], found: Evidence, earlier: Sequence[Measure] = ()) -> Decided:
+def decided(
+    window: Window, measures: Sequence[Measure], found: Evidence, monitor: Monitor, earlier: Sequence[Measure] = ()
+) -> Decided:
     """Return a window as the judge wants it."""
     key = window.key
     return Decided(
@@ -201,6 +212,7 @@ def decided(window: Window, measures: Sequence[Measure], found: Evidence, earlie
         measures=tuple(measures),
         evidence=found,
         earlier=tuple(earlier),
+        apart=apart(key.granularity, monitor.time_zone, key.start),
     )
 
 
@@ -216,7 +228,7 @@ def _restated(
     policy = rules.policy(monitor, window.key.slice)
     if window.terms is None or not measures or not isinstance(policy, Calibrated):
         return measures
-    return restated(policy, window.terms, decided(window, measures, evidence_of(rules, monitor, sums)))
+    return restated(policy, window.terms, decided(window, measures, evidence_of(rules, monitor, sums), monitor))
 
 
 def _levels(window: Window) -> tuple[FamilyLevel, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from driftline.drift.calibration.judge import Policy
+from driftline.drift.calibration.judge import Calibrated, Policy
 from driftline.drift.detectors.series import change_of
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
@@ -161,6 +161,11 @@ class Rules:
             layout = self.layout(monitor.model_id, monitor.monitor_version)
             self._policies[key] = policy_of(monitor, self.baseline(monitor), layout, sliced=sliced)
         return self._policies[key]
+
+    def policy_of_past(self, monitor: Monitor) -> Calibrated | None:
+        """Return how windows are judged against those of the past; None where the monitor's limits alone decide."""
+        found = self.policy(monitor, ALL_ROWS)
+        return replace(found, thresholds=()) if isinstance(found, Calibrated) else None
 
     def checked(self, monitor: Monitor) -> frozenset[str]:
         """Return the families that a monitor version decides on."""

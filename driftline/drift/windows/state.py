@@ -21,8 +21,8 @@ Key = tuple[str | int, ...]
 """Identity of a state on the topic `states`: its kind first."""
 DetectorKey = tuple[str, str, str, str, str, str]
 """Model version, slice, granularity; family and column ("" = of the model) of what is watched, kind of the detector."""
-AlphaKey = tuple[str, bool]
-"""Granularity, and whether it is about slices."""
+AlphaKey = tuple[str, str]
+"""Granularity, and what is tested: "rows" or "slices" against the baseline, or all rows against a reference of the past."""
 
 
 PastKey = tuple[str, str, str, Side]
@@ -172,8 +172,7 @@ class State:
 
     def save_alpha(self, model: Model, key: AlphaKey) -> None:
         """Alpha sequences are to be stored."""
-        granularity, sliced = key
-        self.unsaved["alpha", model.model_id, granularity, "slices" if sliced else "rows"] = None
+        self.unsaved["alpha", model.model_id, *key] = None
 
     def save_metered(self, model: Model, key: PastKey) -> None:
         """What business metrics of a series are held against is to be stored, or forgotten if it is gone."""

@@ -12,11 +12,12 @@ from driftline.drift.calibration.state import Past, Sequences, Terms
 from driftline.drift.detectors import stored as detectors
 from driftline.drift.episodes import Episode, EpisodeKey
 from driftline.drift.profile import Layout
+from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.clock import Clock, Seen
 from driftline.drift.windows.panes import PaneKey, Panes, Series, StoredPane
 from driftline.drift.windows.ranges import Head, Source
 from driftline.drift.windows.state import Cursor, Key, Metered, Model, Remembered, Side, State
-from driftline.drift.windows.window import Figure, Held, Window, WindowKey
+from driftline.drift.windows.window import Before, Figure, Held, Window, WindowKey
 from driftline.events import CheckRequested, ClosedBy, Group, Measure, Part, Reference
 
 __all__ = ["LayoutOf", "MalformedState", "key_bytes", "key_of", "restore", "take_changes"]
@@ -128,9 +129,18 @@ def _window_body(model: Model, rest: list[Any]) -> Body | None:
     if window is None:
         return None
     body = {name: getattr(window, name) for name in _WINDOW_FIELDS}
-    terms = None if window.terms is None else window.terms.to_bytes().decode()
+    detected, past = [asdict(measure) for measure in window.detected], [_before_body(before) for before in window.past]
     held = {side.value: [found.previous, found.bands] for side, found in window.held.items()}
-    return {**body, "detected": [asdict(measure) for measure in window.detected], "held": held, "terms": terms}
+    return {**body, "detected": detected, "held": held, "terms": _terms_body(window.terms), "past": past}
+
+
+def _before_body(before: Before) -> list[Any]:
+    counts = b64encode(before.cells).decode(), b64encode(before.sums).decode()
+    return [before.reference.value, *before.span, before.rows, *counts, _terms_body(before.terms)]
+
+
+def _terms_body(terms: Terms | None) -> str | None:
+    return None if terms is None else terms.to_bytes().decode()
 
 
 def _episode_body(model: Model, rest: list[Any]) -> Body | None:
@@ -145,7 +155,7 @@ def _detector_body(model: Model, rest: list[Any]) -> Body | None:
 
 
 def _alpha_body(model: Model, rest: list[Any]) -> Body | None:
-    return {"sequences": model.alphas[rest[0], rest[1] == "slices"].to_bytes().decode()}
+    return {"sequences": model.alphas[rest[0], rest[1]].to_bytes().decode()}
 
 
 def _past_body(model: Model, rest: list[Any]) -> Body | None:
@@ -161,7 +171,7 @@ def _metered_body(model: Model, rest: list[Any]) -> Body | None:
     return {"layout": found.layout, "end": found.end, "values": found.values, "past": past}
 
 
-_WINDOW_FIELDS = tuple(name for name in Window.__slots__ if name not in ("key", "detected", "held", "terms"))
+_WINDOW_FIELDS = tuple(name for name in Window.__slots__ if name not in ("key", "detected", "held", "terms", "past"))
 _MODEL_BODIES: Mapping[str, Callable[[Model, list[Any]], Body | None]] = {
     "model": _model_body,
     "pane": _pane_body,
@@ -218,13 +228,29 @@ def _read_window(state: State, key: Key, body: Body, layout_of: LayoutOf) -> Non
     name = WindowKey(int(end), str(granularity), str(version), str(slice_name), int(start))
     closed_by = None if body["closed_by"] is None else ClosedBy(body["closed_by"])
     detected = tuple(Measure(**measure) for measure in body["detected"])
-    terms = None if body["terms"] is None else Terms.from_bytes(body["terms"].encode())
     held = {
         Side(side): Held(tuple(Figure(*figure) for figure in previous), tuple(map(tuple, bands)))
         for side, (previous, bands) in body.get("held", {}).items()
     }
-    window = Window(**{**body, "key": name, "closed_by": closed_by, "detected": detected, "held": held, "terms": terms})
-    model_of(state, str(model_id), layout_of).windows[name] = window
+    past = tuple(_before(entry) for entry in body.get("past", ()))
+    read = {
+        "key": name,
+        "closed_by": closed_by,
+        "detected": detected,
+        "held": held,
+        "terms": _terms(body["terms"]),
+        "past": past,
+    }
+    model_of(state, str(model_id), layout_of).windows[name] = Window(**{**body, **read})
+
+
+def _before(entry: list[Any]) -> Before:
+    reference, start, end, rows, cells, sums, terms = entry
+    return Before(Reference(reference), Span(start, end), rows, b64decode(cells), b64decode(sums), _terms(terms))
+
+
+def _terms(text: str | None) -> Terms | None:
+    return None if text is None else Terms.from_bytes(text.encode())
 
 
 def _read_episode(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
@@ -241,9 +267,9 @@ def _read_detector(state: State, key: Key, body: Body, layout_of: LayoutOf) -> N
 
 
 def _read_alpha(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:
-    _, model_id, granularity, rows = map(str, key)
+    _, model_id, granularity, tested = map(str, key)
     sequences = Sequences.from_bytes(body["sequences"].encode())
-    model_of(state, model_id, layout_of).alphas[granularity, rows == "slices"] = sequences
+    model_of(state, model_id, layout_of).alphas[granularity, tested] = sequences
 
 
 def _read_past(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:

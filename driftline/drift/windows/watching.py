@@ -9,6 +9,7 @@ from driftline.drift.detectors import series
 from driftline.drift.detectors.sequential import Kind
 from driftline.drift.detectors.series import LABEL_CHANGES, Watched, change_of
 from driftline.drift.profile import ALL_ROWS
+from driftline.drift.windows.calendar import apart
 from driftline.drift.windows.report import Sums
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import DetectorKey, Model, State
@@ -23,7 +24,7 @@ class Watch:
     """Feeds, and remembers in the window what was said: a revision says it again and feeds nothing.
 
     Columns and predictions are watched over all rows, errors in every slice too: a state is up to 8 kB, and a hundred slices of
-    twenty columns would have thousands of them.
+    twenty columns would have thousands of them. Of windows that hop only those are fed that share no row with each other.
     """
 
     state: State
@@ -61,6 +62,8 @@ class Watch:
                 self.state.save_detector(model, key)
 
     def _feed(self, model: Model, window: Window, monitor: Monitor, found: Iterable[Watched]) -> tuple[Measure, ...]:
+        if not apart(window.key.granularity, monitor.time_zone, window.key.start):
+            return ()
         told = tuple(
             self._observe(model, window, watched, Kind(asked.kind))
             for watched in found

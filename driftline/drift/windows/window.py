@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from driftline.drift.calibration.state import Terms as HeldTo
+from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.panes import Series
 from driftline.drift.windows.republish import Terms, final_at
-from driftline.events import ClosedBy, Measure, Monitor
+from driftline.events import ClosedBy, Measure, Monitor, Part, Reference
 
-__all__ = ["Figure", "Held", "Side", "Window", "WindowKey"]
+__all__ = ["Before", "Figure", "Held", "Side", "Window", "WindowKey"]
 
 
 class Side(StrEnum):
@@ -58,6 +59,23 @@ class Held:
     """Name, column, lowest and highest value that pass, of those whose limit follows the past."""
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A window of the past as it was at the data close of the one that is compared with it."""
+
+    reference: Reference
+    span: Span
+    rows: int
+    cells: bytes
+    sums: bytes
+    terms: HeldTo | None = None
+    """What the comparison was held to; None where none was decided."""
+
+    def profile(self, layout: Layout) -> Profile:
+        """Its counts."""
+        return Profile.decode(layout, Part.INPUTS, self.rows, self.cells, self.sums)
+
+
 @dataclass(slots=True, kw_only=True)
 class Window:
     """What is remembered of a window besides its panes, from its first row to its final report."""
@@ -92,6 +110,8 @@ class Window:
     """What its business metrics were held against."""
     terms: HeldTo | None = None
     """What its decisions were held to, where a policy other than limits judged it."""
+    past: tuple[Before, ...] = ()
+    """What it is compared with beside the baseline, from data close on."""
     score: float | None = None
     """Under the classic policy: its risk as decided, which counts other windows too."""
 

@@ -1,11 +1,14 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 
+from driftline.events import MonitorReference, Reference
 from driftline.governance.periods import (
     DAY_US,
     HOUR_US,
     MINUTE_US,
+    granularity_length,
     next_boundary,
     pane_length,
     parse_duration,
@@ -69,18 +72,56 @@ def test_a_granularity_lines_up_with_the_calendar(text):
         parse_granularity(text)
 
 
+def pane_of(granularities, zone, *references):
+    found = tuple(MonitorReference(reference=reference, granularities=tuple(granularities)) for reference in references)
+    return pane_length(SimpleNamespace(granularities=tuple(granularities), time_zone=zone, references=found))
+
+
 def test_a_pane_is_the_greatest_common_divisor_and_at_most_an_hour():
-    assert pane_length(["1 hour", "1 day", "1 week"], "UTC") == HOUR_US
-    assert pane_length(["1 day", "1 week"], "UTC") == HOUR_US
-    assert pane_length(["6 hours"], "UTC") == HOUR_US
-    assert pane_length(["10 minutes", "15 minutes"], "UTC") == 5 * MINUTE_US
-    assert pane_length(["1 month"], "UTC") == HOUR_US
+    assert pane_of(["1 hour", "1 day", "1 week"], "UTC") == HOUR_US
+    assert pane_of(["1 day", "1 week"], "UTC") == HOUR_US
+    assert pane_of(["6 hours"], "UTC") == HOUR_US
+    assert pane_of(["10 minutes", "15 minutes"], "UTC") == 5 * MINUTE_US
+    assert pane_of(["1 month"], "UTC") == HOUR_US
 
 
 def test_a_zone_makes_panes_quarters_only_where_a_calendar_granularity_needs_it():
-    assert pane_length(["1 day"], "Asia/Kathmandu") == 15 * MINUTE_US
-    assert pane_length(["1 hour"], "Asia/Kathmandu") == HOUR_US
-    assert pane_length(["10 minutes", "1 day"], "Asia/Kathmandu") == 5 * MINUTE_US
+    assert pane_of(["1 day"], "Asia/Kathmandu") == 15 * MINUTE_US
+    assert pane_of(["1 hour"], "Asia/Kathmandu") == HOUR_US
+    assert pane_of(["10 minutes", "1 day"], "Asia/Kathmandu") == 5 * MINUTE_US
+    assert pane_of(["1 hour"], "Asia/Kathmandu", Reference.SEASON) == 15 * MINUTE_US
+    assert pane_of(["1 hour"], "Asia/Kathmandu", Reference.CONSECUTIVE) == HOUR_US
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        ("7 days every day", "1 week every 1 day"),
+        ("1 hour every 15 min", "1 hour every 15 minutes"),
+        ("1 day every 1 hour", "1 day every 1 hour"),
+        ("1 year every 3 months", "12 months every 3 months"),
+    ],
+)
+def test_windows_that_hop_have_one_spelling_too(text, spelling):
+    from driftline.drift.profile.panes import Granularity
+
+    assert parse_granularity(text) == spelling
+    assert parse_granularity(spelling) == spelling
+    assert Granularity.parse(spelling).overlap > 1
+    assert granularity_length(spelling) == granularity_length(spelling.split(" every ")[0])
+
+
+@pytest.mark.parametrize(
+    "text", ["1 day every 1 day", "1 day every 1 week", "10 days every 3 days", "1 month every 1 day", "1 week every 1 hour"]
+)
+def test_hops_that_do_not_fit_are_refused(text):
+    with pytest.raises(ValueError, match="hop"):
+        parse_granularity(text)
+
+
+def test_panes_of_windows_that_hop_divide_the_hop():
+    assert pane_of(["1 hour every 15 minutes"], "UTC") == 15 * MINUTE_US
+    assert pane_of(["1 week every 1 day"], "UTC") == HOUR_US
 
 
 def test_the_next_boundary_is_never_the_time_itself():
@@ -98,4 +139,4 @@ def test_the_evaluator_reads_every_spelling_and_makes_the_same_panes(text):
     size = Granularity.parse(text)
     for zone in ("UTC", "Europe/Paris"):
         longest = 15 * MINUTE_US if size.calendar and zone != "UTC" else HOUR_US
-        assert pane_length([text], zone) == math.gcd(longest, DAY if size.calendar else size.fixed_us)
+        assert pane_of([text], zone) == math.gcd(longest, DAY if size.calendar else size.fixed_us)

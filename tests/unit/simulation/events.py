@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from driftline.drift.windows.calendar import span_of
+from driftline.drift.windows.calendar import spans_of
 from driftline.events import Deduplicate, Monitor
 
 MODELS = ("north", "south")
@@ -99,9 +99,9 @@ def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[Key, Counts
     def places(row: Row):
         monitor = monitors[row.model]
         for granularity in monitor.granularities:
-            start = span_of(granularity, monitor.time_zone, row.time).start
-            for name in slices_of(row, monitor):
-                yield windows[row.model, row.version, granularity, start, name]
+            for span in spans_of(granularity, monitor.time_zone, row.time):
+                for name in slices_of(row, monitor):
+                    yield windows[row.model, row.version, granularity, span.start, name]
 
     once = {model for model, monitor in monitors.items() if monitor.deduplicate is Deduplicate.ID}
     counted = [row for row in predictions if row.model not in once]

@@ -10,19 +10,33 @@ from __future__ import annotations
 import os
 import random
 from collections import defaultdict
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from driftline.drift.baseline import fit_baseline
-from driftline.drift.calibration.evidence import of_inputs, of_labels
+from driftline.drift.calibration.evidence import of_inputs, of_labels, of_windows
 from driftline.drift.calibration.judge import Calibrated, Decided, judge
-from driftline.drift.calibration.state import Past, Sequences, State
-from driftline.drift.measures import inputs
+from driftline.drift.calibration.state import Past, Sequences, State, Terms
+from driftline.drift.measures import between, inputs
 from driftline.drift.performance import labels
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows.policies import policy_of
-from driftline.events import ColumnKind, Decision, Direction, Monitor, MonitorSlice, Part, Policy, Threshold, WindowReport
+from driftline.events import (
+    ColumnKind,
+    Decision,
+    Direction,
+    Monitor,
+    MonitorReference,
+    MonitorSlice,
+    Part,
+    PastComparison,
+    Policy,
+    Reference,
+    Threshold,
+    WindowReport,
+)
 from tests.unit.simulation import world as worlds
 from tests.unit.simulation.chaos import Chaos, traffic
 from tests.unit.simulation.checks import check_all, decisions, drift
@@ -57,6 +71,7 @@ def watched(model: str, policy: Policy, *, sliced: bool) -> Monitor:
         baseline_id=BASELINE.baseline_id,
         granularities=("1 hour", "7 hours"),
         policy=policy,
+        references=(MonitorReference(reference=Reference.CONSECUTIVE, granularities=("1 hour", "7 hours")),),
         slices=(MonitorSlice(columns=("carrier",)),) if sliced else (),
         tolerated_false_pages=40.0,
         tolerated_psi=0.0,
@@ -127,6 +142,34 @@ def check_judgements(world: World) -> None:
         assert {(m.family, m.name, m.column): m for m in verdict.measures}.items() <= told.items()
         levels = {level.family: level.alpha for level in report.levels}
         assert verdict.terms.levels.items() <= levels.items()
+        if report.decision is Decision.INPUTS:
+            for found in report.comparisons:
+                key = (*place, found.reference)
+                sequences[key] = check_comparison(report, found, monitor, verdict.terms, sequences[key])
+
+
+def check_comparison(
+    report: WindowReport, found: PastComparison, monitor: Monitor, terms: Terms, before: Sequences
+) -> Sequences:
+    """What a decided window says of the one before follows from both counts and the comparisons that were decided earlier."""
+    if found.n < monitor.minimum_n:
+        assert not found.measures
+        return before
+    layout, policy = held_to(monitor, sliced=False)
+    then = Profile.decode(layout, Part.INPUTS, found.n, found.cells, found.sums)
+    now = Profile.decode(layout, Part.INPUTS, report.n, report.cells, report.sums)
+    window = Decided(
+        start=report.start,
+        end=report.end,
+        granularity=report.granularity,
+        measures=between(layout, then, now),
+        evidence=of_windows(layout, then, now),
+        apart=False,
+    )
+    verdict = judge(replace(policy, thresholds=(), dispersions=terms.dispersions), State(before, Past()), window)
+    assert verdict.measures == found.measures
+    assert verdict.terms.levels == {level.family: level.alpha for level in found.levels}
+    return verdict.state.sequences
 
 
 def held_to(monitor: Monitor, *, sliced: bool) -> tuple[Layout, Calibrated]:
@@ -172,6 +215,9 @@ def test_schedules_really_test_columns_bet_on_rates_and_alarm(monkeypatch):
     failing = {(m.family, m.name) for report in decided for m in report.measures if m.violated}
     assert ("quality", "unseen_rate") in failing
     assert any(name == "psi" for _, name in failing)
+    compared = [found for report in decided for found in report.comparisons if found.measures]
+    assert len(compared) > 100
+    assert any(measure.p_value is not None for found in compared for measure in found.measures if measure.name == "psi")
 
 
 def test_revisions_apply_the_terms_of_the_decision():

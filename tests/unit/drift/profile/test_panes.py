@@ -10,7 +10,7 @@ HOUR = 60 * MINUTE
 
 class SomeMonitor:
     def __init__(self, granularities, time_zone="UTC"):
-        self.granularities, self.time_zone = granularities, time_zone
+        self.granularities, self.time_zone, self.references = granularities, time_zone, ()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.drift.profile import Granularity, pane_us
-from driftline.drift.windows.calendar import Span, day_of, span_of
+from driftline.drift.windows.calendar import Span, apart, day_of, following, preceding, span_of, spans_of, week_before
 from tests.unit.drift.windows.building import HOUR, MINUTE, MONITOR, change
 
 DAY = 24 * HOUR
@@ -58,9 +58,59 @@ def test_every_window_and_day_of_a_zone_is_a_union_of_panes(zone, time):
     assert 22 * HOUR <= day.end - day.start <= 25 * HOUR or day.end - day.start == 48 * HOUR
 
 
+HOPPING = (
+    "1 hour every 15 minutes",
+    "1 day every 1 hour",
+    "1 week every 1 day",
+    "2 weeks every 1 week",
+    "3 months every 1 month",
+)
+
+
+@given(st.sampled_from(HOPPING), st.sampled_from(ZONES), st.integers(at("1990-01-01"), at("2037-01-01")))
+def test_windows_that_hop_hold_each_moment_as_often_as_they_overlap_and_every_so_many_meet(granularity, zone, time):
+    spans = spans_of(granularity, zone, time)
+    assert len(spans) == len(set(spans)) == Granularity.parse(granularity).overlap
+    assert all(span.start <= time < span.end for span in spans)
+    assert [span.start for span in spans] == sorted(span.start for span in spans)
+    assert span_of(granularity, zone, time) == spans[-1]
+    assert sum(apart(granularity, zone, span.start) for span in spans) == 1
+    for span in spans:
+        assert preceding(granularity, zone, span.start).end == span.start
+        assert following(granularity, zone, span.start).start == span.end
+        assert preceding(granularity, zone, following(granularity, zone, span.start).start) == span
+
+
+def test_a_week_that_hops_by_days_ends_at_each_midnight_of_the_zone():
+    spans = spans_of("1 week every 1 day", "America/New_York", at("2013-03-12 12:00"))
+    assert [span.end for span in spans][:2] == [at("2013-03-13 04:00"), at("2013-03-14 04:00")]
+    assert spans[0].end - spans[0].start == 7 * DAY - HOUR  # clocks went forward within it
+
+
+@pytest.mark.parametrize(
+    ("granularity", "start", "end", "expected"),
+    [
+        ("1 hour", "2013-03-14 13:00", "2013-03-14 14:00", ("2013-03-07 14:00", "2013-03-07 15:00")),  # 9:00 on both days
+        ("1 day", "2013-03-11 04:00", "2013-03-12 04:00", ("2013-03-04 05:00", "2013-03-05 05:00")),
+        ("1 day", "2013-03-17 04:00", "2013-03-18 04:00", ("2013-03-10 05:00", "2013-03-11 04:00")),  # a day of 23 hours
+        ("1 hour", "2013-11-03 05:00", "2013-11-03 06:00", ("2013-10-27 05:00", "2013-10-27 06:00")),  # 1:00, shown
+        ("1 hour", "2013-11-03 06:00", "2013-11-03 07:00", ("2013-10-27 05:00", "2013-10-27 06:00")),  # twice
+    ],
+)
+def test_the_same_time_last_week_is_what_the_clocks_showed(granularity, start, end, expected):
+    found = week_before(granularity, "America/New_York", Span(at(start), at(end)))
+    assert found == Span(*map(at, expected))
+
+
 def test_a_granularity_that_cannot_be_read_is_refused():
     with pytest.raises(ValueError, match="fortnight"):
         span_of("1 fortnight", "UTC", 0)
+
+
+def test_hops_that_do_not_fit_their_windows_are_refused():
+    for text in ("1 day every 2 days", "1 week every 2 days", "1 month every 1 day"):
+        with pytest.raises(ValueError, match="whole number of times"):
+            spans_of(text, "UTC", 0)
 
 
 def test_days_fold_into_weeks_and_months():
