@@ -1,5 +1,6 @@
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,8 @@ def test_a_granularity_lines_up_with_the_calendar(text):
 
 def pane_of(granularities, zone, *references):
     found = tuple(MonitorReference(reference=reference, granularities=tuple(granularities)) for reference in references)
-    return pane_length(SimpleNamespace(granularities=tuple(granularities), time_zone=zone, references=found))
+    monitor: Any = SimpleNamespace(granularities=tuple(granularities), time_zone=zone, references=found)
+    return pane_length(monitor)
 
 
 def test_a_pane_is_the_greatest_common_divisor_and_at_most_an_hour():
