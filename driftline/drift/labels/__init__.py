@@ -3,9 +3,10 @@
 from driftline.drift.labels.cells import class_codes, count_pairs
 from driftline.drift.labels.ids import hash_ids
 from driftline.drift.labels.join import LabelJoin
-from driftline.drift.labels.rows import LabelRows, News, Pairs, PredictionRows, Refused, Terms
+from driftline.drift.labels.rows import Features, LabelRows, News, Pairs, PredictionRows, Refused, Terms
 
 __all__ = [
+    "Features",
     "LabelJoin",
     "LabelRows",
     "News",

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from driftline.drift.labels.index import NONE, KeyIndex
 from driftline.drift.labels.outcomes import UNKNOWN, Outcomes
-from driftline.drift.labels.rows import LabelRows, News, Pairs, PredictionRows, Refused, Terms
+from driftline.drift.labels.rows import Features, LabelRows, News, Pairs, PredictionRows, Refused, Terms
 from driftline.drift.labels.table import Table
 from driftline.errors import Reason
 
@@ -66,7 +66,8 @@ class LabelJoin:
     """What one model's predictions and labels of one partition know of each other. Not for several threads."""
 
     def __init__(self) -> None:
-        self._predictions = Table(_PREDICTION_COLUMNS, wide={"slices": np.uint8})
+        self._predictions = Table(_PREDICTION_COLUMNS, wide={"slices": np.uint8, "features": np.uint64})
+        self._words: dict[int, str] = {}
         self._index = KeyIndex()
         self._older: dict[int, int] = {}
         self._outcomes = Outcomes()
@@ -104,13 +105,12 @@ class LabelJoin:
         for i in np.flatnonzero(replaced != NONE).tolist():
             self._older[int(numbers[i])] = int(replaced[i])
         new = np.flatnonzero(numbers != NONE)
-        cuts = rows.slices.shape[1]
-        slices = np.zeros((len(new), table.widen("slices", cuts)), np.uint8)
-        slices[:, :cuts] = rows.slices[new]
+        self._words |= rows.features.words
         unknown = np.full(len(new), UNKNOWN, np.int64)
         table.extend(
             len(new),
-            slices=slices,
+            slices=_widened(table, "slices", rows.slices[new], len(new)),
+            features=_widened(table, "features", rows.features.take(new).cells, len(new)),
             event_time=rows.event_time[new],
             stream=rows.stream[new],
             predicted=rows.predicted[new],
@@ -176,6 +176,7 @@ class LabelJoin:
         for number in [number for number, before in self._older.items() if before < table.first]:
             del self._older[number]
         self._forget_texts()
+        self._forget_words()
 
     def _forget_texts(self) -> None:
         """Let go of texts that no label says any more, once they are many."""
@@ -194,6 +195,12 @@ class LabelJoin:
             codes = moved(np.array([label.outcome for label in labels], np.int64)).tolist()
             labels[:] = [replace(label, outcome=code) for label, code in zip(labels, codes, strict=True)]
         self._outcomes = fresh
+
+    def _forget_words(self) -> None:
+        """Let go of texts that no prediction has any more, once they are many."""
+        if len(self._words) > max(_FEW_TEXTS, 2 * len(self._predictions)):
+            kept = set(np.unique(self._predictions.column("features")).tolist())
+            self._words = {found: text for found, text in self._words.items() if found in kept}
 
     def _meet_waiting(self, rows: PredictionRows, new: Integers, numbers: Integers) -> None:
         """Pair new predictions with the waiting labels that they can meet."""
@@ -287,6 +294,7 @@ class LabelJoin:
             actual=self._outcomes.values(outcomes),
             sign=signs,
             slices=table.get("slices", rows),
+            features=Features(table.get("features", rows), self._words),
         )
         self._news.pairs.append(pairs)
 
@@ -325,6 +333,15 @@ class _Told:
 def _lot(chosen: NDArray[np.bool_], outcomes: Integers, in_time: int, sign: int) -> _Lot:
     at = np.flatnonzero(chosen)
     return at, outcomes[at], np.full(len(at), in_time, np.int64), np.full(len(at), sign, np.int64)
+
+
+def _widened(table: Table, name: str, cells: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Cells of a wide column, as wide as the table has them."""
+    width = cells.shape[1]
+    found = np.zeros((rows, table.widen(name, width)), cells.dtype)
+    if width:
+        found[:, :width] = cells
+    return found
 
 
 def _chain(head: int, older: dict[int, int], first: int) -> list[int]:

@@ -14,7 +14,7 @@ from driftline.drift.labels.outcomes import Value
 from driftline.drift.profile import SliceCodes
 from driftline.errors import Reason
 
-__all__ = ["MARGIN_US", "LabelRows", "News", "Pairs", "PredictionRows", "Refused", "Terms"]
+__all__ = ["MARGIN_US", "Features", "LabelRows", "News", "Pairs", "PredictionRows", "Refused", "Terms"]
 
 MARGIN_US = 7 * 24 * 3_600_000_000
 """How much longer than the TTL the join remembers, for labels that are under way."""
@@ -36,6 +36,29 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """What business metrics want of predictions, as `driftline.drift.sqlmetrics` packs it; nothing where there are none."""
+
+    cells: NDArray[np.uint64] = field(default_factory=lambda: np.zeros((0, 0), np.uint64))
+    """(n, at least so many columns as the stream's metrics want); beyond them they mean nothing."""
+    words: Mapping[int, str] = field(default_factory=dict)
+    """Texts by hash, of columns whose texts are read."""
+
+    def take(self, chosen: Integers) -> Features:
+        """Those of some rows."""
+        return Features(self.cells[chosen], self.words) if self.cells.shape[1] else Features()
+
+    @staticmethod
+    def total(parts: Sequence[Features]) -> Features:
+        """Those of all parts; columns that one of them has not are left out."""
+        width = min(part.cells.shape[1] for part in parts)
+        if not width:
+            return Features()
+        words = {found: text for part in parts for found, text in part.words.items()}
+        return Features(np.concatenate([part.cells[:, :width] for part in parts]), words)
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionRows:
     """Accepted predictions of one model and partition, in offset order.
 
@@ -53,6 +76,7 @@ class PredictionRows:
     predicted: NDArray[np.int32]
     value: NDArray[np.float64]
     slices: SliceCodes
+    features: Features = field(default_factory=Features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +107,8 @@ class Pairs:
     """1, or -1 for what is taken back."""
     slices: SliceCodes
     """As of the predictions, (n, at least so many cuts); beyond the cuts of the stream's layout they mean nothing."""
+    features: Features = field(default_factory=Features)
+    """As of the predictions."""
 
     def __len__(self) -> int:
         return len(self.stream)
@@ -101,6 +127,7 @@ class Pairs:
             [self.actual[i] for i in chosen.tolist()],
             self.sign[chosen],
             self.slices[chosen],
+            self.features.take(chosen),
         )
 
     @staticmethod
@@ -116,6 +143,7 @@ class Pairs:
             [value for part in parts for value in part.actual],
             np.concatenate([part.sign for part in parts]),
             np.concatenate([part.slices[:, :width] for part in parts]),
+            Features.total([part.features for part in parts]),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
-from driftline.drift.labels import LabelRows, PredictionRows, Terms, hash_ids
+from driftline.drift.labels import Features, LabelRows, PredictionRows, Terms, hash_ids
 from driftline.drift.profile import Layout, SliceCodes
 from driftline.drift.profile.tally import category_hashes
 from driftline.drift.slices import Slicer
@@ -58,6 +58,7 @@ class _Lot:
     ids: list[bytes]
     columns: tuple[NDArray[Any], ...]
     slices: SliceCodes | None = None
+    features: Features = field(default_factory=Features)
 
 
 def append_times(messages: Sequence[Message], reached: dict[int, int]) -> Integers:
@@ -89,6 +90,7 @@ def prediction_rows(
         predicted, value = _outcome(each, slicer.layout)
         slices = slicer.codes(each.rows.columns, chosen)
         columns = (stream, each.event_time[chosen], predicted, value)
+        features = _features(slicer.layout, each)
         lots[each.monitor.model_id].append(
             _Lot(
                 each.partition[chosen].astype(np.int64),
@@ -97,10 +99,12 @@ def prediction_rows(
                 each.rows.prediction_id.pieces(chosen),
                 columns,
                 slices,
+                features,
             )
         )
     for model_id, found in lots.items():
-        for partition, message, keys, (stream, event_time, predicted, value, by_cut) in _ordered(found, key):
+        words = {each: text for lot in found for each, text in lot.features.words.items()}
+        for partition, message, keys, (stream, event_time, predicted, value, by_cut, cells) in _ordered(found, key):
             terms = {code: known[code].terms for code in np.unique(stream).tolist()}
             yield (
                 model_id,
@@ -114,6 +118,7 @@ def prediction_rows(
                     predicted=predicted,
                     value=value,
                     slices=by_cut,
+                    features=Features(cells, words),
                 ),
             )
 
@@ -139,7 +144,7 @@ def label_rows(
             )
         )
     for model_id, found in lots.items():
-        for partition, message, keys, (label_time, memories, outcomes, _) in _ordered(found, key):
+        for partition, message, keys, (label_time, memories, outcomes, _, _) in _ordered(found, key):
             yield (
                 model_id,
                 partition,
@@ -161,7 +166,7 @@ def _ordered(lots: Sequence[_Lot], key: bytes) -> Iterator[tuple[int, Integers, 
     row = np.concatenate([lot.row for lot in lots])
     keys = hash_ids((each for lot in lots for each in lot.ids), key)
     columns = [np.concatenate(parts) for parts in zip(*(lot.columns for lot in lots), strict=True)]
-    columns.append(_by_cut(lots))
+    columns += [_by_cut(lots), _by_column(lots)]
     order = np.lexsort((row, message, partition))
     borders = np.flatnonzero(np.diff(partition[order])) + 1
     for part in np.split(order, borders):
@@ -178,6 +183,26 @@ def _by_cut(lots: Sequence[_Lot]) -> SliceCodes:
         if lot.slices is not None:
             found[start:end, : len(lot.slices)] = lot.slices.T
     return found
+
+
+def _by_column(lots: Sequence[_Lot]) -> NDArray[np.uint64]:
+    """Features of the rows of all lots; monitor versions may differ in how many they have."""
+    found = np.zeros((sum(len(lot.row) for lot in lots), max(lot.features.cells.shape[1] for lot in lots)), np.uint64)
+    end = 0
+    for lot in lots:
+        start, end = end, end + len(lot.row)
+        if lot.features.cells.size:
+            found[start:end, : lot.features.cells.shape[1]] = lot.features.cells
+    return found
+
+
+def _features(layout: Layout, judged: Judged) -> Features:
+    """What the metrics of a layout want of the chosen rows."""
+    if layout.program is None:
+        return Features()
+    from driftline.drift.sqlmetrics.packing import pack
+
+    return Features(*pack(layout.program.pairs, judged.rows.columns, judged.chosen, len(judged.event_time)))
 
 
 def _outcome(judged: Judged, layout: Layout) -> tuple[Codes, Floats]:
