@@ -121,7 +121,7 @@ def _content(report: WindowReport) -> tuple:
         report.completeness,
         report.risk_score,
         report.severity,
-        tuple(measure for measure in report.measures if report.decision is Decision.PERFORMANCE or measure.column),
+        tuple(m for m in report.measures if report.decision is Decision.PERFORMANCE or m.column or m.family == "business"),
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from driftline.codec import encode
-from driftline.drift.profile import Layout, Profile, pane_start
+from driftline.drift.profile import Layout, Partial, Profile, pane_start
+from driftline.drift.sqlmetrics import texts
 from driftline.events import Baseline, Group, Monitor, Part, ProfileSet, Progress, SourceRange, SourceTime
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
@@ -130,7 +131,7 @@ class ProfileModel(Stage1):
             block = layout.by_column[column]
             known = value in block.categories
             cells[block.offset + 2 + block.categories.index(value) if known else block.unseen] = 1
-        self._add(row, Profile(shape, 1, cells, Profile.zero(shape).sums))
+        self._add(row, Profile(shape, 1, cells, Profile.zero(shape).sums, _metrics(layout, row)))
 
 
 class JoinModel(Stage1):
@@ -189,4 +190,15 @@ class JoinModel(Stage1):
             shape = layout.shape(Part(part))
             cells = np.zeros(shape.cells, np.int64)
             cells[layout.classes.index(predicted(prediction)) * size + layout.classes.index(outcome)] = sign
-            self._add(prediction, Profile(shape, sign, cells, Profile.zero(shape).sums))
+            metrics = _metrics(layout, prediction, outcome, sign)
+            self._add(prediction, Profile(shape, sign, cells, Profile.zero(shape).sums, metrics))
+
+
+def _metrics(layout: Layout, row: Row, outcome: str = "", times: int = 1) -> Partial | None:
+    """What a row (with an outcome: a pair) adds to the business metrics."""
+    if layout.program is None:
+        return None
+    plan = layout.program.pairs if outcome else layout.program.inputs
+    vectors = {"carrier": texts([row.carrier]), ":prediction": texts([predicted(row)]), ":label": texts([outcome])}
+    one, nothing = plan.partial(vectors, 1), Partial.empty(plan.room)
+    return Partial.total(plan.room, [one] * times) if times >= 0 else nothing - Partial.total(plan.room, [one] * -times)
