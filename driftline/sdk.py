@@ -20,7 +20,7 @@ from typing import Self
 
 from driftline import batches, codec, topics
 from driftline.clock import Clock, SystemClock
-from driftline.envelope import Envelope, deterministic_id
+from driftline.envelope import Envelope
 from driftline.errors import DriftlineError, InvalidRecord, Reason
 from driftline.events import Label, Prediction, PredictionBatch, Watermark
 from driftline.kafka.confluent import ConfluentCluster
@@ -224,7 +224,7 @@ class Client:
         self._sequence += 1
         now = self._clock.now_us()
         envelope = Envelope(
-            id=deterministic_id(SOURCE, self._session, self._sequence),
+            id=f"{self._session}-{self._sequence}",
             type=type(event).__name__,
             source=SOURCE,
             time_us=now,

@@ -49,6 +49,8 @@ __all__ = ["SWEEP_US", "Counters", "Evaluator", "Output"]
 
 SWEEP_US = 1_000_000
 """Append time between two looks at models that nothing happened to."""
+HOUSEKEEPING_US = 6 * 3_600_000_000
+"""Event time between two looks at where panes belong: they move once in their life, days after they came, and may be late."""
 
 Output = WindowReport | DriftDetected | DriftCleared | CheckExecution | MonitorStatus | HealthOpened | HealthCleared
 _Writer = tuple[Group, str]
@@ -398,9 +400,9 @@ class Evaluator:
         reading = settled(model, self.state, labels=monitor.labels)
         if reading is None:
             return
-        pane = self._rules.layout(model.model_id, monitor.monitor_version).pane_us
-        if reading // pane != self._kept.get(model.model_id):
-            self._kept[model.model_id] = reading // pane
+        step = max(HOUSEKEEPING_US, self._rules.layout(model.model_id, monitor.monitor_version).pane_us)
+        if reading // step != self._kept.get(model.model_id):
+            self._kept[model.model_id] = reading // step
             keep_house(self.state, model, self._rules.terms(monitor), reading)
 
 
