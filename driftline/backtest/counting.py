@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftline.avro import Column
+from driftline.backtest.beyond import Beyond, Outcomes
 from driftline.backtest.columns import numbers, texts, times_us
 from driftline.backtest.roles import Roles
 from driftline.drift.labels.cells import class_codes, count_pairs
@@ -52,6 +53,17 @@ class Refusals:
         return found + [f"{rows:,} rows have an infinite {name} and were left out" for name, rows in self.infinite.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch and what was made of its rows."""
+
+    record: pa.RecordBatch
+    columns: Mapping[str, Column]
+    times: Integers
+    versions: Integers
+    slices: SliceCodes
+
+
 class Counter:
     """Counts batches; holds one profile, encoded, for each pane, model version, part and slice."""
 
@@ -65,6 +77,7 @@ class Counter:
         self._slicer = Slicer(layout)
         self._versions: dict[str, int] = {}
         self._kept: dict[Place, PaneProfile] = {}
+        self.beyond = Beyond(layout, monitor)
         self.rows = 0
         self.labels = 0
         self.refused = Refusals()
@@ -85,7 +98,7 @@ class Counter:
             if self._tally.room_bytes > _ROOM_BYTES:
                 self._flush()
         if self._roles.label is not None and len(chosen):
-            self._add_pairs(batch, found, versions, chosen, slices)
+            self._add_pairs(_Batch(batch, columns, found, versions, slices), chosen)
 
     def profiles(self) -> Iterator[tuple[Place, PaneProfile]]:
         """Everything that was counted, in the order of panes."""
@@ -111,38 +124,37 @@ class Counter:
         codes = np.array([self._versions.setdefault(name, len(self._versions)) for name in coded.dictionary.to_pylist()])
         return codes[coded.indices.to_numpy(zero_copy_only=False)] if len(codes) else np.zeros(0, np.int64)
 
-    def _add_pairs(
-        self, batch: pa.RecordBatch, times: Integers, versions: Integers, chosen: Integers, slices: SliceCodes
-    ) -> None:
-        label = batch.column(self._roles.label)
+    def _add_pairs(self, batch: _Batch, chosen: Integers) -> None:
+        label, versions = batch.record.column(self._roles.label), batch.versions
         chosen = chosen[label.is_valid().to_numpy(zero_copy_only=False)[chosen]]
         if self._monitor.task is Task.REGRESSION:
             chosen = chosen[np.isfinite(label.to_numpy(zero_copy_only=False)[chosen])]
-        delay = self._delays(batch, times)
+        delay = self._delays(batch)
         chosen = chosen[delay[chosen] <= self._monitor.label_ttl_us]
         self.labels += len(chosen)
-        predicted, value = self._outcome(batch)
+        predicted, value = self._outcome(batch.record)
         actual = np.array(label.to_pylist(), np.object_)
+        self.beyond.add(batch.columns, self._outcomes(chosen, label, predicted, value))
         for code in np.unique(versions[chosen]).tolist():
             mine = chosen[versions[chosen] == code]
             pairs = Pairs(
                 stream=versions[mine].astype(np.int32),
-                event_time=times[mine],
+                event_time=batch.times[mine],
                 predicted=predicted[mine],
                 value=value[mine],
                 in_time=delay[mine] <= self._monitor.label_delay_us,
                 actual=actual[mine].tolist(),
                 sign=np.ones(len(mine), np.int64),
-                slices=slices[mine],
+                slices=batch.slices[mine],
             )
             for (part, name, pane), profile in count_pairs(self._layout, pairs).items():
                 self._keep(Place(pane, self._name(code), part, name), profile)
 
-    def _delays(self, batch: pa.RecordBatch, times: Integers) -> Integers:
+    def _delays(self, batch: _Batch) -> Integers:
         if self._roles.label_time is None:
-            return np.zeros(batch.num_rows, np.int64)
-        found, known = times_us(batch.column(self._roles.label_time), self._roles.label_time)
-        return np.where(known, found - times, np.iinfo(np.int64).max)
+            return np.zeros_like(batch.times)
+        found, known = times_us(batch.record.column(self._roles.label_time), self._roles.label_time)
+        return np.where(known, found - batch.times, np.iinfo(np.int64).max)
 
     def _outcome(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Class code and value (score, or predicted number) of every row."""
@@ -154,10 +166,24 @@ class Counter:
         if prediction is None:
             positive, other = class_codes(self._layout, (self._monitor.positive_class, None))
             return np.where(score >= _EVEN_ODDS, positive, other).astype(np.int32), score
-        coded = pc.dictionary_encode(prediction)
+        return self._classes(prediction), score if self._monitor.task is Task.BINARY else nothing
+
+    def _classes(self, array: pa.Array) -> NDArray[np.int32]:
+        """Codes of classes; null is the class that nobody knows."""
+        coded = pc.dictionary_encode(array)
         codes = np.array([*class_codes(self._layout, tuple(coded.dictionary.to_pylist())), len(self._layout.classes)], np.int32)
-        indices = pc.fill_null(coded.indices, len(codes) - 1).to_numpy(zero_copy_only=False)
-        return codes[indices], score if self._monitor.task is Task.BINARY else nothing
+        indices: Integers = pc.fill_null(coded.indices, len(codes) - 1).to_numpy(zero_copy_only=False)
+        return codes[indices]
+
+    def _outcomes(self, rows: Integers, label: pa.Array, predicted: NDArray[np.int32], value: NDArray[np.float64]) -> Outcomes:
+        """How predictions came out, for labelled rows."""
+        if self._monitor.task is Task.REGRESSION:
+            nothing = np.zeros(len(rows), np.bool_)
+            error = value[rows] - _floats(label)[rows]
+            return Outcomes(rows, nothing, nothing, value[rows], error)
+        actual = self._classes(label)[rows]
+        (positive,) = class_codes(self._layout, (self._monitor.positive_class,))
+        return Outcomes(rows, predicted[rows] == actual, actual == positive, value[rows], np.zeros(0))
 
     def _flush(self) -> None:
         for (code, name, pane), profile in self._tally.profiles().items():

@@ -39,7 +39,7 @@ def render(outcome: Outcome, title: str) -> str:
         version=__version__,
         outcome=outcome,
         monitor=outcome.monitor,
-        sentences=list(sentences(outcome.findings, outcome.monitor)),
+        sentences=list(sentences(outcome.findings, outcome.monitor, outcome.harms)),
         in_force=in_force(outcome.findings, outcome.monitor, outcome.baseline),
         alternatives=_table(outcome),
         shifts=SHIFTS,

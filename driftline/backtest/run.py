@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftline.backtest.alternatives import Alternative, alternatives
+from driftline.backtest.beyond import Harm
 from driftline.backtest.columns import times_us
 from driftline.backtest.counting import Counter
 from driftline.backtest.definition import Choice, inferred, parsed, rows_per_microsecond
@@ -64,6 +65,8 @@ class Outcome:
     labels: int
     notes: tuple[str, ...]
     """What a person should know of how the files were read."""
+    harms: tuple[Harm, ...] = ()
+    """How good the model is beyond the reference, by column; needs outcomes."""
     alternatives: tuple[Alternative, ...] = ()
     """What other tolerances would have told."""
 
@@ -98,6 +101,7 @@ def run(asked: Backtest, progress: Progress = lambda _what, _share: None) -> Out
         rows=counter.rows,
         labels=counter.labels,
         notes=tuple(notes),
+        harms=counter.beyond.harms() if counter.labels else (),
         alternatives=tuple(others),
     )
 

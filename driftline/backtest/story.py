@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from driftline.backtest.beyond import Harm, Verdict
 from driftline.backtest.replay import Findings
 from driftline.drift.levels import Level, level_of
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows.policies import explained
 from driftline.events import Baseline, ClosedBy, DriftDetected, Monitor, WindowReport
 
-__all__ = ["ColumnStory", "MeasureLine", "columns", "deciding", "in_force", "lines", "moment", "sentences"]
+__all__ = ["ColumnStory", "MeasureLine", "columns", "deciding", "harm", "in_force", "lines", "moment", "sentences"]
 
 _SHOWN = 5
 _BETTER_WHEN_LARGE = ("auc", "accuracy", "f1", "r2")
@@ -91,7 +92,7 @@ def in_force(findings: Findings, monitor: Monitor, baseline: Baseline) -> list[s
     return explained(monitor, baseline, rows[len(rows) // 2] if rows else monitor.minimum_n)
 
 
-def sentences(findings: Findings, monitor: Monitor) -> Iterator[str]:
+def sentences(findings: Findings, monitor: Monitor, harms: Sequence[Harm] = ()) -> Iterator[str]:
     """What changed, in words; the most important first."""
     reports = deciding(findings, monitor)
     if not reports:
@@ -106,6 +107,7 @@ def sentences(findings: Findings, monitor: Monitor) -> Iterator[str]:
         yield f"And {len(alarms) - _SHOWN} more, below."
     yield from _movers(reports)
     yield from _performance(reports)
+    yield from map(harm, harms[:_SHOWN])
     yield from _slices(findings, monitor)
 
 
@@ -142,6 +144,24 @@ def _performance(reports: list[WindowReport]) -> Iterator[str]:
             at, worst = chosen(points, key=lambda point: point[1])
             yield f"The model: {name} began at {points[0][1]:.3f} and was at its worst, {worst:.3f}, in {moment(at)}."
             return
+
+
+def harm(found: Harm) -> str:
+    """What values that the reference never had do to the model."""
+    there = f"{found.measure} is {found.beyond.value:.3f} ({found.beyond.low:.3f} to {found.beyond.high:.3f})"
+    beside = f"{there} beside {found.within.value:.3f} elsewhere"
+    rows = f"{found.share:.1%} of the outcomes ({found.rows:,})"
+    match found.verdict:
+        case Verdict.HURTS:
+            return f"{found.column} hurts the model: {rows} had values that the reference never had, and there {beside}."
+        case Verdict.HARMLESS:
+            return (
+                f"{found.column} does not hurt the model: {rows} had values that the reference never had, but there {beside}."
+            )
+        case Verdict.UNSURE:
+            return (
+                f"{found.column}: {rows} had values that the reference never had, too few to tell whether that hurts: {beside}."
+            )
 
 
 def _slices(findings: Findings, monitor: Monitor) -> Iterator[str]:

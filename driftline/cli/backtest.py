@@ -63,7 +63,7 @@ def backtest(
     if as_json:
         print_json(_summary(outcome, out))
     else:
-        for sentence in sentences(outcome.findings, outcome.monitor):
+        for sentence in sentences(outcome.findings, outcome.monitor, outcome.harms):
             typer.echo(sentence)
         typer.echo("\n" + "\n".join(in_force(outcome.findings, outcome.monitor, outcome.baseline)))
         _tell_alternatives(outcome)
@@ -98,6 +98,7 @@ def _summary(outcome: Outcome, out: Path) -> dict[str, Any]:
         "windows_decided": len(deciding(outcome.findings, outcome.monitor)),
         "alarms": [asdict(event) for event in outcome.findings.alarms],
         "in_force": in_force(outcome.findings, outcome.monitor, outcome.baseline),
+        "harms": [asdict(each) | {"verdict": each.verdict} for each in outcome.harms],
         "alternatives": [asdict(each) for each in outcome.alternatives],
         "notes": list(outcome.notes),
         "folder": str(out),

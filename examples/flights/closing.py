@@ -1,6 +1,7 @@
 """After the stream: everything is checked against the flights frame and Kafka, and summary.json is written."""
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 import psutil
 from rich.console import Console
 
+from driftline.broker.resident_memory import peak_rss_bytes
 from driftline.drift.profile.layout import Layout
 from driftline.drift.windows.policies import explained
 from driftline.events import Monitor, WindowReport
 from examples.flights import batch_count, findings, story
+from examples.flights.backtested import backtested
+from examples.flights.causes import causes
 from examples.flights.driver import Sent
 from examples.flights.observer import Observer
 from examples.flights.preparation import Prepared
@@ -35,17 +39,20 @@ def finish(
     seconds: Mapping[str, float],
 ) -> None:
     """Let the last alerts go out, verify, write the summary, tell the story."""
-    with console.status("letting the last alerts go out and the ledger catch up"):
+    with console.status("letting the last alerts go out and the ledger catch up") as status:
         _settle(observer)
         layout = Layout.of(monitor, prepared.baseline)
         reports = list(observer.windows.values())
         unequal = list(batch_count.unequal_windows(prepared.flights, layout, reports))
         verdict = verify(supervisor)
+        status.update("counting the same flights again, from files, with driftline backtest")
+        agreement = backtested(prepared, STATE / "monitor.yaml", reports, STATE / "backtest")
     for report, difference in unequal[:5]:
         console.print(f"[red]{report.granularity} from {report.start}: {difference}[/red]")
     summary = _summary(supervisor, observer, sent, verdict) | {
         "windows_checked": len(reports),
         "windows_equal": len(reports) - len(unequal),
+        "windows_equal_backtest": agreement.equal,
         "seconds": dict(seconds),
         "in_force": explained(monitor, prepared.baseline, _usual(reports, monitor)),
     }
@@ -55,13 +62,14 @@ def finish(
         summary,
         months=findings.months(reports, layout, prepared.baseline),
         episodes=findings.episodes(observer.drift_events),
+        causes=causes(reports, agreement.harms, monitor.alert_on),
         messages=receiver.messages,
-        places=_places(supervisor),
+        places=_places(supervisor) | {"backtest": str(agreement.page)},
     )
 
 
 def _summary(supervisor: Supervisor, observer: Observer, sent: Sent, verdict: Mapping[str, Any]) -> dict[str, Any]:
-    reports = observer.windows.values()
+    reports, pids = observer.windows.values(), supervisor.pids | {"demo": os.getpid()}
     pairs = sum(r.labels_in_time + r.labels_later for r in reports if r.granularity == "1 day")
     return {
         "predictions": sent.predictions,
@@ -77,7 +85,8 @@ def _summary(supervisor: Supervisor, observer: Observer, sent: Sent, verdict: Ma
         "ledger_entries": verdict["entries"],
         "ledger_verified": verdict["verdict"] == "valid",
         "restarts": supervisor.restarts,
-        "rss_mb": supervisor.peaks() | {"demo": psutil.Process().memory_info().rss / 1e6},
+        "rss_mb": supervisor.peaks() | {"demo": (peak_rss_bytes(os.getpid()) or 0) / 1e6},
+        "cpu_seconds": {name: sum(psutil.Process(pid).cpu_times()[:2]) for name, pid in pids.items()},
     }
 
 

@@ -95,30 +95,29 @@ class Emitter:
         self._client = client
         self._http = http
         self._flights = flights
-        frame = flights.frame
-        self._ids: list[str] = frame["prediction_id"].tolist()
-        self._features = _records(frame)
-        self._prediction: list[str] = frame["prediction"].tolist()
-        self._score: list[float] = frame["score"].tolist()
-        self._late: list[bool | None] = frame["late"].astype(object).where(frame["late"].notna(), None).tolist()
-        self._by_http: list[bool] = (frame["carrier"] == HTTP_CARRIER).tolist()
         self.sent = Sent()
 
     def predictions(self, rows: NDArray[np.int64]) -> None:
         """Emit the predictions of these rows."""
-        waiting: list[dict[str, Any]] = []
-        for row in rows.tolist():
-            if self._by_http[row]:
-                waiting.append(self._event(row))
+        waiting = []
+        frame, times = self._flights.frame.iloc[rows], self._flights.predicted_us[rows].tolist()
+        columns = (frame["carrier"], frame["prediction_id"], _records(frame), frame["prediction"], frame["score"], times)
+        for carrier, prediction_id, features, prediction, score, time_us in zip(*columns, strict=True):
+            if carrier == HTTP_CARRIER:
+                waiting.append(
+                    {
+                        "model_id": MODEL,
+                        "model_version": VERSION,
+                        "prediction_id": prediction_id,
+                        "event_time": time_us,
+                        "prediction": prediction,
+                        "score": score,
+                        "features": features,
+                    }
+                )
                 continue
             self._client.predict(
-                MODEL,
-                VERSION,
-                self._ids[row],
-                self._features[row],
-                prediction=self._prediction[row],
-                score=self._score[row],
-                event_time=int(self._flights.predicted_us[row]),
+                MODEL, VERSION, prediction_id, features, prediction=prediction, score=score, event_time=time_us
             )
             self.sent.predictions += 1
         for start in range(0, len(waiting), _HTTP_BATCH):
@@ -126,21 +125,10 @@ class Emitter:
 
     def labels(self, rows: NDArray[np.int64]) -> None:
         """Emit the outcomes of these rows."""
-        for row in rows.tolist():
-            outcome = POSITIVE if self._late[row] else NEGATIVE
-            self._client.label(MODEL, self._ids[row], outcome, label_time=int(self._flights.known_us[row]))
+        frame, times = self._flights.frame.iloc[rows], self._flights.known_us[rows].tolist()
+        for prediction_id, late, time_us in zip(frame["prediction_id"], frame["late"], times, strict=True):
+            self._client.label(MODEL, prediction_id, POSITIVE if late else NEGATIVE, label_time=time_us)
             self.sent.labels += 1
-
-    def _event(self, row: int) -> dict[str, Any]:
-        return {
-            "model_id": MODEL,
-            "model_version": VERSION,
-            "prediction_id": self._ids[row],
-            "event_time": int(self._flights.predicted_us[row]),
-            "prediction": self._prediction[row],
-            "score": self._score[row],
-            "features": self._features[row],
-        }
 
     def _post(self, events: list[dict[str, Any]]) -> None:
         answer = self._http.post("/v1/predictions", json={"events": events})

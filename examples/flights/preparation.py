@@ -23,6 +23,8 @@ class Prepared:
 
     flights: data.Flights
     """March to December, scored."""
+    past: data.Flights
+    """January and February, scored: what the model and the baseline were fitted on."""
     baseline: Baseline
     """January and February."""
 
@@ -49,7 +51,7 @@ def prepare(last_month: int) -> Prepared:
     for part in (past, stream):
         part.frame["score"] = model.score(trees, part)
         part.frame["prediction"] = np.where(part.frame["score"] >= LATE_FROM, model.POSITIVE, model.NEGATIVE)
-    return Prepared(stream, _baseline(past))
+    return Prepared(stream, past, _baseline(past))
 
 
 def _baseline(past: data.Flights) -> Baseline:

@@ -70,7 +70,7 @@ def _progress(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
-        refresh_per_second=5,
+        refresh_per_second=2,
     )
 
 

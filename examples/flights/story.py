@@ -9,11 +9,18 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from driftline.backtest.beyond import Verdict
+from examples.flights.causes import Cause
 from examples.flights.findings import Episode, Month
 
 _NAMES = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BARS = " ▁▂▃▄▅▆▇█"
-_EPISODES_SHOWN = 14
+_EPISODES_SHOWN, _CAUSES_SHOWN = 14, 6
+_VERDICTS = {
+    Verdict.HURTS: ("here the model is lost.", "bold red"),
+    Verdict.HARMLESS: ("a season, which does not hurt the model.", "green"),
+    Verdict.UNSURE: ("too few to tell.", "dim"),
+}
 _FAR_FUTURE = 2**62
 _WARNING, _CRITICAL = 0.1, 0.25
 """Bands of PSI that practitioners use."""
@@ -25,12 +32,14 @@ def tell(
     *,
     months: Sequence[Month],
     episodes: Sequence[Episode],
+    causes: Sequence[Cause],
     messages: Sequence[Mapping[str, Any]],
     places: Mapping[str, str],
 ) -> None:
     """Print everything, most important first."""
     console.print()
     console.print(Panel(_verdict(summary, months), title="[bold]A year of flights through Driftline", border_style="cyan"))
+    console.print(_causes(causes))
     console.print(_drift(months))
     console.print(_performance(months))
     console.print(_episodes(episodes))
@@ -46,14 +55,41 @@ def _verdict(summary: Mapping[str, Any], months: Sequence[Month]) -> Text:
     text.append(f" ({summary['predictions_http']:,} by HTTP, the rest by the SDK).\n")
     text.append(f"The weather left what the model had learnt from: PSI of temperature {worst[0]:.1f} in {_NAMES[worst[1]]}.\n")
     text.append(f"The model suffered: AUC fell to {weakest[0]:.2f} in {_NAMES[weakest[1]]}.\n")
-    good = summary["windows_equal"] == summary["windows_checked"] and summary["exact"] and summary["ledger_verified"]
+    good = (
+        summary["windows_equal"] == summary["windows_equal_backtest"] == summary["windows_checked"]
+        and summary["exact"]
+        and summary["ledger_verified"]
+    )
     proof = (
         f"{summary['windows_equal']:,} of {summary['windows_checked']:,} windows equal a batch count of the same flights, "
-        f"cell for cell; the ledger of {summary['ledger_entries']:,} entries "
+        f"cell for cell, and {summary['windows_equal_backtest']:,} what `driftline backtest` counts in them as files; the ledger of {summary['ledger_entries']:,} entries "
         + ("verifies against Kafka." if summary["ledger_verified"] else "does NOT verify.")
     )
     text.append(proof, style="green" if good else "bold red")
     return text
+
+
+def _causes(causes: Sequence[Cause]) -> RenderableType:
+    """What moved together, and what it did to the model."""
+    table = Table(title="Why it drifted, one story per cause, and what that did to the model", title_justify="left", box=None)
+    table.add_column("cause", style="bold", max_width=18)
+    table.add_column("story")
+    for cause in causes[:_CAUSES_SHOWN]:
+        table.add_row(", ".join(cause.columns), _told(cause))
+    return table
+
+
+def _told(cause: Cause) -> Text:
+    text = Text(
+        f"{_day(cause.since)} to {_day(cause.until)}, PSI up to {cause.peak:.1f} in the week of {_day(cause.peak_at)}. "
+    )
+    harm = cause.harm
+    if harm is None:
+        return text.append("It kept within values that the model had learnt from.", style="dim")
+    where = f"{harm.share:.0%} of the flights had a {harm.column} never seen before; AUC there "
+    figures = f"{harm.beyond.value:.2f} beside {harm.within.value:.2f}"
+    verdict, style = _VERDICTS[harm.verdict]
+    return text.append(f"{where}{figures}: ").append(verdict, style=style)
 
 
 def _drift(months: Sequence[Month]) -> RenderableType:
