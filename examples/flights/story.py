@@ -86,7 +86,7 @@ def _told(cause: Cause) -> Text:
     harm = cause.harm
     if harm is None:
         return text.append("It kept within values that the model had learnt from.", style="dim")
-    where = f"{harm.share:.0%} of the flights had a {harm.column} never seen before; AUC there "
+    where = f"{harm.share:.1%} of the flights had a {harm.column} never seen before; AUC there "
     figures = f"{harm.beyond.value:.2f} beside {harm.within.value:.2f}"
     verdict, style = _VERDICTS[harm.verdict]
     return text.append(f"{where}{figures}: ").append(verdict, style=style)
