@@ -1,4 +1,4 @@
-"""What definitions of monitors leave to drift: words of tolerance, ready-made metrics, and whether SQL compiles.
+"""What definitions of monitors leave to drift: words of tolerance, ready-made metrics, and whether SQL and schedules can be read.
 
 What it needs is imported when it is first asked: most definitions have no SQL, and its compiler weighs 170 MB.
 """
@@ -30,8 +30,8 @@ class Dialect:
         return found.metrics, found.thresholds
 
     def faults(self, monitor: Monitor) -> Sequence[tuple[str, str]]:
-        """The first fault of each metric and of each condition of a slice, with its line and column within the text."""
-        return (*_faults_of_slices(monitor), *_faults_of_metrics(monitor))
+        """The first fault of each metric, of each condition of a slice and of the schedule, with its place within the text."""
+        return (*_faults_of_slices(monitor), *_faults_of_metrics(monitor), *_faults_of_schedule(monitor))
 
 
 def _faults_of_slices(monitor: Monitor) -> list[tuple[str, str]]:
@@ -42,6 +42,18 @@ def _faults_of_slices(monitor: Monitor) -> list[tuple[str, str]]:
 
     found = [(f"slices[{index}].where", condition_fault(where, monitor)) for index, where in conditions]
     return [(field, fault) for field, fault in found if fault is not None]
+
+
+def _faults_of_schedule(monitor: Monitor) -> list[tuple[str, str]]:
+    if not monitor.check_schedule:
+        return []
+    from driftline.drift.scheduling import Schedule
+
+    try:
+        Schedule.parse(monitor.check_schedule, monitor.time_zone)
+    except ValueError as error:
+        return [("check", str(error))]
+    return []
 
 
 def _faults_of_metrics(monitor: Monitor) -> list[tuple[str, str]]:

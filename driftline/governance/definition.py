@@ -8,6 +8,7 @@ from driftline.envelope import moment_of
 from driftline.events import ColumnKind, Deduplicate, Monitor, MonitorColumn, Policy, Task
 from driftline.events.columns import LABEL
 from driftline.governance import metrics, policy
+from driftline.governance.checking import checking
 from driftline.governance.checks import (
     DEFAULT_WEIGHTS,
     FAMILIES,
@@ -63,7 +64,7 @@ KEYS = (
     *policy.KEYS,
     "metrics",
     "deduplicate",
-    *("minimum_n", "thresholds", "weights", "retired_versions", "paused", "effective_from"),
+    *("minimum_n", "thresholds", "weights", "check", "retired_versions", "paused", "effective_from"),
 )
 
 
@@ -124,6 +125,7 @@ def parse_definition(
     _check_baseline(fields, baseline)
     columns = _columns(fields, baseline.inputs if baseline else None)
     judging = policy.judging(fields, dialect)
+    checks = checking(fields)
     names = [column.name for column in columns]
     positive_class = _positive_class(fields, task, baseline.classes if baseline else ())
     wanted = (
@@ -172,6 +174,9 @@ def parse_definition(
         favourable=fields.text("favourable"),
         detectors=policy.detectors(fields, labels=labels),
         deduplicate=_deduplicate(fields),
+        check_schedule=checks.schedule,
+        check_enabled=checks.enabled,
+        check_timeout_us=checks.timeout_us,
         retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
         paused=fields.flag("paused", default=False),
         description=fields.text("description") or "",

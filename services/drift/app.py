@@ -22,11 +22,13 @@ from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import TopicDescription
 from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
-from driftline.runtime.http import HttpServer, create_app
+from driftline.runtime.http import Access, HttpServer, create_app
 from driftline.runtime.loop import BatchLoop, Handler, Limits, Surroundings
 from driftline.runtime.metrics import LoopMetrics
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
+from driftline.runtime.tokens import TokenBook
+from services.drift.api import CheckDesk, routes
 from services.drift.evaluate.cache import StateCache
 from services.drift.evaluate.counted import CountedEvaluate
 from services.drift.evaluate.handler import EvaluateHandler
@@ -86,7 +88,11 @@ def run(chosen: Iterable[Stage], settings: Settings, clock: Clock) -> int:
     health = Health()
     surroundings = Surroundings(clock, health, LoopMetrics(REGISTRY))
     loops = {stage.value: make_loop(stage, settings, cluster, surroundings) for stage in chosen}
-    server = HttpServer(create_app("Driftline drift", health=health, registry=REGISTRY), settings.http_host, settings.http_port)
+    app = create_app("Driftline drift", health=health, registry=REGISTRY)
+    if settings.tokens_file is not None:
+        desk = CheckDesk(cluster.catalogue(), cluster.kafka.producer(), cluster.partitions("profiles"), clock)
+        app.include_router(routes(desk.ask, Access(TokenBook(settings.tokens_file))))
+    server = HttpServer(app, settings.http_host, settings.http_port)
     server.start()
     health.ready()
     structlog.get_logger("drift").info("started", stages=list(loops), url=server.url, instance=settings.instance_id)

@@ -34,7 +34,9 @@ class Settings(ServiceSettings):
     """As every service, and what to do where records were lost before they were counted."""
 
     http_port: int = Field(default=8082, ge=0, le=65535, description="port to listen on; 0 takes any free one")
-    tokens_file: Path | None = Field(default=None, description="not used: drift serves health and metrics only")  # type: ignore[assignment]
+    tokens_file: Path | None = Field(
+        default=None, description="who may ask for checks; without it drift serves health and metrics only"
+    )  # type: ignore[assignment]
     accept_gap: bool = Field(
         default=False, description="go on where retention passed what was committed; the windows concerned say so"
     )

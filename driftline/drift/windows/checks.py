@@ -298,6 +298,8 @@ def _idle(monitor: Monitor) -> str | None:
 
 
 def _too_few(report: WindowReport, monitor: Monitor) -> str:
+    if report.start == report.end:
+        return "no pane of the counts ends between this point and the one before; use shorter granularities or a rarer schedule"
     if report.n == 0 and report.other_layout == 0:
         return f"no rows between {iso_time(report.start)} and {iso_time(report.end)} are kept"
     other = f" ({report.other_layout} more under another layout)" if report.other_layout else ""

@@ -336,3 +336,30 @@ def test_labels_cannot_be_waited_for_longer_than_the_topics_keep_what_they_join(
     assert monitor(LEAST + "label_ttl: 38 days\n").label_ttl_us == 38 * DAY_US
     (found,) = problems(LEAST + "label_ttl: 60 days\n")
     assert (found.field, "38 days" in found.detail) == ("label_ttl", True)
+
+
+def test_a_schedule_is_a_word_a_line_of_cron_or_a_mapping():
+    def check(text: str) -> tuple[str, bool, int]:
+        found = monitor(LEAST + text)
+        return found.check_schedule, found.check_enabled, found.check_timeout_us // 1_000_000
+
+    assert check("") == check("check: none\n") == ("", True, 300)
+    assert check("check: daily\n") == ("daily", True, 300)
+    assert check('check: "0 9 * * MON-FRI"\n') == ("0 9 * * MON-FRI", True, 300)
+    assert check("check: {schedule: weekly, enabled: false, timeout: 10 min}\n") == ("weekly", False, 600)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "says"),
+    [
+        ("check: dayly\n", "check", "hourly, daily, weekly"),
+        ('check: "0 9 * * FUNDAY"\n', "check", "day of the week"),
+        ("check: {enabled: false}\n", "check", "schedule is missing"),
+        ("check: {schedule: daily, timeout: 2 days}\n", "check.timeout", "1 second to 1 day"),
+        ("check: {schedule: daily, callback: x}\n", "check.callback", "unknown key"),
+    ],
+)
+def test_a_schedule_that_cannot_be_read_is_refused_with_its_line(text, field, says):
+    (problem,) = problems(LEAST + text)
+    assert (problem.field, problem.line) == (field, 3)
+    assert says in problem.detail
