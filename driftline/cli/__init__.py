@@ -14,6 +14,7 @@ NOUNS = {
     "alert": "See the alerts that are open and what was sent.",
     "backtest": "Say what would have alarmed in a file, without a broker.",
     "baseline": "Fit the reference that windows are compared with.",
+    "check": "Check a stored range now, and see what became of scheduled checks.",
     "dead-letters": "List, show and replay what could not be counted.",
     "ledger": "Verify, query and export the audit ledger.",
     "model": "Register models and versions, move them between stages.",

@@ -11,7 +11,7 @@ import httpx
 
 from driftline.errors import ConfigurationError, DriftlineError, Unavailable
 
-__all__ = ["ALERTING", "GOVERNANCE", "Refused", "Service", "path_of"]
+__all__ = ["ALERTING", "CONSOLE", "DRIFT", "GOVERNANCE", "Refused", "Service", "path_of"]
 
 TIMEOUT_SECONDS = 30.0
 
@@ -67,6 +67,8 @@ class Service:
 
 
 ALERTING = Service("alerting", "DRIFTLINE_ALERTING_URL", "http://127.0.0.1:8083")
+CONSOLE = Service("console", "DRIFTLINE_CONSOLE_URL", "http://127.0.0.1:8080")
+DRIFT = Service("drift", "DRIFTLINE_DRIFT_URL", "http://127.0.0.1:8082")
 GOVERNANCE = Service("governance", "DRIFTLINE_GOVERNANCE_URL", "http://127.0.0.1:8085")
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from driftline.drift.risk import Severity
 from driftline.events import Direction, Measure, Threshold
 
-__all__ = ["CLASSIC", "P_VALUE", "AlertLevel", "DriftLevel", "alert_level", "check", "classic", "drift_level"]
+__all__ = ["CLASSIC", "P_VALUE", "AlertLevel", "DriftLevel", "alert_level", "check", "classic", "drift_level", "verdict"]
 
 P_VALUE = "_pvalue"
 """A threshold for "ks_pvalue" is held against the p-value of the measure "ks"."""
@@ -38,7 +39,7 @@ _MEASURES = {"js_distance": "js", "tv_distance": "tv", "chi_squared_pvalue": "ch
 
 
 class AlertLevel(StrEnum):
-    """What a PSI asks of people."""
+    """What a PSI, or a check, asks of people."""
 
     NORMAL = "NORMAL"
     WARNING = "WARNING"
@@ -58,6 +59,13 @@ def alert_level(psi: float, *, warning: float = PSI_WARNING, critical: float = P
     if psi > critical:
         return AlertLevel.CRITICAL
     return AlertLevel.WARNING if psi >= warning else AlertLevel.NORMAL
+
+
+def verdict(severity: Severity | str, *, violated: bool) -> AlertLevel:
+    """Return what a check asks: NORMAL without a failing measure; else CRITICAL for HIGH and CRITICAL risk, WARNING below."""
+    if not violated:
+        return AlertLevel.NORMAL
+    return AlertLevel.CRITICAL if Severity(severity) in (Severity.CRITICAL, Severity.HIGH) else AlertLevel.WARNING
 
 
 def drift_level(psi: float) -> DriftLevel:

@@ -16,6 +16,7 @@ from services.console.api.application import application
 from services.console.api.feed import Feed
 from services.console.consumer import Cluster, Follower, FollowerPart
 from services.console.settings import ConsoleSettings
+from services.console.store.checks import CheckQueries
 from services.console.store.projection import Projection
 from services.console.store.queries import Queries
 from services.console.store.tables import BY_TOPIC, open_engine
@@ -67,7 +68,13 @@ def assemble(settings: ConsoleSettings, cluster: Cluster, clock: Clock) -> Conso
     health, feed = Health(), Feed()
     follower = Follower(cluster, Projection(engine), feed.changed)
     app = application(
-        queries=Queries(engine), feed=feed, access=access, clock=clock, health=health, runbooks=settings.runbooks_dir
+        queries=Queries(engine),
+        checks=CheckQueries(engine),
+        feed=feed,
+        access=access,
+        clock=clock,
+        health=health,
+        runbooks=settings.runbooks_dir,
     )
     server = HttpServer(app, settings.http_host, settings.http_port)
     return Console(FollowerPart(follower, health), health, server, feed, engine)

@@ -13,14 +13,14 @@ where their time is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from driftline.drift.episodes import drifts_of, failing_checks
-from driftline.drift.levels import AlertLevel, alert_level
 from driftline.drift.profile import ALL_ROWS, pane_start
-from driftline.drift.scheduling import Schedule
+from driftline.drift.scheduling import Schedule, figures
+from driftline.drift.thresholds import AlertLevel, verdict
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.judging import Judge
 from driftline.drift.windows.report import Judged, Place, label_measures, reported, sums_of
@@ -45,8 +45,6 @@ from driftline.events import (
 __all__ = ["Checker", "Point"]
 
 Told = CheckExecution | HealthOpened | HealthCleared
-_COUNTED = {"feature": "input_drift_count", "prediction": "output_drift_count", "fairness": "bias_drift_count"}
-"""Names of the figures that count failing columns; of other families `<family>_drift_count`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +241,14 @@ class Checker:
         if report.n < monitor.minimum_n or report.severity is None:
             return self._ended(check, CheckStatus.SKIPPED, _too_few(report, monitor))
         failing = failing_checks(report.measures)
-        level = alert_level(report.severity, violated=bool(failing))
+        level = verdict(report.severity, violated=bool(failing))
         ended = self._ended(check, CheckStatus.COMPLETED, None)
         return replace(
             ended,
             alert_generated=level is not AlertLevel.NORMAL,
             alert_level=level.value,
             risk_score=report.risk_score,
-            metrics=_figures(report),
+            metrics=figures(report.measures, label_coverage=report.label_coverage),
             failing=drifts_of(failing),
         )
 
@@ -314,20 +312,6 @@ def _widened(model: Model, asked: Span) -> Span:
     """Return a range that cuts no pane: those that it touches count whole, which are days where they are folded."""
     touched = [pane for pane in model.panes.spans() if pane.start < asked.end and pane.end > asked.start]
     return Span(min([asked.start, *(pane.start for pane in touched)]), max([asked.end, *(pane.end for pane in touched)]))
-
-
-def _figures(report: WindowReport) -> Mapping[str, float]:
-    """Count failing columns (or measures of the table) of each family that was checked."""
-    failing: dict[str, set[str]] = {}
-    for measure in report.measures:
-        if measure.limit is not None and measure.value is not None:
-            found = failing.setdefault(measure.family, set())
-            if measure.violated:
-                found.add(measure.column or measure.name)
-    figures = {_COUNTED.get(family, f"{family}_drift_count"): float(len(found)) for family, found in failing.items()}
-    if report.label_coverage is not None:
-        figures["label_coverage"] = report.label_coverage
-    return dict(sorted(figures.items()))
 
 
 def _notice(check: CheckExecution) -> HealthOpened | HealthCleared:

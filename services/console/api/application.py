@@ -12,10 +12,12 @@ from driftline.runtime.health import Health
 from driftline.runtime.http import Access, create_app
 from services.console.api import data, pages
 from services.console.api.assets import Assets
+from services.console.api.checks import routes as check_routes
 from services.console.api.door import Door, LoginNeeded, login_path
 from services.console.api.feed import Feed
 from services.console.api.sessions import Sessions
 from services.console.api.views import environment
+from services.console.store.checks import CheckQueries
 from services.console.store.queries import Queries
 
 _BODY_LIMIT = 64 * 1024
@@ -44,7 +46,9 @@ _HEADERS = [
 _OWN_PAGES = ("/docs", "/openapi.json")
 
 
-def application(*, queries: Queries, feed: Feed, access: Access, clock: Clock, health: Health, runbooks: Path) -> FastAPI:
+def application(
+    *, queries: Queries, checks: CheckQueries, feed: Feed, access: Access, clock: Clock, health: Health, runbooks: Path
+) -> FastAPI:
     """Pages, data, live feed, login, health and metrics."""
     app = create_app("Driftline console", health=health, registry=REGISTRY, body_limit=_BODY_LIMIT)
     assets, templates = Assets(), environment()
@@ -53,6 +57,7 @@ def application(*, queries: Queries, feed: Feed, access: Access, clock: Clock, h
     for router in (
         pages.routes(queries, templates, door, runbooks),
         data.routes(queries, door, feed),
+        check_routes(checks, door, clock),
         door.routes(templates),
         assets.routes(),
     ):

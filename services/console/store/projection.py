@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from driftline import codec, topics
 from driftline.events import (
     AlertFired,
     AlertResolved,
+    CheckExecution,
     CheckpointSigned,
     DriftCleared,
     DriftDetected,
@@ -90,6 +91,8 @@ def _apply(connection: Connection, event: Any) -> str:
         case HealthOpened() | HealthCleared():
             _health(connection, event)
             return FLEET
+        case CheckExecution():
+            _execution(connection, event)
         case CheckpointSigned():
             key = {"log_id": event.log_id}
             _upsert(connection, tables.checkpoints, key, {"size": event.size, "root": event.root, "at": event.at})
@@ -225,6 +228,27 @@ def _monitor(connection: Connection, event: Monitor | MonitorStatus) -> None:
         "description": event.description,
     }
     _upsert(connection, tables.monitors, model, values, order="monitor_version")
+    schedule = {
+        "monitor_version": event.monitor_version,
+        "schedule": event.check_schedule,
+        "enabled": event.check_enabled and not event.paused,
+        "time_zone": event.time_zone,
+    }
+    _upsert(connection, tables.schedules, model, schedule, order="monitor_version")
+
+
+def _execution(connection: Connection, event: CheckExecution) -> None:
+    told: Values = {
+        "model_id": event.model_id,
+        "model_version": event.model_version,
+        "trigger": event.trigger.value,
+        "request_id": event.request_id,
+        "status": event.status.value,
+        "at": event.at,
+        "alert_generated": event.alert_generated,
+        "said": json.dumps(asdict(event)),
+    }
+    _upsert(connection, tables.executions, {"check_id": event.check_id}, told)
 
 
 def _health(connection: Connection, event: HealthOpened | HealthCleared) -> None:

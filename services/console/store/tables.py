@@ -150,6 +150,32 @@ health = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("model_id", String(128), primary_key=True),
+    Column("monitor_version", Integer, nullable=False),
+    Column("schedule", String(255), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("time_zone", String(64), nullable=False),
+)
+"""When models are checked; "" = never."""
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("check_id", String(64), primary_key=True),
+    Column("model_id", String(128), nullable=False, index=True),
+    Column("model_version", String(128), nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("request_id", String(64), nullable=False, index=True),
+    Column("status", String(16), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("alert_generated", Boolean, nullable=False),
+    Column("said", Text, nullable=False),
+)
+"""Checks; `said` is all of the last CheckExecution as JSON."""
+
 Index("windows_by_time", windows.c.model_id, windows.c.granularity, windows.c.slice, windows.c.start)
 
 BY_TOPIC = {
@@ -157,10 +183,11 @@ BY_TOPIC = {
     "drift-events": (episodes,),
     "alerts": (alerts,),
     "governance": (models, versions),
-    "monitors": (monitors,),
+    "monitors": (monitors, schedules),
     "monitor-status": (statuses,),
     "checkpoints": (checkpoints,),
     "health": (health,),
+    "checks": (executions,),
 }
 """Which tables each topic fills, by its short name; also the list of topics that are read."""
 

@@ -12,6 +12,7 @@ from driftline.runtime.http import Access
 from driftline.runtime.tokens import TokenBook, create_token
 from services.console.api.application import application
 from services.console.api.feed import Feed
+from services.console.store.checks import CheckQueries
 from services.console.store.queries import Queries
 from services.console.store.tables import alerts, open_engine, windows
 
@@ -28,6 +29,7 @@ class House:
         (directory / "runbooks" / "Alert.md").write_text("# Alert\n\nLook.")
         self.app = application(
             queries=Queries(self.engine),
+            checks=CheckQueries(self.engine),
             feed=Feed(),
             access=Access(TokenBook(tokens)),
             clock=ManualClock(),
