@@ -44,7 +44,7 @@ EXECUTION = CheckExecution(
 def execution(number: int, **changes) -> CheckExecution:
     """The n-th check, an hour after the one before."""
     at = NOW + number * HOUR
-    return dataclasses.replace(EXECUTION, **{"check_id": f"c{number}", "due": at, "end": at, "at": at} | changes)
+    return dataclasses.replace(dataclasses.replace(EXECUTION, check_id=f"c{number}", due=at, end=at, at=at), **changes)
 
 
 class House:
@@ -66,7 +66,9 @@ class House:
             pass
 
     def history(self, **changes):
-        found = self.checks.history(**{"model_id": None, "status": None, "request_id": None, "limit": 50, **changes})
+        found = self.checks.history(
+            model_id=changes.get("model_id"), status=changes.get("status"), request_id=changes.get("request_id"), limit=50
+        )
         return [each["check_id"] for each in found]
 
 
