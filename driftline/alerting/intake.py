@@ -18,6 +18,7 @@ _TYPE_OF_FAMILY: Mapping[str, AlertType] = {
     "label": AlertType.DRIFT_DETECTION,
     "feature_change": AlertType.DRIFT_DETECTION,
     "prediction_change": AlertType.DRIFT_DETECTION,
+    "multivariate": AlertType.DRIFT_DETECTION,
     "performance": AlertType.PERFORMANCE_DEGRADATION,
     "performance_change": AlertType.PERFORMANCE_DEGRADATION,
     "fairness": AlertType.PERFORMANCE_DEGRADATION,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.avro import kernels
-from driftline.avro.columns import Hashes, Integers
+from driftline.avro.columns import Column, Hashes, Integers
 from driftline.avro.joined import Joined, borders
 from driftline.avro.schema import Branch, Field, Shape, Spec, Wire
 
@@ -24,6 +24,19 @@ def hash_texts(texts: Sequence[str | bytes]) -> Hashes:
     joined = Joined.of(pieces)
     hashes = np.empty(len(pieces), np.uint64)
     kernels.hash_pieces(np.frombuffer(joined.buffer, np.uint8), joined.begin, joined.end, hashes)
+    return hashes
+
+
+def hashes_of(column: Column, rows: Integers) -> Hashes:
+    """The same hash of the text in each of these rows, of columns too that no decoder made (`Column.hash` is None)."""
+    if column.hash is not None:
+        return column.hash[rows]
+    assert column.start is not None, "a column of text"
+    assert column.length is not None, "a column of text"
+    begin = column.start[rows]
+    hashes = np.empty(len(rows), np.uint64)
+    buffer = np.frombuffer(column.buffer + bytes(kernels.PADDING), np.uint8)
+    kernels.hash_pieces(buffer, begin, begin + column.length[rows], hashes)
     return hashes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from driftline.backtest.columns import numbers, texts, times_us
 from driftline.backtest.roles import Roles
 from driftline.drift.labels.cells import class_codes, count_pairs
 from driftline.drift.labels.rows import Pairs
-from driftline.drift.profile import Layout, Profile, SliceCodes, Tally, portions
+from driftline.drift.profile import Layout, Profile, Reservoir, Sampler, SliceCodes, Tally, portions
 from driftline.drift.slices import Slicer
 from driftline.events import ColumnKind, Monitor, PaneProfile, Part, Task
 
@@ -74,10 +74,12 @@ class Counter:
         watched = roles.watched(kinds)
         self._watched = {column.name: watched[column.name] for column in monitor.columns if column.name in watched}
         self._tally = Tally(layout)
+        self._sampler = Sampler(layout)
         self._slicer = Slicer(layout)
         self._versions: dict[str, int] = {}
         self._kept: dict[Place, PaneProfile] = {}
         self.beyond = Beyond(layout, monitor)
+        self._read = 0
         self.rows = 0
         self.labels = 0
         self.refused = Refusals()
@@ -88,6 +90,8 @@ class Counter:
         columns = {name: _column(batch, column, kind) for name, (column, kind) in self._watched.items()}
         chosen = np.flatnonzero(known & self._finite(columns, known))
         versions = self._coded_versions(batch)
+        self._sampler.add(versions.astype(np.uint64), found, columns, chosen, (self._read + chosen).astype(np.uint64))
+        self._read += batch.num_rows
         self.rows += len(chosen)
         slices = np.zeros((batch.num_rows, len(self._layout.cuts)), np.uint8)
         for rows in portions(self._layout, found, chosen, streams=len(self._versions), maximum=_ROOM_BYTES):
@@ -189,6 +193,16 @@ class Counter:
         for (code, name, pane), profile in self._tally.profiles().items():
             self._keep(Place(pane, self._name(code), Part.INPUTS, name), profile)
         self._tally.clear()
+        for code, sample in self._sampler.take():
+            self._keep_sample(Place(sample.pane, self._name(code), Part.SAMPLE, ""), sample)
+
+    def _keep_sample(self, place: Place, sample: PaneProfile) -> None:
+        kept = self._kept.get(place)
+        if kept is not None:
+            k, columns = self._layout.sample_rows, len(self._layout.blocks)
+            both = (Reservoir.decode(k, columns, one.cells) for one in (kept, sample))
+            sample = replace(sample, cells=Reservoir.total(k, columns, both).encode()[0])
+        self._kept[place] = sample
 
     def _keep(self, place: Place, profile: Profile) -> None:
         kept = self._kept.get(place)

@@ -70,7 +70,7 @@ def parsed(document: str, baseline: Baseline) -> Choice:
     """
     kinds = {column.name: column.kind for column in baseline.columns}
     classes = next((column.categories for column in baseline.columns if column.name == PREDICTION), ())
-    facts = BaselineFacts(kinds, classes)
+    facts = BaselineFacts(kinds, classes, sampled=bool(baseline.sample))
     definition = parse_definition(document, model_id=_named(document), actor="backtest", baseline=facts, dialect=Dialect())
     monitor = replace(definition.monitor, monitor_version=1, effective_from=-(2**63), baseline_id=baseline.baseline_id)
     return Choice(monitor, document)

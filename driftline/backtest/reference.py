@@ -95,7 +95,7 @@ def fit_reference(table: Table, roles: Roles, model: str) -> Reference:
     values = {name: values_of(columns[column], kind) for name, (column, kind) in wanted.items()}
     sorts = {name: kind for name, (_, kind) in wanted.items()}
     try:
-        baseline = fit_baseline(model, values, sorts, event_times=times, provenance=provenance)
+        baseline = fit_baseline(model, values, sorts, event_times=times, provenance=provenance, sampled=True)
     except ValueError as error:
         raise ConfigurationError(f"{table.path}: {error}") from error
     return Reference(baseline, kinds, roles, tuple(notes))

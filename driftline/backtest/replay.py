@@ -26,7 +26,7 @@ from driftline.events import (
 __all__ = ["Findings", "Replay"]
 
 _SOURCES = {Group.PROFILE: [("predictions", 0)], Group.JOIN: [("predictions", 0), ("labels", 0)]}
-_GROUP_OF = {Part.INPUTS: Group.PROFILE, Part.IN_TIME: Group.JOIN, Part.LATER: Group.JOIN}
+_GROUP_OF = {Part.INPUTS: Group.PROFILE, Part.SAMPLE: Group.PROFILE, Part.IN_TIME: Group.JOIN, Part.LATER: Group.JOIN}
 _PORTION = 1000
 _LONGEST_WINDOW_US = 366 * 24 * 3_600_000_000
 

@@ -41,6 +41,9 @@ def fit(
     time: Annotated[str | None, typer.Option(help="Column with the event time (RFC 3339).")] = None,
     categorical: Annotated[str, typer.Option(help="Columns to count by value, separated by commas.")] = "",
     ignore: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
+    sample: Annotated[
+        bool, typer.Option(help="Keep some rows (500 at most) for multivariate tests; they are published.")
+    ] = False,
     publish: Annotated[bool, typer.Option(help="Send it to the topic baselines.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -54,6 +57,7 @@ def fit(
         time=time,
         categorical=names(categorical),
         ignore=names(ignore),
+        sampled=sample,
     )
     sent = publish and publish_baseline(ConfluentCluster.from_environment(), baseline)
     if as_json:
@@ -75,6 +79,7 @@ def fit_file(
     time: str | None = None,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
+    sampled: bool = False,
 ) -> Baseline:
     """The baseline of a CSV file. Raises ConfigurationError naming the file, column or value at fault."""
     table = _read(file)
@@ -92,7 +97,7 @@ def fit_file(
     columns = {name: _values(texts, kinds[name]) for name, texts in kept.items()}
     provenance = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     try:
-        return fit_baseline(model, columns, kinds, event_times=times, provenance=provenance)
+        return fit_baseline(model, columns, kinds, event_times=times, provenance=provenance, sampled=sampled)
     except ValueError as error:
         message = f"{file}: {error}"
         raise ConfigurationError(message) from error

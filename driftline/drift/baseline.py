@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.profile.reservoir import mixed, sample_rows
 from driftline.events import Baseline, BaselineColumn, ColumnKind
 
 Values = NDArray[np.generic] | Sequence[float | str | None]
@@ -22,6 +23,7 @@ FINE_CELLS = 64
 PSI_BINS = 10
 MINIMUM_BIN = 20
 """Rows of the baseline that a PSI bin needs; smaller ones are merged (below it the chi-squared law of PSI is off)."""
+_LARGEST_SAMPLED = 3e38
 MAXIMUM_CATEGORIES = 200
 """Less frequent values beyond these are counted as unseen, in the baseline as in production."""
 
@@ -37,11 +39,13 @@ def fit_baseline(
     *,
     event_times: NDArray[np.int64] | None = None,
     provenance: Mapping[str, str] | None = None,
+    sampled: bool = False,
 ) -> Baseline:
     """Fit fine cells, PSI bins, categories, counts and moments of every column named in `kinds`.
 
     None (in a masked array: what is masked) is null and NaN is NaN: they have cells of their own, so say None for a
     missing value if producers send null.
+    `sampled`: keep some of the rows themselves, at most 500, for the multivariate tests of monitors that ask for one.
     A column may be empty, constant or all null. Raises ValueError, naming the column, for infinities, for text in a
     NUMERIC column or numbers in a CATEGORICAL one, for columns of different lengths and for one that is missing.
     """
@@ -55,23 +59,49 @@ def fit_baseline(
         message = f"all columns must have as many rows as the event times; there are {sorted(lengths)}"
         raise ValueError(message)
     known_times = event_times is not None and len(event_times) > 0
+    fitted = tuple(_fit_column(name, kind, columns[name]) for name, kind in kinds.items())
     baseline = Baseline(
         baseline_id="",
         model_id=model_id,
         rows=lengths.pop() if lengths else 0,
         event_from=int(event_times.min()) if known_times and event_times is not None else None,
         event_to=int(event_times.max()) if known_times and event_times is not None else None,
-        columns=tuple(_fit_column(name, kind, columns[name]) for name, kind in kinds.items()),
+        columns=fitted,
         provenance=dict(provenance or {}),
+        sample=_sample(fitted, columns) if sampled else None,
     )
     return replace(baseline, baseline_id=baseline_id(baseline))
 
 
 def baseline_id(baseline: Baseline) -> str:
     """SHA-256 of the canonical content (the id itself left out), hex."""
-    content = asdict(replace(baseline, baseline_id=""))
+    content = asdict(replace(baseline, baseline_id="")) | {"sample": (baseline.sample or b"").hex()}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def sample_of(baseline: Baseline) -> NDArray[np.float32]:
+    """The rows that a baseline kept, (n, columns of the baseline) as in a `Reservoir`; none if it was not asked to."""
+    return np.frombuffer(baseline.sample or b"", "<f4").reshape(-1, max(1, len(baseline.columns)))
+
+
+def _sample(fitted: Sequence[BaselineColumn], columns: Mapping[str, Values]) -> bytes:
+    """Rows whose numbers have the smallest hashes, in the order of those."""
+    rows = len(columns[fitted[0].name]) if fitted else 0
+    chosen = np.argsort(mixed(np.arange(1, rows + 1, dtype=np.uint64)))[: sample_rows(len(fitted))]
+    found = np.full((len(chosen), len(fitted)), np.nan, np.float32)
+    for at, column in enumerate(fitted):
+        values = columns[column.name]
+        codes = {text: code for code, text in enumerate(column.categories)}
+        for row, number in enumerate(chosen.tolist()):
+            value = values[number]
+            if value is None or value is np.ma.masked:
+                continue
+            if column.kind is ColumnKind.CATEGORICAL:
+                found[row, at] = codes.get(_category(column.name, value) or "", len(codes))
+            else:
+                found[row, at] = np.clip(float(value) - column.origin, -_LARGEST_SAMPLED, _LARGEST_SAMPLED)
+    return found.astype("<f4").tobytes()
 
 
 def _fit_column(name: str, kind: ColumnKind, values: Values) -> BaselineColumn:

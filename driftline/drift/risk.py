@@ -56,7 +56,12 @@ _MOST_EXPECTED = MappingProxyType({"feature": 20, "prediction": 5, "label": 5, "
 _GROUPS = MappingProxyType({"business": "performance"})
 """Families that count in the group of another: the costs of the classic thresholds."""
 _CHANGES = MappingProxyType(
-    {"feature_change": "feature", "prediction_change": "prediction", "performance_change": "performance"}
+    {
+        "feature_change": "feature",
+        "prediction_change": "prediction",
+        "performance_change": "performance",
+        "multivariate": "feature",
+    }
 )
 """Where a change that a detector has found counts."""
 _DAY_US = 86_400_000_000

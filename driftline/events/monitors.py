@@ -136,7 +136,7 @@ class MonitorDetector:
     family: str
     """feature: means of numeric columns. prediction: the mean score and the share of the positive class. performance: the error."""
     kind: str
-    """adwin, page_hinkley, ddm, hddm_a or hddm_w."""
+    """adwin, page_hinkley, ddm, hddm_a, hddm_w or kswin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +219,8 @@ class Monitor:
     """Append time after which a check whose range is not complete has failed."""
     deduplicate: Deduplicate = Deduplicate.NONE
     """What of a prediction may come once only."""
+    multivariate: str | None = None
+    """Test of a sample of the features against the baseline's: domain_classifier or mmd; null = none."""
     retired_versions: tuple[str, ...]
     """Model versions whose episodes are closed."""
     paused: bool = False
@@ -299,3 +301,5 @@ class Baseline:
     """Columns."""
     provenance: Mapping[str, str]
     """File, digest, tool version and what else a reader may ask for."""
+    sample: bytes | None = None
+    """Some of its rows, for multivariate tests: float32 values row by row, a column each, as in a profile's SAMPLE; null = none."""

@@ -22,6 +22,7 @@ class Part(StrEnum):
     INPUTS = "INPUTS"
     IN_TIME = "IN_TIME"
     LATER = "LATER"
+    SAMPLE = "SAMPLE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +30,15 @@ class PaneProfile:
     """Counts of one slice and pane."""
 
     part: Part
-    """INPUTS: rows of predictions. IN_TIME, LATER: label pairs by delay."""
+    """INPUTS: rows of predictions. IN_TIME, LATER: label pairs by delay. SAMPLE: some of the rows of INPUTS."""
     slice: str
     """Slice, "" = all rows."""
     pane: int
     """Start of the pane, microseconds."""
     rows: int
-    """Rows (pairs; signed)."""
+    """Rows (pairs; signed); 0 for SAMPLE."""
     cells: bytes
-    """Sparse signed counts by cell of the layout."""
+    """Sparse signed counts by cell of the layout. SAMPLE: uint64 hashes of ids, then float32 values row by row, little-endian."""
     sums: bytes
     """float64 little-endian sums of the layout."""
     metrics: bytes | None = None

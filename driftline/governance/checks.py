@@ -67,9 +67,10 @@ _BELOW = _CLASSIFIERS | {"r2", "coverage", "ks_pvalue", "chi2_pvalue"}
 
 _OVER_ANY = ("adwin", "page_hinkley", "hddm_a", "hddm_w")
 DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"feature": _OVER_ANY, "prediction": _OVER_ANY, "performance": (*_OVER_ANY, "ddm")}
+    {"feature": (*_OVER_ANY, "kswin"), "prediction": (*_OVER_ANY, "kswin"), "performance": (*_OVER_ANY, "ddm")}
 )
-"""Detectors by what they may watch; DDM knows errors only."""
+"""Detectors by what they may watch: DDM knows errors only, KSWIN looks at rows, of which an error is none."""
+MULTIVARIATE = ("domain_classifier", "mmd")
 DEFAULT_DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType({"performance": ("adwin",)})
 """Of those that do not say otherwise. Means of columns move with the hour and the weekday, so they are left to those who ask."""
 

@@ -76,6 +76,8 @@ class BaselineFacts:
     """Kinds of its columns by name."""
     classes: tuple[str, ...] = ()
     """Classes that the model predicted in it; empty where it predicts numbers, or they are not known."""
+    sampled: bool = False
+    """Whether it has kept rows."""
 
     @property
     def inputs(self) -> dict[str, ColumnKind]:
@@ -177,6 +179,7 @@ def parse_definition(
         check_schedule=checks.schedule,
         check_enabled=checks.enabled,
         check_timeout_us=checks.timeout_us,
+        multivariate=policy.multivariate(fields, sampled=baseline is None or baseline.sampled),
         retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
         paused=fields.flag("paused", default=False),
         description=fields.text("description") or "",

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from driftline.events import Monitor, MonitorDetector, MonitorMetric, MonitorSlice, Policy, Threshold
-from driftline.governance.checks import DEFAULT_DETECTORS, DETECTORS, DISTANCES
+from driftline.governance.checks import DEFAULT_DETECTORS, DETECTORS, DISTANCES, MULTIVARIATE
 from driftline.governance.fields import Fields, nearest
 
-__all__ = ["KEYS", "Dialect", "Judging", "detectors", "judging", "protected", "slices"]
+__all__ = ["KEYS", "Dialect", "Judging", "detectors", "judging", "multivariate", "protected", "slices"]
 
-KEYS = ("policy", "tolerance", "slices", "protected", "favourable", "detectors")
+KEYS = ("policy", "tolerance", "slices", "protected", "favourable", "detectors", "multivariate")
 MAXIMUM_SLICES = 20
 _FAMILIES_OF_DISTANCES = ("feature", "prediction", "label")
 
@@ -124,3 +124,13 @@ def detectors(fields: Fields, *, labels: bool) -> tuple[MonitorDetector, ...]:
             else:
                 section.problem(family, f"no detector of {family} is called {kind!r}; {nearest(kind, known)}")
     return tuple(found)
+
+
+def multivariate(fields: Fields, *, sampled: bool) -> str | None:
+    """Read `multivariate`: a test of rows against the baseline's; `sampled` says whether that has kept any."""
+    written = fields.text("multivariate")
+    if written is not None and written not in MULTIVARIATE:
+        fields.problem("multivariate", f"{written!r} is no test; {nearest(written, MULTIVARIATE)}")
+    elif written is not None and not sampled:
+        fields.problem("multivariate", "the baseline has kept no rows to compare with; fit it with --sample")
+    return written

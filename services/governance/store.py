@@ -226,7 +226,9 @@ class Store:
         if text is None:
             return None
         facts = json.loads(text)
-        return BaselineFacts({name: ColumnKind(kind) for name, kind in facts["columns"].items()}, tuple(facts["classes"]))
+        return BaselineFacts(
+            {name: ColumnKind(kind) for name, kind in facts["columns"].items()}, tuple(facts["classes"]), facts["sampled"]
+        )
 
     def reports(self, model_id: str) -> Sequence[MonitorStatus]:
         """What the evaluator said last of each version of a model's monitor."""
@@ -257,7 +259,8 @@ class Store:
 
 def _facts_text(baseline: Baseline) -> str:
     classes = next((column.categories for column in baseline.columns if column.name == PREDICTION), ())
-    return json.dumps({"columns": {column.name: column.kind for column in baseline.columns}, "classes": classes})
+    kinds = {column.name: column.kind for column in baseline.columns}
+    return json.dumps({"columns": kinds, "classes": classes, "sampled": bool(baseline.sample)})
 
 
 def _insert_new(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:

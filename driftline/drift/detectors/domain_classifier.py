@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
+from scipy.special import expit, ndtr, ndtri
 from scipy.stats import rankdata
 
 __all__ = ["MINIMUM", "DomainFinding", "domain_classifier"]
@@ -31,19 +31,29 @@ class DomainFinding:
 
     auc: float
     """Mean area under the curve on rows that the classifier has not seen: 0.5 = cannot tell, 1 = always can."""
-    p_value: float
+    deviation: float
+    """Of the area where nothing differs."""
     n: int
     m: int
     """Rows of reference and window."""
+
+    @property
+    def p_value(self) -> float:
+        """Chance of such an area, or a larger one, where nothing differs."""
+        return float(ndtr((0.5 - self.auc) / self.deviation))
+
+    def limit(self, alpha: float) -> float:
+        """The area whose p-value is alpha."""
+        return 0.5 - self.deviation * float(ndtri(alpha))
 
 
 def domain_classifier(reference: Floats, current: Floats) -> DomainFinding | None:
     """Train on one half of both samples, judge the other, and the other way round; None below MINIMUM rows a side.
 
-    Takes (rows, columns) of finite numbers as `reservoir.design` makes them, each in an order that has nothing to do with
+    Takes (rows, columns) of finite numbers as `design.design` makes them, each in an order that has nothing to do with
     the rows. On each half the area is Mann and Whitney's statistic, whose null law is N(1/2, (n + m + 1) / 12nm). The two
-    halves are not independent (what one learned by chance, the other may confirm), so p is that of the mean of their
-    z-scores as if it were a single one: right for equal halves, otherwise too large, never too small.
+    halves are not independent (what one learned by chance, the other may confirm), so p is that of their mean area as if it
+    were that of a single half: right where they agree, otherwise too large, never too small.
     """
     n, m = len(reference), len(current)
     if min(n, m) < MINIMUM:
@@ -51,14 +61,14 @@ def domain_classifier(reference: Floats, current: Floats) -> DomainFinding | Non
     features = _features(np.concatenate((reference, current)), min(n, m))
     label = np.concatenate((np.zeros(n), np.ones(m)))
     half = np.concatenate((np.arange(n) % 2, np.arange(m) % 2))
-    areas, scores = [], []
+    areas, deviations = [], []
     for held in (0, 1):
         train, test = half != held, half == held
         weights = _fitted(features[train], label[train])
         area, deviation = _area(features[test] @ weights, label[test])
         areas.append(area)
-        scores.append((area - 0.5) / deviation)
-    return DomainFinding(math.fsum(areas) / 2, float(ndtr(-math.fsum(scores) / 2)), n, m)
+        deviations.append(deviation)
+    return DomainFinding(math.fsum(areas) / 2, math.fsum(deviations) / 2, n, m)
 
 
 def _features(rows: Floats, smaller: int) -> Floats:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from driftline.drift.detectors.protocol import MalformedState, Verdict, pack
 from driftline.drift.detectors.seeds import seed_of
+from driftline.drift.profile.layout import KSWIN
 
 __all__ = ["KIND", "KsWin"]
 
-KIND = "kswin"
+KIND = KSWIN
 MEMORY = 4
 """Panes in memory: the newest is compared with as many values drawn from the others."""
 
@@ -32,7 +33,7 @@ class KsWin:
     of the pane it seeds the draw from the past, so that a restart draws the same.
     """
 
-    def __init__(self, series: str, *, size: int = 100, alpha: float = 0.001) -> None:
+    def __init__(self, series: str, *, size: int = 100, alpha: float = 0.0001) -> None:
         self.series, self.size, self.alpha = series, size, alpha
         self._panes = 0
         self._past: list[float] = []

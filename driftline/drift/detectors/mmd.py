@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 MINIMUM, LARGEST = 20, 500
 """Rows of each sample that the test needs, and that it takes: the kernel matrix has the square of them."""
-PERMUTATIONS = 499
+PERMUTATIONS = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,15 @@ class MmdFinding:
     value: float
     """MMD^2, unbiased: about 0, and below it half of the time, where nothing differs."""
     p_value: float
-    """(1 + permutations that reach the value) / (1 + permutations): valid for any samples, at least 0.002."""
+    """(1 + permutations that reach the value) / (1 + permutations): valid for any samples, at least 0.001."""
+    largest: float
+    """Of the permutations: a value beyond it has the least p-value that there is."""
     n: int
     m: int
 
 
 def mmd(reference: Floats, current: Floats, *, seed: int, permutations: int = PERMUTATIONS) -> MmdFinding | None:
-    """Test two samples (rows, columns) as `reservoir.design` makes them; None below MINIMUM rows a side.
+    """Test two samples (rows, columns) as `design.design` makes them; None below MINIMUM rows a side.
 
     Of more than LARGEST rows the first count. The seed belongs to the window (`seeds.seed_of`): the same window has the same
     p-value whenever and wherever it is computed.
@@ -50,7 +52,7 @@ def mmd(reference: Floats, current: Floats, *, seed: int, permutations: int = PE
         sides[:, column] = sides[random.permutation(n + m), 0]
     values = _statistics(kernel, sides, n, m)
     reached = int(np.count_nonzero(values[1:] >= values[0] - 1e-12))
-    return MmdFinding(float(values[0]), (1 + reached) / (1 + permutations), n, m)
+    return MmdFinding(float(values[0]), (1 + reached) / (1 + permutations), float(values[1:].max()), n, m)
 
 
 def _kernel(rows: Floats) -> Floats:

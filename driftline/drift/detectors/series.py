@@ -6,16 +6,20 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from driftline.drift.detectors.protocol import Verdict
 from driftline.drift.detectors.sequential import Kind, Sequential, Span, Watch
 from driftline.drift.profile.layout import CATEGORICAL_SPECIALS, BlockKind, Layout
 from driftline.drift.profile.profile import Profile
+from driftline.drift.profile.reservoir import Reservoir
 from driftline.events import Baseline, BaselineColumn, Measure
 from driftline.events.columns import PREDICTION, SCORE
 
-__all__ = ["INPUT_CHANGES", "LABEL_CHANGES", "Watched", "change_of", "error_of", "inputs_of", "labels_of", "told"]
+__all__ = ["INPUT_CHANGES", "LABEL_CHANGES", "Watched", "change_of", "error_of", "inputs_of", "labels_of", "samples_of", "told"]
 
-INPUT_CHANGES = frozenset({"feature_change", "prediction_change"})
+INPUT_CHANGES = frozenset({"feature_change", "prediction_change", "multivariate"})
 LABEL_CHANGES = frozenset({"performance_change"})
 """Families of what detectors tell, at data close and at label close: kinds of episodes of their own, since a change is news of
 another sort than a distance from the baseline."""
@@ -87,12 +91,20 @@ def error_of(measures: Iterable[Measure]) -> float | None:
     return found.get("mae") if accuracy is None else 1.0 - accuracy
 
 
-def told(watched: Watched, kind: Kind, verdict: Verdict) -> Measure:
+def samples_of(layout: Layout, sample: Reservoir) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
+    """Family, column and sampled values of each numeric column and of the score, in an order that has nothing to do with them."""
+    for at, block in enumerate(layout.blocks):
+        if block.kind is BlockKind.NUMERIC:
+            family = "prediction" if block.column.startswith(":") else "feature"
+            yield family, block.column, sample.values[:, at].astype(np.float64) + block.origin
+
+
+def told(family: str, name: str, column: str | None, verdict: Verdict) -> Measure:
     """The verdict as a measure, such as adwin_mean of a column: the level now, with the level before as its limit."""
     return Measure(
-        family=change_of(watched.family),
-        name=f"{kind.value}_{watched.name}",
-        column=watched.column,
+        family=change_of(family),
+        name=name,
+        column=column,
         value=verdict.value,
         p_value=verdict.p_value,
         limit=verdict.before,

@@ -6,6 +6,8 @@ from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
 from driftline.drift.profile.partial import Partial
 from driftline.drift.profile.profile import Accumulator, Profile
+from driftline.drift.profile.reservoir import Reservoir, ReservoirAccumulator
+from driftline.drift.profile.sampler import Sampler
 from driftline.drift.profile.tally import PairCodes, SliceCodes, Tally, latest_by_source, portions, profile_rows
 from driftline.drift.profile.wire import MalformedProfile
 
@@ -22,6 +24,9 @@ __all__ = [
     "PairLayout",
     "Partial",
     "Profile",
+    "Reservoir",
+    "ReservoirAccumulator",
+    "Sampler",
     "Shape",
     "SliceCodes",
     "Tally",

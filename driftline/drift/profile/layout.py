@@ -14,6 +14,7 @@ the minimum of each, then the maximum of each.
 
 Slices (`cuts`) have profiles of the same shape, one each. Where the monitor has metrics in SQL, the profiles of INPUTS and of
 the label parts have a partial of each plan of the compiled `program` besides.
+SAMPLE is no profile but a `reservoir.Reservoir`, of all rows.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from driftline.drift.profile.cuts import Cut, Values, cuts_of, quoted, slice_nam
 from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import pane_us
 from driftline.drift.profile.partial import Room
+from driftline.drift.profile.reservoir import sample_rows
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
 from driftline.events.columns import LABEL, PREDICTION
 
@@ -45,6 +47,8 @@ FORMAT = 2
 """Changes when the same monitor and baseline give other cells."""
 MAXIMUM_CLASSES = 64
 """Classes beyond these are counted as other in the confusion matrix."""
+KSWIN = "kswin"
+"""The detector that wants samples."""
 
 NULL, NAN, UNSEEN, BELOW = 0, 1, 1, 2
 """Cells within a block: NULL of both kinds, NAN and BELOW of NUMERIC, UNSEEN of CATEGORICAL."""
@@ -161,6 +165,8 @@ class Layout:
     """How rows are cut into slices."""
     program: Program | None = field(default=None, compare=False)
     """The SQL metrics, compiled; None = there are none."""
+    sample_rows: int = 0
+    """Rows in the SAMPLE of a pane, one column of it for each block; 0 = nobody asks for samples."""
 
     @staticmethod
     def of(monitor: Monitor, baseline: Baseline) -> Layout:
@@ -188,6 +194,7 @@ class Layout:
             pairs=_pairs(monitor, known),
             cuts=cuts_of(monitor.slices, {block.column: _values(block, known[block.column]) for block in blocks}),
             program=program,
+            sample_rows=sample_rows(len(blocks)) if _samples(monitor) else 0,
         )
 
     @cached_property
@@ -326,6 +333,11 @@ def _program(monitor: Monitor, baseline: Baseline) -> Program | None:
     return compile_metrics(monitor.metrics, columns_of(monitor), typical=typical)
 
 
+def _samples(monitor: Monitor) -> bool:
+    """Whether something of a monitor looks at rows, not at counts."""
+    return monitor.multivariate is not None or any(detector.kind == KSWIN for detector in monitor.detectors)
+
+
 def _layout_hash(monitor: Monitor, program: Program | None) -> str:
     content: dict[str, object] = {
         "format": FORMAT,
@@ -339,5 +351,7 @@ def _layout_hash(monitor: Monitor, program: Program | None) -> str:
         content["slices"] = [[list(each.columns), each.where] for each in monitor.slices]
     if program is not None:
         content["metrics"] = program.digest
+    if _samples(monitor):
+        content["sample"] = sample_rows(len(monitor.columns))
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]

@@ -48,8 +48,7 @@ def keep_house(state: State, model: Model, terms: Terms, reading: int) -> None:
 
 def _fold(state: State, model: Model, series: Series, key: PaneKey, home: Span) -> None:
     day = PaneKey(home.start, home.end, key.part, key.layout)
-    profile = model.panes.profile(series, key)
-    model.panes.add(series, day, profile, model.panes.monitor_version(series, key))
+    model.panes.fold(series, key, day)
     state.save_pane(model, series, day)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from driftline.drift.profile import ALL_ROWS, Accumulator, Layout, Profile, Shape
+from driftline.drift.profile import ALL_ROWS, Accumulator, Layout, Profile, Reservoir, ReservoirAccumulator, Shape
 from driftline.drift.windows.calendar import Span
 from driftline.events import PaneProfile, Part
 
 __all__ = ["PaneKey", "Panes", "Series", "StoredPane"]
+
+_Growing = Accumulator | ReservoirAccumulator
 
 
 class Series(NamedTuple):
@@ -46,48 +48,60 @@ class Panes:
     def __init__(self, layout_of: Callable[[int], Layout]) -> None:
         self._layout_of = layout_of
         self._stored: dict[Series, dict[PaneKey, StoredPane]] = {}
-        self._hot: dict[tuple[Series, PaneKey], Accumulator] = {}
+        self._hot: dict[tuple[Series, PaneKey], _Growing] = {}
         self._unsaved: dict[tuple[Series, PaneKey], int] = {}
 
     def count(self, series: Series, key: PaneKey, found: PaneProfile, monitor_version: int) -> None:
         """Add counts as they came to a pane, which begins if it is not there. Raises MalformedProfile."""
         self._growing(series, key, monitor_version).count(found.rows, found.cells, found.sums, found.metrics)
 
-    def add(self, series: Series, key: PaneKey, profile: Profile, monitor_version: int) -> None:
-        """Add counts to a pane, which begins if it is not there."""
-        self._growing(series, key, monitor_version).add(profile)
+    def fold(self, series: Series, key: PaneKey, into: PaneKey) -> None:
+        """Add what a pane has to one of the same part and layout, which begins if it is not there."""
+        found = self._warm(series, key).profile()
+        hot = self._growing(series, into, self.monitor_version(series, key))
+        hot.count(found.rows, *found.encode(), found.encode_metrics())
 
-    def _growing(self, series: Series, key: PaneKey, monitor_version: int) -> Accumulator:
+    def _growing(self, series: Series, key: PaneKey, monitor_version: int) -> _Growing:
         """What the counts of a pane are added to; it is to be stored under this monitor version."""
         name = series, key
         hot = self._hot.get(name) or self._heat(series, key, monitor_version)
         self._unsaved[name] = monitor_version
         return hot
 
-    def _heat(self, series: Series, key: PaneKey, monitor_version: int) -> Accumulator:
+    def _heat(self, series: Series, key: PaneKey, monitor_version: int) -> _Growing:
         """Decode a stored pane; begin one under this monitor version where there is none."""
         panes = self._stored.setdefault(series, {})
         stored = panes.setdefault(key, StoredPane(monitor_version, 0, b"", b""))
-        hot = Accumulator(self._layout_of(stored.monitor_version).shape(key.part))
+        layout = self._layout_of(stored.monitor_version)
+        sampled = key.part is Part.SAMPLE
+        hot = ReservoirAccumulator(layout.sample_rows, len(layout.blocks)) if sampled else Accumulator(layout.shape(key.part))
         hot.count(stored.rows, stored.cells, stored.sums, stored.metrics)
         self._hot[series, key] = hot
         return hot
 
     def profile(self, series: Series, key: PaneKey) -> Profile:
         """Return the counts of a pane, good until more are added to it. Raises KeyError."""
-        hot = self._hot.get((series, key))
-        if hot is None:
-            hot = self._heat(series, key, self._stored[series][key].monitor_version)
-        return hot.profile()
+        found = self._warm(series, key).profile()
+        assert isinstance(found, Profile), key.part
+        return found
+
+    def sample(self, series: Series, key: PaneKey) -> Reservoir:
+        """Return the rows of a pane of samples. Raises KeyError."""
+        found = self._warm(series, key).profile()
+        assert isinstance(found, Reservoir), key.part
+        return found
+
+    def _warm(self, series: Series, key: PaneKey) -> _Growing:
+        """A pane decoded. Raises KeyError."""
+        return self._hot.get((series, key)) or self._heat(series, key, self._stored[series][key].monitor_version)
 
     def total(self, series: Series, keys: Iterable[PaneKey], shape: Shape) -> Profile:
         """Return the sum of the panes of a shape among these; cold ones are added as they are stored. Raises KeyError."""
         found = Accumulator(shape)
         for key in keys:
             if key.part is shape.part:
-                hot = self._hot.get((series, key))
-                if hot is not None:
-                    found.add(hot.profile())
+                if (series, key) in self._hot:
+                    found.add(self.profile(series, key))
                 else:
                     stored = self._stored[series][key]
                     found.count(stored.rows, stored.cells, stored.sums, stored.metrics)

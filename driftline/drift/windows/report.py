@@ -10,7 +10,7 @@ from driftline.drift.calibration import evidence
 from driftline.drift.calibration.evidence import Evidence
 from driftline.drift.calibration.judge import Calibrated, Decided, restated
 from driftline.drift.detectors.series import INPUT_CHANGES, LABEL_CHANGES
-from driftline.drift.profile import Layout, Profile
+from driftline.drift.profile import Layout, Profile, Reservoir
 from driftline.drift.windows import business
 from driftline.drift.windows.calendar import Span, apart
 from driftline.drift.windows.panes import PaneKey, Series
@@ -32,6 +32,7 @@ __all__ = [
     "inputs_of",
     "label_measures",
     "reported",
+    "sample_of",
     "sums_of",
 ]
 
@@ -86,6 +87,13 @@ def sums_of(model: Model, window: Window, layout: Layout) -> Sums:
         later=rows(key for key in keys if key.part is Part.LATER and key.layout == layout.hash),
         other_layout=rows(key for key in keys if key.part is Part.INPUTS and key.layout != layout.hash),
     )
+
+
+def sample_of(model: Model, window: Window, layout: Layout) -> Reservoir:
+    """Put together the samples of the panes of a window, under its layout."""
+    keys = (key for key in model.panes.within(window.series, window.span) if key.part is Part.SAMPLE)
+    found = (model.panes.sample(window.series, key) for key in keys if key.layout == layout.hash)
+    return Reservoir.total(layout.sample_rows, len(layout.blocks), found)
 
 
 def reported(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from driftline.drift.calibration.judge import Calibrated, Policy
+from driftline.drift.detectors import multivariate
 from driftline.drift.detectors.series import change_of
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
@@ -173,6 +174,8 @@ class Rules:
         families.update(change_of(detector.family) for detector in monitor.detectors)
         if monitor.labels and business.FAMILY in families:
             families.add(business.OUTCOME)
+        if monitor.multivariate is not None:
+            families.add(multivariate.FAMILY)
         if monitor.policy is PolicyName.TOLERANCE:
             families.update(families_of(monitor, self.baseline(monitor)))
         return frozenset(families)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.profile import Tally, latest_by_source, portions
+from driftline.avro.layout import hashes_of
+from driftline.drift.profile import Sampler, Tally, latest_by_source, portions
 from driftline.events import Group, Monitor, PaneProfile, ProfileSet
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.catalogue import Catalogue
@@ -44,6 +45,7 @@ class _Counting:
 
     monitor: Monitor
     tally: Tally
+    sampler: Sampler
     versions: dict[int, str]  # stream of the tally -> model version
     partials: dict[str, list[PaneProfile]]  # encoded before the end, by model version
 
@@ -159,12 +161,16 @@ class ProfileHandler:
             tally.add(streams, times, columns, rows, slicer.codes(columns, rows))
             if tally.room_bytes > MAXIMUM_GROUPS_BYTES:
                 _encode(counting)
+        if tally.layout.sample_rows:
+            ids = hashes_of(judged.rows.prediction_id, judged.chosen)
+            counting.sampler.add(streams, times, columns, judged.chosen, ids)
 
     def _counting_of(self, monitor: Monitor) -> _Counting:
         key = (monitor.model_id, monitor.monitor_version)
         found = self._counting.get(key)
         if found is None:
-            found = _Counting(monitor, Tally(self._layouts.of(monitor)), {}, {})
+            layout = self._layouts.of(monitor)
+            found = _Counting(monitor, Tally(layout), Sampler(layout), {}, {})
             self._counting[key] = found
         return found
 
@@ -188,6 +194,8 @@ class ProfileHandler:
         sets: list[ProfileSet] = []
         for counting in self._counting.values():
             _encode(counting)
+            for stream, sample in counting.sampler.take():
+                counting.partials.setdefault(counting.versions[stream], []).append(sample)
             for version, panes in sorted(counting.partials.items()):
                 ordered = sorted(panes, key=lambda pane: (pane.pane, pane.slice))
                 sets.extend(self._writer.sets(counting.monitor, version, self._latest, ordered))

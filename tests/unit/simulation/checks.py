@@ -121,7 +121,11 @@ def _content(report: WindowReport) -> tuple:
         report.completeness,
         report.risk_score,
         report.severity,
-        tuple(m for m in report.measures if report.decision is Decision.PERFORMANCE or m.column or m.family == "business"),
+        tuple(
+            m
+            for m in report.measures
+            if report.decision is Decision.PERFORMANCE or m.column or m.family in ("business", "multivariate")
+        ),
     )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from driftline.avro.layout import hash_texts
 from driftline.codec import encode
-from driftline.drift.profile import Layout, Partial, Profile, pane_start
+from driftline.drift.profile import Layout, Partial, Profile, Reservoir, pane_start
 from driftline.drift.sqlmetrics import texts
-from driftline.events import Baseline, Group, Monitor, Part, ProfileSet, Progress, SourceRange, SourceTime
+from driftline.events import Baseline, Group, Monitor, PaneProfile, Part, ProfileSet, Progress, SourceRange, SourceTime
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Message, TopicPartition
@@ -35,6 +36,7 @@ class Stage1:
 
     def _clear(self):
         self.panes: dict[tuple[str, str], dict[tuple[Part, str, int], Profile]] = defaultdict(dict)
+        self.samples: dict[tuple[str, str], dict[int, Reservoir]] = defaultdict(dict)
         self.times: dict[tuple[str, str], dict[tuple[str, int], int]] = defaultdict(dict)
 
     def commit_interval(self) -> float:
@@ -88,6 +90,10 @@ class Stage1:
                 times=tuple(SourceTime(topic=t, partition=p, event_time=e) for (t, p), e in sorted(times.items())),
                 panes=tuple(
                     profile.to_event(name, pane) for (_, name, pane), profile in sorted(self.panes[model, version].items())
+                )
+                + tuple(
+                    PaneProfile(part=Part.SAMPLE, slice="", pane=pane, rows=0, cells=sample.encode()[0], sums=b"")
+                    for pane, sample in sorted(self.samples[model, version].items())
                 ),
             )
             records.append(OutRecord(PROFILES, model.encode(), encode(found), partition=partition))
@@ -132,6 +138,19 @@ class ProfileModel(Stage1):
             known = value in block.categories
             cells[block.offset + 2 + block.categories.index(value) if known else block.unseen] = 1
         self._add(row, Profile(shape, 1, cells, Profile.zero(shape).sums, _metrics(layout, row)))
+        if layout.sample_rows:
+            self._sample(row, layout)
+
+    def _sample(self, row: Row, layout: Layout) -> None:
+        values = {"carrier": row.carrier, ":prediction": predicted(row)}
+        codes = [
+            float({name: code for code, name in enumerate(block.categories)}.get(values[block.column], len(block.categories)))
+            for block in layout.blocks
+        ]
+        own = Reservoir.of(hash_texts([row.id]), np.array([codes], np.float32), layout.sample_rows)
+        samples, pane = self.samples[row.model, row.version], pane_start(row.time, layout.pane_us)
+        before = samples.get(pane, Reservoir.empty(layout.sample_rows, len(codes)))
+        samples[pane] = Reservoir.total(layout.sample_rows, len(codes), (before, own))
 
 
 class JoinModel(Stage1):

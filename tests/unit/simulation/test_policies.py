@@ -55,6 +55,7 @@ BASELINE = fit_baseline(
         ":label": ["late", "on time"] * 100,
     },
     KINDS,
+    sampled=True,
 )
 CLASSIC = (
     Threshold(family="feature", measure="js", limit=0.02, direction=Direction.ABOVE),
@@ -75,6 +76,7 @@ def watched(model: str, policy: Policy, *, sliced: bool) -> Monitor:
         slices=(MonitorSlice(columns=("carrier",)),) if sliced else (),
         tolerated_false_pages=40.0,
         tolerated_psi=0.0,
+        multivariate="mmd",
         thresholds=CLASSIC if policy is Policy.CLASSIC else ACCURACY,
         weights={"feature": 0.3, "prediction": 0.2, "label": 0.2, "performance": 0.3},
     )
@@ -218,6 +220,7 @@ def test_schedules_really_test_columns_bet_on_rates_and_alarm(monkeypatch):
     compared = [found for report in decided for found in report.comparisons if found.measures]
     assert len(compared) > 100
     assert any(measure.p_value is not None for found in compared for measure in found.measures if measure.name == "psi")
+    assert len({m.value for report in decided for m in report.measures if m.name == "mmd" and m.value is not None}) > 10
 
 
 def test_revisions_apply_the_terms_of_the_decision():

@@ -2,36 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from driftline.drift.detectors.design import design
 from driftline.drift.detectors.domain_classifier import domain_classifier
 from driftline.drift.detectors.mmd import mmd
-from driftline.drift.detectors.reservoir import Reservoir, design
 from driftline.drift.detectors.seeds import seed_of
 
 
 def rows(seed, n, columns=4):
     return np.random.default_rng(seed).normal(size=(n, columns))
-
-
-def reservoir(hashes, k=8):
-    values = np.array(hashes, np.uint64)
-    return Reservoir.of(values, values.astype(float)[:, None], k)
-
-
-@given(st.lists(st.integers(0, 60), max_size=40), st.integers(0, 40))
-def test_a_sample_is_the_same_however_its_rows_came(hashes, cut):
-    merged = reservoir(hashes[:cut]).merge(reservoir(hashes[cut:]))
-    backwards = reservoir(hashes[cut:]).merge(reservoir(hashes[:cut]))
-    for found in (merged, backwards):
-        assert found.hashes.tolist() == sorted(set(hashes))[:8]
-        assert found.rows[:, 0].tolist() == sorted(set(hashes))[:8]
-
-
-def test_samples_of_different_columns_do_not_merge():
-    with pytest.raises(ValueError, match="do not merge"):
-        Reservoir.of(np.arange(2, dtype=np.uint64), rows(1, 2, 3), 5).merge(reservoir([1], 5))
 
 
 def test_a_design_scales_flags_nulls_and_spreads_categories():

@@ -93,9 +93,15 @@ def test_windows_without_labels_are_not_fed():
 
 def test_a_verdict_is_told_as_a_measure_of_its_series():
     (found,) = labels_of([measure("accuracy", 0.9)])
-    said = told(found, DetectorKind.HDDM_A, Verdict(detected=True, value=0.3, before=0.1))
-    assert (said.name, said.value, said.limit, said.violated) == ("hddm_a_error", 0.3, 0.1, True)
-    assert told(found, DetectorKind.DDM, Verdict(detected=False)).value is None
+    said = told(found.family, "hddm_a_error", found.column, Verdict(detected=True, value=0.3, before=0.1))
+    assert (said.family, said.name, said.value, said.limit, said.violated) == (
+        "performance_change",
+        "hddm_a_error",
+        0.3,
+        0.1,
+        True,
+    )
+    assert told("feature", "kswin", "age", Verdict(detected=False)).value is None
 
 
 def test_a_detector_that_knows_a_rise_only_can_watch_any_series():

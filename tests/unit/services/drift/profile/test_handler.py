@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from driftline import topics
 from driftline.batches import from_rows
 from driftline.codec import decode, encode, fingerprint, header
-from driftline.drift.profile import Layout, Profile
+from driftline.drift.profile import Layout, Profile, Reservoir
 from driftline.errors import Reason
 from driftline.events import (
     ColumnKind,
     Deduplicate,
     Group,
     Label,
+    MonitorDetector,
     MonitorSlice,
     Part,
     PredictionBatch,
@@ -628,3 +629,32 @@ def test_a_backfill_that_is_scattered_over_time_is_counted_alike(monkeypatch):
     monkeypatch.setattr("services.drift.profile.handler.MAXIMUM_GROUPS_BYTES", 20_000)
     assert counted() == at_once
     assert sum(rows for (name, _), (rows, _) in at_once.items() if not name) == 120
+
+
+SAMPLED = change(MONITOR, detectors=(MonitorDetector(family="feature", kind="kswin"),))
+
+
+def sample_sent(out: Out) -> Reservoir:
+    layout = Layout.of(SAMPLED, BASELINE)
+    panes = [pane for each in out.sets for pane in each.panes if pane.part is Part.SAMPLE]
+    found = (Reservoir.decode(layout.sample_rows, len(layout.blocks), pane.cells) for pane in panes)
+    return Reservoir.total(layout.sample_rows, len(layout.blocks), found)
+
+
+def test_who_looks_at_rows_gets_a_bounded_sample_beside_the_counts_and_others_none():
+    world = World(SAMPLED)
+    ids = [i for i in range(2_000) if home_of(f"p{i}") == 0]
+    world.send(from_rows([prediction(i, age=float(i)) for i in ids]), partition=0)
+    at_once = world.flush()
+    for part in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        world.send(from_rows([prediction(i, age=float(i)) for i in part]), partition=0)
+    in_parts = sample_sent(world.flush())
+    found = sample_sent(at_once)
+    assert len(found) == 500
+    assert found.encode() == in_parts.encode()
+    assert {pane.rows for each in at_once.sets for pane in each.panes} == {len(ids), 0}
+    ages = found.values[:, 0] + Layout.of(SAMPLED, BASELINE).blocks[0].origin
+    assert set(ages.tolist()) <= {float(i) for i in ids}
+    other = World()
+    other.send(prediction(0))
+    assert [pane.part for each in other.flush().sets for pane in each.panes] == [Part.INPUTS]

@@ -1,47 +1,13 @@
-"""A bounded sample of the rows of a window: the k rows whose ids have the smallest hashes.
-
-Which rows those are is a property of the window, not of the order, partition or process in which they came: samples merge
-like counts (Cohen and Kaplan, "Summarizing Data using Bottom-k Sketches", 2007). The order of hashes has nothing to do with
-the rows, so that the first half of a sample is itself one.
-"""
+"""Samples of rows as numbers that a distance can be taken of, or a classifier be trained on."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Reservoir", "design"]
+__all__ = ["design"]
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reservoir:
-    """At most k rows, ascending by hash. Read only."""
-
-    k: int
-    hashes: NDArray[np.uint64]
-    rows: Floats
-    """(n, columns); NaN = null."""
-
-    @staticmethod
-    def of(hashes: NDArray[np.uint64], rows: Floats, k: int) -> Reservoir:
-        """The k smallest of some rows; of equal hashes (one id twice) the first counts."""
-        kept, first = np.unique(hashes, return_index=True)
-        return Reservoir(k, kept[:k], rows[first[:k]])
-
-    def merge(self, other: Reservoir) -> Reservoir:
-        """The sample of both sets of rows. Raises ValueError where they differ in k or columns."""
-        if self.k != other.k or self.rows.shape[1] != other.rows.shape[1]:
-            message = f"samples of {self.k} x {self.rows.shape[1]} and {other.k} x {other.rows.shape[1]} do not merge"
-            raise ValueError(message)
-        hashes, rows = np.concatenate((self.hashes, other.hashes)), np.concatenate((self.rows, other.rows))
-        return Reservoir.of(hashes, rows, self.k)
-
-    def __len__(self) -> int:
-        return len(self.hashes)
 
 
 def design(reference: Floats, current: Floats, categorical: tuple[int, ...] = ()) -> tuple[Floats, Floats]:
