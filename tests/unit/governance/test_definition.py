@@ -363,3 +363,13 @@ def test_a_schedule_that_cannot_be_read_is_refused_with_its_line(text, field, sa
     (problem,) = problems(LEAST + text)
     assert (problem.field, problem.line) == (field, 3)
     assert says in problem.detail
+
+
+def test_a_test_of_rows_needs_a_baseline_that_has_kept_some():
+    sampled = BaselineFacts(FACTS.columns, FACTS.classes, sampled=True)
+    assert parse(LEAST + "multivariate: mmd\n", baseline=sampled).monitor.multivariate == "mmd"
+    assert parse(LEAST).monitor.multivariate is None
+    (unknown,) = problems(LEAST + "multivariate: mdm\n", baseline=sampled)
+    assert "did you mean 'mmd'" in unknown.detail
+    (without,) = problems(LEAST + "multivariate: mmd\n")
+    assert (without.field, "--sample" in without.detail) == ("multivariate", True)
