@@ -64,6 +64,8 @@ _CHANGES = MappingProxyType(
     }
 )
 """Where a change that a detector has found counts."""
+_SAME = MappingProxyType({"lasting_shift": "psi"})
+"""Measures that see the same thing in another way."""
 _DAY_US = 86_400_000_000
 _DECIMALS = 9  # so that 0.8 * 100 reached by another order of sums falls into the same band
 
@@ -85,15 +87,20 @@ def score(measures: Iterable[Measure], weights: Mapping[str, float]) -> Risk:
 
     A check is a measure with a limit and a value. A family without a check is absent: its weight goes to the others
     in proportion. Families outside `weights` (quality) do not count. Weights need not add up to 1. A change that a detector has
-    found is a failing check of its family; a detector that is silent says nothing about how far things have moved.
+    found is a failing check of its family; a detector that is silent says nothing about how far things have moved. The psi of a
+    column and its lasting shift are one check.
     """
-    failed = dict.fromkeys(weights, 0)
-    checked = dict.fromkeys(weights, 0)
+    checks: dict[tuple[str, str, str | None, str], bool] = {}
     for measure in measures:
         family = _CHANGES.get(measure.family, measure.family) if measure.violated else measure.family
-        if family in checked and measure.limit is not None and measure.value is not None:
-            checked[family] += 1
-            failed[family] += measure.violated
+        if family in weights and measure.limit is not None and measure.value is not None:
+            check = family, _SAME.get(measure.name, measure.name), measure.column, measure.family
+            checks[check] = checks.get(check, False) or measure.violated
+    failed = dict.fromkeys(weights, 0)
+    checked = dict.fromkeys(weights, 0)
+    for (family, *_), violated in checks.items():
+        checked[family] += 1
+        failed[family] += violated
     shares = {family: failed[family] / count for family, count in checked.items() if count}
     total = math.fsum(weights[family] for family in shares)
     if total <= 0:

@@ -9,7 +9,10 @@ from enum import StrEnum
 from driftline.drift.calibration.evidence import RateName
 from driftline.events import Measure
 
-__all__ = ["Alarm", "Reason", "alarms_of"]
+__all__ = ["LASTING_SHIFT", "Alarm", "Reason", "alarms_of"]
+
+LASTING_SHIFT = "lasting_shift"
+"""Measure: the share of the rows of late in the cells where windows had too many, against the largest share that is tolerated."""
 
 
 class Reason(StrEnum):
@@ -49,7 +52,9 @@ def alarms_of(
 
 def _alarm(measure: Measure, tau: float, rates: Mapping[RateName, Reason], tested: frozenset[tuple[str, str]]) -> Alarm:
     name = RateName(measure.family, measure.name, measure.column or "")
-    if name in rates:
+    if name in rates and measure.name == LASTING_SHIFT:
+        reason, words = rates[name], _lasting_words(measure)
+    elif name in rates:
         reason = rates[name]
         words = _rate_words(measure, lasting=reason is Reason.LASTING)
     elif measure.name == "psi" and (measure.family, measure.column) in tested:
@@ -73,6 +78,13 @@ def _shift_words(measure: Measure, tau: float) -> str:
 def _rate_words(measure: Measure, *, lasting: bool) -> str:
     state_of_it = "is still" if lasting else "is"
     return f"{measure.column}: {measure.name} {state_of_it} beyond the {measure.limit or 0:.3g} that is tolerated ({measure.value or 0:.3g} in this window)."
+
+
+def _lasting_words(measure: Measure) -> str:
+    return (
+        f"{measure.column}: {measure.value or 0:.0%} of the rows of late lie where the baseline and what is tolerated allow at most "
+        f"{measure.limit or 0:.0%}; the windows prove it together, whatever each of them can show."
+    )
 
 
 def _limit_words(measure: Measure) -> str:

@@ -21,7 +21,7 @@ from functools import lru_cache
 from driftline.drift.calibration.size_aware import furthest_share
 from driftline.drift.calibration.tails import upper_share
 
-__all__ = ["BETS", "Bettor", "Stream", "ever", "observe", "tolerated", "value"]
+__all__ = ["BETS", "Bettor", "Stream", "ever", "fractions_won", "mean_of", "observe", "tolerated", "value"]
 
 BETS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """lambda_k; those that could lose everything (lambda m0 >= 1) are left out."""
@@ -68,9 +68,14 @@ def tolerated(hits: int, rows: int, tau: float) -> float:
 
 def value(stream: Stream) -> float:
     """Return M, the evidence against the null so far; infinite rather than an overflow."""
-    if not stream.wealth:
+    return mean_of(stream.wealth)
+
+
+def mean_of(wealth: Sequence[float]) -> float:
+    """Return the mean of M_k from their logarithms; 0 for none."""
+    if not wealth:
         return 0.0
-    log = _log_mean(stream.wealth)
+    log = _log_mean(wealth)
     return math.exp(log) if log < 700 else math.inf
 
 
@@ -82,6 +87,13 @@ def observe(stream: Stream, bettor: Bettor, total: float, n: float) -> Stream:
     gains = bettor.gains(total, n)
     wealth = tuple(round(_one_more(old) + gain, _DIGITS) for old, gain in zip(before, gains, strict=True))
     return Stream(wealth, stream.alarmed)
+
+
+def fractions_won(wealth: Sequence[float], fractions: Sequence[float], odds: float) -> tuple[float, ...]:
+    """Bet fractions f_k < 1 of what could be lost on one observation: M_k <- (M_k + 1) (1 - f_k + f_k `odds`), `odds` = x / m0."""
+    before = wealth or (-math.inf,) * len(fractions)
+    bets = zip(before, fractions, strict=True)
+    return tuple(round(_one_more(old) + math.log(1 - part + part * odds), _DIGITS) for old, part in bets)
 
 
 def settle(stream: Stream, bettor: Bettor, total: float, n: float, *, alarm: bool) -> Stream:

@@ -15,7 +15,7 @@ from driftline.drift.profile.profile import Profile
 from driftline.events import Baseline, Task
 from driftline.events.columns import LABEL
 
-__all__ = ["ColumnCounts", "Evidence", "RateCounts", "RateName", "of_inputs", "of_labels", "of_windows"]
+__all__ = ["ColumnCounts", "ColumnName", "Evidence", "RateCounts", "RateName", "of_inputs", "of_labels", "of_windows"]
 
 Counts = NDArray[np.int64]
 
@@ -25,6 +25,13 @@ class RateName(NamedTuple):
 
     family: str
     measure: str
+    column: str
+
+
+class ColumnName(NamedTuple):
+    """Identity of a tested column within its series."""
+
+    family: str
     column: str
 
 
@@ -38,6 +45,11 @@ class ColumnCounts:
     current: Counts
     ordered: bool
     """Whether neighbouring cells are neighbours in value."""
+
+    @property
+    def name(self) -> ColumnName:
+        """What it is remembered by."""
+        return ColumnName(self.family, self.column)
 
 
 @dataclass(frozen=True, slots=True)

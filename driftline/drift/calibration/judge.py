@@ -14,15 +14,16 @@ that is paused, a late window and one below minimum n are not judged, and cost n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from driftline.drift import risk, thresholds
-from driftline.drift.calibration import dispersion, e_process, multiplicity, state
-from driftline.drift.calibration.alarms import Alarm, Reason, alarms_of
+from driftline.drift.calibration import dispersion, e_process, lasting, multiplicity, state
+from driftline.drift.calibration.alarms import LASTING_SHIFT, Alarm, Reason, alarms_of
 from driftline.drift.calibration.dispersion import Calm
 from driftline.drift.calibration.e_process import Bettor, Stream
-from driftline.drift.calibration.evidence import ColumnCounts, Evidence, RateName
+from driftline.drift.calibration.evidence import ColumnCounts, ColumnName, Evidence, RateName
+from driftline.drift.calibration.lasting import Bet, Course
 from driftline.drift.calibration.plan import Plan
 from driftline.drift.calibration.size_aware import Comparison, compare
 from driftline.drift.calibration.state import Past, Sequences, State, Terms
@@ -112,12 +113,18 @@ def judge(policy: Policy, before: State, window: Decided) -> Verdict:
     compared = _compared(window.evidence.columns, dispersions)
     sequences, levels = _spend(policy.plan, before.sequences, window, compared)
     streams, alarming = _bet(policy.plan, before.past.streams, window)
-    terms = Terms(levels, dispersions, alarming)
+    courses, bets = _follow(policy.plan, before.past.courses, window, dispersions)
+    terms = Terms(levels, dispersions, alarming, bets)
     measures = _judged(policy, terms, window, compared)
-    past = Past(streams, _learned(calm, window) if window.apart else calm, before.past.windows)
+    past = Past(streams, _learned(calm, window) if window.apart else calm, courses, before.past.windows)
+    lasting = {
+        RateName(name.family, LASTING_SHIFT, name.column): bet.reason
+        for name, bet in _bets(bets, window).items()
+        if bet.reason is not None
+    }
     return Verdict(
         measures=measures,
-        alarms=alarms_of(measures, tau=policy.plan.tolerance.psi, rates=alarming, tested=frozenset(compared)),
+        alarms=alarms_of(measures, tau=policy.plan.tolerance.psi, rates={**alarming, **lasting}, tested=frozenset(compared)),
         risk=risk.score((*window.earlier, *measures), policy.weights),
         state=State(Sequences(sequences), past),
         terms=terms,
@@ -160,7 +167,31 @@ def _judged(policy: Calibrated, terms: Terms, window: Decided, compared: Mapping
             found.append(_tested(measure, tested, tau, level))
         else:
             found.append(_surely(measure))
-    return tuple(found)
+    return (*found, *_lasting(terms, window))
+
+
+def _lasting(terms: Terms, window: Decided) -> Iterator[Measure]:
+    """What the columns of a window say together with those before it."""
+    counts = {one.name: one.current for one in window.evidence.columns}
+    for name, bet in _bets(terms.bets, window).items():
+        if bet.cells and counts[name].sum() > 0:
+            yield Measure(
+                family=name.family,
+                name=LASTING_SHIFT,
+                column=name.column,
+                value=bet.lately(counts[name]),
+                limit=bet.bound,
+                violated=bet.reason is not None,
+            )
+
+
+def _bets(packed: Mapping[str, bytes], window: Decided) -> dict[ColumnName, Bet]:
+    names = sorted(one.name for one in window.evidence.columns)
+    return {
+        name: bet
+        for family, data in sorted(packed.items())
+        for name, bet in zip((name for name in names if name.family == family), lasting.unpack(data), strict=True)
+    }
 
 
 def _surely(measure: Measure) -> Measure:
@@ -245,6 +276,34 @@ def _bet(
             if settled.alarmed:
                 alarming[one.name] = Reason.RATE if fresh and not before.get(one.name, Stream()).alarmed else Reason.LASTING
     return streams, alarming
+
+
+def _follow(
+    plan: Plan, before: Mapping[ColumnName, Course], window: Decided, dispersions: Mapping[str, float]
+) -> tuple[dict[ColumnName, Course], dict[str, bytes]]:
+    """Let every column bet on where the window's rows are, and judge those of a family together. Nobody bets twice on a row."""
+    courses, bets = dict(before), {}
+    for one in window.evidence.columns:
+        course = courses.get(one.name, Course())
+        bet = lasting.bet_of(course, one, plan.tolerance.psi, dispersions.get(one.column, 1.0))
+        bets[one.name] = bet._replace(reason=Reason.LASTING if course.alarmed and bet.cells else None)
+        if window.apart:
+            courses[one.name] = lasting.moved(course, bet, one.current)
+    if not window.apart:
+        return courses, _packed(bets)
+    for family in sorted({one.family for one in window.evidence.columns}):
+        own = [one for one in window.evidence.columns if one.family == family]
+        values = {one.name: lasting.value(courses[one.name]) for one in own}
+        needed = multiplicity.e_bh_level(list(values.values()), plan.lasting_level(window.granularity))
+        for one in own:
+            alarm = values[one.name] >= needed
+            courses[one.name], bets[one.name] = lasting.settled(courses[one.name], bets[one.name], one.current, alarm=alarm)
+    return courses, _packed(bets)
+
+
+def _packed(bets: Mapping[ColumnName, Bet]) -> dict[str, bytes]:
+    families = sorted({name.family for name, bet in bets.items() if bet.cells})
+    return {family: lasting.pack([bet for name, bet in sorted(bets.items()) if name.family == family]) for family in families}
 
 
 def _dispersions(policy: Calibrated, calm: Mapping[str, Calm]) -> dict[str, float]:

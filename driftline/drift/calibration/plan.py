@@ -15,6 +15,8 @@ __all__ = ["Plan", "Sensitivity", "explain", "sensitivity"]
 
 EARNED = 0.05
 """Part of what was told that may be false beyond the stated budget: lets the test be keener while drift lasts."""
+LASTING = 0.2
+"""Part of a tested family's share that its lasting shifts may raise; a bettor hardly feels a smaller one, a test does."""
 LOOSEST = 0.05
 """No window is tested at a looser level than this, however many false pages are tolerated."""
 CELLS = 10
@@ -56,16 +58,20 @@ class Plan:
         """
         horizon = max(1, math.ceil(self.windows(granularity)))
         if Granularity.parse(granularity).overlap > 1:
-            return Spending(self.pages, 0.0, 0.0, horizon)
-        return Spending(self.pages * (1 - EARNED), EARNED, EARNED, horizon)
+            return Spending(self.pages * (1 - LASTING), 0.0, 0.0, horizon)
+        return Spending(self.pages * (1 - LASTING) * (1 - EARNED), EARNED, EARNED, horizon)
 
     def level(self, granularity: str, wealth: Wealth) -> float:
         """Return the level of a sequence's next window."""
         return min(LOOSEST, level(self.spending(granularity), wealth))
 
     def stream_level(self, granularity: str) -> float:
-        """Return the false alarms per window that all e-detectors of a family and series may raise together."""
+        """Return the false alarms per window that all e-detectors of rates of a family and series may raise together."""
         return min(LOOSEST, self.pages / max(1.0, self.windows(granularity)))
+
+    def lasting_level(self, granularity: str) -> float:
+        """And those of lasting shifts."""
+        return min(LOOSEST, self.pages * LASTING / max(1.0, self.windows(granularity)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,10 @@ def explain(plan: Plan, granularities: Sequence[str], alert_on: str, *, columns:
             f"One of {columns} columns alarms from PSI {told.limit:.3g} on (n = {rows:,}, baseline {m:,}); "
             f"a true shift of PSI {told.found:.3g} is found in 4 of 5 windows."
         )
+    lines.append(
+        f"A shift that lasts is found over the windows too, where their rows are too much alike for any one of them to show it: "
+        f"{LASTING:.0%} of the budget is for that."
+    )
     lines.append(
         f"A window without any change alarms less often still: PSI {tau:g} is allowed before counting begins. "
         f"While drift lasts the levels rise; at most {EARNED:.0%} of what is told is false for that reason."

@@ -10,7 +10,8 @@ from typing import Any
 from driftline.drift.calibration.alarms import Reason
 from driftline.drift.calibration.dispersion import Calm
 from driftline.drift.calibration.e_process import Stream
-from driftline.drift.calibration.evidence import RateName
+from driftline.drift.calibration.evidence import ColumnName, RateName
+from driftline.drift.calibration.lasting import Course
 from driftline.drift.calibration.multiplicity import Wealth
 from driftline.drift.risk import Violations
 
@@ -68,6 +69,8 @@ class Past:
     streams: Mapping[RateName, Stream] = field(default_factory=dict)
     calm: Mapping[str, Calm] = field(default_factory=dict)
     """Over-dispersion by column, learned from the first windows."""
+    courses: Mapping[ColumnName, Course] = field(default_factory=dict)
+    """Evidence of lasting shifts by column."""
     windows: Mapping[int, Violations] = field(default_factory=dict)
     """Of `policy: classic`: failing checks by start of the window, seven days back."""
 
@@ -75,8 +78,9 @@ class Past:
         """Return the same bytes for the same state."""
         streams = [[*name, list(one.wealth), one.alarmed] for name, one in sorted(self.streams.items())]
         calm = {name: [list(one.counts), one.compared, one.ratios] for name, one in self.calm.items()}
+        courses = [[*name, one.shares.hex(), list(one.wealth), one.alarmed] for name, one in sorted(self.courses.items())]
         windows = [[start, dict(found)] for start, found in sorted(self.windows.items())]
-        return _bytes({"streams": streams, "calm": calm, "windows": windows})
+        return _bytes({"streams": streams, "calm": calm, "courses": courses, "windows": windows})
 
     @staticmethod
     def from_bytes(data: bytes) -> Past:
@@ -89,6 +93,10 @@ class Past:
                     for family, measure, column, wealth, alarmed in body["streams"]
                 },
                 {name: Calm(tuple(counts), compared, ratios) for name, (counts, compared, ratios) in body["calm"].items()},
+                {
+                    ColumnName(family, column): Course(bytes.fromhex(shares), tuple(wealth), alarmed)
+                    for family, column, shares, wealth, alarmed in body.get("courses", ())
+                },
                 {start: dict(found) for start, found in body["windows"]},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -113,15 +121,23 @@ class Terms:
     """By column, where it is more than 1."""
     rates: Mapping[RateName, Reason] = field(default_factory=dict)
     """Rates in alarm."""
+    bets: Mapping[str, bytes] = field(default_factory=dict)
+    """By family: `lasting.pack` of what its columns were held to, in the order of their names."""
 
     def joined(self, later: Terms) -> Terms:
         """Return the terms of both decisions of a window, which concern different families and columns."""
-        return Terms({**self.levels, **later.levels}, {**self.dispersions, **later.dispersions}, {**self.rates, **later.rates})
+        return Terms(
+            {**self.levels, **later.levels},
+            {**self.dispersions, **later.dispersions},
+            {**self.rates, **later.rates},
+            {**self.bets, **later.bets},
+        )
 
     def to_bytes(self) -> bytes:
         """Return the same bytes for the same terms."""
         rates = [[*name, reason.value] for name, reason in sorted(self.rates.items())]
-        return _bytes({"levels": dict(self.levels), "dispersions": dict(self.dispersions), "rates": rates})
+        bets = {family: data.hex() for family, data in self.bets.items()}
+        return _bytes({"levels": dict(self.levels), "dispersions": dict(self.dispersions), "rates": rates, "bets": bets})
 
     @staticmethod
     def from_bytes(data: bytes) -> Terms:
@@ -129,7 +145,8 @@ class Terms:
         body = _body(data)
         try:
             rates = {RateName(family, measure, column): Reason(reason) for family, measure, column, reason in body["rates"]}
-            return Terms(dict(body["levels"]), dict(body["dispersions"]), rates)
+            bets = {family: bytes.fromhex(data) for family, data in body.get("bets", {}).items()}
+            return Terms(dict(body["levels"]), dict(body["dispersions"]), rates, bets)
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedJudgement(f"the terms of a window cannot be read: {error!r}") from error
 
