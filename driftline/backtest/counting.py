@@ -16,9 +16,10 @@ from driftline.backtest.beyond import Beyond, Outcomes
 from driftline.backtest.columns import numbers, texts, times_us
 from driftline.backtest.roles import Roles
 from driftline.drift.labels.cells import class_codes, count_pairs
-from driftline.drift.labels.rows import Pairs
+from driftline.drift.labels.rows import Features, Pairs
 from driftline.drift.profile import Layout, Profile, Reservoir, Sampler, SliceCodes, Tally, portions
 from driftline.drift.slices import Slicer
+from driftline.drift.sqlmetrics.packing import pack
 from driftline.events import ColumnKind, Monitor, PaneProfile, Part, Task
 
 __all__ = ["Counter", "Place", "Refusals"]
@@ -72,7 +73,10 @@ class Counter:
         self._layout = layout
         self._roles = roles
         watched = roles.watched(kinds)
-        self._watched = {column.name: watched[column.name] for column in monitor.columns if column.name in watched}
+        program = layout.program
+        seen = () if program is None else (*program.inputs.columns, *program.pairs.columns)
+        names = (*(column.name for column in monitor.columns), *seen)
+        self._watched = {name: watched[name] for name in names if name in watched}
         self._tally = Tally(layout)
         self._sampler = Sampler(layout)
         self._slicer = Slicer(layout)
@@ -150,9 +154,16 @@ class Counter:
                 actual=actual[mine].tolist(),
                 sign=np.ones(len(mine), np.int64),
                 slices=batch.slices[mine],
+                features=self._features(batch, mine),
             )
             for (part, name, pane), profile in count_pairs(self._layout, pairs).items():
                 self._keep(Place(pane, self._name(code), part, name), profile)
+
+    def _features(self, batch: _Batch, chosen: Integers) -> Features:
+        """What business metrics of pairs look at."""
+        if self._layout.program is None:
+            return Features()
+        return Features(*pack(self._layout.program.pairs, batch.columns, chosen, batch.record.num_rows))
 
     def _delays(self, batch: _Batch) -> Integers:
         if self._roles.label_time is None:

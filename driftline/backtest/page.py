@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from driftline import __version__
 from driftline.backtest.alternatives import FALSE_PAGES, SHIFTS
 from driftline.backtest.run import Outcome
-from driftline.backtest.story import MeasureLine, columns, deciding, in_force, lines, moment, sentences
+from driftline.backtest.story import MeasureLine, columns, deciding, in_force, lines, metric_lines, moment, sentences
 from driftline.events import WindowReport
 
 __all__ = ["render"]
@@ -22,6 +22,8 @@ _LINES = 6
 """Columns drawn as lines; the heatmap has all of them."""
 _HEAT = 60
 """Columns of the heatmap, and"""
+_METRICS = 24
+"""Business metrics drawn, and"""
 _EPISODES = 200
 """episodes of the table; what is more is counted."""
 _PERFORMANCE = ("auc", "accuracy", "precision", "recall", "f1", "rmse", "mae", "r2")
@@ -45,6 +47,7 @@ def render(outcome: Outcome, title: str) -> str:
         shifts=SHIFTS,
         judged_again=outcome.alternatives[0].of if outcome.alternatives else 0,
         columns=columns(reports),
+        metrics=_metrics(reports),
         alarms=alarms[:_EPISODES],
         more_alarms=max(0, len(alarms) - _EPISODES),
         windows=len(reports),
@@ -52,6 +55,17 @@ def render(outcome: Outcome, title: str) -> str:
         plotly=Markup(get_plotlyjs()),  # noqa: S704  the installed package's own script
         charts=Markup(_safe_json(_charts(reports))),  # noqa: S704  made safe there
     )
+
+
+def _metrics(reports: Sequence[WindowReport]) -> list[dict[str, Any]]:
+    """What each business metric was: the first and last value, and the furthest from 0 and from the others on either side."""
+    found = []
+    for line in metric_lines(reports):
+        values = [value for value in line.values if value is not None]
+        name = line.name if line.column is None else f"{line.name} of {line.column}"
+        ends = {"first": values[0], "last": values[-1], "low": min(values), "high": max(values)} if values else {}
+        found.append({"name": name, "windows": len(values), **ends})
+    return found
 
 
 def _table(outcome: Outcome) -> list[tuple[float, list[int]]]:
@@ -67,6 +81,10 @@ def _charts(reports: Sequence[WindowReport]) -> dict[str, Any]:
         "psi": [_drawn(line) for line in psi[:_LINES]],
         "heat": [_drawn(line) for line in psi[:_HEAT]],
         "performance": [_drawn(line) for line in performance],
+        "metrics": [
+            {**_drawn(line), "name": line.name if line.column is None else f"{line.name} of {line.column}"}
+            for line in metric_lines(reports)[:_METRICS]
+        ],
         "rows": {"x": [moment(report.start) for report in reports], "y": [report.n for report in reports]},
     }
 

@@ -37,6 +37,8 @@ class Reference:
     """How each column is to be read, here and in the data."""
     roles: Roles
     notes: tuple[str, ...] = field(default=())
+    values: Mapping[str, Values] = field(default_factory=dict)
+    """The columns that it was fitted on, by the names that a monitor has for them."""
 
 
 def with_classes(table: Table, roles: Roles) -> Roles:
@@ -98,7 +100,7 @@ def fit_reference(table: Table, roles: Roles, model: str) -> Reference:
         baseline = fit_baseline(model, values, sorts, event_times=times, provenance=provenance, sampled=True)
     except ValueError as error:
         raise ConfigurationError(f"{table.path}: {error}") from error
-    return Reference(baseline, kinds, roles, tuple(notes))
+    return Reference(baseline, kinds, roles, tuple(notes), values)
 
 
 def _columns(table: Table, kinds: Mapping[str, pa.DataType]) -> tuple[dict[str, pa.Array], int]:

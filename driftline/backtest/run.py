@@ -18,6 +18,7 @@ from driftline.backtest.reference import Reference, fit_reference, with_classes
 from driftline.backtest.replay import Findings, Replay
 from driftline.backtest.roles import Roles, resolve
 from driftline.backtest.table import Table, open_table
+from driftline.drift.baseline import with_metrics
 from driftline.drift.profile import Layout
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, Monitor
@@ -82,7 +83,9 @@ def run(asked: Backtest, progress: Progress = lambda _what, _share: None) -> Out
     reference = fit_reference(source, roles, "backtest")
     kinds = _data_kinds(reference, data)
     choice = _choice(asked, reference, data)
-    monitor, baseline = choice.monitor, replace(reference.baseline, model_id=choice.monitor.model_id)
+    baseline = with_metrics(replace(reference.baseline, model_id=choice.monitor.model_id), choice.monitor, reference.values)
+    monitor = replace(choice.monitor, baseline_id=baseline.baseline_id)
+    reference = replace(reference, values={})
     layout = Layout.of(monitor, baseline)
     counter = Counter(monitor, layout, reference.roles, kinds)
     _count(data, kinds, counter, asked.evenly, progress)

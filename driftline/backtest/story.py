@@ -13,7 +13,18 @@ from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows.policies import explained
 from driftline.events import Baseline, ClosedBy, DriftDetected, Monitor, WindowReport
 
-__all__ = ["ColumnStory", "MeasureLine", "columns", "deciding", "harm", "in_force", "lines", "moment", "sentences"]
+__all__ = [
+    "ColumnStory",
+    "MeasureLine",
+    "columns",
+    "deciding",
+    "harm",
+    "in_force",
+    "lines",
+    "metric_lines",
+    "moment",
+    "sentences",
+]
 
 _SHOWN = 5
 _BETTER_WHEN_LARGE = ("auc", "accuracy", "f1", "r2")
@@ -70,6 +81,16 @@ def lines(reports: Iterable[WindowReport], name: str) -> list[MeasureLine]:
                 found.setdefault(measure.column, []).append((report.start, measure.value))
     made = [MeasureLine(name, column, *map(tuple, zip(*points, strict=True))) for column, points in found.items()]
     return sorted(made, key=lambda line: -max((value or 0.0 for value in line.values), default=0.0))
+
+
+def metric_lines(reports: Iterable[WindowReport]) -> list[MeasureLine]:
+    """The business metrics over time, in their order."""
+    found: dict[tuple[str, str | None], list[tuple[int, float | None]]] = {}
+    for report in reports:
+        for measure in report.measures:
+            if measure.family == "business":
+                found.setdefault((measure.name, measure.column), []).append((report.start, measure.value))
+    return [MeasureLine(*key, *map(tuple, zip(*points, strict=True))) for key, points in found.items()]
 
 
 def columns(reports: Iterable[WindowReport]) -> list[ColumnStory]:

@@ -11,12 +11,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from driftline.cli.inputs import names
+from driftline.cli.inputs import names, text_of
 from driftline.cli.publishing import publish_once
-from driftline.drift.baseline import NULLS, fit_baseline
+from driftline.drift.baseline import NULLS, fit_baseline, with_metrics
 from driftline.envelope import Envelope, time_of
 from driftline.errors import ConfigurationError
-from driftline.events import Baseline, ColumnKind
+from driftline.events import Baseline, ColumnKind, Monitor
 from driftline.events.columns import LABEL, PREDICTION, SCORE
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Cluster
@@ -44,6 +44,9 @@ def fit(
     sample: Annotated[
         bool, typer.Option(help="Keep some rows (500 at most) for multivariate tests; they are published.")
     ] = False,
+    monitor: Annotated[
+        Path | None, typer.Option(help="Definition whose business metrics are to be compared with this baseline.")
+    ] = None,
     publish: Annotated[bool, typer.Option(help="Send it to the topic baselines.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -58,6 +61,7 @@ def fit(
         categorical=names(categorical),
         ignore=names(ignore),
         sampled=sample,
+        monitor=None if monitor is None else text_of(monitor),
     )
     sent = publish and publish_baseline(ConfluentCluster.from_environment(), baseline)
     if as_json:
@@ -80,8 +84,12 @@ def fit_file(
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
     sampled: bool = False,
+    monitor: str | None = None,
 ) -> Baseline:
-    """The baseline of a CSV file. Raises ConfigurationError naming the file, column or value at fault."""
+    """The baseline of a CSV file, with the business metrics of a monitor's definition if one is given.
+
+    Raises ConfigurationError naming the file, column or value at fault, and DefinitionRefused.
+    """
     table = _read(file)
     for name in (prediction, score, label, time, *categorical, *ignore):
         if name is not None and name not in table:
@@ -97,10 +105,17 @@ def fit_file(
     columns = {name: _values(texts, kinds[name]) for name, texts in kept.items()}
     provenance = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     try:
-        return fit_baseline(model, columns, kinds, event_times=times, provenance=provenance, sampled=sampled)
+        baseline = fit_baseline(model, columns, kinds, event_times=times, provenance=provenance, sampled=sampled)
     except ValueError as error:
         message = f"{file}: {error}"
         raise ConfigurationError(message) from error
+    return baseline if monitor is None else with_metrics(baseline, _monitor(monitor, baseline), columns)
+
+
+def _monitor(definition: str, baseline: Baseline) -> Monitor:
+    from driftline.backtest.definition import parsed
+
+    return parsed(definition, baseline).monitor
 
 
 def publish_baseline(cluster: Cluster, baseline: Baseline) -> bool:

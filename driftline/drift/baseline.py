@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.profile.reservoir import mixed, sample_rows
-from driftline.events import Baseline, BaselineColumn, ColumnKind
+from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor
 
 Values = NDArray[np.generic] | Sequence[float | str | None]
 Floats = NDArray[np.float64]
@@ -73,9 +73,26 @@ def fit_baseline(
     return replace(baseline, baseline_id=baseline_id(baseline))
 
 
+def with_metrics(baseline: Baseline, monitor: Monitor, columns: Mapping[str, Values]) -> Baseline:
+    """The same with the values of a monitor's business metrics, which drift metrics compare with; `columns` as it was fitted on.
+
+    Raises MetricRefused where a metric cannot be compiled.
+    """
+    if not monitor.metrics:
+        return baseline
+    from driftline.drift.profile.layout import program_of
+    from driftline.drift.sqlmetrics.reference import of_rows
+
+    program = program_of(monitor, baseline)
+    assert program is not None
+    counted = replace(baseline, metrics=of_rows(program, columns, baseline.rows))
+    return replace(counted, baseline_id=baseline_id(counted))
+
+
 def baseline_id(baseline: Baseline) -> str:
     """SHA-256 of the canonical content (the id itself left out), hex."""
-    content = asdict(replace(baseline, baseline_id="")) | {"sample": (baseline.sample or b"").hex()}
+    packed = {"sample": (baseline.sample or b"").hex(), "metrics": (baseline.metrics or b"").hex()}
+    content = asdict(replace(baseline, baseline_id="")) | packed
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

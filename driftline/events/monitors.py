@@ -303,3 +303,5 @@ class Baseline:
     """File, digest, tool version and what else a reader may ask for."""
     sample: bytes | None = None
     """Some of its rows, for multivariate tests: float32 values row by row, a column each, as in a profile's SAMPLE; null = none."""
+    metrics: bytes | None = None
+    """Partials of business metrics of its rows, and of those with an outcome; null where it was fitted without."""

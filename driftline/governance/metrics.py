@@ -73,6 +73,7 @@ def limits(fields: Fields, found: Wanted) -> tuple[Threshold, ...]:
     """Read `thresholds.business`, a limit by metric; it goes before what packs bring, and null takes that away."""
     metrics, brought = found
     names = [metric.name for metric in metrics]
+    drifts = {metric.name for metric in metrics if metric.type is MetricType.DRIFT}
     section = fields.section("thresholds").section(BUSINESS)
     known: dict[str, Threshold | None] = {threshold.measure: threshold for threshold in brought}
     for name in section.keys():  # noqa: SIM118 - Fields is no mapping
@@ -82,6 +83,8 @@ def limits(fields: Fields, found: Wanted) -> tuple[Threshold, ...]:
             known[name] = None
         elif section.is_mapping(name):
             known[name] = _limit(section.section(name), name)
+            if name in drifts and "adaptive" in section.section(name):
+                section.problem(name, "a drift metric compares with the past already; give it a fixed limit")
         elif (before := known.get(name)) is not None or name in COSTS:
             plain = before or Threshold(family=BUSINESS, measure=name, limit=0.0, direction=Direction.MAGNITUDE)
             known[name] = replace(plain, limit=section.number(name) or 0.0)

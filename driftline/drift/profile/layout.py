@@ -183,7 +183,7 @@ class Layout:
             offset = blocks[-1].cells.stop if blocks else 0
             numeric = sum(block.kind is BlockKind.NUMERIC for block in blocks)
             blocks.append(_input_block(column, known, offset, numeric))
-        program = _program(monitor, baseline)
+        program = program_of(monitor, baseline)
         return Layout(
             hash=_layout_hash(monitor, program),
             baseline_id=baseline.baseline_id,
@@ -322,7 +322,7 @@ def _usual(column: BaselineColumn | None) -> tuple[float, float]:
     return (2.0 ** round(math.log2(deviation / 10)) if 0.0 < deviation < math.inf else 1.0), column.origin
 
 
-def _program(monitor: Monitor, baseline: Baseline) -> Program | None:
+def program_of(monitor: Monitor, baseline: Baseline) -> Program | None:
     """Compile what a monitor has of SQL. Imported where there is some: the compiler weighs 170 MB."""
     if not monitor.metrics:
         return None

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from driftline.drift.profile import Layout, Partial, Profile
 from driftline.drift.windows.state import Metered
 from driftline.drift.windows.window import Figure, Held, Side, Window
-from driftline.events import Measure, Monitor, Threshold
+from driftline.events import Baseline, Measure, Monitor, Threshold
 from driftline.events.columns import TABLE
 
 if TYPE_CHECKING:
     from driftline.drift.sqlmetrics import Key, MetricValue, Program
 
-__all__ = ["FAMILY", "OUTCOME", "PREVIOUS", "held", "kind_of", "measured", "remembered"]
+__all__ = ["FAMILY", "OUTCOME", "PREVIOUS", "Base", "held", "kind_of", "measured", "of_baseline", "remembered"]
 
 FAMILY = "business"
 OUTCOME = "outcome"
@@ -30,6 +30,7 @@ OUTCOME = "outcome"
 PREVIOUS = ":previous"
 """What a drift metric's name ends in where it is held against the window before."""
 _Values = Mapping["Key", "MetricValue"]
+Base = _Values | None
 
 
 def kind_of(family: str, side: Side) -> str:
@@ -38,24 +39,32 @@ def kind_of(family: str, side: Side) -> str:
 
 
 def measured(
-    monitor: Monitor, layout: Layout, window: Window, side: Side, *, inputs: Profile, pairs: Profile
+    monitor: Monitor, layout: Layout, window: Window, side: Side, *, inputs: Profile, pairs: Profile, base: Base
 ) -> tuple[Measure, ...]:
-    """Return the metrics that are known from this decision on, held against their limits."""
+    """Return the metrics that are known from this decision on, held against their limits; `base` are those of the baseline."""
     program = layout.program
     if program is None:
         return ()
-    found = window.held.get(side, Held())
     values = _values(program, inputs, pairs, side)
-    before = {figure.key: _metric_value(figure) for figure in found.previous}
+    before = {figure.key: _metric_value(figure) for figure in window.held.get(side, Held()).previous}
     told = {(name, column): value for (name, column), value in values.items()}
-    told |= program.compare(values, None)
+    told |= program.compare(values, base)
     told |= {(name + PREVIOUS, column): value for (name, column), value in program.compare(values, before).items()}
-    bands = {(name, column): (low, high) for name, column, low, high in found.bands}
+    bands = _bands(window, side)
     return tuple(
         _measure(monitor, window.key.granularity, name, value, bands)
         for (name, _), value in told.items()
         if value.requires_label is (side is Side.LABELS)
     )
+
+
+def of_baseline(layout: Layout, baseline: Baseline) -> Base:
+    """Return the values of the metrics in the baseline, None where it was not fitted with these."""
+    if layout.program is None or baseline.metrics is None:
+        return None
+    from driftline.drift.sqlmetrics.reference import values_of
+
+    return values_of(layout.program, baseline.metrics)
 
 
 def held(monitor: Monitor, layout: Layout, window: Window, known: Metered | None) -> Held:
@@ -88,13 +97,12 @@ def remembered(
 
     past = {} if known is None or known.layout != layout.hash else dict(known.past)
     values = _values(program, inputs, pairs, side)
-    broken = {
-        (m.name, m.column or TABLE) for m in measured(monitor, layout, window, side, inputs=inputs, pairs=pairs) if m.violated
-    }
+    bands = _bands(window, side)
     for key, value in values.items():
         threshold = _threshold(monitor, window.key.granularity, *key)
         number = None if threshold is None or not threshold.windows else judged_number(value, threshold)
-        if threshold is not None and number is not None and key not in broken:
+        broken = _measure(monitor, window.key.granularity, key[0], value, bands).violated
+        if threshold is not None and number is not None and not broken:
             past[key] = (*past.get(key, ()), number)[-threshold.windows :]
     figures = tuple(Figure(*key, value.value, value.n, value.coverage) for key, value in values.items())
     return Metered(layout.hash, window.key.end, figures, past)
@@ -105,6 +113,10 @@ def _values(program: Program, inputs: Profile, pairs: Profile, side: Side) -> _V
     if side is Side.INPUTS:
         return program.finish(rows)
     return program.finish(rows, pairs.metrics or Partial.empty(program.pairs.room))
+
+
+def _bands(window: Window, side: Side) -> Mapping[Key, tuple[float, float]]:
+    return {(name, column): (low, high) for name, column, low, high in window.held.get(side, Held()).bands}
 
 
 def _metric_value(figure: Figure) -> MetricValue:

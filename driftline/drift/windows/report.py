@@ -187,7 +187,7 @@ def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
 def business_measures(rules: Rules, monitor: Monitor, window: Window, sums: Sums, side: Side) -> tuple[Measure, ...]:
     """Return the business metrics that one of the two decisions makes known."""
     layout = rules.layout(monitor.model_id, monitor.monitor_version)
-    return business.measured(monitor, layout, window, side, inputs=sums.inputs, pairs=sums.in_time)
+    return business.measured(monitor, layout, window, side, inputs=sums.inputs, pairs=sums.in_time, base=rules.base(monitor))
 
 
 def evidence_of_inputs(rules: Rules, monitor: Monitor, sums: Sums) -> Evidence:

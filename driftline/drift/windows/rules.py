@@ -111,6 +111,7 @@ class Rules:
     _measured: OrderedDict[tuple[str, int, int, bytes, bytes], tuple[Measure, ...]] = field(default_factory=OrderedDict)
     _restated: OrderedDict[tuple[object, ...], tuple[Measure, ...]] = field(default_factory=OrderedDict)
     _terms: dict[tuple[str, int], Terms] = field(default_factory=dict)
+    _bases: dict[tuple[str, int], business.Base] = field(default_factory=dict)
     _slices: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     _policies: dict[tuple[str, int, bool], Policy | None] = field(default_factory=dict)
 
@@ -145,6 +146,13 @@ class Rules:
             monitor = self.monitor(model_id, monitor_version)
             found = self._layouts[key] = Layout.of(monitor, self.baseline(monitor))
         return found
+
+    def base(self, monitor: Monitor) -> business.Base:
+        """Return the values of a monitor's business metrics in its baseline; None where that was fitted without them."""
+        key = (monitor.model_id, monitor.monitor_version)
+        if key not in self._bases:
+            self._bases[key] = business.of_baseline(self.layout(*key), self.baseline(monitor))
+        return self._bases[key]
 
     def slices(self, monitor: Monitor) -> frozenset[str]:
         """Return the names of the slices that a monitor version asks for, that of all rows among them."""
