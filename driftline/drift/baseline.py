@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.joints import joints_of
 from driftline.drift.profile.reservoir import mixed, sample_rows
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor
 
@@ -67,6 +68,7 @@ def fit_baseline(
         event_from=int(event_times.min()) if known_times and event_times is not None else None,
         event_to=int(event_times.max()) if known_times and event_times is not None else None,
         columns=fitted,
+        joints=joints_of(fitted, columns),
         provenance=dict(provenance or {}),
         sample=_sample(fitted, columns) if sampled else None,
     )

@@ -25,6 +25,7 @@ from driftline.events.governance import (
 from driftline.events.monitors import (
     Baseline,
     BaselineColumn,
+    BaselineJoint,
     ColumnKind,
     Deduplicate,
     Direction,
@@ -73,6 +74,7 @@ __all__ = [
     "AlertResolved",
     "Baseline",
     "BaselineColumn",
+    "BaselineJoint",
     "BatchColumn",
     "BatchKind",
     "CheckExecution",
@@ -137,6 +139,7 @@ NESTED = frozenset(
     {
         "BatchColumn",
         "BaselineColumn",
+        "BaselineJoint",
         "ColumnDrift",
         "FamilyLevel",
         "Measure",

@@ -284,6 +284,20 @@ class BaselineColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineJoint:
+    """One column of the rows that the model predicted one class for."""
+
+    column: str
+    """Feature name, or :score."""
+    predicted: str
+    """Predicted class."""
+    actual: str | None = None
+    """Only rows with this outcome; null = whatever became of them."""
+    counts: tuple[int, ...]
+    """Count of every cell, in the order of the layout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """Reference that windows are compared with; immutable, named by its content."""
 
@@ -299,6 +313,8 @@ class Baseline:
     """Largest event time, microseconds."""
     columns: tuple[BaselineColumn, ...]
     """Columns."""
+    joints: tuple[BaselineJoint, ...] = ()
+    """Columns by predicted class, of classifiers: with them groups are compared and performance is estimated."""
     provenance: Mapping[str, str]
     """File, digest, tool version and what else a reader may ask for."""
     sample: bytes | None = None

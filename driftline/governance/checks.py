@@ -5,8 +5,11 @@ from types import MappingProxyType
 
 from driftline.events import Direction, Policy, Task, Threshold
 
-FAMILIES = ("feature", "prediction", "label", "performance", "quality", "business")
-NEED_LABELS = frozenset({"label", "performance"})
+FAMILIES = (
+    *("feature", "prediction", "label", "performance", "quality", "business"),
+    *("fairness", "outcome_fairness", "estimate"),
+)
+NEED_LABELS = frozenset({"label", "performance", "outcome_fairness"})
 
 DEFAULT_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
@@ -28,6 +31,14 @@ CLASSIC_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     }
 )
 """Those of the classic policy. Its limits of costs come with the pack of metrics `business`."""
+
+FAIRNESS_LIMITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "fairness": {"demographic_parity_difference": 0.10, "demographic_parity_ratio": 0.80, "consistency": 0.90},
+        "outcome_fairness": {"equalized_odds_difference": 0.10, "equal_opportunity_difference": 0.10},
+    }
+)
+"""Those of protected columns, whatever the policy: a bias of more than a tenth, and the four-fifths rule."""
 
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
@@ -61,9 +72,26 @@ MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
                 *("below_rate", "above_rate", "out_of_range_rate", "mean", "mean_delta", "p05", "p50", "p95"),
             }
         ),
+        "fairness": frozenset(
+            {
+                *("demographic_parity_difference", "demographic_parity_ratio", "consistency"),
+                *("demographic_parity_gap", "demographic_parity_gap_delta"),
+            }
+        ),
+        "outcome_fairness": frozenset(
+            {
+                *("equal_opportunity_difference", "equal_opportunity_ratio"),
+                *("equalized_odds_difference", "equalized_odds_ratio"),
+                *("true_positive_rate", "false_positive_rate", "accuracy"),
+            }
+        ),
+        "estimate": frozenset({"accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "auc"}),
     }
 )
-_BELOW = _CLASSIFIERS | {"r2", "coverage", "ks_pvalue", "chi2_pvalue"}
+_BELOW = _CLASSIFIERS | {
+    *("r2", "coverage", "ks_pvalue", "chi2_pvalue", "consistency", "true_positive_rate"),
+    *("demographic_parity_ratio", "equal_opportunity_ratio", "equalized_odds_ratio"),
+}
 
 _OVER_ANY = ("adwin", "page_hinkley", "hddm_a", "hddm_w")
 DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -99,21 +127,22 @@ def direction_of(measure: str) -> Direction:
 
 
 def defaults_for(
-    task: Task, *, labels: bool, policy: Policy = Policy.LIMITS
+    task: Task, *, labels: bool, policy: Policy = Policy.LIMITS, protected: bool = False
 ) -> dict[tuple[str, str, str | None], float | None]:
     """The default limits that make sense for a task: none of the outcome without labels, none of classes for a regression.
 
-    Under a tolerance only performance has any: distances and rates of nulls are tested, so that nothing pages outside of the
-    budget that a limit of theirs would.
+    Under a tolerance only performance and fairness have any: distances and rates of nulls are tested, so that nothing pages
+    outside of the budget that a limit of theirs would.
     """
-    limits = CLASSIC_LIMITS if policy is Policy.CLASSIC else DEFAULT_LIMITS
+    limits = dict(CLASSIC_LIMITS if policy is Policy.CLASSIC else DEFAULT_LIMITS)
+    fair = FAIRNESS_LIMITS if protected else {}
     return {
         (family, measure, None): limit
-        for family, group in limits.items()
+        for family, group in (limits | dict(fair)).items()
         for measure, limit in group.items()
         if (labels or family not in NEED_LABELS)
         and not (task is Task.REGRESSION and measure in _CLASSIFIERS)
-        and (policy is not Policy.TOLERANCE or family == "performance")
+        and (policy is not Policy.TOLERANCE or family == "performance" or family in fair)
     }
 
 

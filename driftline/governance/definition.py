@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import available_timezones
 
 from driftline.envelope import moment_of
-from driftline.events import ColumnKind, Deduplicate, Monitor, MonitorColumn, Policy, Task
+from driftline.events import ColumnKind, Deduplicate, Monitor, MonitorColumn, Task
 from driftline.events.columns import LABEL
 from driftline.governance import metrics, policy
 from driftline.governance.checking import checking
@@ -15,6 +15,7 @@ from driftline.governance.checks import (
     MEASURES,
     NEED_LABELS,
     OTHER_NAMES,
+    Limits,
     defaults_for,
     to_thresholds,
 )
@@ -135,6 +136,7 @@ def parse_definition(
         if fields.names("metrics")
         else metrics.usual(dialect, columns, positive_class, labels=labels)
     )
+    protected = policy.protected(fields, names, task)
     lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
     if lengths["label_ttl"] > (longest := _longest_label_ttl()):
         fields.problem(
@@ -142,6 +144,7 @@ def parse_definition(
         )
     if lengths["label_delay"] > lengths["label_ttl"]:
         fields.problem("label_delay", "is longer than label_ttl; a label cannot be in time and too late at once")
+    defaults = defaults_for(task, labels=labels, policy=judging.policy, protected=bool(protected))
     monitor = Monitor(
         model_id=model_id,
         monitor_version=_VERSION_UNSET,
@@ -163,7 +166,7 @@ def parse_definition(
         future_skew_us=lengths["future_skew"],
         minimum_n=fields.whole("minimum_n", 200, low=1, high=1_000_000_000),
         thresholds=(
-            *to_thresholds(_limits(fields, task, judging.policy, labels=labels, columns=columns)),
+            *to_thresholds(_limits(fields, defaults, labels=labels, columns=columns)),
             *metrics.limits(fields, wanted),
         ),
         weights=_weights(fields),
@@ -172,7 +175,7 @@ def parse_definition(
         tolerated_psi=judging.psi,
         slices=policy.slices(fields, names),
         metrics=wanted[0],
-        protected=policy.protected(fields, names),
+        protected=protected,
         favourable=fields.text("favourable"),
         detectors=policy.detectors(fields, labels=labels),
         deduplicate=_deduplicate(fields),
@@ -319,9 +322,9 @@ def _column(section: Fields, name: str, baseline: Mapping[str, ColumnKind] | Non
 
 
 def _limits(
-    fields: Fields, task: Task, judged: Policy, *, labels: bool, columns: tuple[MonitorColumn, ...]
+    fields: Fields, defaults: Limits, *, labels: bool, columns: tuple[MonitorColumn, ...]
 ) -> dict[tuple[str, str, str | None], float | None]:
-    limits = defaults_for(task, labels=labels, policy=judged)
+    limits = dict(defaults)
     section = fields.section("thresholds")
     section.refuse_unknown(FAMILIES)
     known = {column.name for column in columns}

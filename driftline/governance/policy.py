@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from driftline.events import Monitor, MonitorDetector, MonitorMetric, MonitorSlice, Policy, Threshold
+from driftline.events import Monitor, MonitorDetector, MonitorMetric, MonitorSlice, Policy, Task, Threshold
+from driftline.events.columns import PREDICTION
 from driftline.governance.checks import DEFAULT_DETECTORS, DETECTORS, DISTANCES, MULTIVARIATE
 from driftline.governance.fields import Fields, nearest
 
@@ -98,12 +99,16 @@ def slices(fields: Fields, columns: Sequence[str]) -> tuple[MonitorSlice, ...]:
     return tuple(found)
 
 
-def protected(fields: Fields, columns: Sequence[str]) -> tuple[str, ...]:
-    """Read `protected`: watched columns whose groups are compared."""
+def protected(fields: Fields, columns: Sequence[str], task: Task) -> tuple[str, ...]:
+    """Read `protected`: watched columns whose groups are compared, by how often each is predicted the favourable class."""
     found = tuple(dict.fromkeys(fields.texts("protected")))
     for name in found:
         if name not in columns:
             fields.problem("protected", f"no column {name!r} is watched; {nearest(name, columns)}")
+        elif task is Task.REGRESSION or PREDICTION not in columns:
+            fields.problem(
+                "protected", f"groups are compared by the classes predicted for them; watch {PREDICTION} of a classifier"
+            )
     return found
 
 

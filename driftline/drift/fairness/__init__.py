@@ -1,50 +1,39 @@
-"""Fairness from counts: groups, their six counts, and what differs between them; consistency from cells of similar rows.
+"""Fairness from counts: groups are the slices of a protected column; what differs between them, and how sure that is.
 
-    attribute = Attribute.of_texts("gender", "female", "male")           # or .of_numbers("age", 25, 40, 65), .crossed(a, b)
-    counts = GroupCounts.of_rows(attribute.codes(columns), len(attribute.groups), selected)     # stage profile
-    counts += GroupCounts.of_pairs(codes, len(attribute.groups), selected, actual)              # stage join
-    assess(attribute, counts, Terms(ratio=0.8, difference=0.1, minimum_n=30))                   # stage evaluate
-
-`columns` are vectors as business metrics have them (`driftline.drift.sqlmetrics.vector_of` a decoded column). Counts add and
-subtract cell by cell, and travel by `encode` and `decode`. Demographic parity needs no labels and is known
-at data close; the others at label close. `selected` is where the prediction is the favourable class (by default the monitor's
-positive class), `actual` where the outcome is.
+`predictions` at data close and `outcomes` at label close turn the profiles of the slices of a window into measures.
 """
 
-from driftline.drift.fairness.assess import MEASURES, Assessment, FairnessMeasure, Group, Terms, Verdict, assess
-from driftline.drift.fairness.consistency import (
-    Consistency,
-    SimilarityCounts,
-    consistency,
-    consistency_verdict,
-    similarity_cells,
-)
-from driftline.drift.fairness.counts import Cell, GroupCounts
-from driftline.drift.fairness.groups import PROTECTED, Attribute, Facet, protected_attributes
+from driftline.drift.fairness.assess import MEASURES, Assessment, FairnessMeasure, Group, Terms, Verdict, assess, verdict
+from driftline.drift.fairness.baseline import BiasDrift, bias_drift
+from driftline.drift.fairness.consistency import Consistency, SimilarityCounts, consistency
+from driftline.drift.fairness.counts import Cell, GroupCounts, Slices
 from driftline.drift.fairness.intervals import Interval, Rate, difference, ratio, wilson
+from driftline.drift.fairness.measures import OF_OUTCOMES, OF_PREDICTIONS, outcomes, predictions
 
 __all__ = [
     "MEASURES",
-    "PROTECTED",
+    "OF_OUTCOMES",
+    "OF_PREDICTIONS",
     "Assessment",
-    "Attribute",
+    "BiasDrift",
     "Cell",
     "Consistency",
-    "Facet",
     "FairnessMeasure",
     "Group",
     "GroupCounts",
     "Interval",
     "Rate",
     "SimilarityCounts",
+    "Slices",
     "Terms",
     "Verdict",
     "assess",
+    "bias_drift",
     "consistency",
-    "consistency_verdict",
     "difference",
-    "protected_attributes",
+    "outcomes",
+    "predictions",
     "ratio",
-    "similarity_cells",
+    "verdict",
     "wilson",
 ]

@@ -1,4 +1,4 @@
-"""Whether a model treats groups alike, from their counts: what differs most, how sure that is, and what follows.
+"""Whether a model treats groups alike, from their counts: what differs most, and how sure that is.
 
     demographic parity      selected / rows                                     every prediction
     equal opportunity       tp / (tp + fn)                                      labels
@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from driftline.drift.fairness.counts import Cell, GroupCounts
-from driftline.drift.fairness.groups import Attribute
 from driftline.drift.fairness.intervals import Interval, Rate, difference, quantile, ratio, wilson
+from driftline.events import Measure
 
-__all__ = ["MEASURES", "Assessment", "FairnessMeasure", "Group", "Terms", "Verdict", "assess"]
+__all__ = ["MEASURES", "Assessment", "FairnessMeasure", "Group", "Terms", "Verdict", "assess", "verdict"]
 
 
 class Verdict(StrEnum):
@@ -51,13 +51,9 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """When a difference is too large, and when there is too little to say so."""
+    """What is compared, and when there is too little to say anything."""
 
     measures: tuple[str, ...] = ("demographic_parity", "equalized_odds", "equal_opportunity")
-    ratio: float = 0.8
-    """A ratio below it fails (four fifths)."""
-    difference: float = 0.1
-    """A difference above it fails."""
     minimum_n: int = 30
     """Below the line of a group's rate."""
     minimum_share: float = 0.0
@@ -79,28 +75,27 @@ class Group:
 
     name: str
     rows: int
-    pairs: int
     rates: Mapping[str, Interval | None]
+    below: Mapping[str, int]
+    """What is below the line of each rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class FairnessMeasure:
-    """One comparison of groups."""
+    """One comparison of groups; no value where there is too little evidence."""
 
     name: str
     """Such as demographic_parity_difference."""
-    value: float | None
-    low: float | None
-    high: float | None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
     """Of the two groups that differ most, at the confidence asked for, whichever two they turn out to be (Bonferroni)."""
-    limit: float
-    verdict: Verdict
-    certain: bool
-    """Whether the whole interval says the same as the verdict."""
-    least: str | None
+    n: int = 0
+    """Below the lines of those two."""
+    least: str | None = None
     """Group with the smallest rate."""
-    most: str | None
-    left_out: tuple[str, ...]
+    most: str | None = None
+    left_out: tuple[str, ...] = ()
     """Groups with too few rows for it."""
 
 
@@ -108,29 +103,36 @@ class FairnessMeasure:
 class Assessment:
     """All of an attribute in a window."""
 
-    attribute: str
     coverage: float | None
     groups: tuple[Group, ...]
     measures: tuple[FairnessMeasure, ...]
-    verdict: Verdict
-    """FAIL if any measure fails, PASS if every one passes, else there is too little to say."""
 
 
-def assess(attribute: Attribute, counts: GroupCounts, terms: Terms | None = None) -> Assessment:
-    """The assessment of an attribute from its counts."""
+def verdict(measure: Measure) -> Verdict:
+    """What follows from a measure that was held against a limit. No value, or no limit, is never a pass."""
+    if measure.violated:
+        return Verdict.FAIL
+    return Verdict.INSUFFICIENT_EVIDENCE if measure.value is None or measure.limit is None else Verdict.PASS
+
+
+def assess(counts: GroupCounts, terms: Terms | None = None) -> Assessment:
+    """The assessment of an attribute from the counts of its groups."""
     terms = terms or Terms()
-    measures = [found for name in terms.measures for found in _measure(name, attribute, counts, terms)]
     z = quantile(terms.confidence)
-    groups = tuple(
-        Group(
-            name,
-            int(counts[Cell.ROWS][i]),
-            int(sum(counts[cell][i] for cell in (Cell.TP, Cell.FP, Cell.FN, Cell.TN))),
-            {rate: _interval(_rate(counts, rate, i), z) for rate in _RATES},
-        )
-        for i, name in enumerate(attribute.groups)
+    groups = tuple(_group(counts, i, z) for i in range(len(counts.names)))
+    return Assessment(
+        counts.coverage, groups, tuple(found for name in terms.measures for found in _measure(name, counts, terms))
     )
-    return Assessment(attribute.name, counts.coverage, groups, tuple(measures), _together([each.verdict for each in measures]))
+
+
+def _group(counts: GroupCounts, i: int, z: float) -> Group:
+    rates = {name: _rate(counts, name, i) for name in _RATES}
+    return Group(
+        counts.names[i],
+        int(counts[Cell.ROWS][i]),
+        {name: wilson(rate, z) if rate.whole > 0 else None for name, rate in rates.items()},
+        {name: rate.whole for name, rate in rates.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,46 +141,34 @@ class _Extremes:
 
     least: int
     most: int
+    n: int
     difference: Interval
     ratio: Interval
 
 
-def _measure(name: str, attribute: Attribute, counts: GroupCounts, terms: Terms) -> tuple[FairnessMeasure, FairnessMeasure]:
-    names = attribute.groups
+def _measure(name: str, counts: GroupCounts, terms: Terms) -> tuple[FairnessMeasure, FairnessMeasure]:
+    names = counts.names
     left_out: set[int] = set()
     found: list[_Extremes | None] = []
     for rate in MEASURES[name]:
         small = _too_small(counts, rate, terms)
         left_out |= small
         found.append(_extremes(counts, rate, [i for i in range(len(names)) if i not in small], terms))
-    enough = counts.coverage is not None and counts.coverage >= terms.minimum_coverage
-    known = [each for each in found if each is not None]
-    if not enough or len(known) < len(found):
-        known = []
-    apart = max(known, key=lambda each: each.difference.value, default=None)
-    worst = min(known, key=lambda each: each.ratio.value, default=None)
     skipped = tuple(names[i] for i in sorted(left_out))
+    known = [each for each in found if each is not None]
+    if counts.coverage is None or counts.coverage < terms.minimum_coverage or len(known) < len(found):
+        return FairnessMeasure(f"{name}_difference", left_out=skipped), FairnessMeasure(f"{name}_ratio", left_out=skipped)
+    apart = max(known, key=lambda each: each.difference.value)
+    worst = min(known, key=lambda each: each.ratio.value)
     return (
-        _judged(f"{name}_difference", terms.difference, apart, names, skipped),
-        _judged(f"{name}_ratio", terms.ratio, worst, names, skipped),
+        _told(f"{name}_difference", apart, apart.difference, names, skipped),
+        _told(f"{name}_ratio", worst, worst.ratio, names, skipped),
     )
 
 
-def _judged(
-    name: str, limit: float, pair: _Extremes | None, names: Sequence[str], left_out: tuple[str, ...]
-) -> FairnessMeasure:
-    if pair is None:
-        return FairnessMeasure(name, None, None, None, limit, Verdict.INSUFFICIENT_EVIDENCE, False, None, None, left_out)
-    above = name.endswith("_difference")
-    found = pair.difference if above else pair.ratio
-    fails = found.value > limit if above else found.value < limit
-    if above:
-        certain = found.low > limit if fails else found.high <= limit
-    else:
-        certain = found.high < limit if fails else found.low >= limit
-    verdict = Verdict.FAIL if fails else Verdict.PASS
+def _told(name: str, pair: _Extremes, found: Interval, names: Sequence[str], left_out: tuple[str, ...]) -> FairnessMeasure:
     least, most = names[pair.least], names[pair.most]
-    return FairnessMeasure(name, found.value, found.low, found.high, limit, verdict, certain, least, most, left_out)
+    return FairnessMeasure(name, found.value, found.low, found.high, pair.n, least, most, left_out)
 
 
 def _extremes(counts: GroupCounts, rate: str, groups: Sequence[int], terms: Terms) -> _Extremes | None:
@@ -189,8 +179,9 @@ def _extremes(counts: GroupCounts, rate: str, groups: Sequence[int], terms: Term
     most = max(groups, key=lambda i: rates[i].value)
     if least == most:  # all are equal
         most = next(i for i in groups if i != least)
+    low, high = rates[least], rates[most]
     z = quantile(terms.confidence, len(groups) * (len(groups) - 1) // 2)
-    return _Extremes(least, most, difference(rates[most], rates[least], z), ratio(rates[least], rates[most], z))
+    return _Extremes(least, most, low.whole + high.whole, difference(high, low, z), ratio(low, high, z))
 
 
 def _too_small(counts: GroupCounts, rate: str, terms: Terms) -> set[int]:
@@ -206,13 +197,3 @@ def _too_small(counts: GroupCounts, rate: str, terms: Terms) -> set[int]:
 def _rate(counts: GroupCounts, rate: str, group: int) -> Rate:
     above, below = _RATES[rate]
     return Rate(int(sum(counts[cell][group] for cell in above)), int(sum(counts[cell][group] for cell in below)))
-
-
-def _interval(rate: Rate, z: float) -> Interval | None:
-    return wilson(rate, z) if rate.whole > 0 else None
-
-
-def _together(verdicts: Sequence[Verdict]) -> Verdict:
-    if Verdict.FAIL in verdicts:
-        return Verdict.FAIL
-    return Verdict.PASS if verdicts and all(each is Verdict.PASS for each in verdicts) else Verdict.INSUFFICIENT_EVIDENCE

@@ -1,8 +1,8 @@
 """Individual fairness: are similar rows treated alike? From counts, so that it adds.
 
 Zemel's consistency (2013) compares each prediction with those of its k nearest neighbours, which no sum over batches can give.
-Here the neighbours of a row are all other rows of the window in its *cell*: the same bin of each of a few columns that ought to
-decide, the protected attributes not among them. A cell of n rows, p of them selected, holds 2 p (n - p) / (n - 1) of
+Here the neighbours of a row are all other rows of the window in its *cell*: the same slice of a cut by two columns that ought
+to decide, no protected one among them. A cell of n rows, p of them selected, holds 2 p (n - p) / (n - 1) of
 sum |y - mean of its neighbours|, so that
 
     consistency = 1 - (1 / N) sum over cells of 2 p (n - p) / (n - 1)         N = rows in cells of two and more
@@ -13,17 +13,16 @@ neighbour and counts nowhere; `company` says how many rows have one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.fairness.assess import Verdict
+from driftline.drift.fairness.counts import Slices, selected
+from driftline.drift.profile import Cut, Layout
 
-__all__ = ["MAXIMUM_CELLS", "Consistency", "SimilarityCounts", "consistency", "consistency_verdict", "similarity_cells"]
+__all__ = ["Consistency", "SimilarityCounts", "consistency", "similar_rows"]
 
-MAXIMUM_CELLS = 4096
 Integers = NDArray[np.int64]
 
 
@@ -33,15 +32,6 @@ class SimilarityCounts:
 
     rows: Integers
     selected: Integers
-
-    @staticmethod
-    def of(cells: Integers, size: int, selected: NDArray[np.bool_]) -> SimilarityCounts:
-        """Of predictions: the cell of each (-1 = none)."""
-        known = cells >= 0
-        return SimilarityCounts(np.bincount(cells[known], minlength=size), np.bincount(cells[known & selected], minlength=size))
-
-    def __add__(self, other: SimilarityCounts) -> SimilarityCounts:
-        return SimilarityCounts(self.rows + other.rows, self.selected + other.selected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +45,13 @@ class Consistency:
     rows: int
 
 
-def consistency_verdict(found: Consistency, limit: float = 0.9) -> Verdict:
-    """What follows: PASS at the limit and above it."""
-    if found.value is None:
-        return Verdict.INSUFFICIENT_EVIDENCE
-    return Verdict.PASS if found.value >= limit else Verdict.FAIL
-
-
-def similarity_cells(bins: Sequence[NDArray[np.int32]], sizes: Sequence[int]) -> tuple[Integers, int]:
-    """The cell of each row and how many cells there are, from its bin in each column (-1 = NULL: no cell).
-
-    Raises ValueError where there would be more than MAXIMUM_CELLS.
-    """
-    total = int(np.prod(np.array(sizes, dtype=object)))
-    if not bins or total > MAXIMUM_CELLS:
-        message = (
-            f"{total if bins else 0} cells: name one to four columns, with at most {MAXIMUM_CELLS} combinations of their bins"
-        )
-        raise ValueError(message)
-    cells = np.zeros(len(bins[0]), np.int64)
-    for column, size in zip(bins, sizes, strict=True):
-        cells = np.where((cells < 0) | (column < 0), -1, cells * size + column)
-    return cells, total
+def similar_rows(layout: Layout, cut: Cut, slices: Slices, favourable: str) -> SimilarityCounts:
+    """The cells of a cut; its slice of all other rows is none."""
+    inputs = [slices[name][0] for name in cut.names[:-1]]
+    return SimilarityCounts(
+        np.array([profile.rows for profile in inputs], np.int64),
+        np.array([selected(layout, profile, favourable) for profile in inputs], np.int64),
+    )
 
 
 def consistency(counts: SimilarityCounts, minimum_n: int = 30) -> Consistency:

@@ -1,27 +1,30 @@
-"""What is kept of each group: six counts, which add and can be taken back when a label changes.
+"""What is known of each group: six counts, from the profiles of its slice.
 
     rows        predictions of the group
     selected    those with the favourable prediction
-    tp fp fn tn of the predictions whose label came in time
+    tp fp fn tn of the predictions whose label came in time, the favourable class being the positive one
 
 The last row of the matrix counts those that are in no group: their share says how far the attribute is known at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.profile.wire import MalformedProfile
+from driftline.drift.performance.binary import Table2
+from driftline.drift.profile import Cut, Layout, Profile
+from driftline.events.columns import PREDICTION
 
-__all__ = ["Cell", "GroupCounts"]
+__all__ = ["Cell", "GroupCounts", "Slices"]
 
 Integers = NDArray[np.int64]
-Codes = NDArray[np.int32]
-Flags = NDArray[np.bool_]
+Slices = Mapping[str, tuple[Profile, Profile]]
+"""Inputs and in-time pairs of each slice, by its name."""
 
 
 class Cell(IntEnum):
@@ -39,39 +42,15 @@ class Cell(IntEnum):
 class GroupCounts:
     """Counts by group and cell; `cells[-1]` are the rows in no group."""
 
+    names: tuple[str, ...]
+    """Of the groups."""
     cells: Integers
 
     @staticmethod
-    def empty(groups: int) -> GroupCounts:
-        """Of no rows."""
-        return GroupCounts(np.zeros((groups + 1, len(Cell)), np.int64))
-
-    @staticmethod
-    def of_rows(codes: Codes, groups: int, selected: Flags) -> GroupCounts:
-        """Of predictions: the group of each (-1 = none), and whether the prediction is the favourable one."""
-        found = GroupCounts.empty(groups)
-        found.cells[:, Cell.ROWS] = _count(codes, groups)
-        found.cells[:, Cell.SELECTED] = _count(codes[selected], groups)
-        return found
-
-    @staticmethod
-    def of_pairs(codes: Codes, groups: int, selected: Flags, actual: Flags) -> GroupCounts:
-        """Of predictions that met their label: `actual` tells whether the outcome is the favourable one."""
-        found = GroupCounts.empty(groups)
-        for cell, rows in (
-            (Cell.TP, selected & actual),
-            (Cell.FP, selected & ~actual),
-            (Cell.FN, ~selected & actual),
-            (Cell.TN, ~selected & ~actual),
-        ):
-            found.cells[:, cell] = _count(codes[rows], groups)
-        return found
-
-    def __add__(self, other: GroupCounts) -> GroupCounts:
-        return GroupCounts(self.cells + other.cells)
-
-    def __sub__(self, other: GroupCounts) -> GroupCounts:
-        return GroupCounts(self.cells - other.cells)
+    def of(layout: Layout, cut: Cut, slices: Slices, favourable: str) -> GroupCounts:
+        """Of a cut by one column: each of its values is a group, all other rows are in none."""
+        cells = np.array([_counts(layout, *slices[name], favourable) for name in cut.names], np.int64)
+        return GroupCounts(cut.names[:-1], cells)
 
     def __getitem__(self, cell: Cell) -> Integers:
         """One cell of every group, those in no group left out."""
@@ -83,21 +62,18 @@ class GroupCounts:
         total = int(self.cells[:, Cell.ROWS].sum())
         return int(self[Cell.ROWS].sum()) / total if total > 0 else None
 
-    def encode(self) -> bytes:
-        """Every cell of every group as int64, little-endian."""
-        return self.cells.astype("<i8").tobytes()
 
-    @staticmethod
-    def decode(groups: int, data: bytes) -> GroupCounts:
-        """What `encode` wrote. Raises MalformedProfile for bytes of another length."""
-        expected = 8 * (groups + 1) * len(Cell)
-        if len(data) != expected:
-            message = f"the counts of {groups} groups are {expected} bytes, not {len(data)}"
-            raise MalformedProfile(message)
-        return GroupCounts(np.frombuffer(data, "<i8").astype(np.int64).reshape(-1, len(Cell)))
+def selected(layout: Layout, inputs: Profile, favourable: str) -> int:
+    """How many predictions are the favourable class; 0 where predictions are not watched, or none ever was."""
+    block = layout.by_column.get(PREDICTION)
+    if block is None or favourable not in block.categories:
+        return 0
+    return int(inputs.cells[block.unseen + 1 + block.categories.index(favourable)])
 
 
-def _count(codes: Codes, groups: int) -> Integers:
-    """How many rows of each code; -1 is counted last."""
-    counted = np.bincount(codes + 1, minlength=groups + 1)
-    return np.roll(counted, -1)
+def _counts(layout: Layout, inputs: Profile, pairs: Profile, favourable: str) -> tuple[int, ...]:
+    rows = (inputs.rows, selected(layout, inputs, favourable))
+    if favourable not in layout.classes:
+        return (*rows, 0, 0, 0, 0)
+    table = Table2.of(layout.pairs.confusion(pairs.cells), layout.classes.index(favourable))
+    return (*rows, table.tp, table.fp, table.fn, table.tn)

@@ -37,7 +37,7 @@ from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import pane_us
 from driftline.drift.profile.partial import Room
 from driftline.drift.profile.reservoir import sample_rows
-from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
+from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, MonitorSlice, Part, Task
 from driftline.events.columns import LABEL, PREDICTION
 
 if TYPE_CHECKING:
@@ -167,6 +167,8 @@ class Layout:
     """The SQL metrics, compiled; None = there are none."""
     sample_rows: int = 0
     """Rows in the SAMPLE of a pane, one column of it for each block; 0 = nobody asks for samples."""
+    protected_columns: tuple[str, ...] = ()
+    """Whose values are groups to be compared; the rows are cut by each of them."""
 
     @staticmethod
     def of(monitor: Monitor, baseline: Baseline) -> Layout:
@@ -192,9 +194,10 @@ class Layout:
             pane_us=pane_us(monitor),
             blocks=tuple(blocks),
             pairs=_pairs(monitor, known),
-            cuts=cuts_of(monitor.slices, {block.column: _values(block, known[block.column]) for block in blocks}),
+            cuts=cuts_of(_ways(monitor), {block.column: _values(block, known[block.column]) for block in blocks}),
             program=program,
             sample_rows=sample_rows(len(blocks)) if _samples(monitor) else 0,
+            protected_columns=monitor.protected,
         )
 
     @cached_property
@@ -206,6 +209,17 @@ class Layout:
     def slices(self) -> tuple[str, ...]:
         """The names of all slices, cut by cut, each cut's by code; that of all rows is not among them."""
         return slice_names(self.cuts)
+
+    @cached_property
+    def protected(self) -> tuple[Cut, ...]:
+        """The cuts whose slices are groups."""
+        return tuple(cut for cut in self.cuts if len(cut.columns) == 1 and cut.columns[0] in self.protected_columns)
+
+    @cached_property
+    def similar(self) -> tuple[Cut, ...]:
+        """Where columns are protected, the cuts by two others: rows of one slice are alike."""
+        pairs = (cut for cut in self.cuts if len(cut.columns) == 2 and self.protected_columns)
+        return tuple(cut for cut in pairs if not set(cut.columns) & set(self.protected_columns))
 
     @cached_property
     def _shapes(self) -> dict[Part, Shape]:
@@ -338,6 +352,11 @@ def _samples(monitor: Monitor) -> bool:
     return monitor.multivariate is not None or any(detector.kind == KSWIN for detector in monitor.detectors)
 
 
+def _ways(monitor: Monitor) -> tuple[MonitorSlice, ...]:
+    """How the rows are cut: as the monitor asks, and by each protected column."""
+    return tuple(dict.fromkeys((*monitor.slices, *(MonitorSlice(columns=(name,)) for name in monitor.protected))))
+
+
 def _layout_hash(monitor: Monitor, program: Program | None) -> str:
     content: dict[str, object] = {
         "format": FORMAT,
@@ -347,8 +366,8 @@ def _layout_hash(monitor: Monitor, program: Program | None) -> str:
         "task": monitor.task.value,
         "positive_class": monitor.positive_class,
     }
-    if monitor.slices:
-        content["slices"] = [[list(each.columns), each.where] for each in monitor.slices]
+    if ways := _ways(monitor):
+        content["slices"] = [[list(each.columns), each.where] for each in ways]
     if program is not None:
         content["metrics"] = program.digest
     if _samples(monitor):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from driftline.drift import episodes
 from driftline.drift.detectors.series import LABEL_CHANGES
 from driftline.drift.episodes import EpisodeKey
+from driftline.drift.fairness import OF_OUTCOMES
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import business, clock
 from driftline.drift.windows.judging import Judge
@@ -32,7 +33,7 @@ from driftline.events import (
 
 __all__ = ["Decider", "governing", "settled"]
 
-LABEL_FAMILIES = frozenset({"performance", "label", "fairness", business.OUTCOME}) | LABEL_CHANGES
+LABEL_FAMILIES = frozenset({"performance", "label", OF_OUTCOMES, business.OUTCOME}) | LABEL_CHANGES
 """Kinds that are decided at label close; the others at data close."""
 Told = WindowReport | DriftDetected | DriftCleared
 

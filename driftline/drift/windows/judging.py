@@ -38,6 +38,7 @@ class Judge:
         self.hold(model, window, Side.INPUTS)
         measures = (
             *self.rules.inputs(monitor, *sums.inputs.encode(), sums.inputs),
+            *self.rules.fairness(monitor, sums.slices),
             *business_measures(self.rules, monitor, window, sums, Side.INPUTS),
         )
         self._remember(model, monitor, window, sums, Side.INPUTS)

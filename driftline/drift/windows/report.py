@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from driftline.drift import risk
 from driftline.drift.calibration import evidence
 from driftline.drift.calibration.evidence import Evidence
 from driftline.drift.calibration.judge import Calibrated, Decided, restated
 from driftline.drift.detectors.series import INPUT_CHANGES, LABEL_CHANGES
-from driftline.drift.profile import Layout, Profile, Reservoir
+from driftline.drift.fairness import Slices
+from driftline.drift.profile import ALL_ROWS, Layout, Profile, Reservoir
 from driftline.drift.windows import business
 from driftline.drift.windows.calendar import Span, apart
 from driftline.drift.windows.panes import PaneKey, Series
@@ -63,30 +64,43 @@ class Sums:
     """Pairs."""
     other_layout: int
     """Rows."""
+    slices: Slices = field(default_factory=dict)
+    """Of all rows: the slices that are compared for fairness."""
 
 
 def inputs_of(model: Model, series: Series, span: Span, layout: Layout) -> Profile:
     """Add up the inputs of a span under one layout."""
-    keys = model.panes.within(series, span)
-    return model.panes.total(series, (key for key in keys if key.layout == layout.hash), layout.shape(Part.INPUTS))
+    return _totals(model, series, span, layout, Part.INPUTS)[0]
 
 
 def sums_of(model: Model, window: Window, layout: Layout) -> Sums:
     """Add up the panes of a window; rows of other layouts are only counted."""
     keys = model.panes.within(window.series, window.span)
-
-    def total(part: Part) -> Profile:
-        return model.panes.total(window.series, (key for key in keys if key.layout == layout.hash), layout.shape(part))
+    groups = (*layout.protected, *layout.similar) if window.key.slice == ALL_ROWS else ()
+    both = Part.INPUTS, Part.IN_TIME
 
     def rows(chosen: Iterable[PaneKey]) -> int:
         return sum(model.panes.rows(window.series, key) for key in chosen)
 
+    inputs, in_time = _totals(model, window.series, window.span, layout, *both)
+    slices = {
+        name: _totals(model, Series(window.key.model_version, name), window.span, layout, *both)
+        for cut in groups
+        for name in cut.names
+    }
     return Sums(
-        inputs=total(Part.INPUTS),
-        in_time=total(Part.IN_TIME),
+        inputs=inputs,
+        in_time=in_time,
         later=rows(key for key in keys if key.part is Part.LATER and key.layout == layout.hash),
         other_layout=rows(key for key in keys if key.part is Part.INPUTS and key.layout != layout.hash),
+        slices={name: (found[0], found[1]) for name, found in slices.items()},
     )
+
+
+def _totals(model: Model, series: Series, span: Span, layout: Layout, *parts: Part) -> list[Profile]:
+    """Add up parts of a series within a span."""
+    keys = [key for key in model.panes.within(series, span) if key.layout == layout.hash]
+    return [model.panes.total(series, keys, layout.shape(part)) for part in parts]
 
 
 def sample_of(model: Model, window: Window, layout: Layout) -> Reservoir:
@@ -164,13 +178,14 @@ def input_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
     """Return the measures of the inputs, held to what the window's decision was held to, with what detectors said there."""
     monitor = rules.monitor(model_id, window.monitor_version)
     cells, real = sums.inputs.encode()
-    measured = rules.inputs(monitor, cells, real, sums.inputs)
+    measured, fair = rules.inputs(monitor, cells, real, sums.inputs), rules.fairness(monitor, sums.slices)
     told = tuple(measure for measure in window.detected if measure.family in INPUT_CHANGES)
     own = (*business_measures(rules, monitor, window, sums, Side.INPUTS), *told)
     if window.terms is None:
-        return (*measured, *own)
-    key = (model_id, window.monitor_version, window.key.slice, sums.inputs.rows, cells, real, window.terms.to_bytes())
-    found = rules.restated(key, lambda: _restated(rules, monitor, window, measured, sums=sums, evidence_of=evidence_of_inputs))
+        return (*measured, *fair, *own)
+    whole = (*measured, *fair)
+    key = (model_id, window.monitor_version, window.key.slice, sums.inputs.rows, cells, real, fair, window.terms.to_bytes())
+    found = rules.restated(key, lambda: _restated(rules, monitor, window, whole, sums=sums, evidence_of=evidence_of_inputs))
     return (*found, *own)
 
 
@@ -181,7 +196,8 @@ def label_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> t
         return ()
     told = (measure for measure in window.detected if measure.family in LABEL_CHANGES)
     own = business_measures(rules, monitor, window, sums, Side.LABELS)
-    return (*rules.labels(monitor, sums.in_time, sums.inputs.rows), *own, *told)
+    labels = rules.labels(monitor, sums.in_time, sums.inputs.rows)
+    return (*labels, *rules.outcomes(monitor, sums.slices), *own, *told)
 
 
 def business_measures(rules: Rules, monitor: Monitor, window: Window, sums: Sums, side: Side) -> tuple[Measure, ...]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from driftline.drift import fairness
 from driftline.drift.calibration.judge import Calibrated, Policy
 from driftline.drift.detectors import multivariate
 from driftline.drift.detectors.series import change_of
+from driftline.drift.fairness import Slices
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
 from driftline.drift.profile import ALL_ROWS, Layout, Profile
@@ -21,7 +23,6 @@ from driftline.events import Policy as PolicyName
 
 REMEMBERED = 256
 """Windows whose input measures are kept, some 60 kB each for 20 columns."""
-_ONE = frozenset({ALL_ROWS})
 
 __all__ = ["Book", "Rules", "UnknownMonitor"]
 
@@ -159,7 +160,7 @@ class Rules:
         key = (monitor.model_id, monitor.monitor_version)
         found = self._slices.get(key)
         if found is None:
-            found = self._slices[key] = frozenset((ALL_ROWS, *self.layout(*key).slices)) if monitor.slices else _ONE
+            found = self._slices[key] = frozenset((ALL_ROWS, *self.layout(*key).slices))
         return found
 
     def policy(self, monitor: Monitor, slice_name: str) -> Policy | None:
@@ -214,6 +215,15 @@ class Rules:
         """Return the measures of label pairs of so many predictions."""
         layout = self.layout(monitor.model_id, monitor.monitor_version)
         return self.measure_labels(layout, monitor, profile, rows=rows, baseline=self.baseline(monitor))
+
+    def fairness(self, monitor: Monitor, slices: Slices) -> tuple[Measure, ...]:
+        """Return the fairness of predictions, from the slices of a window of all rows."""
+        layout = self.layout(monitor.model_id, monitor.monitor_version)
+        return fairness.predictions(layout, self.baseline(monitor), monitor, slices)
+
+    def outcomes(self, monitor: Monitor, slices: Slices) -> tuple[Measure, ...]:
+        """Return the fairness of what became of predictions."""
+        return fairness.outcomes(self.layout(monitor.model_id, monitor.monitor_version), monitor, slices)
 
     def terms(self, monitor: Monitor) -> Terms:
         """Return how long a monitor version keeps counts."""

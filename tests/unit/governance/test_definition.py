@@ -207,7 +207,7 @@ def test_alert_on_falls_to_the_shortest_granularity_without_days():
         ("thresholds: {feature: {psi: high}}", "thresholds.feature.psi"),
         ("thresholds: {feature: {psi: {nowhere: 1}}}", "thresholds.feature.psi.nowhere"),
         ("thresholds: {performance: {psi: 1}}", "thresholds.performance.psi"),
-        ("thresholds: {fairness: {ratio: 0.8}}", "thresholds.fairness"),
+        ("thresholds: {fairness: {ratio: 0.8}}", "thresholds.fairness.ratio"),
         ("weights: {feature: 0, prediction: 0, label: 0, performance: 0}", "weights"),
         ("effective_from: yesterday", "effective_from"),
         ("retired_versions: [1, 2]", "retired_versions[0]"),
