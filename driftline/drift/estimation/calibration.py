@@ -26,14 +26,12 @@ class Calibration:
     """(cells, k): the covariance of `chance` is doubt doubt^T."""
     rows: Integers
     """Rows of the reference by cell."""
-    error: float
-    """Expected calibration error of the raw scores on the reference: what the calibration repairs."""
 
 
 def isotonic(negatives: Integers, positives: Integers) -> Calibration:
     """Isotonic regression (pool adjacent violators): chances that never fall as the score rises.
 
-    Takes counts of the reference by ascending cells of equal width over [0, 1]. The same as isotonic regression on rows whose
+    Takes counts of the reference by ascending cells. The same as isotonic regression on rows whose
     scores are those of the cells. Cells without rows lie on the line between their neighbours. Raises ValueError without rows.
     """
     n, seen = _seen(negatives, positives)
@@ -50,7 +48,7 @@ def isotonic(negatives: Integers, positives: Integers) -> Calibration:
     nearest = seen[np.clip(np.searchsorted(seen, np.arange(len(n))), 0, len(seen) - 1)]
     of_cell = block[np.searchsorted(seen, nearest)]
     doubt[np.arange(len(n)), of_cell] = deviation[of_cell]
-    return Calibration("isotonic", chance, doubt, n, _error(negatives, positives))
+    return Calibration("isotonic", chance, doubt, n)
 
 
 def platt(negatives: Integers, positives: Integers) -> Calibration:
@@ -76,7 +74,7 @@ def platt(negatives: Integers, positives: Integers) -> Calibration:
             break
     chance = expit(x @ weights)
     slope = (chance * (1 - chance))[:, None] * x
-    return Calibration("platt", chance, slope @ np.linalg.cholesky(covariance), n, _error(negatives, positives))
+    return Calibration("platt", chance, slope @ np.linalg.cholesky(covariance), n)
 
 
 def _seen(negatives: Integers, positives: Integers) -> tuple[Integers, Integers]:
@@ -85,9 +83,3 @@ def _seen(negatives: Integers, positives: Integers) -> tuple[Integers, Integers]
     if not len(seen):
         raise ValueError("the reference has no scores with outcomes; fit the baseline with its labels")
     return n, seen
-
-
-def _error(negatives: Integers, positives: Integers) -> float:
-    n = negatives + positives
-    middles = (np.arange(len(n)) + 0.5) / len(n)
-    return float(np.abs(positives - n * middles).sum() / n.sum())

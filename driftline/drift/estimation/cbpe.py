@@ -53,13 +53,13 @@ def count_scores(predicted: Integers, scores: Floats, classes: int = 2, *, cells
     return sign * counts.reshape(classes, cells).astype(np.int64)
 
 
-def estimate(calibration: Calibration, counts: Integers, level: float = LEVEL) -> Estimation:
+def estimate(calibration: Calibration, counts: Integers | Floats, level: float = LEVEL) -> Estimation:
     """Estimate accuracy, precision, recall, f1, specificity, balanced_accuracy and auc of a binary classifier.
 
-    `counts` are those of the window, (2, cells). The interval is the delta method's: outcomes that are drawn with the
+    `counts` are those of the window, (2, cells); expected ones will do. The interval is the delta method's: outcomes that are drawn with the
     calibrated chances, and the doubt about these. A measure with nothing below the line is unknown.
     """
-    n = int(counts.sum())
+    n = round(float(counts.sum()))
     foreign = _foreign(calibration.rows, counts.sum(axis=0))
     if n <= 0:
         return Estimation(dict.fromkeys((*_DECISIONS, "auc"), UNKNOWN), 0, 0.0)

@@ -11,6 +11,7 @@ from driftline.drift import fairness
 from driftline.drift.calibration.judge import Calibrated, Policy
 from driftline.drift.detectors import multivariate
 from driftline.drift.detectors.series import change_of
+from driftline.drift.estimation import estimates
 from driftline.drift.fairness import Slices
 from driftline.drift.measures import inputs
 from driftline.drift.performance import labels
@@ -90,6 +91,11 @@ class Book(Protocol):
 InputMeasures = Callable[[Layout, Baseline, Monitor, Profile], tuple[Measure, ...]]
 
 
+def inputs_and_estimates(layout: Layout, baseline: Baseline, monitor: Monitor, profile: Profile) -> tuple[Measure, ...]:
+    """Return all that counts of inputs tell: of columns, and of the performance that they make expect."""
+    return (*inputs(layout, baseline, monitor, profile), *estimates(layout, baseline, monitor, profile))
+
+
 class LabelMeasures(Protocol):
     """Measures of label pairs."""
 
@@ -105,7 +111,7 @@ class Rules:
     """Monitors with the layouts they imply, and the measures."""
 
     book: Book
-    measure_inputs: InputMeasures = inputs
+    measure_inputs: InputMeasures = inputs_and_estimates
     measure_labels: LabelMeasures = labels
     _monitors: dict[tuple[str, int], Monitor] = field(default_factory=dict)
     _layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)

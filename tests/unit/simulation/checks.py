@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
+from driftline.drift.fairness import OF_OUTCOMES, OF_PREDICTIONS
 from driftline.drift.profile import Layout, Profile
 from driftline.events import CheckExecution, CheckStatus, CheckTrigger, ClosedBy, Decision, DriftDetected, Part, WindowReport
 from tests.unit.simulation.world import BASELINE, TOLD, World, counts_of, input_measures, label_measures
@@ -155,6 +156,25 @@ def check_slices(world: World) -> None:
     for (place, _), profiles in parts.items():
         assert Profile.total(whole[place].shape, profiles).same_counts(whole[place]), place
     assert not [event for event in world.told("drift-events") if event.slice and event.alert]
+    check_groups(world)
+
+
+def check_groups(world: World) -> None:
+    """What a window of all rows says of a group is what the final window of its slice has counted."""
+    last = {key: revisions[-1] for key, revisions in world.reports().items()}
+    for (*place, name), report in last.items():
+        if name:
+            continue
+        told = {(m.name, m.column): m for m in report.measures if m.family in (OF_PREDICTIONS, OF_OUTCOMES)}
+        layout = Layout.of(world.monitors[report.model_id], BASELINE)
+        for group in ("carrier=AA", "carrier=UA"):
+            own = last.get((*place, group))
+            rate, accuracy = told["selection_rate", group], told.get(("accuracy", group))
+            assert (rate.n, rate.value) == ((0, None) if own is None else (own.n, float(group.endswith("AA"))))
+            if own is not None and accuracy is not None:
+                pairs = Profile.decode(layout, Part.IN_TIME, own.labels_in_time, own.label_cells, b"")
+                right = int(layout.pairs.confusion(pairs.cells).trace())
+                assert (accuracy.n, accuracy.value) == (pairs.rows, right / pairs.rows if pairs.rows else None)
 
 
 def check_functions(world: World) -> None:
@@ -167,7 +187,7 @@ def check_functions(world: World) -> None:
             pairs = Profile.decode(layout, Part.IN_TIME, report.labels_in_time, report.label_cells, b"")
             measures = input_measures(layout, BASELINE, monitor, inputs)
             labels = label_measures(layout, monitor, pairs, rows=report.n, baseline=BASELINE)
-            told = tuple(m for m in report.measures if not m.family.endswith("_change"))
+            told = tuple(m for m in report.measures if not m.family.endswith(("_change", "fairness")))
             assert told in (measures, (*measures, *labels))
             in_force = world.book.version(report.model_id, report.monitor_version)
             assert in_force is not None

@@ -46,6 +46,8 @@ class Counts:
     carriers: tuple[tuple[str, int], ...]
     in_time: tuple[tuple[tuple[str, str], int], ...]
     later: int
+    squared_error: float
+    """Sum over the in-time pairs of (score - outcome)^2."""
 
 
 Told = Counter[tuple[str, str]]
@@ -119,9 +121,18 @@ def batch(rows: Iterable[Row], monitors: dict[str, Monitor]) -> dict[Key, Counts
             tuple(sorted(window["carriers"].items())),
             tuple(sorted(window["IN_TIME"].items())),
             window["LATER"].total(),
+            sum(n * (_SCORES[guess] - (truth == "late")) ** 2 for (guess, truth), n in window["IN_TIME"].items()),
         )
         for key, window in windows.items()
     }
+
+
+_SCORES = {"late": 0.75, "on time": 0.25}
+
+
+def score(row: Row) -> float:
+    """Probability of `late` that goes with the guess."""
+    return _SCORES[predicted(row)]
 
 
 def predicted(row: Row) -> str:

@@ -17,7 +17,7 @@ from services.drift.profile.duplicates import Duplicates
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place
-from tests.unit.simulation.events import Row, predicted
+from tests.unit.simulation.events import Row, predicted, score
 from tests.unit.simulation.world import BASELINE, INPUT_TOPICS, PARTITIONS, PROFILES_PARTITIONS, SECOND, World
 
 
@@ -73,6 +73,7 @@ class RealWorld(World):
                 prediction_id=row.id,
                 event_time=row.time,
                 prediction=predicted(row),
+                score=score(row),
                 features={"carrier": row.carrier},
             )
         )

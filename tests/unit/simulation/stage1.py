@@ -10,13 +10,14 @@ import numpy as np
 from driftline.avro.layout import hash_texts
 from driftline.codec import encode
 from driftline.drift.profile import Layout, Partial, Profile, Reservoir, pane_start
+from driftline.drift.profile.pairs import counted, scored_add
 from driftline.drift.sqlmetrics import texts
 from driftline.events import Baseline, Group, Monitor, PaneProfile, Part, ProfileSet, Progress, SourceRange, SourceTime
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.loop import Flush, OutRecord, Reach
-from tests.unit.simulation.events import Row, Told, predicted, slices_of, told
+from tests.unit.simulation.events import Row, Told, predicted, score, slices_of, told
 
 PROFILES = "profiles"
 
@@ -204,11 +205,12 @@ class JoinModel(Stage1):
 
     def _count(self, prediction: Row, pairs: Told) -> None:
         layout = self.layouts[prediction.model]
-        size = len(layout.classes) + 1
+        guess = np.array([layout.classes.index(predicted(prediction))])
         for (part, outcome), sign in pairs.items():
             shape = layout.shape(Part(part))
-            cells = np.zeros(shape.cells, np.int64)
-            cells[layout.classes.index(predicted(prediction)) * size + layout.classes.index(outcome)] = sign
+            truth = np.array([layout.classes.index(outcome)])
+            adds = tuple(scored_add(layout.pairs, guess, truth, np.array([score(prediction)])))
+            cells = sign * counted(layout.pairs, adds, np.zeros(1, np.int64), 1)[0]
             metrics = _metrics(layout, prediction, outcome, sign)
             self._add(prediction, Profile(shape, sign, cells, Profile.zero(shape).sums, metrics))
 

@@ -187,9 +187,8 @@ def decided(report: WindowReport, monitor: Monitor, layout: Layout) -> tuple[Dec
         profile = Profile.decode(layout, Part.INPUTS, report.n, report.cells, report.sums)
         measures, evidence = inputs(layout, BASELINE, monitor, profile), of_inputs(layout, BASELINE, profile)
     else:
-        # what the counts do not hold (scores' sums, detectors) is taken from the report; it is not tested
         profile = Profile.decode(layout, Part.IN_TIME, report.labels_in_time, report.label_cells, b"")
-        measures = tuple(m for m in labels(layout, monitor, profile, rows=report.n, baseline=BASELINE) if m.name != "brier")
+        measures = labels(layout, monitor, profile, rows=report.n, baseline=BASELINE)
         evidence = of_labels(layout, BASELINE, profile)
     window = Decided(
         start=report.start,

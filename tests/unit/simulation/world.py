@@ -218,7 +218,10 @@ class World:
         self.measures = measures or (input_measures, label_measures)
         self.loop_type = BatchLoop
         self.caches: dict[str, StateCache] | None = {} if caches else None
-        self.monitors = monitors or {model: monitor_of(model, patient=patient, slices=slices) for model in MODELS}
+        protected = ("carrier",) if slices else ()
+        self.monitors = monitors or {
+            model: monitor_of(model, patient=patient, slices=slices, protected=protected) for model in MODELS
+        }
         seconds = lambda: self.clock.now_us() / SECOND  # noqa: E731
         self.surroundings = Surroundings(self.clock, Health(seconds), shared_metrics(), seconds)
         self.cluster.admin().create(
@@ -420,4 +423,5 @@ def counts_of(report: WindowReport, monitor: Monitor) -> Counts:
             if pairs.cells[row * size + column]
         )
     )
-    return Counts(report.n, carriers, in_time, report.labels_later)
+    squared_error = layout.pairs.real(pairs.cells, "brier")
+    return Counts(report.n, carriers, in_time, report.labels_later, squared_error)

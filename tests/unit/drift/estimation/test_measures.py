@@ -1,0 +1,104 @@
+"""Performance estimated from the scores of a window: hand sums, and when nothing is estimated."""
+
+import numpy as np
+import pytest
+
+from driftline.drift.baseline import fit_baseline
+from driftline.drift.estimation import differences, estimates
+from driftline.drift.profile import Layout, Profile
+from driftline.events import ColumnKind, Direction, Measure, MonitorColumn, Part, Threshold
+from tests.unit.drift.windows.building import MONITOR, change
+
+KINDS = {":score": ColumnKind.NUMERIC, ":prediction": ColumnKind.CATEGORICAL, ":label": ColumnKind.CATEGORICAL}
+SCORES = (0.1, 0.3, 0.7, 0.9)
+# Of a hundred rows with each score so many turned out late: the scores are right. From 0.5 on the model says late.
+COLUMNS = {
+    ":score": [score for score in SCORES for _ in range(100)],
+    ":prediction": [name for name in ("on time", "on time", "late", "late") for _ in range(100)],
+    ":label": [name for score in SCORES for name in ["late"] * round(100 * score) + ["on time"] * round(100 - 100 * score)],
+}
+BASELINE = fit_baseline("m", COLUMNS, KINDS)
+WATCHED = tuple(MonitorColumn(name=name, kind=KINDS[name]) for name in (":score", ":prediction"))
+SCORED = change(
+    MONITOR,
+    columns=WATCHED,
+    baseline_id=BASELINE.baseline_id,
+    thresholds=(Threshold(family="estimate", measure="accuracy", limit=0.8, direction=Direction.BELOW),),
+)
+LAYOUT = Layout.of(SCORED, BASELINE)
+
+
+def window(*rows, late=None, layout=LAYOUT, unscored=0):
+    """INPUTS with so many rows of each score."""
+    shape = layout.shape(Part.INPUTS)
+    cells = np.zeros(shape.cells, np.int64)
+    score = layout.by_column[":score"]
+    cells[score.offset + 3 : score.offset + 7] = rows
+    cells[score.null] = unscored
+    said = layout.by_column.get(":prediction")
+    if said is not None:
+        late = rows[2] + rows[3] if late is None else late
+        cells[said.unseen + 1 + said.categories.index("late")] = late
+        cells[said.unseen + 1 + said.categories.index("on time")] = sum(rows) - late
+    return Profile(shape, sum(rows) + unscored, cells, Profile.zero(shape).sums)
+
+
+def told(profile, *, monitor=SCORED, baseline=BASELINE, layout=LAYOUT):
+    return {measure.name: measure for measure in estimates(layout, baseline, monitor, profile)}
+
+
+def test_expected_hits_are_the_chances_of_the_scores():
+    found = told(window(400, 300, 200, 100))
+    tp, fn, fp, tn = 0.7 * 200 + 0.9 * 100, 0.1 * 400 + 0.3 * 300, 0.3 * 200 + 0.1 * 100, 0.9 * 400 + 0.7 * 300
+    assert found["accuracy"].value == pytest.approx((tp + tn) / 1000)
+    assert found["precision"].value == pytest.approx(tp / (tp + fp))
+    assert found["recall"].value == pytest.approx(tp / (tp + fn))
+    assert found["f1"].value == pytest.approx(2 * tp / (2 * tp + fp + fn))
+    assert {measure.n for measure in found.values()} == {1000}
+    assert {measure.family for measure in found.values()} == {"estimate"}
+    accuracy = found["accuracy"]
+    assert accuracy.low < accuracy.value < accuracy.high
+
+
+def test_drift_towards_doubtful_scores_breaks_a_limit_before_any_label_comes():
+    assert not told(window(500, 100, 100, 300))["accuracy"].violated
+    doubtful = told(window(100, 500, 300, 100))["accuracy"]
+    assert doubtful.value == pytest.approx(0.74)
+    assert (doubtful.limit, doubtful.violated) == (0.8, True)
+
+
+def test_rows_without_a_score_are_left_out():
+    found = told(window(400, 300, 200, 100, unscored=50))
+    assert found["accuracy"].n == 1000
+    assert found["accuracy"].value == told(window(400, 300, 200, 100))["accuracy"].value
+
+
+def test_where_decisions_are_made_in_another_way_nothing_is_estimated():
+    assert told(window(400, 300, 200, 100, late=329))["accuracy"].value is not None
+    moved = told(window(400, 300, 200, 100, late=600))  # from 0.3 on the model says late
+    assert {measure.value for measure in moved.values()} == {None}
+    assert not any(measure.violated for measure in moved.values())
+
+
+def test_without_rows_without_outcomes_or_without_scores_there_is_no_estimate():
+    assert {measure.value for measure in told(window(0, 0, 0, 0)).values()} == {None}
+    assert told(window(1, 1, 1, 1), baseline=change(BASELINE, joints=())) == {}
+    one_sided = fit_baseline("m", COLUMNS | {":label": ["late"] * 400}, KINDS)
+    assert told(window(1, 1, 1, 1), baseline=one_sided) == {}
+    blind = change(SCORED, columns=WATCHED[1:])
+    layout = Layout.of(blind, BASELINE)
+    shape = layout.shape(Part.INPUTS)
+    assert told(Profile.zero(shape), monitor=blind, layout=layout) == {}
+
+
+def test_what_was_estimated_is_compared_with_what_came_out():
+    measures = [
+        Measure(family="estimate", name="accuracy", value=0.80, low=0.75, high=0.85),
+        Measure(family="estimate", name="recall", value=0.70, low=0.69, high=0.71),
+        Measure(family="estimate", name="f1"),
+        Measure(family="performance", name="accuracy", value=0.78),
+        Measure(family="performance", name="recall", value=0.60),
+        Measure(family="performance", name="f1", value=0.5),
+    ]
+    found = {name: (pytest.approx(apart), inside) for name, apart, inside in differences(measures)}
+    assert found == {"accuracy": (-0.02, True), "recall": (-0.1, False)}
