@@ -162,13 +162,13 @@ def check_slices(world: World) -> None:
 def check_groups(world: World) -> None:
     """What a window of all rows says of a group is what the final window of its slice has counted."""
     last = {key: revisions[-1] for key, revisions in world.reports().items()}
-    for (*place, name), report in last.items():
-        if name:
+    for key, report in last.items():
+        if key[-1]:
             continue
         told = {(m.name, m.column): m for m in report.measures if m.family in (OF_PREDICTIONS, OF_OUTCOMES)}
         layout = Layout.of(world.monitors[report.model_id], BASELINE)
         for group in ("carrier=AA", "carrier=UA"):
-            own = last.get((*place, group))
+            own = last.get((*key[:-1], group))
             rate, accuracy = told["selection_rate", group], told.get(("accuracy", group))
             assert (rate.n, rate.value) == ((0, None) if own is None else (own.n, float(group.endswith("AA"))))
             if own is not None and accuracy is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftline.drift.baseline import fit_baseline
-from driftline.drift.fairness import BiasDrift, bias_drift, outcomes, predictions
+from driftline.drift.fairness import bias_drift, outcomes, predictions
 from driftline.drift.profile import Layout, Profile
 from driftline.events import ColumnKind, Direction, MonitorColumn, MonitorSlice, Part, Threshold
 from tests.unit.drift.windows.building import MONITOR, change
@@ -109,13 +109,8 @@ def test_bias_drift_is_told_against_the_reference():
     measures = predictions(LAYOUT, BASELINE, FAIR, slices((1000, 420), (1000, 500)))
     assert [record.stratum_value for record in bias_drift(measures)] == ["female", "male"]
     female = next(iter(bias_drift(measures)))
-    assert female == BiasDrift(
-        metric_name="demographic_parity_gap",
-        stratum_type="GENDER",
-        stratum_value="female",
-        baseline_value=pytest.approx(0.02),
-        current_value=pytest.approx(0.08),
-    )
+    assert (female.metric_name, female.stratum_type, female.stratum_value) == ("demographic_parity_gap", "GENDER", "female")
+    assert (female.baseline_value, female.current_value) == pytest.approx((0.02, 0.08))
 
 
 def test_a_baseline_without_predictions_by_group_has_no_gap_to_compare_with():
