@@ -33,11 +33,14 @@ def apply(
     expected_version: Annotated[
         int | None, typer.Option(help="Version that you saw last, 0 = none: refused (exit 1) if somebody changed it since.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what applying it would come to.")] = False,
     as_json: Json = False,
 ) -> None:
     """Apply the monitor definition in FILE. The same definition again changes nothing."""
     text = text_of(file)
-    query = {} if expected_version is None else {"expected_version": expected_version}
+    query: dict[str, int | str] = {} if expected_version is None else {"expected_version": expected_version}
+    if dry_run:
+        query["dry_run"] = "true"
     with GOVERNANCE.connect() as client:
         try:
             status, view = GOVERNANCE.call(
@@ -55,6 +58,11 @@ def apply(
             raise typer.Exit(1) from refused
     if as_json:
         print_json(view)
+        return
+    if dry_run:
+        typer.echo(f"{view['model_id']} version {view['monitor_version']} would be {view['outcome']}; nothing was written")
+        for metric in view["business"]["metrics"]:
+            typer.echo(f"  {metric['name']}: {'of rows with a label in time' if metric['requires_label'] else 'of all rows'}")
         return
     done = "applied" if status == 201 else "unchanged"
     typer.echo(

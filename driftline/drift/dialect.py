@@ -6,10 +6,11 @@ What it needs is imported when it is first asked: most definitions have no SQL, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from driftline.events import Monitor, MonitorMetric, Threshold
 
-__all__ = ["Dialect"]
+__all__ = ["Dialect", "explained"]
 
 
 class Dialect:
@@ -32,6 +33,31 @@ class Dialect:
     def faults(self, monitor: Monitor) -> Sequence[tuple[str, str]]:
         """The first fault of each metric, of each condition of a slice and of the schedule, with its place within the text."""
         return (*_faults_of_slices(monitor), *_faults_of_metrics(monitor), *_faults_of_schedule(monitor))
+
+
+def explained(monitor: Monitor) -> dict[str, Any]:
+    """What becomes of a monitor's business metrics: which need labels, and the columns that each kind of rows is asked for.
+
+    Raises MetricRefused where one cannot be compiled.
+    """
+    if not monitor.metrics:
+        return {"metrics": [], "columns": [], "columns_of_pairs": []}
+    from driftline.drift import sqlmetrics
+
+    program = sqlmetrics.compile_metrics(monitor.metrics, sqlmetrics.columns_of(monitor))
+    return {
+        "metrics": [
+            {
+                "name": each.metric.name,
+                "column": each.column,
+                "type": each.metric.type.value,
+                "requires_label": each.requires_label,
+            }
+            for each in program.metrics
+        ],
+        "columns": sorted(program.inputs.columns),
+        "columns_of_pairs": sorted(program.pairs.columns),
+    }
 
 
 def _faults_of_slices(monitor: Monitor) -> list[tuple[str, str]]:

@@ -131,11 +131,8 @@ def parse_definition(
     checks = checking(fields)
     names = [column.name for column in columns]
     positive_class = _positive_class(fields, task, baseline.classes if baseline else ())
-    wanted = (
-        metrics.wanted(fields, dialect)
-        if fields.names("metrics")
-        else metrics.usual(dialect, columns, positive_class, labels=labels)
-    )
+    customers = metrics.of_customers(columns, positive_class, labels=labels)
+    wanted = metrics.wanted(fields, dialect, customers=customers)
     protected = policy.protected(fields, names, task)
     lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
     if lengths["label_ttl"] > (longest := _longest_label_ttl()):
@@ -173,7 +170,7 @@ def parse_definition(
         policy=judging.policy,
         tolerated_false_pages=judging.false_pages,
         tolerated_psi=judging.psi,
-        slices=policy.slices(fields, names),
+        slices=policy.slices(fields, names) if fields.names("slices") or not customers else metrics.usual_slices(columns),
         metrics=wanted[0],
         protected=protected,
         favourable=fields.text("favourable"),

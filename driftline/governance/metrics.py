@@ -8,13 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from driftline.errors import ConfigurationError
-from driftline.events import ColumnKind, Direction, MetricType, MonitorColumn, MonitorMetric, OutputType, Threshold
+from driftline.events import (
+    ColumnKind,
+    Direction,
+    MetricType,
+    MonitorColumn,
+    MonitorMetric,
+    MonitorSlice,
+    OutputType,
+    Threshold,
+)
 from driftline.events.columns import TABLE
 from driftline.governance.fields import Fields, nearest
 from driftline.governance.periods import parse_granularity
 from driftline.governance.policy import Dialect
 
-__all__ = ["BUSINESS", "Wanted", "limits", "usual", "wanted"]
+__all__ = ["BUSINESS", "Wanted", "limits", "of_customers", "usual_slices", "wanted"]
 
 BUSINESS = "business"
 """The family of these metrics, and the pack of the usual ones."""
@@ -22,6 +31,12 @@ COSTS = frozenset({"expected_loss", "revenue_at_risk"})
 """Metrics of money, of which the size counts, whatever its sign."""
 MAXIMUM_METRICS = 100
 FOLLOWED_WINDOWS = 28
+_CUSTOMERS = {
+    "senior_citizen": "Yes",
+    "contract": "Month-to-month",
+    "payment_method": "Electronic check",
+    "internet_service": "Fiber optic",
+}
 _SIDES = {"above": Direction.ABOVE, "below": Direction.BELOW, "magnitude": Direction.MAGNITUDE}
 _LIMIT_KEYS = (*_SIDES, "adaptive", "side", "windows", "granularity", "per_rows")
 _HOW = "say which side is bad, such as {above: 40}, {below: 0.7}, {magnitude: 40} or {adaptive: 4}"
@@ -36,19 +51,25 @@ Wanted = tuple[tuple[MonitorMetric, ...], tuple[Threshold, ...]]
 """Metrics, and the limits that their packs bring."""
 
 
-def usual(dialect: Dialect | None, columns: Iterable[MonitorColumn], positive_class: str | None, *, labels: bool) -> Wanted:
-    """What a definition without `metrics` means: the pack `business`, where the model is of customers who may leave.
-
-    Such a model has outcomes, the positive class "Yes" and a numeric column monthly_charges. Any other has no metrics.
-    """
+def of_customers(columns: Iterable[MonitorColumn], positive_class: str | None, *, labels: bool) -> bool:
+    """Whether a model is of customers who may leave: outcomes, the positive class "Yes", a numeric column monthly_charges."""
     charged = any(column.name == "monthly_charges" and column.kind is ColumnKind.NUMERIC for column in columns)
-    if dialect is None or not (labels and positive_class == "Yes" and charged):
-        return (), ()
-    return dialect.pack(BUSINESS)
+    return labels and positive_class == "Yes" and charged
 
 
-def wanted(fields: Fields, dialect: Dialect | None) -> Wanted:
-    """Read `metrics`: mappings of one metric each, or `pack` with the name of one."""
+def usual_slices(columns: Iterable[MonitorColumn]) -> tuple[MonitorSlice, ...]:
+    """How the rows of such a model are cut where its definition says nothing of slices."""
+    known = {column.name for column in columns if column.kind is ColumnKind.CATEGORICAL}
+    return tuple(MonitorSlice(where=f"{name} = '{value}'") for name, value in _CUSTOMERS.items() if name in known)
+
+
+def wanted(fields: Fields, dialect: Dialect | None, *, customers: bool) -> Wanted:
+    """Read `metrics`: mappings of one metric each, or `pack` with the name of one.
+
+    Without the key, a model of `customers` who may leave has those of the pack `business`, any other has none.
+    """
+    if not fields.names("metrics"):
+        return dialect.pack(BUSINESS) if customers and dialect is not None else ((), ())
     found: list[MonitorMetric] = []
     brought: list[Threshold] = []
     for index, item in enumerate(fields.items("metrics")):

@@ -14,7 +14,7 @@ from driftline.governance.registry import check_id
 from driftline.runtime.tokens import Actor
 from services.governance.adapters.journal import Proposal
 from services.governance.api.desk import CHANGERS, READERS, Counter
-from services.governance.api.views import View, monitor_view
+from services.governance.api.views import View, monitor_view, planned_view
 from services.governance.store import Store
 
 _BYTES_PER_CHARACTER = 4
@@ -38,19 +38,28 @@ def routes(counter: Counter) -> APIRouter:
     @router.put(
         "/{model_id:path}",
         summary="Apply a definition (YAML or JSON)",
-        description="201: a new version. 200: the present version says the same. 409: `expected_version` is not the present one.",
+        description="201: a new version. 200: the present version says the same, or `dry_run`: nothing is written, and the answer says "
+        "what would be, and what becomes of the business metrics. 409: `expected_version` is not the present one.",
     )
     async def apply_monitor(
         model_id: str,
         request: Request,
         response: Response,
         actor: Annotated[Actor, changer],
+        *,
         expected_version: Annotated[int | None, Query(ge=0, description="Version seen last; 0 = none yet.")] = None,
+        dry_run: Annotated[bool, Query(description="Only say what applying it would come to.")] = False,
     ) -> View:
         text = await _text(request)
-        planned = await asyncio.wrap_future(
-            counter.desk.change(lambda store: _propose(store, model_id, text, expected_version, actor.name), actor.name)
-        )
+
+        def decide(store: Store) -> Proposal[Plan]:
+            planned = _planned(store, model_id, text, expected_version, actor.name)
+            unwritten = dry_run or planned.outcome is Outcome.UNCHANGED
+            return Proposal(() if unwritten else (planned.monitor,), planned)
+
+        planned = await asyncio.wrap_future(counter.desk.change(decide, actor.name))
+        if dry_run:
+            return planned_view(planned)
         response.status_code = 200 if planned.outcome is Outcome.UNCHANGED else 201
         applied = counter.store.current_monitor(model_id)
         if applied is None:
@@ -60,20 +69,19 @@ def routes(counter: Counter) -> APIRouter:
     return router
 
 
-def _propose(store: Store, model_id: str, text: str, expected_version: int | None, actor: str) -> Proposal[Plan]:
+def _planned(store: Store, model_id: str, text: str, expected_version: int | None, actor: str) -> Plan:
     check_id(model_id, "model_id")
     named = baseline_named(text)
     definition = parse_definition(
         text, model_id=model_id, actor=actor, baseline=None if named is None else store.baseline(named), dialect=Dialect()
     )
     current = store.current_monitor(model_id)
-    planned = plan(
+    return plan(
         definition,
         current=current.monitor if current else None,
         expected_version=expected_version,
         watermark=store.watermark(model_id),
     )
-    return Proposal(() if planned.outcome is Outcome.UNCHANGED else (planned.monitor,), planned)
 
 
 def _whole(counter: Counter, model_id: str) -> View:

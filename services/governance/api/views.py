@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+from driftline.drift.dialect import explained
 from driftline.envelope import iso_time
-from driftline.governance.monitors import SINCE_EVER, standing
+from driftline.governance.monitors import SINCE_EVER, Plan, standing
 from driftline.governance.registry import Model, Version, namespace, short_name
 from services.governance.store import AppliedMonitor, Store
 
@@ -67,3 +68,15 @@ def monitor_view(applied: AppliedMonitor, store: Store, now: int, *, whole: bool
         "baseline_id": monitor.baseline_id,
     }
     return view | {"monitor": asdict(monitor)} if whole else view
+
+
+def planned_view(planned: Plan) -> View:
+    """What applying a definition would come to."""
+    return {
+        "model_id": planned.monitor.model_id,
+        "monitor_version": planned.monitor.monitor_version,
+        "outcome": planned.outcome.value,
+        "dry_run": True,
+        "monitor": asdict(planned.monitor),
+        "business": explained(planned.monitor),
+    }

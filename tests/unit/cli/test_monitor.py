@@ -71,6 +71,18 @@ def test_apply_of_the_same_says_unchanged(run, file):
     assert "unchanged" in run(Service((200, view())), "apply", "-f", file)[1]
 
 
+def test_a_dry_run_tells_what_would_be(run, file):
+    metrics = [{"name": "loss", "requires_label": True}, {"name": "revenue", "requires_label": False}]
+    service = Service((200, view(version=2) | {"outcome": "changed", "dry_run": True, "business": {"metrics": metrics}}))
+    code, out, _ = run(service, "apply", "-f", file, "--dry-run")
+    assert (code, service.requests[0].url.query) == (0, b"dry_run=true")
+    assert out.splitlines() == [
+        "shop/churn version 2 would be changed; nothing was written",
+        "  loss: of rows with a label in time",
+        "  revenue: of all rows",
+    ]
+
+
 def test_a_conflict_ends_with_one_and_the_reason(run, file):
     code, _, err = run(Service((409, {"detail": "version 2 is in force"})), "apply", "-f", file)
     assert (code, "version 2 is in force" in err) == (1, True)

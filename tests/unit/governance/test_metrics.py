@@ -45,6 +45,20 @@ def test_a_model_of_customers_who_may_leave_has_the_usual_metrics_and_limits_unl
     assert monitor(facts=other).metrics == ()
 
 
+def test_such_a_model_is_cut_by_the_customers_who_leave_most_unless_it_says_otherwise():
+    cut = ("senior_citizen", "contract", "payment_method", "internet_service")
+    telecom = BaselineFacts(FACTS.columns | dict.fromkeys(cut, CATEGORICAL), FACTS.classes)
+    assert [each.where for each in monitor(facts=telecom).slices] == [
+        "senior_citizen = 'Yes'",
+        "contract = 'Month-to-month'",
+        "payment_method = 'Electronic check'",
+        "internet_service = 'Fiber optic'",
+    ]
+    assert [each.where for each in monitor().slices] == ["internet_service = 'Fiber optic'"]
+    assert monitor("slices: []\n", facts=telecom).slices == ()
+    assert monitor("slices: []\nmetrics: []\nlabels: false\n", facts=telecom).slices == ()
+
+
 def test_packs_and_own_metrics_stand_side_by_side():
     found = monitor("metrics: [{pack: telecom}, {name: mine, definition: avg(tenure)}]\n")
     assert names(found) == ["clv_impact", "fiber_customer_accuracy", "mine"]

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.drift.baseline import fit_baseline
-from driftline.events import ColumnKind, Monitor, MonitorColumn, Task
+from driftline.drift.dialect import Dialect
+from driftline.events import ColumnKind, Monitor, MonitorColumn, MonitorMetric, Task
 from driftline.validation import FROM_THE_BEGINNING, MonitorBook
 
 BASELINE = fit_baseline("m", {"x": [1.0, 2.0]}, {"x": ColumnKind.NUMERIC})
@@ -47,6 +48,27 @@ def book(*monitors, baseline_at=0):
         found.add_monitor(each, append_time)
     found.add_baseline(BASELINE, baseline_at)
     return found
+
+
+def test_a_monitor_whose_sql_does_not_compile_is_rejected_with_the_place_and_asked_of_once():
+    asked = []
+
+    def faults(monitor):
+        asked.append(monitor.monitor_version)
+        return Dialect().faults(monitor)
+
+    found = MonitorBook(faults)
+    found.add_baseline(BASELINE, 0)
+    bad = dataclasses.replace(monitor(2), metrics=(MonitorMetric(name="m", definition="avg(x) + avg(y)"),))
+    for each in (monitor(1), bad, monitor(3)):
+        found.add_monitor(each, 100)
+    (rejection,) = found.rejected()
+    assert (rejection.monitor.monitor_version, found.version("m", 2)) == (2, None)
+    assert (
+        rejection.reason == "metrics[0]: metric m: line 1 column 14: there is no column y; known are latency_ms, prediction, x"
+    )
+    assert [each.monitor_version for each in found.versions("m")] == [1, 3]
+    assert sorted(asked) == [1, 2, 3]
 
 
 def version_at(found, event_time, append_time):

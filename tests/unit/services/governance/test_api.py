@@ -94,6 +94,25 @@ def test_a_new_monitor_is_created_then_the_same_is_found_existing(house):
     assert first.json()["monitor"]["columns"] == [{"name": "temp", "kind": "NUMERIC", "required": False}]
 
 
+def test_a_dry_run_says_what_would_be_and_writes_nothing(house):
+    metric = "metrics: [{name: warm, definition: avg(temp)}, {name: wrong, definition: 'count_if(prediction <> label)'}]\n"
+    answer = put(house, LEAST + metric, dry_run=True)
+    assert (answer.status_code, answer.json()["outcome"], answer.json()["monitor_version"]) == (200, "created", 1)
+    assert answer.json()["business"] == {
+        "metrics": [
+            {"name": "warm", "column": ":table", "type": "AGGREGATE", "requires_label": False},
+            {"name": "wrong", "column": ":table", "type": "AGGREGATE", "requires_label": True},
+        ],
+        "columns": ["temp"],
+        "columns_of_pairs": [":label", ":prediction"],
+    }
+    assert house.ask("GET", "/v1/monitors/shop.churn").status_code == 404
+    wrong = put(house, LEAST + "metrics: [{name: warm, definition: avg(tmp)}]\n", dry_run=True)
+    assert (wrong.status_code, "line 1 column 5" in wrong.json()["errors"][0]["detail"]) == (422, True)
+    assert put(house, LEAST + metric).status_code == 201
+    assert put(house, LEAST + metric, dry_run=True).json()["outcome"] == "unchanged"
+
+
 def test_a_stale_version_is_a_conflict(house):
     put(house)
     answer = put(house, LEAST + "minimum_n: 9\n", expected_version=0)
