@@ -23,7 +23,7 @@ _TYPE_OF_FAMILY: Mapping[str, AlertType] = {
     "performance_change": AlertType.PERFORMANCE_DEGRADATION,
     "fairness": AlertType.PERFORMANCE_DEGRADATION,
     "business": AlertType.PERFORMANCE_DEGRADATION,
-    "outcome": AlertType.PERFORMANCE_DEGRADATION,
+    "outcome_business": AlertType.PERFORMANCE_DEGRADATION,
     "quality": AlertType.DATA_QUALITY,
 }
 

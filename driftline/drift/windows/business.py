@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY", "OUTCOME", "PREVIOUS", "Base", "held", "kind_of", "measured", "of_baseline", "remembered"]
 
 FAMILY = "business"
-OUTCOME = "outcome"
+OUTCOME = "outcome_business"
 """Kind of the episodes of metrics that need labels: they follow label closes, the others data closes."""
 PREVIOUS = ":previous"
 """What a drift metric's name ends in where it is held against the window before."""

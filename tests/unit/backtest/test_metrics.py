@@ -127,7 +127,7 @@ def test_limits_of_metrics_alarm_on_inputs_at_data_close_and_on_outcomes_at_labe
     }  # fmt: skip
     alarms = {alarm.kind: [check.measure for check in alarm.columns] for alarm in outcome.findings.alarms}
     assert alarms["business"] == ["revenue_at_risk"]
-    assert alarms["outcome"] == ["expected_loss"]
+    assert alarms["outcome_business"] == ["expected_loss"]
 
 
 def test_the_page_shows_metrics(outcome):

@@ -56,4 +56,4 @@ def test_late_rows_and_impatient_monitors_change_no_sum(seed):
 
 def test_some_schedules_break_limits_of_metrics_of_rows_and_of_outcomes():
     kinds = {event.kind for seed in range(2) for event in orderly(seed).told("drift-events")}
-    assert kinds >= {"business", "outcome"}
+    assert kinds >= {"business", "outcome_business"}
