@@ -47,7 +47,7 @@ def test_a_model_of_customers_who_may_leave_has_the_usual_metrics_and_limits_unl
 
 def test_such_a_model_is_cut_by_the_customers_who_leave_most_unless_it_says_otherwise():
     cut = ("senior_citizen", "contract", "payment_method", "internet_service")
-    telecom = BaselineFacts(FACTS.columns | dict.fromkeys(cut, CATEGORICAL), FACTS.classes)
+    telecom = BaselineFacts({**FACTS.columns, **dict.fromkeys(cut, CATEGORICAL)}, FACTS.classes)
     assert [each.where for each in monitor(facts=telecom).slices] == [
         "senior_citizen = 'Yes'",
         "contract = 'Month-to-month'",
