@@ -2,45 +2,39 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
-import orjson
 import typer
 
-from driftline.envelope import iso_time, time_of
+from driftline.cli import ledger_proofs
+from driftline.cli.ledger_inputs import (
+    KEY_VARIABLE,
+    Database,
+    Json,
+    Key,
+    opened,
+    pick,
+    print_json,
+    resource_of,
+    time_at,
+    verifier_key,
+    vkey_file,
+)
+from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey, VerifierKey
 from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, view
-from driftline.ledger.errors import KeyMalformed, LedgerUnavailable, RollbackDetected
+from driftline.ledger.errors import LedgerUnavailable, RollbackDetected
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LastSigned, LedgerStore, open_store, signed_file, verify_store
+from driftline.ledger.store import LastSigned, LedgerStore, signed_file, verify_store
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(ledger_proofs.app)
 
 DEFAULT_NAME = "driftline.local/audit"
-KEY_VARIABLE = "DRIFTLINE_LEDGER_KEY_FILE"
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        envvar="DRIFTLINE_DATABASE_URL",
-        help="URL of the ledger's database; by default audit.db in DRIFTLINE_DATA_DIR.",
-    ),
-]
-Key = Annotated[
-    str | None,
-    typer.Option(
-        "--key", envvar="DRIFTLINE_LEDGER_VKEY", help=f"Verifier key, or a file with it; by default {KEY_VARIABLE}.vkey."
-    ),
-]
 
 
 @app.callback()
@@ -63,13 +57,13 @@ def verify(
 ) -> None:
     """Verify the whole ledger; exit 0 valid, 1 tampering, 2 cannot be verified."""
     began = time.monotonic()
-    with _store(database) as store:
-        verifier = _verifier_key(key)
+    with opened(database) as store:
+        verifier = verifier_key(key)
         trusted, stray = _trusted(last_signed, verifier)
         report = _verified(store, level, verifier, trusted)
     seconds = time.monotonic() - began
     if as_json:
-        _print(_as_json(report, seconds, stray))
+        print_json(_as_json(report, seconds, stray))
     else:
         _tell(report, seconds, stray)
     tampered = report.verdict is Verdict.TAMPERED or stray is not None
@@ -88,11 +82,13 @@ def trail(
     if (actor is None) == (resource is None):
         raise typer.BadParameter("give --actor NAME or --resource TYPE/ID")
     kind = TrailKind.ACTOR if actor is not None else TrailKind.RESOURCE
-    pair = None if resource is None else _resource(resource)
-    with _store(database) as store, store.snapshot() as snapshot:
+    pair = None if resource is None else resource_of(resource)
+    with opened(database) as store, store.snapshot() as snapshot:
         found = check_trail(list(snapshot.entries(Query(actor=actor, resource=pair, limit=limit))), kind)
     if as_json:
-        _print({"complete": found.complete, "broken_at": found.broken_at, "entries": [view(entry) for entry in found.entries]})
+        print_json(
+            {"complete": found.complete, "broken_at": found.broken_at, "entries": [view(entry) for entry in found.entries]}
+        )
     else:
         _tell_trail(found)
     raise typer.Exit(0 if found.complete else 1)
@@ -101,11 +97,11 @@ def trail(
 @app.command()
 def stats(*, database: Database = None, as_json: Json = False) -> None:
     """Count entries, actors, resources and actions."""
-    with _store(database) as store, store.snapshot() as snapshot:
+    with opened(database) as store, store.snapshot() as snapshot:
         counted = snapshot.statistics()
     times = [None if at is None else iso_time(at) for at in (counted.first_ts, counted.last_ts)]
     if as_json:
-        _print(
+        print_json(
             {
                 "log": store.origin,
                 "entries": counted.entries,
@@ -138,12 +134,12 @@ def export_entries(
     """Export entries, oldest first."""
     query = Query(
         actor=actor,
-        resource=None if resource is None else _resource(resource),
-        since=_time(since),
-        until=_time(until),
+        resource=None if resource is None else resource_of(resource),
+        since=time_at(since),
+        until=time_at(until),
         limit=None,
     )
-    with _store(database) as store, store.snapshot() as snapshot:
+    with opened(database) as store, store.snapshot() as snapshot:
         pieces = export(snapshot.entries(query), form, payloads=payloads)
         if output is None:
             for piece in pieces:
@@ -159,16 +155,9 @@ def export_entries(
 @app.command()
 def entry(entry_id: Annotated[str, typer.Argument(help="Id of the entry.")], database: Database = None) -> None:
     """Show one entry in full, as JSON."""
-    try:
-        raw = UUID(entry_id).bytes
-    except ValueError:
-        raise typer.BadParameter(f"{entry_id!r} is no entry id; it looks like 1d3f0c6e-5a5b-8c1d-9f0e-2b4c6d8e0f12") from None
-    with _store(database) as store, store.snapshot() as snapshot:
-        found = snapshot.entry(raw)
-    if found is None:
-        typer.echo(f"driftline: there is no entry {entry_id}", err=True)
-        raise typer.Exit(1)
-    _print(view(found))
+    with opened(database) as store, store.snapshot() as snapshot:
+        found = pick(snapshot, entry_id, None)
+    print_json(view(found))
 
 
 @app.command()
@@ -182,13 +171,13 @@ def keygen(
     """Make the key that a ledger signs with, and beside it the verifier key (.vkey) to hand to anybody."""
     key = SigningKey(name, os.urandom(32))
     _write_new(file, key.encode() + "\n", mode=0o600)
-    vkey_file = _vkey_file(file)
-    vkey_file.write_text(key.verifier.encode() + "\n", encoding="utf-8")
+    beside = vkey_file(file)
+    beside.write_text(key.verifier.encode() + "\n", encoding="utf-8")
     if as_json:
-        _print({"file": str(file), "vkey_file": str(vkey_file), "vkey": key.verifier.encode()})
+        print_json({"file": str(file), "vkey_file": str(beside), "vkey": key.verifier.encode()})
     else:
         typer.echo(f"{file} holds the signing key; keep it secret and backed up")
-        typer.echo(f"verifier key ({vkey_file}): {key.verifier.encode()}")
+        typer.echo(f"verifier key ({beside}): {key.verifier.encode()}")
 
 
 def _write_new(path: Path, text: str, *, mode: int) -> None:
@@ -206,38 +195,6 @@ def _write_new(path: Path, text: str, *, mode: int) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _vkey_file(key_file: Path) -> Path:
-    return key_file.with_name(key_file.name + ".vkey")
-
-
-@contextmanager
-def _store(database: str | None) -> Iterator[LedgerStore]:
-    data = Path(os.environ.get("DRIFTLINE_DATA_DIR") or ".driftline")
-    store = open_store(database or f"sqlite:///{data / 'audit.db'}")
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _verifier_key(given: str | None) -> VerifierKey | None:
-    """The key to verify with: given as text or file, else what stands beside the signing key; None without any."""
-    if given is not None:
-        path = Path(given)
-        text = given if not path.is_file() else path.read_text(encoding="utf-8")
-        return VerifierKey.parse(text)
-    key_file = os.environ.get(KEY_VARIABLE)
-    if not key_file:
-        return None
-    vkey = _vkey_file(Path(key_file))
-    try:
-        if vkey.exists():
-            return VerifierKey.parse(vkey.read_text(encoding="utf-8"))
-        return SigningKey.parse(Path(key_file).read_text(encoding="utf-8")).verifier
-    except OSError as error:
-        raise KeyMalformed(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def _trusted(given: Path | None, key: VerifierKey | None) -> tuple[list[SignedHead], Finding | None]:
@@ -321,23 +278,3 @@ def _tell_trail(found: Trail) -> None:
 def _line(shown: StoredEntry) -> str:
     who = shown.actor_name or shown.actor
     return f"{shown.seq:8} {iso_time(shown.ts)} {shown.action} by {who} on {shown.resource_type}/{shown.resource_id}"
-
-
-def _resource(text: str) -> tuple[str, str]:
-    kind, slash, resource_id = text.partition("/")
-    if not slash or not kind or not resource_id:
-        raise typer.BadParameter(f"{text!r} is no resource; write it as type/id, such as model/shop.churn")
-    return kind, resource_id
-
-
-def _time(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return time_of(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no time ({error}); write it as 2026-03-01T05:15:00Z") from None
-
-
-def _print(value: object) -> None:
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())

@@ -31,6 +31,8 @@ __all__ = [
     "VerifierKey",
     "open_checkpoint",
     "sign_checkpoint",
+    "signed_text",
+    "unbase64",
 ]
 
 ED25519: Final = 1
@@ -60,7 +62,7 @@ class Checkpoint:
         if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):
             msg = "a checkpoint is origin, size and root, a line each"
             raise NoteMalformed(msg)
-        root = _unbase64(lines[2])
+        root = unbase64(lines[2])
         if len(root) != 32:
             msg = "the root of a checkpoint has 32 bytes"
             raise NoteMalformed(msg)
@@ -113,7 +115,7 @@ def _signature(line: str) -> Signature:
     if not line.startswith(_DASH) or not space or not _is_name(name):
         msg = "a signature line is a dash, a key name and base64"
         raise NoteMalformed(msg)
-    raw = _unbase64(data)
+    raw = unbase64(data)
     if len(raw) < 5:
         msg = "a signature is longer than its key id"
         raise NoteMalformed(msg)
@@ -124,7 +126,8 @@ def _is_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(c.isspace() for c in name)
 
 
-def _unbase64(data: str) -> bytes:
+def unbase64(data: str) -> bytes:
+    """Decode base64 that has one spelling only; raises NoteMalformed for any other."""
     try:
         raw = base64.b64decode(data.encode("ascii"), validate=True)
     except (ValueError, binascii.Error) as error:
@@ -180,7 +183,7 @@ def _key_parts(text: str) -> tuple[str, bytes]:
     name, _, rest = text.partition("+")
     key_id, _, data = rest.partition("+")
     try:
-        raw = _unbase64(data)
+        raw = unbase64(data)
     except NoteMalformed as error:
         msg = "a key is name+id+base64"
         raise KeyMalformed(msg) from error
@@ -236,6 +239,11 @@ def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> str:
     """Return the signed note of a head."""
     text = checkpoint.text()
     return Note(text, (key.sign(text),)).encode()
+
+
+def signed_text(note: str) -> Checkpoint:
+    """Return the head that a note speaks of, whoever signed it: for who made or checked the note already."""
+    return Checkpoint.parse(Note.parse(note).text)
 
 
 def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:

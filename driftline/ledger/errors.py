@@ -5,7 +5,8 @@ LedgerError
 |- NoteMalformed         bytes that are no signed checkpoint; reading: treat as tampering
 |- SignatureInvalid      a signature by a key that we know, but wrong; treat as tampering
 |- KeyMalformed          a key file or verifier key that cannot be read; ask the user for another
-|- ProofInvalid          an inclusion or consistency proof that does not hold
+|- ProofMalformed        bytes that are no receipt, consistency proof or bundle; reading: treat as tampering
+|- ProofInvalid          a proof that does not hold, or that proves something else than it says; treat as tampering
 |- StaleOffsets          another writer took these partitions' records; forget the batch, read positions again
 |- IdConflict            an entry without a source position repeats an id with other bytes
 |- RollbackDetected      the database lies behind what was signed before; do not start, find out why
@@ -24,6 +25,7 @@ __all__ = [
     "LedgerUnavailable",
     "NoteMalformed",
     "ProofInvalid",
+    "ProofMalformed",
     "RollbackDetected",
     "SignatureInvalid",
     "StaleOffsets",
@@ -50,8 +52,12 @@ class KeyMalformed(LedgerError):
     """A key that cannot be read; never shows key material."""
 
 
+class ProofMalformed(LedgerError):
+    """Bytes that are no receipt, consistency proof or bundle."""
+
+
 class ProofInvalid(LedgerError):
-    """A Merkle proof that does not lead to the root."""
+    """A proof that does not lead to the root, or that proves something else than it says."""
 
 
 class StaleOffsets(LedgerError):

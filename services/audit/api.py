@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.envelope import iso_time, time_of
@@ -14,6 +14,7 @@ from driftline.ledger.report import Level, Report
 from driftline.ledger.store import LedgerStore
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
+from services.audit import proofs
 
 READERS = ("auditor",)
 VIEWERS = ("viewer", "operator", "approver", "auditor")
@@ -64,8 +65,10 @@ class VerifyRequest(BaseModel):
 def routes(store: LedgerStore, access: Access, verify: Callable[[Level], Report]) -> APIRouter:
     """Return the routes of one ledger."""
     router = APIRouter(prefix="/v1", tags=["ledger"])
-    router.include_router(_entries(store, Depends(access.require(*READERS))))
-    router.include_router(_state(store, Depends(access.require(*VIEWERS)), Depends(access.require(*READERS)), verify))
+    may_view, may_read = Depends(access.require(*VIEWERS)), Depends(access.require(*READERS))
+    router.include_router(_entries(store, may_read))
+    router.include_router(_state(store, may_view, may_read, verify))
+    router.include_router(proofs.routes(store, may_view=may_view, may_read=may_read))
     return router
 
 
@@ -114,14 +117,6 @@ def _state(store: LedgerStore, may_view: Any, may_read: Any, verify: Callable[[L
             "last_time": None if counted.last_ts is None else iso_time(counted.last_ts),
             "signed_size": counted.signed_size,
         }
-
-    @router.get("/checkpoint", dependencies=[may_view], summary="The newest signed head, a C2SP note")
-    def checkpoint() -> Response:
-        with store.snapshot() as snapshot:
-            note = snapshot.latest_note()
-        if note is None:
-            raise Problem(404, "not_found", "nothing is signed yet", remedy="come back when the ledger has an entry")
-        return Response(note, media_type="text/plain; charset=utf-8")
 
     @router.post("/verify", dependencies=[may_read], summary="Verify the whole ledger now")
     def verify_now(request: VerifyRequest | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 `open_store` gives a `LedgerStore` to read with; `LedgerWriter` appends and signs.
 """
 
+from driftline.ledger.store.proving import growth_of, receipt_of, signed_head
 from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
 from driftline.ledger.store.signed import LastSigned, signed_file
 from driftline.ledger.store.verification import verify_store
@@ -16,8 +17,11 @@ __all__ = [
     "OffsetMove",
     "Position",
     "Snapshot",
+    "growth_of",
     "open_store",
     "open_writer",
+    "receipt_of",
     "signed_file",
+    "signed_head",
     "verify_store",
 ]

@@ -179,6 +179,15 @@ class Snapshot:
         found = self._connection.execute(select(*_COLUMNS).select_from(_JOINED).where(t.entry.c.entry_id == entry_id))
         return next(self._named(found), None)
 
+    def entry_at(self, seq: int) -> StoredEntry | None:
+        """Return the entry with a sequence."""
+        return next(self.entries(Query(after_seq=seq - 1, before_seq=seq + 1)), None)
+
+    def leaves(self, first: int, end: int) -> Sequence[bytes]:
+        """Return the leaves of the entries [first, end)."""
+        e = t.entry.c
+        return self._connection.scalars(select(e.leaf).where(e.seq >= first, e.seq < end).order_by(e.seq)).all()
+
     def _named(self, rows: Iterable[Any]) -> Iterator[StoredEntry]:
         sources = self.sources()
         names: dict[str, str | None] = {}

@@ -1,10 +1,12 @@
 """`driftline ledger`: exit codes, JSON, files."""
 
+import base64
 import csv
 import json
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -220,3 +222,54 @@ def test_a_spreadsheet_executes_nothing_of_an_export(run: Run, tmp_path: Path) -
         rows = list(csv.DictReader(file))
     assert [row["resource_id"] for row in rows] == ["'" + f for f in formulas]
     assert [row["actor"] for row in rows] == ["'" + f for f in formulas]
+
+
+def test_a_receipt_is_checked_without_the_database(run: Run, house: Path) -> None:
+    file = house / "7.tlog-proof"
+    code, out, _ = run("prove", "--sequence", 7, "--payload", "--output", file)
+    assert code == 0
+    assert f"{file.stat().st_size} bytes" in out
+    (house / "ledger.db").unlink()
+    vkey = KEY.verifier.encode()
+    code, out, _ = run("check-receipt", file, "--key", vkey, database=False)
+    assert code == 0
+    assert "proven: entry 7 of ledger.example.com/audit, under its signed head of 20 entries" in out
+    code, out, _ = run("check-receipt", file, "--key", vkey, "--json", database=False)
+    answer = json.loads(out)
+    assert (code, answer["valid"], answer["sequence"]) == (0, True, 7)
+    assert base64.b64decode(answer["payload"]) == b"payload 7"
+    file.write_bytes(file.read_bytes().replace(b"index 7", b"index 6"))
+    code, out, _ = run("check-receipt", file, "--key", vkey, database=False)
+    assert (code, "REFUSED" in out) == (1, True)
+    assert json.loads(run("check-receipt", file, "--key", vkey, "--json", database=False)[1])["valid"] is False
+
+
+def test_a_receipt_needs_a_key_and_a_file(run: Run, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("prove", "--sequence", 7, "--output", house / "r")
+    assert run("check-receipt", house / "absent", database=False)[0] == 2
+    assert run("check-receipt", house / "r", "--key", "nonsense", database=False)[0] == 2
+    monkeypatch.delenv("DRIFTLINE_LEDGER_KEY_FILE")
+    code, _, err = run("check-receipt", house / "r", database=False)
+    assert (code, "--key" in err) == (2, True)
+
+
+def test_prove_names_what_it_cannot_prove(run: Run, house: Path) -> None:
+    code, _, err = run("prove", "--sequence", 20)
+    assert (code, "there is no entry 20" in err) == (1, True)
+    assert run("prove", "nonsense")[0] == 2
+    assert run("prove")[0] == 2
+    assert run("prove", "--since", 21)[0] == 2
+    assert run("prove", "--since", 3, "--sequence", 2)[0] == 2
+
+
+def test_a_kept_head_and_a_proof_of_growth_show_that_nothing_was_rewritten(run: Run, house: Path) -> None:
+    kept, proof = house / "kept", house / "proof"
+    kept.write_text(run("checkpoint")[1])
+    writer = writer_at(house)
+    with closing(writer.store):
+        grow(writer, [[draft(number) for number in range(20, 33)]])
+    assert run("prove", "--since", 20, "--output", proof)[0] == 0
+    code, out, _ = run("check-growth", proof, "--older", kept, database=False)
+    assert (code, "only grew, from 20 to 33 entries" in out) == (0, True)
+    assert json.loads(run("check-growth", proof, "--older", kept, "--json", database=False)[1])["to"] == 33
+    assert run("check-growth", proof, "--older", proof, database=False)[0] == 1

@@ -12,6 +12,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from driftline.ledger.checkpoint import open_checkpoint
+from driftline.ledger.growth import Growth
+from driftline.ledger.leaf import entry_hash
+from driftline.ledger.receipt import Receipt, check_receipt
+from driftline.ledger.tree import fetch_from, fold, root_at
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, create_app
 from driftline.runtime.tokens import TokenBook, create_token
@@ -49,7 +53,16 @@ def door(tmp_path: Path) -> Door:
     return Door(tmp_path)
 
 
-PATHS = ["/v1/entries", "/v1/trail/actor/alice", "/v1/trail/resource/model/m1", "/v1/stats", "/v1/checkpoint"]
+PATHS = [
+    "/v1/entries",
+    "/v1/trail/actor/alice",
+    "/v1/trail/resource/model/m1",
+    "/v1/stats",
+    "/v1/checkpoint",
+    "/v1/growth?old=3",
+    "/v1/tile/0/000.p/12",
+    "/v1/tile/entries/000.p/12",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -61,7 +74,7 @@ def test_without_a_token_nothing_is_shown(door: Door, path: str) -> None:
 
 def test_a_viewer_sees_counts_and_head_but_no_entries(door: Door) -> None:
     answers = {path: door.ask(path, role="viewer").status_code for path in PATHS}
-    assert answers == dict(zip(PATHS, (403, 403, 403, 200, 200), strict=True))
+    assert answers == dict(zip(PATHS, (403, 403, 403, 200, 200, 200, 200, 403), strict=True))
     assert door.ask("/v1/verify", role="viewer", method="POST").status_code == 403
 
 
@@ -167,3 +180,65 @@ def test_a_large_ledger_is_not_verified_over_http(door: Door, monkeypatch: pytes
 
 def test_level_source_is_not_for_http(door: Door) -> None:
     assert door.ask("/v1/verify", method="POST", json={"level": "source"}).status_code == 422
+
+
+def test_a_receipt_over_http_is_proven_offline(door: Door) -> None:
+    entry = door.ask("/v1/entries").json()["entries"][5]
+    path = f"/v1/entries/{entry['entry_id']}/proof"
+    answer = door.ask(path)
+    checked = check_receipt(Receipt.parse(answer.content), KEY.verifier)
+    assert (checked.leaf.seq, answer.headers["content-type"]) == (5, "text/plain; charset=utf-8")
+    assert "entry-5.tlog-proof" in answer.headers["content-disposition"]
+    whole = Receipt.parse(door.ask(f"{path}?payload=true").content)
+    assert whole.opening.disclosed is not None
+    assert whole.opening.disclosed.payload == b"payload 5"
+    assert door.ask(path, role="viewer").status_code == 403
+    assert door.ask(f"/v1/entries/{UUID(int=0)}/proof").status_code == 404
+
+
+def test_growth_over_http(door: Door) -> None:
+    growth = Growth.parse(door.ask("/v1/growth?old=5").content)
+    assert (growth.old, open_checkpoint(growth.note, KEY.verifier).size) == (5, 12)
+    assert door.ask("/v1/growth?old=13").status_code == 404
+
+
+def test_from_tiles_alone_anybody_computes_the_signed_root(tmp_path: Path) -> None:
+    door = Door(tmp_path, 600)
+    checkpoint = open_checkpoint(door.ask("/v1/checkpoint").text, KEY.verifier)
+    leaves, hashes = [], b""
+    for tile in ("000", "001", "002.p/88"):
+        bundle = door.ask(f"/v1/tile/entries/{tile}").content
+        while bundle:
+            size = int.from_bytes(bundle[:2])
+            leaves.append(entry_hash(bundle[2 : 2 + size]))
+            bundle = bundle[2 + size :]
+        hashes += door.ask(f"/v1/tile/0/{tile}").content
+    assert b"".join(leaves) == hashes
+    assert root_at(fetch_from(leaves), len(leaves)) == checkpoint.root
+    full, partial = door.ask("/v1/tile/0/000"), door.ask("/v1/tile/1/000.p/2")
+    assert "immutable" in full.headers["cache-control"]
+    assert partial.content[:32] == fold([full.content[at : at + 32] for at in range(0, len(full.content), 32)])
+    assert [door.ask(f"/v1/tile/{path}").status_code for path in ("0/002", "0/003", "1/000", "nonsense")] == [404] * 4
+
+
+def test_a_tampered_ledger_proves_nothing_over_http(door: Door, tmp_path: Path) -> None:
+    entry = door.ask("/v1/entries").json()["entries"][5]
+    connection = sqlite3.connect(tmp_path / "ledger.db")
+    connection.execute("DROP TRIGGER ledger_entry_no_update")
+    connection.execute("UPDATE ledger_entry SET entry_hash = zeroblob(32) WHERE seq = 7")
+    connection.commit()
+    connection.close()
+    answer = door.ask(f"/v1/entries/{entry['entry_id']}/proof")
+    assert (answer.status_code, answer.json()["code"]) == (409, "ledger_tampered")
+
+
+def test_openapi_describes_proofs(door: Door) -> None:
+    paths = door.ask("/openapi.json").json()["paths"]
+    assert {
+        "/v1/entries/{entry_id}/proof",
+        "/v1/growth",
+        "/v1/checkpoint",
+        "/v1/tile/{path}",
+        "/v1/tile/entries/{path}",
+    } <= set(paths)
+    assert "text/plain" in paths["/v1/growth"]["get"]["responses"]["200"]["content"]

@@ -1,0 +1,127 @@
+"""What the commands of `driftline ledger` take: the database, the verifier key, resources and times."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+import typer
+
+from driftline.envelope import time_of
+from driftline.errors import ConfigurationError
+from driftline.ledger.checkpoint import SigningKey, VerifierKey
+from driftline.ledger.entries import StoredEntry
+from driftline.ledger.errors import KeyMalformed
+from driftline.ledger.store import LedgerStore, Snapshot, open_store
+
+KEY_VARIABLE = "DRIFTLINE_LEDGER_KEY_FILE"
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="DRIFTLINE_DATABASE_URL",
+        help="URL of the ledger's database; by default audit.db in DRIFTLINE_DATA_DIR.",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key", envvar="DRIFTLINE_LEDGER_VKEY", help=f"Verifier key, or a file with it; by default {KEY_VARIABLE}.vkey."
+    ),
+]
+
+
+def vkey_file(key_file: Path) -> Path:
+    """Where the verifier key of a signing key stands."""
+    return key_file.with_name(key_file.name + ".vkey")
+
+
+@contextmanager
+def opened(database: str | None) -> Iterator[LedgerStore]:
+    """Open the ledger that a command is about."""
+    data = Path(os.environ.get("DRIFTLINE_DATA_DIR") or ".driftline")
+    store = open_store(database or f"sqlite:///{data / 'audit.db'}")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def verifier_key(given: str | None) -> VerifierKey | None:
+    """Return the key to verify with: given as text or file, else what stands beside the signing key; None without any."""
+    if given is not None:
+        path = Path(given)
+        text = given if not path.is_file() else path.read_text(encoding="utf-8")
+        return VerifierKey.parse(text)
+    key_file = os.environ.get(KEY_VARIABLE)
+    if not key_file:
+        return None
+    vkey = vkey_file(Path(key_file))
+    try:
+        if vkey.exists():
+            return VerifierKey.parse(vkey.read_text(encoding="utf-8"))
+        return SigningKey.parse(Path(key_file).read_text(encoding="utf-8")).verifier
+    except OSError as error:
+        raise KeyMalformed(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def resource_of(text: str) -> tuple[str, str]:
+    """Type and id of a resource."""
+    kind, slash, resource_id = text.partition("/")
+    if not slash or not kind or not resource_id:
+        raise typer.BadParameter(f"{text!r} is no resource; write it as type/id, such as model/shop.churn")
+    return kind, resource_id
+
+
+def time_at(text: str | None) -> int | None:
+    """Microseconds of a time."""
+    if text is None:
+        return None
+    try:
+        return time_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no time ({error}); write it as 2026-03-01T05:15:00Z") from None
+
+
+def print_json(value: object) -> None:
+    """Print a result for programs."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def contents(file: Path) -> bytes:
+    """Return what stands in a file that a command checks."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+
+
+def pick(snapshot: Snapshot, entry_id: str | None, sequence: int | None) -> StoredEntry:
+    """Return the entry that a command names by id or sequence; exits 1 if there is none."""
+    if (entry_id is None) == (sequence is None):
+        raise typer.BadParameter("name the entry by its id, or by --sequence N")
+    found = snapshot.entry(_uuid(entry_id)) if entry_id is not None else snapshot.entry_at(sequence or 0)
+    if found is None:
+        typer.echo(f"driftline: there is no entry {sequence if entry_id is None else entry_id}", err=True)
+        raise typer.Exit(1)
+    return found
+
+
+def _uuid(text: str) -> bytes:
+    try:
+        return UUID(text).bytes
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no entry id; it looks like 1d3f0c6e-5a5b-8c1d-9f0e-2b4c6d8e0f12") from None
+
+
+def write(file: Path, data: bytes) -> None:
+    """Write what a command made."""
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {file}: {error.strerror}") from error
