@@ -9,22 +9,16 @@ A program has two plans. `program.inputs` counts every row; `program.pairs` coun
 every metric that looks at {{label_col}} lives there: a row without a label is neither right nor wrong. `finish` tells of
 each value on how many rows it stands (`n`) and, where it needs labels, which share of the window that is (`coverage`).
 
-How services/drift uses it:
+How the parts of drift use it:
 
-- The metrics are part of the monitor. Who turns a monitor into a layout compiles them (once for each monitor version), adds
-  `program.digest` to the layout's hash, and rejects the monitor with the text of MetricRefused where they do not compile.
-- Stage profile has, for each batch, decoded columns and the code of each row's group (stream and pane; -1 = refused):
-  `vectors = {name: vector_of(column, kind) for name, kind in program.inputs.columns.items()}` and
-  `program.inputs.partials(vectors, group, rows, groups)`: one partial for each profile. A column that no row has is
-  `null_vector(kind, rows)`.
-- Stage join remembers, of each prediction, the columns in `program.pairs.columns` (numbers as float64 with NaN for NULL, texts
-  as their hash, and the texts behind the hashes of `program.pairs.spelled`), and gives the pairs that met to `program.pairs.partials`, :label among the columns. Plans of pairs have no
-  minimum and no maximum, so that a changed label is `- partial(old) + partial(new)`.
-- A partial travels as `partial.encode()`, beside the cells and sums of its profile, and comes back with
-  `Partial.decode(plan.room, data)`; a partial of other metrics is refused by its digest.
-- Stage evaluate adds partials as it adds profiles: those of panes to windows, and `finish` at each of the two decisions: at data
-  close with the inputs alone, at label close with the pairs. `compare` gives the drift metrics, against the window before and
-  against the baseline. `limits.judge` holds a value against its limit.
+- `driftline.drift.profile.Layout` holds the program of a monitor and its baseline, and `program.digest` is part of its hash; a book that
+  is asked to (`driftline.drift.dialect`) rejects a monitor whose metrics do not compile, with the place of the fault.
+- Every profile has a partial beside its cells: of `inputs` by `Tally` (stage profile), of `pairs` by `count_pairs` (stage join). It travels in
+  `PaneProfile.metrics`, adds as the cells do, and is kept in panes and reports.
+- Stage join remembers of each prediction the columns that `pairs` looks at (`packing`). Plans of pairs have no minimum and no maximum, so that
+  a changed label is a partial less and a partial more.
+- `driftline.drift.windows.business` makes measures of them at the two decisions: of inputs at data close, of pairs at label close, drift
+  metrics against the baseline (`reference`) and the window before, limits by `judge`.
 
 Exact: counts, and sums up to the order of additions (1e-9 of the sum of sizes). Not offered, since they do not add up:
 percentiles, medians, distinct counts. Where SQL engines differ, this one does as Spark without ANSI mode does: x / 0, the root
