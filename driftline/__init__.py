@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from driftline.backtest.frames import compare, profile
+    from driftline.backtest.frames import compare, detector, profile
 
-__all__ = ["__version__", "compare", "profile"]
+__all__ = ["__version__", "compare", "detector", "profile"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`profile` and `compare` for notebooks, imported when first asked for: they need the extra `drift`."""
+    """`profile`, `compare` and `detector` for notebooks, imported when first asked for: they need the extra `drift`."""
     if name not in __all__:
         raise AttributeError(f"driftline has no {name!r}")
     try:

@@ -10,8 +10,8 @@ A frame is a pandas or polars DataFrame, an Arrow table, or a mapping of names t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -24,13 +24,14 @@ from driftline.backtest.definition import parsed
 from driftline.backtest.reference import values_of
 from driftline.backtest.table import plain
 from driftline.drift.baseline import fit_baseline
-from driftline.drift.levels import Level, level_of
+from driftline.drift.levels import SIGNIFICANT, Level, level_of
 from driftline.drift.measures import inputs
 from driftline.drift.profile import Layout, Profile, profile_rows
+from driftline.drift.thresholds import check
 from driftline.errors import ConfigurationError
-from driftline.events import Baseline, ColumnKind, Measure, Part
+from driftline.events import Baseline, ColumnKind, Direction, Measure, Part, Threshold
 
-__all__ = ["Comparison", "FrameProfile", "compare", "profile"]
+__all__ = ["Comparison", "FrameProfile", "compare", "detector", "profile"]
 
 _OF_A_PROFILE = ("null_rate", "nan_rate", "mean", "p05", "p50", "p95")
 _OF_A_COMPARISON = ("psi", "js", "ks", "null_rate_delta", "mean_delta", "unseen_rate")
@@ -103,6 +104,33 @@ def compare(reference: Any, current: Any, *, categorical: Sequence[str] = ()) ->
     found, layout = _profiled(known.select(common), frozenset(categorical))
     counted = _counted(given, layout, found.baseline)
     return Comparison(found, given.num_rows, _measured(layout, found.baseline, counted))
+
+
+def detector(
+    reference: Any, *, limits: Mapping[str, float] | None = None, columns: Sequence[str] = (), categorical: Sequence[str] = ()
+) -> Callable[[Any], tuple[Measure, ...]]:
+    """Return a function that measures a frame against a reference, as `compare` does, and holds it to limits.
+
+    `limits`: largest value by measure, such as {"psi": 0.25}, the default; `columns`: only these. What it gives is what
+    `driftline.drift.scheduling.Scheduler` takes. Raises ConfigurationError as `compare`, and for a measure that is unknown.
+    """
+    held = {"psi": SIGNIFICANT} if limits is None else dict(limits)
+    known = _table(reference)
+    if missing := sorted({*columns} - {*known.column_names}):
+        raise ConfigurationError(f"the reference has no column {', '.join(missing)}")
+    found, layout = _profiled(known.select(columns) if columns else known, frozenset(categorical))
+    if unknown := sorted({*held} - {measure.name for measure in found.measures}):
+        raise ConfigurationError(f"there is no measure {', '.join(unknown)}; see driftline.compare(a, b).measures")
+    thresholds = [
+        Threshold(family="feature", measure=name, limit=limit, direction=Direction.ABOVE) for name, limit in held.items()
+    ]
+
+    def detect(frame: Any) -> tuple[Measure, ...]:
+        counted = _counted(_table(frame), layout, found.baseline)
+        unchecked = [replace(measure, limit=None, violated=False) for measure in _measured(layout, found.baseline, counted)]
+        return check(unchecked, thresholds)
+
+    return detect
 
 
 def _profiled(table: pa.Table, categorical: frozenset[str]) -> tuple[FrameProfile, Layout]:

@@ -2,5 +2,6 @@
 
 from driftline.drift.scheduling.executions import Statistics, figures
 from driftline.drift.scheduling.schedule import Schedule
+from driftline.drift.scheduling.scheduler import Planned, Scheduler
 
-__all__ = ["Schedule", "Statistics", "figures"]
+__all__ = ["Planned", "Schedule", "Scheduler", "Statistics", "figures"]
