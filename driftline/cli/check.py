@@ -10,11 +10,14 @@ import typer
 
 from driftline.cli.console_output import Json, print_json, print_table
 from driftline.cli.service import CONSOLE, DRIFT, path_of
+from driftline.clock import SystemClock
+from driftline.envelope import iso_time, moment_of
 from driftline.errors import Unavailable
 
 app = typer.Typer(no_args_is_help=True)
 
 POLL_SECONDS = 0.5
+WEEK_US = 7 * 86_400_000_000
 
 Model = Annotated[str, typer.Argument(help="Id of the model.")]
 OfModel = Annotated[str | None, typer.Option("--model", help="Only those of this model.")]
@@ -30,15 +33,18 @@ def run(
     model: Model,
     *,
     since: Annotated[
-        str, typer.Option("--from", help="Begin of the range, such as 2026-03-01 (UTC) or 2026-03-01T06:00+01:00.")
-    ],
-    until: Annotated[str, typer.Option("--to", help="End of the range; not a part of it.")],
+        str | None,
+        typer.Option(
+            "--from", help="Begin of the range, such as 2026-03-01 or 2026-03-01T06:00+01:00; else 7 days before its end."
+        ),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="End of the range, not a part of it; else now.")] = None,
     version: Annotated[str, typer.Option("--model-version", help="Only this version.")] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0)] = 60.0,
     as_json: Json = False,
 ) -> None:
     """Check the stored counts of a range; exit 0 nothing found, 1 drift, 2 nothing could be decided."""
-    body = {"from": since, "to": until, "model_version": version}
+    body = {**_range(since, until), "model_version": version}
     with DRIFT.connect() as client:
         asked = DRIFT.call(client, "POST", path_of("models", model, "checks"), json=body)[1]
     found = _answered(asked["request_id"], wait)
@@ -93,6 +99,11 @@ def schedule(*, as_json: Json = False) -> None:
     print_table(
         head, ((one["model_id"], one["schedule"], one["time_zone"], one["next_run_time"] or "disabled") for one in found)
     )
+
+
+def _range(since: str | None, until: str | None) -> dict[str, str]:
+    end = SystemClock().now_us() if until is None else moment_of(until)
+    return {"from": iso_time(end - WEEK_US) if since is None else since, "to": iso_time(end)}
 
 
 def _read(*parts: str, **query: object) -> Any:

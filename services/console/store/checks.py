@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, case, func, select
 
 from driftline.drift.scheduling import Schedule, Statistics
 from driftline.events import CheckStatus
@@ -45,16 +45,16 @@ class CheckQueries:
 
     def statistics(self, model_id: str | None = None) -> Statistics:
         """All executions that are known, or those of one model, in figures."""
-        ends = select(executions.c.status, func.count()).group_by(executions.c.status)
-        alerts = select(func.count()).select_from(executions).where(executions.c.alert_generated)
+        alerts = func.sum(case((executions.c.alert_generated, 1), else_=0))
+        query = select(executions.c.status, func.count(), alerts).group_by(executions.c.status)
         if model_id is not None:
-            ends, alerts = ends.where(executions.c.model_id == model_id), alerts.where(executions.c.model_id == model_id)
+            query = query.where(executions.c.model_id == model_id)
         with self._engine.connect() as connection:
-            ended = {CheckStatus(row[0]): row[1] for row in connection.execute(ends)}
-            generated = connection.scalar(alerts) or 0
+            rows = connection.execute(query).all()
+        ended = {CheckStatus(row[0]): row[1] for row in rows}
         planned = [one for one in self._planned() if model_id in (None, one.model_id)]
         enabled = sum(one.enabled for one in planned)
-        return Statistics.of(configured=len(planned), enabled=enabled, ended=ended, alerts=generated)
+        return Statistics.of(configured=len(planned), enabled=enabled, ended=ended, alerts=sum(row[2] for row in rows))
 
     def schedules(self, now: int) -> list[Scheduled]:
         """Every schedule with its next point, the next one first."""

@@ -165,17 +165,19 @@ executions = Table(
     "executions",
     metadata,
     Column("check_id", String(64), primary_key=True),
-    Column("model_id", String(128), nullable=False, index=True),
+    Column("model_id", String(128), nullable=False),
     Column("model_version", String(128), nullable=False),
     Column("trigger", String(16), nullable=False),
     Column("request_id", String(64), nullable=False, index=True),
-    Column("status", String(16), nullable=False, index=True),
+    Column("status", String(16), nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
     Column("alert_generated", Boolean, nullable=False),
     Column("said", Text, nullable=False),
 )
 """Checks; `said` is all of the last CheckExecution as JSON."""
 
+Index("executions_by_model", executions.c.model_id, executions.c.at)
+Index("executions_by_end", executions.c.status, executions.c.alert_generated, executions.c.model_id)
 Index("windows_by_time", windows.c.model_id, windows.c.granularity, windows.c.slice, windows.c.start)
 
 BY_TOPIC = {

@@ -58,11 +58,21 @@ def test_run_asks_drift_and_waits_until_the_console_has_the_answer(run):
     assert code == 1
     assert (requests[0].url.path, json.loads(requests[0].content)) == (
         "/v1/models/fraud_detector/checks",
-        {"from": "2026-03-01", "to": "2026-03-02", "model_version": ""},
+        {"from": "2026-03-01", "to": "2026-03-02T00:00:00.000000Z", "model_version": ""},
     )
     assert [request.url.params["request"] for request in requests[1:]] == ["r-1"] * 3
     assert "CRITICAL  risk 81.2  1200 rows" in out
     assert "transaction_amount: psi 0.4, limit 0.25" in out
+
+
+def test_run_takes_the_last_seven_days_unless_told_otherwise(run):
+    _, _, _, requests = run("run", "fraud_detector", "--to", "2026-03-08", answers=[[ENDED]])
+    assert json.loads(requests[0].content)["from"] == "2026-03-01T00:00:00.000000Z"
+
+
+def test_run_refuses_a_time_that_is_none(run):
+    code, _, err, requests = run("run", "fraud_detector", "--to", "yesterday", answers=[[ENDED]])
+    assert (code, "is no time" in err, requests) == (2, True, [])
 
 
 def test_run_ends_with_zero_where_nothing_was_found_and_with_two_where_nothing_could_be_decided(run):
