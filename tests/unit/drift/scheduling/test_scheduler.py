@@ -42,7 +42,7 @@ def test_models_run_by_schedules_of_their_own():
     plans.configure("model_prod_v2", "2.1.0", calm, schedule="daily", now=NOW)
     plans.configure("fraud_detector", "2.0.0", calm, schedule="hourly", now=NOW)
     plans.configure("recommendation_engine", "4.2.1", calm, schedule="0 9 * * MON-FRI", now=NOW)
-    assert [(one.model_id, (one.next_run_time() - NOW) // HOUR) for one in plans.schedule()] == [
+    assert [(one.model_id, ((one.next_run_time() or 0) - NOW) // HOUR) for one in plans.schedule()] == [
         ("fraud_detector", 1),
         ("model_prod_v2", 9),
         ("recommendation_engine", 66),
