@@ -33,6 +33,7 @@ from services.drift.evaluate.cache import StateCache
 from services.drift.evaluate.counted import CountedEvaluate
 from services.drift.evaluate.handler import EvaluateHandler
 from services.drift.evaluate.states import States
+from services.drift.join.cache import JoinCache
 from services.drift.join.handler import JoinHandler, Readers
 from services.drift.join.labels import LabelReader
 from services.drift.profile.duplicates import Duplicates
@@ -155,7 +156,7 @@ def make_handler(stage: Stage, settings: Settings, cluster: Cluster, clock: Cloc
         return ProfileHandler(catalogue, reader, place, duplicates)
     labels = LabelReader(catalogue.book, catalogue.schemas, cluster.partitions("labels"))
     readers = Readers(reader, labels, rebuild=cluster.kafka.consumer)
-    return JoinHandler(catalogue, readers, place, key=secrets.token_bytes(16))
+    return JoinHandler(catalogue, readers, place, JoinCache(settings.join_cache, place.topic_ids))
 
 
 def _evaluate(settings: Settings, cluster: Cluster, catalogue: Catalogue) -> Handler:

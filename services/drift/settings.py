@@ -46,6 +46,11 @@ class Settings(ServiceSettings):
         return f"{stage.group}-{self.instance_id}"
 
     @property
+    def join_cache(self) -> Path:
+        """Folder of stage join."""
+        return self.data_dir / f"drift-join-{self.instance_id}"
+
+    @property
     def state_cache(self) -> Path:
         """SQLite file of stage evaluate."""
         return self.data_dir / f"drift-states-{self.instance_id}.sqlite"

@@ -92,8 +92,8 @@ class LabelJoin:
         """Labels whose prediction has not come."""
         return sum(map(len, self._waiting.values()))
 
-    def add_predictions(self, rows: PredictionRows) -> None:
-        """Remember predictions, and pair those whose label is there."""
+    def add_predictions(self, rows: PredictionRows) -> Integers:
+        """Remember predictions, and pair those whose label is there; returns which rows are remembered."""
         self._terms.update(rows.terms)
         expiry = rows.append_time + self._limits(rows.stream)[2]
         table = self._predictions
@@ -120,6 +120,7 @@ class LabelJoin:
         )
         if self._waiting:
             self._meet_waiting(rows, new, numbers[new])
+        return new
 
     def add_labels(self, rows: LabelRows) -> None:
         """Pair labels with their predictions; the others wait."""

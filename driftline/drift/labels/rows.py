@@ -78,6 +78,35 @@ class PredictionRows:
     slices: SliceCodes
     features: Features = field(default_factory=Features)
 
+    def take(self, chosen: Integers) -> PredictionRows:
+        """Some of the rows."""
+        if len(chosen) == len(self.stream):
+            return self
+        return PredictionRows(
+            terms=self.terms,
+            stream=self.stream[chosen],
+            keys=self.keys[chosen],
+            event_time=self.event_time[chosen],
+            append_time=self.append_time[chosen],
+            predicted=self.predicted[chosen],
+            value=self.value[chosen],
+            slices=self.slices[chosen],
+        )
+
+    @staticmethod
+    def total(parts: Sequence[PredictionRows]) -> PredictionRows:
+        """All of some lots, at least one, in their order."""
+        return PredictionRows(
+            terms={code: terms for part in parts for code, terms in part.terms.items()},
+            stream=np.concatenate([part.stream for part in parts]),
+            keys=np.concatenate([part.keys for part in parts]),
+            event_time=np.concatenate([part.event_time for part in parts]),
+            append_time=np.concatenate([part.append_time for part in parts]),
+            predicted=np.concatenate([part.predicted for part in parts]),
+            value=np.concatenate([part.value for part in parts]),
+            slices=_side_by_side([part.slices for part in parts]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LabelRows:
@@ -90,6 +119,18 @@ class LabelRows:
     """`Terms.memory` of the monitor version that each falls under."""
     values: Sequence[Value]
     sources: Sequence[Any]
+
+    @staticmethod
+    def total(parts: Sequence[LabelRows]) -> LabelRows:
+        """All of some lots, at least one, in their order."""
+        return LabelRows(
+            keys=np.concatenate([part.keys for part in parts]),
+            label_time=np.concatenate([part.label_time for part in parts]),
+            append_time=np.concatenate([part.append_time for part in parts]),
+            memory=np.concatenate([part.memory for part in parts]),
+            values=[value for part in parts for value in part.values],
+            sources=[source for part in parts for source in part.sources],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +206,9 @@ class News:
     """Labels that said something else than the one before,"""
     repeated: int = 0
     """and that said the same."""
+
+
+def _side_by_side(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Wide columns below each other, as wide as the widest; 0 where one has less."""
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])

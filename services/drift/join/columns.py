@@ -19,10 +19,12 @@ from driftline.drift.slices import Slicer
 from driftline.events import Monitor, Task
 from driftline.events.columns import PREDICTION, SCORE
 from driftline.kafka.ports import Message
+from driftline.validation import MonitorBook
 from services.drift.join.labels import JudgedLabels
 from services.drift.stage1.judgement import Judged
+from services.drift.stage1.models import Layouts, Versions
 
-__all__ = ["Stream", "append_times", "label_rows", "prediction_rows"]
+__all__ = ["Stream", "Streams", "append_times", "label_rows", "prediction_rows"]
 
 Integers = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -46,6 +48,54 @@ class Stream:
     def terms(self) -> Terms:
         """What its monitor says of labels."""
         return Terms(self.monitor.label_delay_us, self.monitor.label_ttl_us)
+
+
+class Streams:
+    """Streams by their codes, for as long as a process owns its partitions. The versions beyond the hundredth are one."""
+
+    def __init__(self, layouts: Layouts, book: MonitorBook) -> None:
+        """None yet."""
+        self._layouts = layouts
+        self._book = book
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._versions = Versions()
+        self._known: list[Stream] = []
+        self._codes: dict[tuple[str, str, int], int] = {}
+
+    def __getitem__(self, code: int) -> Stream:
+        """What a code stands for."""
+        return self._known[code]
+
+    def code(self, monitor: Monitor, version: str) -> int:
+        """Code of a model version under a monitor version."""
+        _, version = self._versions.place(monitor.model_id, version)
+        name = (monitor.model_id, version, monitor.monitor_version)
+        if name not in self._codes:
+            self._codes[name] = len(self._known)
+            self._known.append(Stream(version, monitor, self._layouts.slicer(monitor)))
+        return self._codes[name]
+
+    def terms(self, code: int) -> Terms:
+        """What the monitor of a stream says of labels."""
+        return self._known[code].terms
+
+    def identity(self, code: int) -> list[Any]:
+        """All that the rows of a stream depend on, as JSON knows it."""
+        stream = self._known[code]
+        terms = stream.terms
+        return [stream.version, stream.monitor.monitor_version, stream.layout.hash, terms.label_delay, terms.label_ttl]
+
+    def code_of(self, model_id: str, identity: Sequence[Any]) -> int | None:
+        """Code of what `identity` said; None where its monitor says otherwise now."""
+        version, monitor_version = identity[:2]
+        monitor = self._book.version(model_id, monitor_version)
+        if monitor is None:
+            return None
+        code = self.code(monitor, version)
+        return code if self.identity(code) == list(identity) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +127,7 @@ def prediction_rows(
     judged: Iterable[Judged],
     appended: Integers,
     streams: Callable[[Judged], Mapping[int, int]],
-    known: Sequence[Stream],
+    known: Streams,
     key: bytes,
 ) -> Iterator[tuple[str, int, PredictionRows]]:
     """Model, partition and rows in offset order. `streams` maps the reader's codes to codes of the join."""

@@ -1,7 +1,7 @@
 """Stage `join`: labels meet their predictions; the pairs become counts in one transaction with the offsets of both topics.
 
-What is remembered is a function of the committed offsets, so a start reads both topics again up to them, silently. Within a
-transaction the order of the two topics does not matter; what is told is settled before each commit.
+What is remembered (`memory.py`) is a function of the committed offsets, so a start brings it back silently, from its cache and
+from both topics. Within a transaction the order of the two topics does not matter; what is told is settled before each commit.
 """
 
 from __future__ import annotations
@@ -21,25 +21,24 @@ from driftline.events import Group, Monitor, Part, ProfileSet
 from driftline.kafka.ports import Consumer, Message, TopicPartition
 from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.loop import Flush, Reach
-from driftline.topics import name as topic_name
 from services.drift import metrics
-from services.drift.join.columns import Stream, append_times, label_rows, prediction_rows
+from services.drift.join.cache import JoinCache
+from services.drift.join.columns import Streams, label_rows, prediction_rows
 from services.drift.join.labels import LabelReader
+from services.drift.join.memory import LABELS, PREDICTIONS, Memory
 from services.drift.stage1.dead_letters import dead_letters
 from services.drift.stage1.judgement import Judged, Refused
-from services.drift.stage1.models import Layouts, Versions
+from services.drift.stage1.models import Layouts
 from services.drift.stage1.pace import Pace
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Latest, Place, Writer
-from services.drift.stage1.rebuild import Seconds, replay
+from services.drift.stage1.rebuild import Seconds
 
 __all__ = ["JoinHandler", "Readers"]
 
-PREDICTIONS, LABELS = topic_name("predictions"), topic_name("labels")
 REJECTED_BY = "drift/join"
 MAXIMUM_MESSAGES = 65_536
 """What is gathered at most before it is judged and joined."""
-_NEVER = -(2**62)
 _DETAILS = {
     Reason.LABEL_TOO_LATE: "the label is further past its prediction than label_ttl of the monitor allows",
     Reason.LABEL_WITHOUT_PREDICTION: "no prediction of this id came within label_ttl and 7 days; send it, then replay the label",
@@ -60,25 +59,20 @@ class JoinHandler:
     """Joins labels to predictions; a `driftline.runtime.loop.Handler`."""
 
     def __init__(
-        self, catalogue: Catalogue, readers: Readers, place: Place, *, key: bytes, monotonic: Seconds = time.monotonic
+        self, catalogue: Catalogue, readers: Readers, place: Place, cache: JoinCache, *, monotonic: Seconds = time.monotonic
     ) -> None:
-        """`key` is that of the hashed ids, any secret bytes: nothing that is hashed outlives the process."""
+        """`cache` belongs to this instance alone."""
         self._catalogue = catalogue
         self._readers = readers
-        self._key = key
-        self._monotonic = monotonic
         self._pace = Pace()
-        self._layouts = Layouts(catalogue.book)
-        self._writer = Writer(Group.JOIN, place, self._layouts)
-        self._forget()
+        layouts = Layouts(catalogue.book)
+        self._memory = Memory(Streams(layouts, catalogue.book), cache, monotonic)
+        self._writer = Writer(Group.JOIN, place, layouts)
+        self._drop()
 
     def _forget(self) -> None:
         """Forget every partition."""
-        self._memory: dict[int, dict[str, LabelJoin]] = defaultdict(dict)
-        self._reached: dict[str, dict[int, int]] = {PREDICTIONS: {}, LABELS: {}}
-        self._streams: dict[tuple[str, str, int], int] = {}
-        self._known: list[Stream] = []
-        self._versions = Versions()
+        self._memory.forget()
         self._drop()
 
     def _drop(self) -> None:
@@ -111,9 +105,8 @@ class JoinHandler:
             return
         self._catalogue.refresh()
         consumer = self._readers.rebuild()
-        seconds = replay(consumer, starts, self._relearn, self._monotonic)
+        metrics.JOIN_REBUILD_SECONDS.set(self._memory.restore(consumer, starts, self._relearn))
         consumer.close()
-        metrics.JOIN_REBUILD_SECONDS.set(seconds)
 
     def on_revoke(self, partitions: Sequence[TopicPartition]) -> None:
         """Drop everything: eager rebalancing takes all partitions."""
@@ -145,7 +138,8 @@ class JoinHandler:
 
     def committed(self, offsets: Mapping[TopicPartition, int], now: int) -> None:
         """What was flushed is durable: begin anew."""
-        del offsets, now
+        del now
+        self._memory.committed(offsets)
         metrics.LABELS.inc(self._labels)
         metrics.CHANGED_LABELS.inc(self._changed)
         metrics.REPEATED_LABELS.inc(self._repeated)
@@ -161,7 +155,7 @@ class JoinHandler:
     @property
     def remembered(self) -> int:
         """Predictions and waiting labels in memory."""
-        return sum(join.remembered + join.waiting for joins in self._memory.values() for join in joins.values())
+        return self._memory.remembered
 
     def _join_gathered(self) -> None:
         if not self._gathered:
@@ -173,10 +167,6 @@ class JoinHandler:
     def _relearn(self, messages: Sequence[Message]) -> None:
         """Remember what was told by an earlier process, and tell nothing."""
         self._join(messages)
-        for partition, joins in self._memory.items():
-            self._settle(partition, labels_idle=False)
-            for join in joins.values():
-                join.take()
         self._drop()
 
     def _join(self, messages: Sequence[Message]) -> None:
@@ -188,12 +178,12 @@ class JoinHandler:
 
     def _join_predictions(self, messages: Sequence[Message]) -> None:
         """Remember what stage profile counts; what it refuses, it dead-letters itself."""
-        appended = append_times(messages, self._reached[PREDICTIONS])
+        appended = self._memory.append_times(PREDICTIONS, messages)
         judgement = self._readers.predictions.read(messages)
         judged = [each for each in judgement.judged if each.monitor.labels]
-        rows = prediction_rows(judged, appended, self._codes, self._known, self._key)
+        rows = prediction_rows(judged, appended, self._codes, self._memory.streams, self._memory.key)
         for model_id, partition, found in rows:
-            self._join_of(partition, model_id).add_predictions(found)
+            self._memory.add_predictions(partition, model_id, found)
             self._rows += len(found.stream)
         for each in judged:
             self._note(PREDICTIONS, each.monitor, latest_by_source(each.event_time, each.partition, each.chosen))
@@ -201,10 +191,10 @@ class JoinHandler:
             self._note(PREDICTIONS, mark.monitor, {mark.partition: mark.event_time})
 
     def _join_labels(self, messages: Sequence[Message]) -> None:
-        appended = append_times(messages, self._reached[LABELS])
+        appended = self._memory.append_times(LABELS, messages)
         judgement = self._readers.labels.read(messages)
-        for model_id, partition, found in label_rows(judgement.judged, messages, appended, self._key):
-            self._join_of(partition, model_id).add_labels(found)
+        for model_id, partition, found in label_rows(judgement.judged, messages, appended, self._memory.key):
+            self._memory.add_labels(partition, model_id, found)
             self._rows += len(found.values)
             self._labels += len(found.values)
         for each in judgement.judged:
@@ -213,43 +203,21 @@ class JoinHandler:
             self._note(LABELS, mark.monitor, {mark.partition: mark.event_time})
         self._refused += judgement.refused
 
-    def _join_of(self, partition: int, model_id: str) -> LabelJoin:
-        joins = self._memory[partition]
-        if model_id not in joins:
-            joins[model_id] = LabelJoin()
-        return joins[model_id]
-
     def _codes(self, judged: Judged) -> dict[int, int]:
-        """Stream of the join for each stream code of the reader; versions beyond the hundredth are one."""
-        monitor, codes = judged.monitor, {}
-        for code in np.unique(judged.stream[judged.chosen]).tolist():
-            _, version = self._versions.place(*self._readers.predictions.stream_name(code))
-            stream = (monitor.model_id, version, monitor.monitor_version)
-            if stream not in self._streams:
-                self._streams[stream] = len(self._known)
-                self._known.append(Stream(version, monitor, self._layouts.slicer(monitor)))
-            codes[code] = self._streams[stream]
-        return codes
+        """Stream of the join for each stream code of the reader."""
+        names = {code: self._readers.predictions.stream_name(code) for code in np.unique(judged.stream[judged.chosen]).tolist()}
+        return {code: self._memory.streams.code(judged.monitor, version) for code, (_, version) in names.items()}
 
     def _note(self, topic: str, monitor: Monitor, times: Mapping[int, int]) -> None:
         for partition, event_time in times.items():
             self._latest.note(monitor, topic, partition, event_time)
 
-    def _settle(self, partition: int, *, labels_idle: bool) -> None:
-        """Forget by append time. Labels that are all read cannot hold an older append time back."""
-        predictions_at = self._reached[PREDICTIONS].get(partition, _NEVER)
-        labels_at = self._reached[LABELS].get(partition, _NEVER)
-        if labels_idle:
-            labels_at = max(labels_at, predictions_at)
-        for join in self._memory[partition].values():
-            join.settle(predictions_at, labels_at)
-
     def _profile_sets(self, reach: Mapping[TopicPartition, Reach]) -> Iterator[ProfileSet]:
         """One for each model, version and monitor version with pairs; one without counts for a model that only moved on."""
         pairs: dict[int, list[Pairs]] = defaultdict(list)
-        for partition, joins in self._memory.items():
+        for partition, joins in self._memory.joins():
             labels = reach.get(TopicPartition(LABELS, partition))
-            self._settle(partition, labels_idle=labels is not None and labels.caught_up)
+            self._memory.settle(partition, labels_idle=labels is not None and labels.caught_up)
             for model_id, join in joins.items():
                 if not join.has_news:
                     continue
@@ -257,7 +225,7 @@ class JoinHandler:
                     pairs[stream].append(found)
         counted = set()
         for stream in sorted(pairs):
-            known = self._known[stream]
+            known = self._memory.streams[stream]
             counted.add(known.monitor.model_id)
             total = Pairs.total(pairs[stream])
             for part, chosen in ((Part.IN_TIME, total.in_time), (Part.LATER, ~total.in_time)):

@@ -63,7 +63,7 @@ class Duplicates:
         replay(consumer, starts, self._learn, self._monotonic, begins=begins)
         consumer.close()
 
-    def _learn(self, messages: Sequence[Message]) -> None:
+    def _learn(self, messages: Sequence[Message], _: object) -> None:
         self.refuse(self._reader.read(messages))
 
     def refuse(self, judgement: Judgement[Judged]) -> None:

@@ -33,19 +33,19 @@ class Seconds(Protocol):
 def replay(
     consumer: Consumer,
     ends: Mapping[TopicPartition, int],
-    learn: Callable[[Sequence[Message]], None],
+    learn: Callable[[Sequence[Message], Mapping[TopicPartition, int]], None],
     monotonic: Seconds,
     *,
-    begins: Mapping[TopicPartition, int] | None = None,
+    begins: Mapping[TopicPartition, int],
 ) -> float:
-    """Give everything before these positions to `learn`; returns the seconds it took.
+    """Give everything before these positions to `learn`, and where reading then stands; returns the seconds it took.
 
-    From the beginning of the log, or from `begins`, which are in it.
+    It begins at `begins`, which are in the log.
 
     The consumer is outside of any group and is left without partitions. Raises Unavailable when the log stops short.
     """
     began = said = monotonic()
-    positions = {place: consumer.watermarks(place).low for place in ends} if begins is None else dict(begins)
+    positions = dict(begins)
     total = sum(max(0, end - positions[place]) for place, end in ends.items())
     if not total:
         return 0.0
@@ -55,9 +55,9 @@ def replay(
     while any(positions[place] < end for place, end in ends.items()):
         messages = consumer.consume(_BATCH, _WAIT_SECONDS)
         wanted = [m for m in messages if m.offset() < ends[TopicPartition(m.topic(), m.partition())]]
-        learn(wanted)
         read += len(wanted)
         positions |= consumer.positions(ends)
+        learn(wanted, {place: min(positions[place], max(end, begins[place])) for place, end in ends.items()})
         quiet = 0 if messages else quiet + 1
         if quiet > _PATIENCE:
             missing = ", ".join(f"{p.topic}[{p.partition}] at {positions[p]} of {end}" for p, end in ends.items())
@@ -94,7 +94,7 @@ def _append_time_before(consumer: Consumer, place: TopicPartition, low: int, end
             times = [message.timestamp()[1] for message in messages if message.offset() < end]
             if times:
                 consumer.assign({})
-                return times[0]
+                return times[-1]
             quiet = 0 if messages else quiet + 1
         if begin == low:
             break

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from driftline.codec import encode
 from driftline.events import Label, Prediction, Watermark
@@ -11,6 +13,7 @@ from driftline.kafka.ports import NewTopic
 from driftline.runtime.catalogue import TOPICS, Catalogue
 from driftline.topics import name as topic_name
 from driftline.validation.book import MonitorBook
+from services.drift.join.cache import JoinCache
 from services.drift.join.handler import JoinHandler, Readers
 from services.drift.join.labels import LabelReader
 from services.drift.profile.duplicates import Duplicates
@@ -28,6 +31,8 @@ class RealWorld(World):
 
     def __init__(self, seed: int = 0, **options):
         super().__init__(seed, **options)
+        self._disk = tempfile.TemporaryDirectory()  # goes with the world
+        self._folder = Path(self._disk.name)
         self.cluster.admin().create([NewTopic(topic_name(topic), 1) for topic in TOPICS])
         self.cluster.admin().create([NewTopic("driftline.dead-letters", 1)])
         self.producer.produce(topic_name("baselines"), encode(BASELINE), key=BASELINE.baseline_id.encode())
@@ -59,7 +64,10 @@ class RealWorld(World):
             return ProfileHandler(catalogue, reader, place, duplicates)
         labels = LabelReader(catalogue.book, catalogue.schemas, PARTITIONS)
         readers = Readers(reader, labels, rebuild=self.cluster.consumer)
-        return JoinHandler(catalogue, readers, place, key=b"0123456789abcdef", monotonic=self.surroundings.monotonic)
+        folder = None if self.caches is None else self._folder / name
+        return JoinHandler(
+            catalogue, readers, place, JoinCache(folder, place.topic_ids, write_rows=5), monotonic=self.surroundings.monotonic
+        )
 
     def encode(self, row: Row) -> bytes:
         if row.is_label:

@@ -23,7 +23,7 @@ FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))
 
 def play(seed: int, *, patient: bool, slices: tuple[MonitorSlice, ...] = (), **changes: Any) -> RealWorld:
     monitors = {model: monitor_of(model, patient=patient, slices=slices, **changes) for model in MODELS}
-    world = RealWorld(seed, monitors=monitors, changes=seed % 3 == 0)
+    world = RealWorld(seed, monitors=monitors, changes=seed % 3 == 0, caches=seed % 2 == 1)
     queues = traffic(random.Random(seed), rows=20, disorder_us=4 * MINUTE if patient else 6 * HOUR)
     Chaos(world, queues, long_pauses=not patient).play(120)
     return world
