@@ -91,6 +91,7 @@ class PredictionRows:
             predicted=self.predicted[chosen],
             value=self.value[chosen],
             slices=self.slices[chosen],
+            features=self.features.take(chosen),
         )
 
     @staticmethod
@@ -105,6 +106,12 @@ class PredictionRows:
             predicted=np.concatenate([part.predicted for part in parts]),
             value=np.concatenate([part.value for part in parts]),
             slices=_side_by_side([part.slices for part in parts]),
+            features=Features(
+                _side_by_side(
+                    [np.resize(part.features.cells, (len(part.stream), part.features.cells.shape[1])) for part in parts]
+                ),
+                {found: text for part in parts for found, text in part.features.words.items()},
+            ),
         )
 
 

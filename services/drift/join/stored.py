@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.drift.labels import LabelRows, PredictionRows, Terms
+from driftline.drift.labels import Features, LabelRows, PredictionRows, Terms
 from driftline.drift.labels.packed import Malformed, pack, unpack
 from driftline.kafka.ports import Message
 
@@ -103,8 +103,9 @@ def from_bytes(data: bytes, topic: str, partition: int, streams: Streams) -> Blo
     said, found = unpack(data)
     try:
         columns, rows = iter(found), Rows()
-        for model_id, identities in said["predictions"]:
-            rows.predictions[model_id].append(_predictions(model_id, identities, columns, streams))
+        for model_id, identities, words in said["predictions"]:
+            codes = _codes(model_id, identities, streams)
+            rows.predictions[model_id].append(_predictions(codes, words, columns, streams))
         for model_id, values, headers in said["labels"]:
             rows.labels[model_id].append(_labels(values, headers, columns, topic, partition))
         predictions, labels = said["begin"]
@@ -119,17 +120,22 @@ def _packed_predictions(
     rows = PredictionRows.total(lots)
     used, local = np.unique(rows.stream, return_inverse=True)
     columns += [local.reshape(-1).astype(np.int32), rows.keys, rows.event_time, rows.append_time]
-    columns += [rows.predicted, rows.value, rows.slices]
-    return [model_id, [streams.identity(code) for code in used.tolist()]]
+    columns += [rows.predicted, rows.value, rows.slices, rows.features.cells]
+    words = [[found, text] for found, text in rows.features.words.items()]
+    return [model_id, [streams.identity(code) for code in used.tolist()], words]
 
 
-def _predictions(model_id: str, identities: Sequence[Sequence[Any]], columns: Columns, streams: Streams) -> PredictionRows:
-    codes = [streams.code_of(model_id, identity) for identity in identities]
-    if None in codes:
+def _codes(model_id: str, identities: Sequence[Sequence[Any]], streams: Streams) -> list[int]:
+    codes = [code for identity in identities for code in (streams.code_of(model_id, identity),) if code is not None]
+    if len(codes) < len(identities):
         raise Malformed(f"a monitor of {model_id} is not what it was: {identities}")
-    local, keys, event_time, append_time, predicted, value, slices = (next(columns) for _ in range(7))
+    return codes
+
+
+def _predictions(codes: list[int], words: list[tuple[int, str]], columns: Columns, streams: Streams) -> PredictionRows:
+    local, keys, event_time, append_time, predicted, value, slices, cells = (next(columns) for _ in range(8))
     return PredictionRows(
-        terms={code: streams.terms(code) for code in codes if code is not None},
+        terms={code: streams.terms(code) for code in codes},
         stream=np.array(codes, np.int32)[local],
         keys=keys,
         event_time=event_time,
@@ -137,6 +143,7 @@ def _predictions(model_id: str, identities: Sequence[Sequence[Any]], columns: Co
         predicted=predicted,
         value=value,
         slices=slices,
+        features=Features(cells, dict(words)),
     )
 
 

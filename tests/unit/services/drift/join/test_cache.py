@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from driftline.events import MonitorSlice
+from driftline.events import MonitorMetric, MonitorSlice
 from driftline.kafka.ports import TopicPartition
 from tests.unit.services.drift.building import DAY, HOUR, PARTITIONS, START, home_of
 from tests.unit.services.drift.join.building import MONITOR, PANE, PREDICTIONS, World, change, label, pairs_of, prediction
@@ -106,6 +106,20 @@ def test_a_dead_letter_of_a_label_that_waited_in_the_cache_is_the_same(tmp_path)
         letters.append([record for record in world.records if record.topic.endswith("dead-letters")])
         assert out.reasons() == [("label_without_prediction", "prediction_id")]
     assert letters[0] == letters[1]
+
+
+def test_business_metrics_of_pairs_are_those_of_a_start_without_a_cache(tmp_path):
+    """Their columns, numbers and texts, are remembered with the predictions."""
+    definition = "sum(CASE WHEN {{label_col}} = 'yes' AND lower({{prediction_col}}) LIKE 'n%' THEN age ELSE 1 END)"
+    metric = MonitorMetric(name="cost", definition=definition)
+    panes = []
+    for folder in (None, tmp_path):
+        world = filled(folder, monitor=change(MONITOR, metrics=(metric,)))
+        world.label(label(0, value="no"), label(1), label(2))
+        world.predict(prediction(9, said="no"))
+        panes.append([each.panes for each in world.flush().sets])
+    assert panes[0] == panes[1]
+    assert any(pane.metrics for found in panes[0] for pane in found)
 
 
 def segments(folder):
