@@ -31,6 +31,8 @@ _ROWS_OF_A_WINDOW = 300
 """The finest granularity whose windows have so many rows on average is the one that alarms."""
 _POSITIVE = ("1", "true", "yes", "y", "positive")
 _BINARY = 2
+_PROTECTED = ("age", "gender", "race", "location")
+"""Columns whose groups are compared wherever nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ def inferred(reference: Reference, *, rows_per_us: float, positive: str | None, 
         "label_delay": "0 seconds" if roles.label_time is None else "1 day",
         "columns": {name: kind.value.lower() for name, (_, kind) in roles.watched(reference.kinds).items()},
     }
+    protected = [name for name in roles.watched(reference.kinds) if name.lower() in _PROTECTED]
+    if protected and task is Task.BINARY and roles.prediction is not None:
+        content["protected"] = protected
     return parsed(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), baseline)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -11,9 +12,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from driftline import __version__
+from driftline.backtest import course
 from driftline.backtest.alternatives import FALSE_PAGES, SHIFTS
 from driftline.backtest.run import Outcome
 from driftline.backtest.story import MeasureLine, columns, deciding, in_force, lines, metric_lines, moment, sentences
+from driftline.drift.estimation import FAMILY as ESTIMATE
 from driftline.events import WindowReport
 
 __all__ = ["render"]
@@ -48,6 +51,7 @@ def render(outcome: Outcome, title: str) -> str:
         judged_again=outcome.alternatives[0].of if outcome.alternatives else 0,
         columns=columns(reports),
         metrics=_metrics(reports),
+        trends=course.analysis(course.decided(outcome.findings, outcome.monitor)),
         alarms=alarms[:_EPISODES],
         more_alarms=max(0, len(alarms) - _EPISODES),
         windows=len(reports),
@@ -77,6 +81,7 @@ def _table(outcome: Outcome) -> list[tuple[float, list[int]]]:
 def _charts(reports: Sequence[WindowReport]) -> dict[str, Any]:
     psi = lines(reports, "psi")
     performance = [line for name in _PERFORMANCE for line in lines(reports, name) if line.column is None]
+    performance += [replace(line, name=f"{line.name}, estimated") for line in _estimated(reports)]
     return {
         "psi": [_drawn(line) for line in psi[:_LINES]],
         "heat": [_drawn(line) for line in psi[:_HEAT]],
@@ -87,6 +92,20 @@ def _charts(reports: Sequence[WindowReport]) -> dict[str, Any]:
         ],
         "rows": {"x": [moment(report.start) for report in reports], "y": [report.n for report in reports]},
     }
+
+
+def _estimated(reports: Sequence[WindowReport]) -> list[MeasureLine]:
+    """What performance was expected to be before labels came."""
+    found: dict[str, list[tuple[int, float | None]]] = {}
+    for report in reports:
+        for measure in report.measures:
+            if measure.family == ESTIMATE and measure.name in _PERFORMANCE:
+                found.setdefault(measure.name, []).append((report.start, measure.value))
+    return [
+        MeasureLine(name, None, *map(tuple, zip(*found[name], strict=True)))
+        for name in _PERFORMANCE
+        if any(value is not None for _, value in found.get(name, ()))
+    ]
 
 
 def _drawn(line: MeasureLine) -> dict[str, Any]:

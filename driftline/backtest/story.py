@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from driftline.backtest import course
 from driftline.backtest.beyond import Harm, Verdict
 from driftline.backtest.replay import Findings
 from driftline.drift.levels import Level, level_of
@@ -77,7 +78,7 @@ def lines(reports: Iterable[WindowReport], name: str) -> list[MeasureLine]:
     found: dict[str | None, list[tuple[int, float | None]]] = {}
     for report in reports:
         for measure in report.measures:
-            if measure.name == name and measure.family != "label":
+            if measure.name == name and measure.family not in ("label", "estimate"):
                 found.setdefault(measure.column, []).append((report.start, measure.value))
     made = [MeasureLine(name, column, *map(tuple, zip(*points, strict=True))) for column, points in found.items()]
     return sorted(made, key=lambda line: -max((value or 0.0 for value in line.values), default=0.0))
@@ -129,6 +130,7 @@ def sentences(findings: Findings, monitor: Monitor, harms: Sequence[Harm] = ()) 
     yield from _movers(reports)
     yield from _performance(reports)
     yield from map(harm, harms[:_SHOWN])
+    yield from course.sentences(findings, monitor)
     yield from _slices(findings, monitor)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from driftline.backtest.story import columns
+from driftline.drift.estimation import FAMILY as ESTIMATE
+from driftline.drift.fairness import bias_drift
 from driftline.drift.levels import level_of
 from driftline.envelope import iso_time
 from driftline.events import Baseline, Measure, Monitor, WindowReport
@@ -60,6 +63,8 @@ def _window(report: WindowReport) -> dict[str, Any]:
         "severity": report.severity,
         "columns": found,
         "model": _of_the_model(report.measures),
+        "estimated": {m.name: m.value for m in report.measures if m.family == ESTIMATE and m.value is not None},
+        "bias": [asdict(record) for record in bias_drift(report.measures)],
     }
 
 

@@ -22,6 +22,7 @@ NOUNS = {
     "schema": "Publish the Avro schema that your producers write with.",
     "token": "Create access tokens for the HTTP interfaces.",
     "topics": "Create the topics and compare them with their declarations.",
+    "trends": "Show where the performance of a model is going.",
 }
 
 

@@ -4,7 +4,6 @@ import getpass
 import os
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -12,11 +11,11 @@ import typer
 
 from driftline import codec, topics
 from driftline.cli.console_output import Bootstrap, Json, cluster, moment, print_json, print_table, readable
+from driftline.cli.reading import read_all
 from driftline.clock import SystemClock
 from driftline.errors import ConfigurationError, InvalidRecord, Reason, UnknownSchema
 from driftline.events import DeadLetter
-from driftline.kafka.errors import KafkaUnavailable
-from driftline.kafka.ports import Cluster, Isolation, Message, TopicPartition
+from driftline.kafka.ports import Cluster, Message
 from driftline.runtime.dead_letters import REPLAYED, replay_note, replay_record
 
 app = typer.Typer(no_args_is_help=True)
@@ -26,7 +25,6 @@ ReasonFilter = Annotated[Reason | None, typer.Option("--reason", help="Only lett
 Model = Annotated[str | None, typer.Option("--model", help="Only letters of this model.")]
 
 _REPLAY_CHUNK = 500
-_QUIET_POLLS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def read_letters(kafka: Cluster) -> list[Letter]:
     """
     found: list[tuple[int, str, DeadLetter]] = []
     replayed: set[str] = set()
-    for message in _read_all(kafka, topics.name("dead-letters")):
+    for message in read_all(kafka, topics.name("dead-letters")):
         note = next((value for name, value in message.headers() or () if name == REPLAYED), None)
         if note is not None:
             replayed.add(note.decode("ascii", "replace"))
@@ -142,32 +140,6 @@ def read_letters(kafka: Cluster) -> list[Letter]:
             found.append((message.timestamp()[1], f"{message.partition()}/{message.offset()}", event))
     found.sort(key=lambda item: item[0])
     return [Letter(place, event, place in replayed) for _, place, event in found]
-
-
-def _read_all(kafka: Cluster, name: str) -> Iterator[Message]:
-    admin = kafka.admin()
-    described = admin.describe([name])
-    if name not in described:
-        raise ConfigurationError(f"topic {name} does not exist: run `driftline topics apply`")
-    places = [TopicPartition(name, number) for number in range(described[name].partitions)]
-    begins, ends = admin.begin_offsets(places), admin.end_offsets(places, Isolation.READ_COMMITTED)
-    left = {place for place in places if begins[place] < ends[place]}
-    if not left:
-        return
-    consumer = kafka.consumer()
-    try:
-        consumer.assign({place: begins[place] for place in left})
-        quiet = 0
-        while left:
-            messages = consumer.consume(1000, 0.1)
-            yield from messages
-            positions = consumer.positions(left)
-            left = {place for place in left if positions.get(place, 0) < ends[place]}
-            quiet = 0 if messages else quiet + 1
-            if quiet > _QUIET_POLLS:
-                raise KafkaUnavailable(f"topic {name} could not be read to its end; try again")
-    finally:
-        consumer.close()
 
 
 def _decode(message: Message) -> DeadLetter | None:

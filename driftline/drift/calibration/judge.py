@@ -186,10 +186,13 @@ def _lasting(terms: Terms, window: Decided) -> Iterator[Measure]:
 
 
 def _bets(packed: Mapping[str, bytes], window: Decided) -> dict[ColumnName, Bet]:
+    """By column, of the families that the window's evidence is about: those of its other decision are kept beside them."""
     names = sorted(one.name for one in window.evidence.columns)
+    families = {name.family for name in names}
     return {
         name: bet
         for family, data in sorted(packed.items())
+        if family in families
         for name, bet in zip((name for name in names if name.family == family), lasting.unpack(data), strict=True)
     }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from driftline.drift.trends.fit import DAY_US, LEVEL, Course, Method, Trend, fitted, trend
 from driftline.drift.trends.forecast import Forecast, forecast
 from driftline.drift.trends.metrics import METRICS, Metric
-from driftline.events import WindowReport
+from driftline.events import Decision, Measure, WindowReport
+from driftline.events.columns import LATENCY
 
-__all__ = ["Analysis", "Health", "Point", "Summary", "TrendAlert", "analyze", "history_of"]
+__all__ = ["Analysis", "Health", "Point", "Summary", "TrendAlert", "analyze", "history_of", "limits_of"]
 
 Point = tuple[int, float | None]
 """Start of a window in microseconds, and the metric there; None = it could not be computed."""
@@ -69,20 +70,42 @@ class Analysis:
 
 
 def history_of(reports: Iterable[WindowReport], metrics: Mapping[str, Metric] = METRICS) -> dict[str, tuple[Point, ...]]:
-    """The metrics of one series of windows (one version, slice and granularity), by time, the last revision of each.
+    """The metrics of one series of windows (one version, slice and granularity), by time, each as it was decided last.
 
-    Of any family: performance, and the costs that a monitor defines.
+    What nobody decided on, because there were too few rows or labels, is no point. Performance and business metrics under
+    their names; of every window its throughput (rows a second) and, where latencies are watched, latency_p95 (ms).
     """
     latest: dict[int, WindowReport] = {}
     for report in reports:
-        if report.start not in latest or latest[report.start].revision <= report.revision:
+        known = latest.get(report.start)
+        if report.decision is not Decision.NONE and (known is None or known.revision <= report.revision):
             latest[report.start] = report
     found: dict[str, list[Point]] = {}
     for start, report in sorted(latest.items()):
-        for measure in report.measures:
-            if measure.column is None and measure.name in metrics:
-                found.setdefault(measure.name, []).append((start, measure.value))
+        for name, value in _values(report):
+            if name in metrics:
+                found.setdefault(name, []).append((start, value))
     return {name: tuple(points) for name, points in found.items()}
+
+
+def limits_of(reports: Iterable[WindowReport], metrics: Mapping[str, Metric] = METRICS) -> dict[str, Metric]:
+    """The metrics with the limits that the last window was held to; those of the monitor go before ours."""
+    last = max(reports, key=lambda report: (report.start, report.revision), default=None)
+    held = {} if last is None else {m.name: m.limit for m in last.measures if _of_the_model(m) and m.limit is not None}
+    return {name: replace(metric, limit=held.get(name, metric.limit)) for name, metric in metrics.items()}
+
+
+def _values(report: WindowReport) -> Iterator[tuple[str, float | None]]:
+    yield "throughput", report.n / ((report.end - report.start) / 1e6)
+    for measure in report.measures:
+        if _of_the_model(measure):
+            yield measure.name, measure.value
+        elif (measure.column, measure.name) == (LATENCY, "p95"):
+            yield "latency_p95", measure.value
+
+
+def _of_the_model(measure: Measure) -> bool:
+    return measure.column is None and measure.family in ("performance", "business")
 
 
 def analyze(

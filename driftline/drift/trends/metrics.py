@@ -71,5 +71,7 @@ METRICS: dict[str, Metric] = {
     "expected_loss": _cost(40.0),
     "revenue_at_risk": _cost(100_000.0),
     "false_positive_cost": _cost(),
+    "latency_p95": _LOSS,
+    "throughput": Metric(Better.HIGHER, 0.0),
 }
 """Metrics whose trend is told, with the limits in force where a monitor names no others. One that is not here is not judged."""

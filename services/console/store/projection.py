@@ -135,6 +135,8 @@ def _measures(measures: Iterable[Measure]) -> tuple[dict[str, dict[str, list[obj
     whole: dict[str, list[object]] = {}
     for measure in measures:
         said: list[object] = [measure.value, measure.limit, measure.violated]
+        if measure.family == "estimate":  # under the names of what came out; the page shows what came out
+            continue
         if measure.column is None:
             whole[measure.name] = said
         elif measure.name in tables.HEAT_MEASURES:

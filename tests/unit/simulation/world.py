@@ -103,7 +103,8 @@ def monitor_of(model: str, *, patient: bool, **changes) -> Monitor:
         retired_versions=(),
         actor="test",
     )
-    return dataclasses.replace(monitor, **changes)
+    protected = ("carrier",) if changes.get("slices") else ()
+    return dataclasses.replace(monitor, **{"protected": protected, **changes})
 
 
 def input_measures(layout: Layout, baseline: object, monitor: Monitor, profile: Profile) -> tuple[Measure, ...]:
@@ -218,10 +219,7 @@ class World:
         self.measures = measures or (input_measures, label_measures)
         self.loop_type = BatchLoop
         self.caches: dict[str, StateCache] | None = {} if caches else None
-        protected = ("carrier",) if slices else ()
-        self.monitors = monitors or {
-            model: monitor_of(model, patient=patient, slices=slices, protected=protected) for model in MODELS
-        }
+        self.monitors = monitors or {model: monitor_of(model, patient=patient, slices=slices) for model in MODELS}
         seconds = lambda: self.clock.now_us() / SECOND  # noqa: E731
         self.surroundings = Surroundings(self.clock, Health(seconds), shared_metrics(), seconds)
         self.cluster.admin().create(

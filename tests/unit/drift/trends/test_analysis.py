@@ -7,7 +7,7 @@ import pytest
 from driftline.drift.trends import analyze, history_of
 from driftline.drift.trends.analysis import Health
 from driftline.drift.trends.fit import DAY_US
-from driftline.events import Measure
+from driftline.events import Decision, Measure
 
 NOW = 100 * DAY_US
 
@@ -98,12 +98,15 @@ def report(start, revision, value):
         Measure(family="feature", name="psi", column="x", value=3.0),
         Measure(family="business", name="expected_loss", value=12.0),
     )
-    return SimpleNamespace(start=start, revision=revision, measures=measures)
+    return SimpleNamespace(
+        start=start, end=start + DAY_US, revision=revision, measures=measures, n=86_400, decision=Decision.PERFORMANCE
+    )
 
 
 def test_the_history_is_the_last_revision_of_each_window():
     reports = [report(DAY_US, 1, 0.7), report(0, 2, 0.9), report(0, 1, 0.5), report(DAY_US, 2, None)]
     assert history_of(reports) == {
+        "throughput": ((0, 1.0), (DAY_US, 1.0)),
         "accuracy": ((0, 0.9), (DAY_US, None)),
         "expected_loss": ((0, 12.0), (DAY_US, 12.0)),
     }
