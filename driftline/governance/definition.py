@@ -122,10 +122,23 @@ def parse_definition(
     fields = Fields(document, problems, document.values)
     fields.refuse_unknown(KEYS)
     _check_model(fields, model_id)
+    _check_baseline(fields, baseline)
+    monitor = _monitor(fields, model_id, actor, baseline, dialect)
+    effective_from = fields.parsed("effective_from", None, moment_of)
+    if dialect is not None and not problems:
+        for field, detail in dialect.faults(monitor):
+            fields.problem(field, detail)
+    if problems:
+        raise DefinitionRefused(problems)
+    return Definition(monitor, effective_from)
+
+
+def _monitor(
+    fields: Fields, model_id: str, actor: str, baseline: BaselineFacts | None, dialect: policy.Dialect | None
+) -> Monitor:
     task = _task(fields)
     labels = fields.flag("labels", default=True)
     granularities = _granularities(fields)
-    _check_baseline(fields, baseline)
     columns = _columns(fields, baseline.inputs if baseline else None)
     judging = policy.judging(fields, dialect)
     checks = checking(fields)
@@ -134,15 +147,9 @@ def parse_definition(
     customers = metrics.of_customers(columns, positive_class, labels=labels)
     wanted = metrics.wanted(fields, dialect, customers=customers)
     protected = policy.protected(fields, names, task)
-    lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
-    if lengths["label_ttl"] > (longest := _longest_label_ttl()):
-        fields.problem(
-            "label_ttl", f"is longer than the {longest // DAY_US} days for which predictions and labels are kept to be joined"
-        )
-    if lengths["label_delay"] > lengths["label_ttl"]:
-        fields.problem("label_delay", "is longer than label_ttl; a label cannot be in time and too late at once")
+    lengths = _durations(fields)
     defaults = defaults_for(task, labels=labels, policy=judging.policy, protected=bool(protected))
-    monitor = Monitor(
+    return Monitor(
         model_id=model_id,
         monitor_version=_VERSION_UNSET,
         effective_from=_VERSION_UNSET,
@@ -185,13 +192,18 @@ def parse_definition(
         description=fields.text("description") or "",
         actor=actor,
     )
-    effective_from = fields.parsed("effective_from", None, moment_of)
-    if dialect is not None and not problems:
-        for field, detail in dialect.faults(monitor):
-            fields.problem(field, detail)
-    if problems:
-        raise DefinitionRefused(problems)
-    return Definition(monitor, effective_from)
+
+
+def _durations(fields: Fields) -> dict[str, int]:
+    """Microseconds by key."""
+    lengths = {key: _duration(fields, key, default) for key, default in DURATIONS.items()}
+    if lengths["label_ttl"] > (longest := _longest_label_ttl()):
+        fields.problem(
+            "label_ttl", f"is longer than the {longest // DAY_US} days for which predictions and labels are kept to be joined"
+        )
+    if lengths["label_delay"] > lengths["label_ttl"]:
+        fields.problem("label_delay", "is longer than label_ttl; a label cannot be in time and too late at once")
+    return lengths
 
 
 def _longest_label_ttl() -> int:
