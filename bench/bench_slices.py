@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import numpy as np
@@ -155,9 +156,15 @@ class Stage:
 
 
 def compared(kind: str) -> list[Result]:
-    """Every way to cut beside none, alternated; medians of the ratios."""
+    """Every way to cut beside none."""
     monitor, baseline = monitored()
-    stages = {name: Stage(dataclasses.replace(monitor, slices=cuts), baseline, kind) for name, cuts in CUTS.items()}
+    return beside({name: dataclasses.replace(monitor, slices=cuts) for name, cuts in CUTS.items()}, baseline, kind)
+
+
+def beside(monitors: Mapping[str, Monitor], baseline: Baseline, kind: str) -> list[Result]:
+    """Stage profile under some monitors beside the first of them, alternated; medians of the ratios."""
+    plain = next(iter(monitors))
+    stages = {name: Stage(monitor, baseline, kind) for name, monitor in monitors.items()}
     rates: dict[str, list[float]] = {name: [] for name in stages}
     sizes: dict[str, int] = {}
     for turn in range(ROUNDS + 1):  # the first one warms up
@@ -166,12 +173,12 @@ def compared(kind: str) -> list[Result]:
             rates[name] += [rate] if turn else []
     results: list[Result] = []
     for name in stages:
-        costs = [none / rate for none, rate in zip(rates["no slices"], rates[name], strict=True)]
+        costs = [none / rate for none, rate in zip(rates[plain], rates[name], strict=True)]
         cost, rate = statistics.median(costs), statistics.median(rates[name])
         goal = f", less than {TWICE:g} wanted" if name == "100 values of a column" else ""
         print(
             f"{kind:>16}, {name:<30} {rate / 1000:6,.0f}k events/CPU-s, cost {cost:.2f} "
-            f"[{min(costs):.2f} to {max(costs):.2f}] of none{goal}; {sizes[name] / 1000:,.0f} kB a transaction",
+            f"[{min(costs):.2f} to {max(costs):.2f}] of {plain}{goal}; {sizes[name] / 1000:,.0f} kB a transaction",
             flush=True,
         )
         results.append(
@@ -179,8 +186,8 @@ def compared(kind: str) -> list[Result]:
                 "name": f"stage 1, {kind}, {name}",
                 "value": rate,
                 "unit": "events/CPU-s",
-                "peer": "no slices",
-                "peer_value": statistics.median(rates["no slices"]),
+                "peer": plain,
+                "peer_value": statistics.median(rates[plain]),
                 "ratio": 1 / cost,
             }
         )

@@ -1,7 +1,11 @@
-"""Five business metrics over 1,000,000 rows: partials on numpy, beside DuckDB with one thread on the same columns."""
+"""Five business metrics over 1,000,000 rows: partials on numpy, beside DuckDB with one thread on the same columns.
+
+And stage profile with five of them beside the same without, as `bench_slices` measures it.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import time
 from typing import Any
@@ -10,6 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from bench.bench_slices import CUTS, beside, monitored
 from driftline.avro.layout import hash_texts
 from driftline.drift.sqlmetrics import Program, Texts, Type, compile_metrics, pack
 from driftline.events import MonitorMetric
@@ -22,6 +27,14 @@ CONFIDENCE = MonitorMetric(
     definition="avg(CASE WHEN score > 0.8 OR score < 0.2 THEN 1.0 ELSE 0.0 END)",
 )
 METRICS = (*pack("business").metrics, CONFIDENCE)
+STREAMED = (
+    MonitorMetric(name="revenue", definition="sum(CASE WHEN prediction = 'yes' THEN number_00 * 12 ELSE 0 END)"),
+    MonitorMetric(name="mean", definition="avg(number_01) FILTER (WHERE category_2 <> 'category_2-value-1')"),
+    MonitorMetric(name="sure", definition="avg(CASE WHEN score > 0.8 OR score < 0.2 THEN 1.0 ELSE 0.0 END)"),
+    MonitorMetric(name="spread", definition="stddev(number_02 - number_03)"),
+    MonitorMetric(name="share", definition="count_if(number_04 > 1 AND prediction = 'no') / count(number_04)"),
+)
+"""Over the columns that stage 1 is measured with."""
 _COLUMN_NAMES = {"{{prediction_col}}": "prediction", "{{label_col}}": "label"}
 
 
@@ -81,7 +94,20 @@ def run() -> list[dict[str, Any]]:
     return [
         _line(f"5 SQL metrics, rows per CPU-second (limit {LIMIT:,})", rate["one"], rate["duckdb"]),
         _line(f"the same in {GROUPS} groups (panes, versions, slices)", rate["groups"], rate["duckdb"]),
+        *_stage1("PredictionBatch"),
+        *_stage1("map"),
     ]
+
+
+def _stage1(kind: str) -> list[dict[str, Any]]:
+    """Stage profile with metrics beside the same without: decoding, judging, counting and encoding, without a broker."""
+    monitor, baseline = monitored()
+    monitors = {
+        "no metrics": monitor,
+        "5 metrics": dataclasses.replace(monitor, metrics=STREAMED),
+        "5 metrics of 100 slices": dataclasses.replace(monitor, metrics=STREAMED, slices=CUTS["100 values of a column"]),
+    }
+    return [dict(row) for row in beside(monitors, baseline, kind)]
 
 
 def _in_duckdb(metric: MonitorMetric) -> str:
