@@ -51,6 +51,17 @@ PRIORITY_OF_SEVERITY: Mapping[str, Priority] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Somebody takes care of an alert. Times are microseconds since 1970 UTC."""
+
+    by: str
+    at: int
+    until: int | None
+    """When it counts no longer; None: when the alert ends."""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert as it stands now. Times are microseconds since 1970 UTC.
 
@@ -83,6 +94,8 @@ class Alert:
     """Last event of the episode that it reflects; 0 for health."""
     source_event_id: str
     """ce_id of the last event that changed it."""
+    acknowledged: Acknowledgement | None = None
+    """Who takes care; None where nobody does."""
 
     @property
     def status(self) -> Status:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from driftline.alerting.alert import Alert, Status
+from driftline.alerting.alert import Acknowledgement, Alert, Status
 from driftline.alerting.decisions import Notify, NotifyReason, Suppress, SuppressReason
 from driftline.alerting.enrichment import DEFAULT_TITLE, Links, enrich
 from driftline.alerting.grouping import Group, Member
@@ -114,7 +114,13 @@ def describe(alert: Alert, links: Links) -> dict[str, Any]:
         "startsAt": iso_time(alert.starts_at),
         "endsAt": None if alert.ends_at is None else iso_time(alert.ends_at),
         "fingerprint": alert.alert_id,
+        "acknowledged": None if alert.acknowledged is None else _acknowledged(alert.acknowledged),
     }
+
+
+def _acknowledged(given: Acknowledgement) -> dict[str, Any]:
+    until = None if given.until is None else iso_time(given.until)
+    return {"by": given.by, "at": iso_time(given.at), "until": until, "comment": given.comment}
 
 
 def _by_urgency(members: tuple[Member, ...]) -> list[Member]:

@@ -134,8 +134,9 @@ def held_back(look: Look, decision: Decision) -> Decision:
 
 
 def repeat_due(look: Look) -> int | None:
-    """When what still fires is told again though nothing changed; None where nothing of it stays or was told."""
-    return look.told.at + look.repeat_interval if look.told is not None and look.staying else None
+    """When what still fires is told again though nothing changed; None where none of it stays, was told, or is on nobody's mind."""
+    waiting = any(member.alert.acknowledged is None for member in look.staying)
+    return look.told.at + look.repeat_interval if look.told is not None and waiting else None
 
 
 def resolved_wanted(look: Look, decision: Decision) -> Decision:

@@ -66,6 +66,77 @@ def show(alert: Annotated[str, typer.Argument(help="Id of the alert, as `list` s
     raise typer.Exit(1 if found["status"] == "firing" else 0)
 
 
+@app.command()
+def explain(
+    alert: Annotated[str, typer.Argument(help="Id of an alert, or of a notification (msg_...).")], *, as_json: Json = False
+) -> None:
+    """Say why people are told of an alert or not, or what became of a notification."""
+    kind = "notifications" if alert.startswith("msg_") else "alerts"
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "GET", path_of(kind, alert, "explain"))[1]
+    if as_json:
+        print_json(found)
+        return
+    said = found["explanation"]
+    typer.echo(said if isinstance(said, str) else "\n".join(said))
+
+
+@app.command()
+def history(alert: Annotated[str, typer.Argument(help="Id of the alert.")], *, as_json: Json = False) -> None:
+    """Show what happened to an alert, the latest first."""
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "GET", path_of("alerts", alert, "history"))[1]["history"]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("AT", "WHAT", "BY", "DETAIL"), ((_moment(one["at"]), *_what(one)) for one in found))
+
+
+@app.command()
+def acknowledge(
+    alert: Annotated[str, typer.Argument(help="Id of the alert.")],
+    *,
+    duration: Annotated[
+        str, typer.Option("--for", help="After which it is told again, such as 4h; 0 is until it ends.", metavar="DURATION")
+    ] = "24h",
+    comment: Annotated[str, typer.Option(help="For the others.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Take care of an alert: it is neither repeated nor escalated meanwhile; its end is told all the same."""
+    with ALERTING.connect() as client:
+        wanted = {"duration": duration, "comment": comment}
+        found = ALERTING.call(client, "POST", path_of("alerts", alert, "acknowledge"), json=wanted)[1]
+    if as_json:
+        print_json(found)
+        return
+    until = found["acknowledged"]["until"]
+    typer.echo(f"{alert} is yours until {_moment(until) if until else 'it ends'}")
+
+
+@app.command()
+def unacknowledge(alert: Annotated[str, typer.Argument(help="Id of the alert.")], *, as_json: Json = False) -> None:
+    """Let an alert be repeated and escalated again."""
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "DELETE", path_of("alerts", alert, "acknowledge"))[1]
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"{alert} is told again")
+
+
+@app.command()
+def reload(*, as_json: Json = False) -> None:
+    """Have the service read its configuration again; exit 2 and the reason where it cannot use it and keeps the old one."""
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "POST", "/-/reload")[1]
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"{len(found['receivers'])} receivers; channels with an address: {', '.join(found['channels']) or 'none'}")
+        for warning in found["warnings"]:
+            typer.echo(f"warning: {warning}")
+
+
 @app.command(name="check-config")
 def check_config(
     files: Annotated[list[Path], typer.Argument(help="YAML of alerting; several may be given.", metavar="FILE...")],
@@ -159,6 +230,10 @@ def end_silence(
         print_json(ended)
     else:
         typer.echo(f"{ended['silence_id']} is over since {_moment(ended['ends_at'])}")
+
+
+def _what(one: dict[str, Any]) -> tuple[str, str, str]:
+    return one["happening"], one["by"], one["detail"]
 
 
 def _silence_row(one: dict[str, Any]) -> tuple[object, ...]:

@@ -47,6 +47,11 @@ class Health:
         with self._lock:
             self._beats[part] = (self._monotonic(), within_seconds)
 
+    def forget(self, part: str) -> None:
+        """Note that a part has ended as it should: it need not beat any more."""
+        with self._lock:
+            self._beats.pop(part, None)
+
     def not_ready(self) -> dict[str, str]:
         """Return the reasons against being ready by cause; empty when ready."""
         with self._lock:

@@ -1,34 +1,39 @@
 """The alerting service from top to bottom: settings, clients, core, jobs, consumer, run, drain."""
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import REGISTRY
 
 from driftline import topics
-from driftline.alerting.config import default_routing, load, with_timers
 from driftline.alerting.delivery import RetryPolicy
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
-from driftline.errors import ConfigurationError
 from driftline.kafka.configuration import StartAt, client_properties
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, HttpServer, create_app
 from driftline.runtime.preflight import require_topics
-from driftline.runtime.process import run_parts
+from driftline.runtime.process import Part, run_parts
 from driftline.runtime.tokens import TokenBook
-from services.alerting import api
-from services.alerting.adapters.channels.port import Channel
-from services.alerting.adapters.channels.registry import build_channels
 from services.alerting.adapters.faust_app import FaustConsumer
+from services.alerting.adapters.plan import InForce, Plan, read_plan
+from services.alerting.api.alerts import routes
+from services.alerting.api.life import explain_routes, life_routes
+from services.alerting.api.operations import operation_routes
+from services.alerting.api.silences import silence_routes
 from services.alerting.consumer import Following, Intake
 from services.alerting.jobs.beat import Beat, Work
 from services.alerting.jobs.catch_up import CatchUp
 from services.alerting.jobs.dispatcher import Dispatcher, Outlook
 from services.alerting.jobs.housekeeper import Housekeeper
 from services.alerting.jobs.publisher import Publisher
+from services.alerting.jobs.reloader import Reloader
 from services.alerting.jobs.sender import Sender, SenderOptions, give_up_elsewhere
+from services.alerting.jobs.senders import Senders
+from services.alerting.jobs.timekeeper import Timekeeper
 from services.alerting.settings import AlertingSettings
 from services.alerting.store import outbox
 from services.alerting.store.database import Database
@@ -44,78 +49,103 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
     """Check all that can be wrong, put everything together, serve."""
     health = Health()
     access = Access(TokenBook(settings.tokens_file))
-    routing = read_routing(settings)
-    channels = open_channels(settings, routing, clock)
+    in_force = InForce(read_plan(settings, clock))
     client = client_properties()
     cluster = ConfluentCluster(client)
     require_topics(cluster.admin(), (*SOURCES, *TARGETS))
     sources = cluster.admin().describe([topics.name(topic) for topic in SOURCES])
     reader = FaustConsumer(client, list(sources), instance_id=settings.instance_id, data_dir=settings.data_dir)
     database = Database(settings.database)
-    tidy_outbox(database, channels, clock)
+    tidy_outbox(database, in_force.configured, clock)
 
-    def beat(name: str, work: Work, rest_seconds: float) -> Beat:
-        return Beat(name, work, clock, health, rest_seconds=rest_seconds)
-
-    publisher = beat("publisher", Publisher(database, cluster.producer(), clock), 0.05)
-    senders = [
-        beat(
-            f"sender {name}",
-            Sender(
-                database, channel, routing, sender_options(settings, routing, name), clock=clock, on_recorded=publisher.wake
-            ),
-            0.01,
-        )
-        for name, channel in channels.items()
-    ]
-    outlook = Outlook(routing, settings.links, frozenset(channels), on_decided=lambda: wake(publisher, *senders))
-    dispatcher = beat("dispatcher", Dispatcher(database, outlook, clock), 0.02)
-    housekeeper = beat("housekeeper", Housekeeper(database, clock), 0.0)
-
-    intake = Intake(database, routing, settings.links, {name: topic.topic_id for name, topic in sources.items()}, clock)
-    intake.place_again()
+    topic_ids = {name: topic.topic_id for name, topic in sources.items()}
+    desk = set_up(settings, Tools(database, in_force, clock, health), topic_ids, Publisher(database, cluster.producer(), clock))
+    desk.intake.place_again()
     history = CatchUp(database, cluster.admin(), cluster.consumer(start_at=StartAt.STOP), sources)
-    following = Following(reader, history, intake, health, on_handled=lambda: wake(dispatcher, publisher))
+    following = Following(reader, history, desk.intake, health, on_handled=desk.on_handled)
 
     http = create_app("Driftline alerting", health=health, registry=REGISTRY)
-    http.include_router(api.routes(database, settings.links, access))
-    http.include_router(api.silence_routes(database, access, clock))
+    http.include_router(routes(database, settings.links, access))
+    http.include_router(life_routes(database, settings.links, access, clock))
+    http.include_router(explain_routes(database, in_force, access, clock))
+    http.include_router(silence_routes(database, access, clock))
+    http.include_router(operation_routes(desk.reloader.reload, access))
     server = HttpServer(http, settings.http_host, settings.http_port)
     server.start()
-    say_hello(settings, database, routing, channels, server)
-    beats = (dispatcher, *senders, publisher, housekeeper)
+    say_hello(settings, database, in_force.plan, server)
+    signal.signal(signal.SIGHUP, lambda *_: desk.reloader.request())
     try:
-        return run_parts({"consumer": following, **{part.name: part for part in beats}}, health)
+        return run_parts({"consumer": following, **desk.parts}, health)
     finally:
         server.stop()
         database.close()
 
 
-def wake(*beats: Beat) -> None:
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What everybody works with."""
+
+    database: Database
+    in_force: InForce
+    clock: Clock
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What works the same wherever alerts come from."""
+
+    intake: Intake
+    reloader: Reloader
+    parts: Mapping[str, Part]
+    """To be stopped in this order."""
+    on_handled: Callable[[], None]
+    """Call when an alert was taken in."""
+
+
+def set_up(settings: AlertingSettings, tools: Tools, topic_ids: Mapping[str, str], publisher_work: Work) -> Desk:
+    """Put the jobs together. `publisher_work` brings the events of the outbox to where they belong."""
+    database, in_force, clock = tools.database, tools.in_force, tools.clock
+
+    def beat(name: str, work: Work, rest_seconds: float) -> Beat:
+        return Beat(name, work, clock, tools.health, rest_seconds=rest_seconds)
+
+    publisher = beat("publisher", publisher_work, 0.05)
+    senders = Senders(
+        in_force,
+        lambda channel, options: Sender(database, channel, in_force, options, clock=clock, on_recorded=publisher.wake),
+        lambda name: sender_options(settings, in_force.routing, name),
+        clock,
+        tools.health,
+    )
+    outlook = Outlook(in_force, settings.links, on_decided=lambda: wake(publisher, senders))
+    dispatcher = beat("dispatcher", Dispatcher(database, outlook, clock), 0.02)
+    timekeeper = beat("timekeeper", Timekeeper(database, clock, on_changed=dispatcher.wake), 0.0)
+    intake = Intake(database, in_force, settings.links, topic_ids, clock)
+
+    def put_in_force(plan: Plan) -> None:
+        in_force.plan = plan
+        intake.place_again()
+        senders.follow()
+        dispatcher.wake()
+
+    reloader = Reloader(lambda: read_plan(settings, clock), put_in_force)
+    housekeeper = beat("housekeeper", Housekeeper(database, clock), 0.0)
+    beats = {part.name: part for part in (timekeeper, dispatcher)}
+    parts: dict[str, Part] = {
+        "reloader": reloader,
+        **beats,
+        "senders": senders,
+        "publisher": publisher,
+        "housekeeper": housekeeper,
+    }
+    return Desk(intake, reloader, parts, on_handled=lambda: wake(dispatcher, publisher))
+
+
+def wake(*beats: Beat | Senders) -> None:
     """Something was written for them."""
     for beat in beats:
         beat.wake()
-
-
-def read_routing(settings: AlertingSettings) -> Routing:
-    """The configured routing, else the default by priority; timers of the settings win."""
-    path = settings.alerting_config
-    if path is None:
-        routing = default_routing(webhook=settings.alerting_webhook_url is not None)
-    else:
-        try:
-            routing = load(path.read_text(encoding="utf-8"), source=str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            problem = getattr(error, "strerror", None) or "it is no UTF-8"
-            raise ConfigurationError(f"DRIFTLINE_ALERTING_CONFIG={path} cannot be read: {problem}") from error
-        for warning in routing.warnings:
-            log.warning("alerting configuration", warning=warning)
-    return with_timers(routing, **settings.timers_us)
-
-
-def open_channels(settings: AlertingSettings, routing: Routing, clock: Clock) -> Mapping[str, Channel]:
-    """The channels that have an address."""
-    return build_channels(routing.channels, settings, clock)
 
 
 def sender_options(settings: AlertingSettings, routing: Routing, channel: str) -> SenderOptions:
@@ -128,21 +158,19 @@ def sender_options(settings: AlertingSettings, routing: Routing, channel: str) -
     )
 
 
-def tidy_outbox(database: Database, channels: Mapping[str, Channel], clock: Clock) -> None:
+def tidy_outbox(database: Database, channels: Collection[str], clock: Clock) -> None:
     """Set right what an earlier process or another configuration left in the outbox."""
     now = clock.now_us()
     with database.write() as tx:
         if database.single_replica:
             outbox.release_claims(tx, now)
-        give_up_elsewhere(tx, list(channels), now)
+        give_up_elsewhere(tx, channels, now)
 
 
-def say_hello(
-    settings: AlertingSettings, database: Database, routing: Routing, channels: Mapping[str, Channel], server: HttpServer
-) -> None:
+def say_hello(settings: AlertingSettings, database: Database, plan: Plan, server: HttpServer) -> None:
     """One line about what runs here."""
     if database.single_replica:
         log.info("the database is SQLite: one replica of alerting runs")
-    unconfigured = sorted(routing.channels.keys() - channels.keys())
+    unconfigured = sorted(plan.routing.channels.keys() - plan.channels.keys())
     source = "default" if settings.alerting_config is None else str(settings.alerting_config)
-    log.info("alerting starts", url=server.url, channels=sorted(channels), not_configured=unconfigured, routing=source)
+    log.info("alerting starts", url=server.url, channels=sorted(plan.channels), not_configured=unconfigured, routing=source)

@@ -12,16 +12,17 @@ from driftline import codec
 from driftline.alerting.alert import Alert, fingerprint
 from driftline.alerting.enrichment import Links, enrich
 from driftline.alerting.intake import Event, Fired, Ignored, identity, receive
-from driftline.alerting.routing import Routing
+from driftline.alerting.life import ENDS_CARE, Entry, entry
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
 from driftline.events import AlertFired, AlertResolved, DriftCleared, DriftDetected, HealthCleared, HealthOpened
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.health import Health
 from services.alerting.adapters.faust_app import FaustConsumer
+from services.alerting.adapters.plan import InForce
 from services.alerting.adapters.received import Received, received
 from services.alerting.metrics import EVENTS
-from services.alerting.store import alerts, groups, inbox, outbox
+from services.alerting.store import acknowledgements, alerts, groups, history, inbox, outbox
 from services.alerting.store.database import Database
 
 _LOG = structlog.get_logger("driftline.alerting")
@@ -30,9 +31,9 @@ _LOG = structlog.get_logger("driftline.alerting")
 class Intake:
     """Handles records of `drift-events` and `health`. Handling one twice changes nothing."""
 
-    def __init__(self, database: Database, routing: Routing, links: Links, topic_ids: Mapping[str, str], clock: Clock) -> None:
+    def __init__(self, database: Database, in_force: InForce, links: Links, topic_ids: Mapping[str, str], clock: Clock) -> None:
         self._database = database
-        self._routing = routing
+        self._in_force = in_force
         self._links = links
         self._topic_ids = topic_ids
         self._clock = clock
@@ -71,19 +72,22 @@ class Intake:
         now = self._clock.now_us()
         with self._database.write() as tx:
             for alert in alerts.firing(tx) if inbox.has_flag(tx, inbox.HISTORY_READ) else ():
-                groups.place(tx, alert, self._routing, now)
+                groups.place(tx, alert, self._in_force.routing, now)
 
     def _apply(self, tx: Connection, records: Sequence[Received], now: int, *, news: bool) -> list[str]:
         events = [_decode(record) for record in records]
         ids = [fingerprint(identity(event)) for event in events]
         known = alerts.find_all(tx, ids)
         stored, changed, outcomes = frozenset(known), dict[str, Alert](), []
+        lines: list[Entry] = []
         batch = outbox.Batch(now)
         for record, event, alert_id in zip(records, events, ids, strict=True):
             change = receive(event, known.get(alert_id), event_id=record.cause, now=now)
             if isinstance(change, Ignored):
                 outcomes.append(change.value)
                 continue
+            if (line := entry(change.alert, known.get(alert_id), now)) is not None:
+                lines.append(line)
             known[alert_id] = changed[alert_id] = change.alert
             outcomes.append("fired" if isinstance(change, Fired) else "resolved")
             if not news:
@@ -94,13 +98,15 @@ class Intake:
                 self._tell_end(tx, batch, change.alert, change.reason, record.cause)
                 groups.look_soon(tx, alert_id, now)
         alerts.save(tx, changed.values(), stored, now)
+        history.add(tx, lines)
+        acknowledgements.forget(tx, {line.alert_id for line in lines if line.happening in ENDS_CARE})
         batch.write(tx)
         return outcomes
 
     def _tell(self, tx: Connection, batch: outbox.Batch, alert: Alert, cause: str, now: int) -> None:
-        key = groups.place(tx, alert, self._routing, now)
+        key = groups.place(tx, alert, self._in_force.routing, now)
         more = enrich(alert, self._links)
-        route = self._routing.root.match(alert.routing_labels)[0]
+        route = self._in_force.routing.root.match(alert.routing_labels)[0]
         event = AlertFired(
             alert_id=alert.alert_id,
             group_key=key,
@@ -113,7 +119,7 @@ class Intake:
             risk_score=alert.risk_score,
             labels=alert.labels,
             tags=more.tags,
-            channels=tuple(channel.kind for channel in self._routing.receivers[route.receiver].channels),
+            channels=tuple(channel.kind for channel in self._in_force.routing.receivers[route.receiver].channels),
             emoji=more.emoji,
             color=more.color,
             runbook_url=more.runbook_url,
@@ -128,7 +134,7 @@ class Intake:
     def _tell_end(self, tx: Connection, batch: outbox.Batch, alert: Alert, reason: str, cause: str) -> None:
         ends_at = alert.ends_at
         assert ends_at is not None
-        route = self._routing.root.match(alert.routing_labels)[0]
+        route = self._in_force.routing.root.match(alert.routing_labels)[0]
         key = groups.key_of(tx, alert.alert_id) or groups.key_for(route, alert)
         event = AlertResolved(
             alert_id=alert.alert_id,

@@ -18,6 +18,10 @@ NOTIFICATIONS = Counter(
     "Tries to send, by channel and result: sent, retried or failed (given up).",
     ["channel", "result"],
 )
+CONFIG_RELOAD_SUCCESSFUL = Gauge(
+    "driftline_alerting_config_last_reload_successful",
+    "1 where the configuration as it was last read is in force, 0 where it could not be used and an older one is.",
+)
 SEND_SECONDS = Histogram(
     "driftline_alerting_send_seconds",
     "Time that a channel took to answer one try.",

@@ -10,13 +10,14 @@ from driftline.alerting.enrichment import Links
 from driftline.alerting.grouping import Group, tick_for
 from driftline.alerting.notification import Notification, compose
 from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, look_again, told_after, withheld_after
-from driftline.alerting.routing import Receiver, Routing
+from driftline.alerting.routing import Receiver
 from driftline.clock import Clock
 from driftline.events import NotificationSuppressed
-from services.alerting.jobs.holding import Holding
+from services.alerting.adapters.plan import InForce
 from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
 from services.alerting.store import groups, outbox, withheld
 from services.alerting.store.database import Database
+from services.alerting.store.holding import Holding
 
 _GROUPS_AT_ONCE = 50
 """Groups in one transaction; the intake waits for it."""
@@ -26,10 +27,8 @@ _GROUPS_AT_ONCE = 50
 class Outlook:
     """What decides where a group's notifications go."""
 
-    routing: Routing
+    in_force: InForce
     links: Links
-    configured: frozenset[str]
-    """Channels that have an address."""
     on_decided: Callable[[], None]
     """Wakes the senders."""
 
@@ -41,7 +40,7 @@ class Dispatcher:
         self._database = database
         self._outlook = outlook
         self._clock = clock
-        self._holding = Holding(outlook.routing)
+        self._holding = Holding()
 
     def run_once(self, _wake: Callable[[], None]) -> int | None:
         """Look at every group that is due."""
@@ -67,11 +66,13 @@ class _Round:
 
     def __init__(self, tx: Connection, outlook: Outlook, holding: Holding, due: Sequence[Group], now: int) -> None:
         self._tx = tx
-        self._outlook = outlook
+        self._links = outlook.links
+        # One round is decided by one plan, even where another comes into force meanwhile.
+        self._plan = outlook.in_force.plan
         self._due = due
         self._now = now
         keys = [group.key for group in due]
-        self._members = holding.mark(tx, groups.members_of(tx, keys), now)
+        self._members = holding.mark(tx, self._plan.routing.inhibit_rules, groups.members_of(tx, keys), now)
         self._withheld = withheld.of(tx, keys)
         self._withheld_now: dict[tuple[str, str], frozenset[str]] = {}
         self._known = groups.told_of(tx, keys)
@@ -83,7 +84,7 @@ class _Round:
         """Look at each group, then write what came of it."""
         looked, over = [], []
         for group in self._due:
-            receiver = self._outlook.routing.receivers.get(group.receiver)
+            receiver = self._plan.routing.receivers.get(group.receiver)
             if receiver is None:  # the configuration dropped it; its alerts are in other groups by now
                 groups.remove(self._tx, group.key)
                 continue
@@ -98,7 +99,7 @@ class _Round:
             groups.forget_settled(self._tx, key, channels)
 
     def _look(self, group: Group, receiver: Receiver) -> Group:
-        routing = self._outlook.routing
+        routing = self._plan.routing
         route = routing.route(group.route_key) or routing.root
         timers = route.timers
         tick = _tick(group, self._now)
@@ -111,7 +112,7 @@ class _Round:
                 told=None if known is None else known.decided,
                 repeat_interval=timers.repeat_interval,
                 channel=channel,
-                configured=channel.name in self._outlook.configured,
+                configured=channel.name in self._plan.channels,
                 previous_id=self._last_ids.get((group.key, channel.name), ""),
                 muted=routing.muted(route, tick),
                 withheld=self._withheld.get((group.key, channel.name), frozenset()),
@@ -131,9 +132,9 @@ class _Round:
         if isinstance(decision, Wait):
             return look_again(look)
         if isinstance(decision, Suppress) and decision.reason in WITHHELD:
-            self._suppress(compose(group, look, decision, self._outlook.links), look.told or NOTHING_TOLD, decision)
+            self._suppress(compose(group, look, decision, self._links), look.told or NOTHING_TOLD, decision)
             return look_again(look)
-        message = compose(group, look, decision, self._outlook.links)
+        message = compose(group, look, decision, self._links)
         told = told_after(look, decision, message.notification_id)
         if isinstance(decision, Notify):
             DECISIONS.labels(message.reason, "").inc()
@@ -147,7 +148,7 @@ class _Round:
     def _suppress(self, message: Notification, told: Told, decision: Suppress) -> None:
         """Record what is not sent."""
         DECISIONS.labels(message.reason, decision.reason.value).inc()
-        self._batch.notify(message, told, state=outbox.SUPPRESSED)
+        self._batch.notify(message, told, state=outbox.SUPPRESSED, error=decision.reason.value)
         self._batch.tell(_suppressed(message, decision.reason, self._now), message.notification_id)
 
 

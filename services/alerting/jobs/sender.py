@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from driftline.alerting.alert import Status
 from driftline.alerting.delivery import Attempt, Delivered, Outcome, Refused, RetryPolicy, TryAgain, next_try
-from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.events import NotificationFailed, NotificationSent
 from services.alerting.adapters.channels.port import Channel, Outgoing
+from services.alerting.adapters.plan import InForce
 from services.alerting.metrics import NOTIFICATIONS, SEND_SECONDS
 from services.alerting.store import channel_health, groups, outbox, threads
 from services.alerting.store.database import Database
@@ -43,7 +43,7 @@ class Sender:
         self,
         database: Database,
         channel: Channel,
-        routing: Routing,
+        in_force: InForce,
         options: SenderOptions,
         *,
         clock: Clock,
@@ -53,13 +53,16 @@ class Sender:
         """`on_recorded` wakes the publisher of events."""
         self._database = database
         self._channel = channel
-        self._routing = routing
+        self._in_force = in_force
         self._options = options
         self._clock = clock
         self._on_recorded = on_recorded
         self._jitter = jitter
         self._pool = ThreadPoolExecutor(options.workers, thread_name_prefix=f"send-{options.name}")
         self._sending: dict[Future[Outcome], Parcel] = {}
+        self._former: list[Channel] = []
+        self._on_idle: Callable[[], None] | None = None
+        """Called when nothing is under way any more, once the channel is retired."""
         self._failing: bool | None = None
         """Whether `health` says that the channel fails; None: an earlier process may have said so."""
 
@@ -70,7 +73,7 @@ class Sender:
             self._record(tx, [(self._sending[future], future.result()) for future in answered])
             for future in answered:
                 del self._sending[future]
-            free = self._options.workers - len(self._sending)
+            free = 0 if self._on_idle is not None else self._options.workers - len(self._sending)
             claimed = self._claim(tx, free) if free else []
             known = [threads.find(tx, parcel.group_key, parcel.channel) for parcel in claimed]
             # With anything under way its answer wakes us before we need to know.
@@ -78,10 +81,22 @@ class Sender:
         if answered:
             self._on_recorded()
         for parcel, thread in zip(claimed, known, strict=True):
-            future = self._pool.submit(self._send, parcel, thread)
+            future = self._pool.submit(self._send, self._channel, parcel, thread)
             self._sending[future] = parcel
             future.add_done_callback(lambda _: wake())
+        if not self._sending:
+            self._let_go()
         return following
+
+    def use(self, channel: Channel, options: SenderOptions) -> None:
+        """Send so from now on, from any thread; what is under way ends as it began."""
+        self._former.append(self._channel)
+        self._channel = channel
+        self._options = options
+
+    def retire(self, on_idle: Callable[[], None]) -> None:
+        """Take nothing more; call back when nothing is under way. What is left is given up: nobody will send it."""
+        self._on_idle = on_idle
 
     def close(self) -> None:
         """Wait a while for the messages under way and record them; the others go out again, with the same id."""
@@ -89,14 +104,23 @@ class Sender:
         with self._database.write() as tx:
             self._record(tx, [(parcel, future.result()) for future, parcel in self._sending.items() if future.done()])
         self._pool.shutdown(wait=False)
-        self._channel.close()
+        for channel in (*self._former, self._channel):
+            channel.close()
+
+    def _let_go(self) -> None:
+        while self._former:
+            self._former.pop().close()
+        if self._on_idle is not None:
+            with self._database.write() as tx:
+                give_up_elsewhere(tx, self._in_force.configured, self._clock.now_us(), only=self._options.name)
+            self._on_idle()
 
     def _claim(self, tx: Connection, free: int) -> list[Parcel]:
         return outbox.claim(tx, self._options.name, now=self._clock.now_us(), lease_us=self._options.lease_us, limit=free)
 
-    def _send(self, parcel: Parcel, thread: str | None) -> Outcome:
+    def _send(self, channel: Channel, parcel: Parcel, thread: str | None) -> Outcome:
         with SEND_SECONDS.labels(parcel.kind).time():
-            return self._channel.send(Outgoing(parcel.notification_id, parcel.body, thread))
+            return channel.send(Outgoing(parcel.notification_id, parcel.body, thread))
 
     def _record(self, tx: Connection, answers: Sequence[tuple[Parcel, Outcome]]) -> None:
         if not answers:
@@ -163,7 +187,7 @@ class Sender:
 
     def _forget_settled(self, tx: Connection, parcel: Parcel) -> None:
         group = groups.find(tx, parcel.group_key)
-        receiver = self._routing.receivers.get(group.receiver) if group is not None else None
+        receiver = self._in_force.routing.receivers.get(group.receiver) if group is not None else None
         if receiver is not None:
             groups.forget_settled(tx, parcel.group_key, [channel.name for channel in receiver.channels])
 
@@ -187,11 +211,12 @@ def _give_up(tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refus
     batch.tell(_failed_event(parcel, outcome.error, None, now), parcel.notification_id, parcel.attempts)
 
 
-def give_up_elsewhere(tx: Connection, channels: Collection[str], now: int) -> None:
-    """End what waits for channels that are not among these: nobody will send it."""
+def give_up_elsewhere(tx: Connection, channels: Collection[str], now: int, *, only: str | None = None) -> None:
+    """End what waits for channels that are not among these, or for that one of them: nobody will send it."""
     batch = outbox.Batch(now)
     for parcel in outbox.pending_elsewhere(tx, channels):
-        _give_up(tx, batch, parcel, Refused("its channel is not configured any more"), now)
+        if only in (None, parcel.channel):
+            _give_up(tx, batch, parcel, Refused("its channel is not configured any more"), now)
     batch.write(tx)
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from driftline.alerting.alert import Alert, AlertType, Priority
-from services.alerting.store.tables import alerts
+from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Priority
+from services.alerting.store.tables import acknowledgements, alerts
 
 # Statements are built once: building one costs more than running it.
-_FIND = select(alerts).where(alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
-_FIRING = select(alerts).where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id)
+_ACKNOWLEDGED = [acknowledgements.c[name].label(f"acknowledged_{name}") for name in ("by", "at", "until", "comment")]
+_ALERTS = select(alerts, *_ACKNOWLEDGED).outerjoin(acknowledgements, acknowledgements.c.alert_id == alerts.c.alert_id)
+_FIND = _ALERTS.where(alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
+_FIRING = _ALERTS.where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id)
 _INSERT = insert(alerts)
 _UPDATE = update(alerts).where(alerts.c.alert_id == bindparam("key"))
 
@@ -42,7 +44,7 @@ def save(tx: Connection, changed: Iterable[Alert], known: Collection[str], now: 
 
 def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) -> Sequence[tuple[Alert, int]]:
     """Alerts with the time of their last change, the latest change first; `filters` are column names and values."""
-    query = select(alerts).order_by(alerts.c.updated_at.desc(), alerts.c.alert_id).limit(limit).offset(offset)
+    query = _ALERTS.order_by(alerts.c.updated_at.desc(), alerts.c.alert_id).limit(limit).offset(offset)
     for name, value in filters.items():
         query = query.where(alerts.c[name] == value)
     return [(_alert(row), row.updated_at) for row in tx.execute(query)]
@@ -106,4 +108,13 @@ def _alert(row: Row[Any]) -> Alert:
         episode_id=row.episode_id,
         sequence=row.sequence,
         source_event_id=row.source_event_id,
+        acknowledged=_acknowledgement(row),
+    )
+
+
+def _acknowledgement(row: Row[Any]) -> Acknowledgement | None:
+    if row.acknowledged_at is None:
+        return None
+    return Acknowledgement(
+        by=row.acknowledged_by, at=row.acknowledged_at, until=row.acknowledged_until, comment=row.acknowledged_comment
     )

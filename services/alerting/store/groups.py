@@ -78,6 +78,11 @@ def key_of(tx: Connection, alert_id: str) -> str | None:
     return tx.execute(_KEY_OF_ALERT, {"id": alert_id}).scalar_one_or_none()
 
 
+def of_alert(tx: Connection, alert_id: str) -> list[tuple[Group, bool]]:
+    """The groups that an alert is in, and whether it is leaving them."""
+    return [(_group(row), row.leaving) for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id})]
+
+
 def claim_due(tx: Connection, now: int, limit: int) -> list[Group]:
     """Groups whose look is due; each is claimed by moving its epoch, so that no replica takes it too."""
     due = [_group(row) for row in tx.execute(_DUE, {"now": now, "most": limit})]

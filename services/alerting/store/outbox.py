@@ -79,8 +79,8 @@ class Batch:
         self._notifications: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
 
-    def notify(self, message: Notification, told: Told, *, state: str) -> None:
-        """Add a notification: PENDING to be sent, SUPPRESSED for the record only."""
+    def notify(self, message: Notification, told: Told, *, state: str, error: str | None = None) -> None:
+        """Add a notification: PENDING to be sent, SUPPRESSED for the record only, with the reason as its error."""
         self._notifications.append(
             {
                 "notification_id": message.notification_id,
@@ -97,6 +97,7 @@ class Batch:
                 "decided_at": self._now,
                 "due_at": self._now,
                 "attempts": 0,
+                "error": error,
                 "finished_at": None if state == PENDING else self._now,
             }
         )
@@ -208,6 +209,11 @@ def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) ->
     for name, value in filters.items():
         query = query.where(outbox.c[name] == value)
     return tx.execute(query).all()
+
+
+def find(tx: Connection, notification_id: str) -> Row[Any] | None:
+    """A notification by its id."""
+    return tx.execute(select(outbox).where(outbox.c.notification_id == notification_id)).one_or_none()
 
 
 def forget_finished(tx: Connection, before: int) -> int:

@@ -64,6 +64,29 @@ alerts = Table(
 )
 """The last occurrence of every alert; earlier ones are on the topic `alerts`."""
 
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("alert_id", String(16), primary_key=True),
+    Column("by", String(255), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, index=True),
+    Column("comment", Text, nullable=False),
+)
+"""Who takes care of which alert that fires; `until` is empty where that holds to its end."""
+
+history = Table(
+    "history",
+    metadata,
+    Column("seq", _SEQUENCE, primary_key=True),
+    Column("alert_id", String(16), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("happening", String(20), nullable=False),
+    Column("by", String(255), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+"""What happened to each alert."""
+
 groups = Table(
     "groups",
     metadata,

@@ -260,3 +260,38 @@ def test_a_silence_is_ended(run):
     code, out, _, (request,) = run(200, SILENCE, "silences", "end", "0a-1")
     assert (code, out) == (0, "0a-1 is over since 2026-01-01 12:00:00\n")
     assert (request.method, request.url.path) == ("DELETE", "/v1/silences/0a-1")
+
+
+TAKEN = {**FIRING, "acknowledged": {"by": "me", "at": "x", "until": "2026-01-02T10:00:00.000000Z", "comment": ""}}
+
+
+def test_somebody_takes_care_and_lets_go(run):
+    code, out, _, (request,) = run(200, TAKEN, "acknowledge", "00ff", "--for", "4h", "--comment", "mine")
+    assert (code, request.method, request.url.path) == (0, "POST", "/v1/alerts/00ff/acknowledge")
+    assert json.loads(request.content) == {"duration": "4h", "comment": "mine"}
+    assert out == "00ff is yours until 2026-01-02 10:00:00\n"
+    code, out, _, (request,) = run(200, FIRING, "unacknowledge", "00ff")
+    assert (code, request.method, out) == (0, "DELETE", "00ff is told again\n")
+
+
+def test_alerts_and_notifications_are_explained_in_sentences(run):
+    _, out, _, (request,) = run(200, {"explanation": ["It fires.", "  slack: told."]}, "explain", "00ff")
+    assert (out, request.url.path) == ("It fires.\n  slack: told.\n", "/v1/alerts/00ff/explain")
+    _, out, _, (request,) = run(200, {"explanation": "Not sent because."}, "explain", "msg_1")
+    assert (out, request.url.path) == ("Not sent because.\n", "/v1/notifications/msg_1/explain")
+
+
+def test_the_history_of_an_alert_is_a_table(run):
+    line = {"at": "2026-01-02T10:00:00.000000Z", "happening": "fired", "by": "", "detail": "high: Drift"}
+    _, out, _, (request,) = run(200, {"history": [line]}, "history", "00ff")
+    assert request.url.path == "/v1/alerts/00ff/history"
+    assert out.splitlines()[1].split() == ["2026-01-02", "10:00:00", "fired", "high:", "Drift"]
+
+
+def test_a_reload_says_what_holds_or_why_the_old_one_stays(run):
+    code, out, _, (request,) = run(200, {"receivers": ["a"], "channels": ["slack"], "warnings": ["w"]}, "reload")
+    assert (code, request.url.path) == (0, "/-/reload")
+    assert out == "1 receivers; channels with an address: slack\nwarning: w\n"
+    code, _, err, _ = run(422, {"detail": "alerts.yml:3: route: is wrong"}, "reload")
+    assert code == 2
+    assert "alerts.yml:3" in err

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import structlog
+
 from driftline.alerting.routing import ChannelSpec
 from driftline.alerting.signature import parse_secret
 from driftline.clock import Clock
@@ -17,6 +19,8 @@ from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel,
 from services.alerting.adapters.channels.teams import TeamsChannel
 from services.alerting.adapters.channels.webhook import WebhookChannel, WebhookTarget
 from services.alerting.settings import ChannelSettings
+
+log = structlog.get_logger("driftline.alerting")
 
 _CALLS_OF_A_BOT = 2
 """chat.update and chat.postMessage share the time of one message."""
@@ -41,8 +45,12 @@ def _webhook(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Chan
         return None
     keys = _keys(spec) if spec.secret_file is not None else settings.webhook_keys
     if not keys:
-        whose = f"{spec.name}: secret_file is missing and" if own else "DRIFTLINE_ALERTING_WEBHOOK_URL is set but"
-        raise ConfigurationError(f"{whose} DRIFTLINE_ALERTING_WEBHOOK_SECRET is not set: webhooks are always signed")
+        where = f"secret_file of {spec.name}, or " if own else ""
+        log.warning(
+            "a webhook has no secret: it is sent unsigned, so its receiver cannot know that it comes from here",
+            channel=spec.name,
+            remedy=f"put a secret whsec_... into {where}DRIFTLINE_ALERTING_WEBHOOK_SECRET",
+        )
     return WebhookChannel(WebhookTarget(url=url, keys=keys, timeout_seconds=spec.timeout_seconds), settings.allowed, clock)
 
 

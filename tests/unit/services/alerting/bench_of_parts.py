@@ -12,6 +12,7 @@ from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Ti
 from driftline.clock import ManualClock
 from driftline.envelope import Envelope, deterministic_id
 from services.alerting.adapters.channels.port import Outgoing
+from services.alerting.adapters.plan import InForce, Plan
 from services.alerting.adapters.received import Received
 from services.alerting.consumer import Intake
 from services.alerting.jobs.dispatcher import Dispatcher, Outlook
@@ -77,11 +78,10 @@ class Parts:
         self.routing = routing or one_route()
         self.configured = frozenset(self.routing.channels) if configured is None else configured
         links = Links(runbooks="https://wiki", dashboards="https://dash")
-        self.intake = Intake(self.database, self.routing, links, TOPIC_IDS, self.clock)
-        self.dispatcher = Dispatcher(
-            self.database, Outlook(self.routing, links, self.configured, on_decided=lambda: None), self.clock
-        )
         self.channel = FakeChannel()
+        self.in_force = InForce(Plan(self.routing, dict.fromkeys(self.configured, self.channel)))
+        self.intake = Intake(self.database, self.in_force, links, TOPIC_IDS, self.clock)
+        self.dispatcher = Dispatcher(self.database, Outlook(self.in_force, links, on_decided=lambda: None), self.clock)
         self.offset = 0
 
     def take(self, *events: Any) -> None:
@@ -97,13 +97,15 @@ class Parts:
         self.clock.advance(int(seconds * SECOND))
         self.dispatcher.run_once(lambda: None)
 
-    def sender(self, name: str = "webhook", policy: RetryPolicy | None = None) -> Sender:
-        options = SenderOptions(name=name, lease_us=60 * SECOND, workers=2, retry=policy or RetryPolicy())
+    def options(self, name: str, policy: RetryPolicy | None = None) -> SenderOptions:
+        return SenderOptions(name=name, lease_us=60 * SECOND, workers=2, retry=policy or RetryPolicy())
+
+    def sender(self, name: str = "webhook", policy: RetryPolicy | None = None, *, channel: FakeChannel | None = None) -> Sender:
         return Sender(
             self.database,
-            self.channel,
-            self.routing,
-            options,
+            channel or self.channel,
+            self.in_force,
+            self.options(name, policy),
             clock=self.clock,
             on_recorded=lambda: None,
             jitter=lambda: 0.999999,

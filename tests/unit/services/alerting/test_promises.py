@@ -2,14 +2,19 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from driftline.alerting.alert import Acknowledgement
 from driftline.alerting.delivery import Delivered, Refused, TryAgain
-from services.alerting.store import groups, outbox
-from tests.unit.alerting.builders import DAY, cleared, detected
+from driftline.alerting.life import Happening
+from services.alerting.adapters.plan import Plan
+from services.alerting.jobs.timekeeper import Timekeeper
+from services.alerting.store import acknowledgements, alerts, groups, history, outbox
+from tests.unit.alerting.builders import DAY, SECOND, cleared, detected
 from tests.unit.services.alerting.bench_of_parts import FakeChannel, Parts, by_priority
 
 OPERATIONS = st.lists(
@@ -19,6 +24,9 @@ OPERATIONS = st.lists(
         st.tuples(st.just("time"), st.sampled_from([1, 30, 300, 3600])),
         st.tuples(st.just("deliver"), st.sampled_from(["ok", "ok", "retry", "refuse"])),
         st.tuples(st.just("restart")),
+        st.tuples(st.just("acknowledge"), st.integers(0, 2), st.sampled_from([None, 300, 3600])),
+        st.tuples(st.just("unacknowledge"), st.integers(0, 2)),
+        st.tuples(st.just("reload"), st.sampled_from([("model_id",), ("model_id", "model_version"), ()])),
         st.tuples(st.just("repeat")),
     ),
     max_size=40,
@@ -35,6 +43,8 @@ class Story:
         self.believed: dict[str, set[str]] = {}
         self.delivered: dict[str, bytes] = {}
         self.history: list[object] = []
+        self.group_by: tuple[str, ...] = ("model_id",)
+        self.parts.intake.open_all()
         self.episodes = dict.fromkeys(range(3), 0)
         self.sequences = dict.fromkeys(range(3), 0)
 
@@ -64,7 +74,39 @@ class Story:
             self.sequences[model] = 0
 
     def time(self, seconds):
-        self.parts.pass_time(seconds)
+        self.parts.clock.advance(seconds * SECOND)
+        self._keep_time()
+        self.parts.pass_time(0)
+
+    def _keep_time(self):
+        Timekeeper(self.parts.database, self.parts.clock, on_changed=lambda: None).run_once(lambda: None)
+
+    def _alert(self, tx, model):
+        return next((alert for alert in alerts.firing(tx) if alert.model_version == str(model)), None)
+
+    def acknowledge(self, model, seconds):
+        now = self.parts.clock.now_us()
+        with self.parts.database.write() as tx:
+            if (alert := self._alert(tx, model)) is not None:
+                until = None if seconds is None else now + seconds * SECOND
+                acknowledgements.set_for(tx, alert.alert_id, Acknowledgement(by="me", at=now, until=until))
+
+    def unacknowledge(self, model):
+        with self.parts.database.write() as tx:
+            if (alert := self._alert(tx, model)) is not None:
+                acknowledgements.take_back(tx, alert.alert_id, by="me", detail="", now=self.parts.clock.now_us())
+
+    def reload(self, group_by):
+        """Other groups for the same receivers; it stays so over restarts."""
+        self.group_by = group_by
+        self._put_in_force()
+        self.parts.intake.place_again()
+
+    def _put_in_force(self):
+        routing = by_priority()
+        routes = tuple(replace(route, group_by=self.group_by) for route in routing.root.routes)
+        changed = replace(routing, root=replace(routing.root, group_by=self.group_by, routes=routes))
+        self.parts.in_force.plan = Plan(changed, self.parts.in_force.plan.channels)
 
     def deliver(self, answer):
         self.parts.channel = FakeChannel(lambda message: self._receive(message, answer))
@@ -83,6 +125,7 @@ class Story:
         self.parts.database.close()
         self.parts = Parts(self.folder, by_priority(), configured=frozenset({"webhook"}), clock=self.parts.clock)
         self.parts.offset = offset
+        self._put_in_force()
         self.parts.intake.place_again()
         with self.parts.database.write() as tx:
             outbox.release_claims(tx, self.parts.clock.now_us())
@@ -95,6 +138,21 @@ class Story:
         for _ in range(3):
             self.parts.pass_time(300)
             self.deliver("ok")
+
+
+def assert_a_life(lines):
+    """It fires before it ends, ends once each time, and nobody takes care of what is over."""
+    fires = False
+    for line in lines:
+        match line.happening:
+            case Happening.FIRED | Happening.REOPENED:
+                fires = True
+            case Happening.RESOLVED:
+                assert fires
+                fires = False
+            case _:
+                assert fires
+    assert not fires
 
 
 @settings(
@@ -111,8 +169,6 @@ def test_what_a_receiver_believes_comes_true(operations) -> None:
             story.run(operation)
         story.settle()
         with story.parts.database.read() as tx:
-            from services.alerting.store import alerts
-
             firing = {alert.alert_id for alert in alerts.firing(tx)}
         assert set().union(*story.believed.values()) == firing
         for model in range(3):
@@ -121,4 +177,7 @@ def test_what_a_receiver_believes_comes_true(operations) -> None:
         assert set().union(*story.believed.values()) == set()
         with story.parts.database.read() as tx:
             assert groups.page(tx, limit=9, offset=0) == []
+            for alert, _ in alerts.page(tx, filters={}, limit=9, offset=0):
+                assert alert.acknowledged is None
+                assert_a_life(history.of(tx, alert.alert_id, limit=1000)[::-1])
         story.parts.database.close()

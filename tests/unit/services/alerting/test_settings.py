@@ -4,7 +4,7 @@ import pytest
 
 from driftline.errors import ConfigurationError
 from driftline.runtime.settings import load
-from services.alerting.app import read_routing
+from services.alerting.adapters.plan import read_routing
 from services.alerting.settings import AlertingSettings
 
 SECRET = "whsec_" + base64.b64encode(b"x" * 32).decode()

@@ -39,7 +39,7 @@ def write(cluster, *events, commit=True):
 def read_up(parts, cluster, stopping=lambda: False):
     described = cluster.admin().describe([TOPIC])
     ids = {name: topic.topic_id for name, topic in described.items()}
-    intake = Intake(parts.database, parts.routing, parts.dispatcher._outlook.links, ids, parts.clock)
+    intake = Intake(parts.database, parts.in_force, parts.dispatcher._outlook.links, ids, parts.clock)
     seen = []
 
     def handle(messages, *, news):

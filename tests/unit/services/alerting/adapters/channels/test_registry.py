@@ -1,6 +1,7 @@
 import base64
 
 import pytest
+import structlog
 
 from driftline.alerting.config import load
 from driftline.alerting.config_receivers import KINDS
@@ -81,7 +82,6 @@ def test_a_named_channel_goes_where_the_settings_say(build, kind, values, channe
 @pytest.mark.parametrize(
     ("kind", "values", "problem"),
     [
-        ("webhook", {"webhook_url": "https://example.org/"}, "DRIFTLINE_ALERTING_WEBHOOK_SECRET"),
         ("slack", {**BOT, "slack_webhook_url": "https://hooks.slack.com/hush"}, "keep one"),
         ("slack", {"slack_bot_token": "xoxb-hush"}, "DRIFTLINE_ALERTING_SLACK_CHANNEL"),
         ("slack", {"slack_webhook_url": "http://hooks.slack.com/hush"}, "DRIFTLINE_ALERTING_SLACK_WEBHOOK_URL.*https"),
@@ -151,8 +151,16 @@ def test_an_address_of_a_receiver_that_cannot_be_used_is_named(build, kind, opti
 def test_a_webhook_of_a_receiver_without_a_secret_of_its_own_is_signed_with_that_of_the_settings(build) -> None:
     spec = ChannelSpec(kind="webhook", name="team/webhook/0", url="https://example.org/")
     assert list(build(spec, webhook_secret=SECRET)) == ["team/webhook/0"]
-    with pytest.raises(ConfigurationError, match="always signed"):
-        build(spec)
+
+
+def test_a_webhook_without_a_secret_is_sent_unsigned_and_said_to_be(build) -> None:
+    spec = ChannelSpec(kind="webhook", name="team/webhook/0", url="https://example.org/")
+    with structlog.testing.capture_logs() as logs:
+        (made,) = build(spec).values()
+    assert isinstance(made, WebhookChannel)
+    (line,) = logs
+    assert line["log_level"] == "warning"
+    assert "secret_file of team/webhook/0, or DRIFTLINE_ALERTING_WEBHOOK_SECRET" in line["remedy"]
 
 
 def test_secrets_do_not_show() -> None:

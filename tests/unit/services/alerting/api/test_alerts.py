@@ -1,47 +1,6 @@
-import asyncio
-
-import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
-from driftline.alerting.enrichment import Links
-from driftline.runtime.health import Health
-from driftline.runtime.http import Access, create_app
-from driftline.runtime.tokens import TokenBook, create_token
-from services.alerting.api import routes, silence_routes
 from tests.unit.alerting.builders import cleared, detected
-
-
-class Door:
-    """The API without a socket."""
-
-    def __init__(self, app, tokens) -> None:
-        self.app = app
-        self.tokens = tokens
-
-    def get(self, path, *, role="viewer", **options) -> httpx.Response:
-        return self.send("GET", path, role=role, **options)
-
-    def send(self, method, path, *, role="operator", **options) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role else {}
-
-        async def request():
-            transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://alerting") as client:
-                return await client.request(method, path, headers=headers, **options)
-
-        return asyncio.run(request())
-
-
-@pytest.fixture
-def client(parts, tmp_path) -> Door:
-    file = tmp_path / "tokens.json"
-    tokens = {role: create_token(file, role, [role]) for role in ("viewer", "producer", "operator")}
-    app = create_app("test", health=Health(), registry=CollectorRegistry())
-    access = Access(TokenBook(file))
-    app.include_router(routes(parts.database, Links(), access))
-    app.include_router(silence_routes(parts.database, access, parts.clock))
-    return Door(app, tokens)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Alerting over HTTP."""

@@ -1,0 +1,50 @@
+"""Who takes care of which alert, and until when that counts."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from driftline.alerting.alert import Acknowledgement
+from driftline.alerting.life import Entry, Happening
+from services.alerting.store import groups, history
+from services.alerting.store.tables import acknowledgements
+
+_THIS = delete(acknowledgements).where(acknowledgements.c.alert_id == bindparam("id"))
+_THESE = delete(acknowledgements).where(acknowledgements.c.alert_id.in_(bindparam("ids", expanding=True)))
+_OVER = select(acknowledgements.c.alert_id).where(acknowledgements.c.until <= bindparam("now"))
+_OVER = _OVER.order_by(acknowledgements.c.until, acknowledgements.c.alert_id)
+_NEXT_END = select(func.min(acknowledgements.c.until))
+
+
+def set_for(tx: Connection, alert_id: str, given: Acknowledgement) -> None:
+    """Note that somebody takes care; an earlier acknowledgement is replaced."""
+    tx.execute(_THIS, {"id": alert_id})
+    values = {"by": given.by, "at": given.at, "until": given.until, "comment": given.comment}
+    tx.execute(insert(acknowledgements), {"alert_id": alert_id, **values})
+    line = Entry(alert_id=alert_id, at=given.at, happening=Happening.ACKNOWLEDGED, by=given.by, detail=given.comment)
+    history.add(tx, [line])
+
+
+def take_back(tx: Connection, alert_id: str, *, by: str, detail: str, now: int) -> bool:
+    """Let an alert be told and escalated again, from the next tick of its groups on; False where nobody had taken care."""
+    if not tx.execute(_THIS, {"id": alert_id}).rowcount:
+        return False
+    history.add(tx, [Entry(alert_id=alert_id, at=now, happening=Happening.UNACKNOWLEDGED, by=by, detail=detail)])
+    groups.look_soon(tx, alert_id, now)
+    return True
+
+
+def forget(tx: Connection, alert_ids: Collection[str]) -> None:
+    """These ended or began anew: what was acknowledged is over."""
+    if alert_ids:
+        tx.execute(_THESE, {"ids": list(alert_ids)})
+
+
+def over(tx: Connection, now: int) -> Sequence[str]:
+    """Alerts whose acknowledgement has had its time, the longest first."""
+    return tx.execute(_OVER, {"now": now}).scalars().all()
+
+
+def next_end(tx: Connection) -> int | None:
+    """When the next acknowledgement ends by itself."""
+    return tx.execute(_NEXT_END).scalar_one_or_none()
