@@ -87,7 +87,16 @@ def _write(outcome: Outcome, out: Path, title: str) -> None:
 
 def _plain(report: WindowReport) -> dict[str, Any]:
     """A report as JSON has it: bytes in hexadecimal."""
-    return {name: value.hex() if isinstance(value, bytes) else value for name, value in asdict(report).items()}
+    return {name: _readable(value) for name, value in asdict(report).items()}
+
+
+def _readable(value: object) -> object:
+    """Bytes as hex, wherever they are."""
+    if isinstance(value, dict):
+        return {name: _readable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(each) for each in value]
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def _summary(outcome: Outcome, out: Path) -> dict[str, Any]:
