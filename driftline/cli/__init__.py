@@ -23,6 +23,7 @@ NOUNS = {
     "token": "Create access tokens for the HTTP interfaces.",
     "topics": "Create the topics and compare them with their declarations.",
     "trends": "Show where the performance of a model is going.",
+    "windows": "Export windows as rows of tables, and see versions side by side.",
 }
 
 

@@ -186,15 +186,12 @@ def _lasting(terms: Terms, window: Decided) -> Iterator[Measure]:
 
 
 def _bets(packed: Mapping[str, bytes], window: Decided) -> dict[ColumnName, Bet]:
-    """By column, of the families that the window's evidence is about: those of its other decision are kept beside them."""
-    names = sorted(one.name for one in window.evidence.columns)
-    families = {name.family for name in names}
-    return {
-        name: bet
-        for family, data in sorted(packed.items())
-        if family in families
-        for name, bet in zip((name for name in names if name.family == family), lasting.unpack(data), strict=True)
-    }
+    """Find again what the columns of this decision were held to; the terms of a window hold those of the other too."""
+    found: dict[ColumnName, Bet] = {}
+    for family in sorted({one.family for one in window.evidence.columns} & packed.keys()):
+        names = sorted(one.name for one in window.evidence.columns if one.family == family)
+        found |= zip(names, lasting.unpack(packed[family]), strict=True)
+    return found
 
 
 def _surely(measure: Measure) -> Measure:

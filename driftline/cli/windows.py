@@ -1,0 +1,155 @@
+"""`driftline windows`: windows as rows of tables, and the versions of a model side by side."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from driftline import codec, topics
+from driftline.cli.console_output import Bootstrap, Json, cluster, moment, print_json, print_table
+from driftline.cli.reading import read_all
+from driftline.drift.profile import Layout
+from driftline.drift.windows.rows import drift_metrics, profile_metrics
+from driftline.drift.windows.versions import side_by_side
+from driftline.envelope import moment_of
+from driftline.errors import ConfigurationError
+from driftline.events import WindowReport
+from driftline.kafka.ports import Cluster
+from driftline.runtime.catalogue import Catalogue
+
+app = typer.Typer(no_args_is_help=True)
+
+Model = Annotated[str, typer.Argument(help="Id of the model.")]
+Granularity = Annotated[str | None, typer.Option(help='Only windows of this granularity, such as "1 day".')]
+Since = Annotated[
+    str | None, typer.Option("--from", help="Only windows that begin at this time or later, such as 2026-03-01 (UTC).")
+]
+Until = Annotated[str | None, typer.Option("--to", help="Only windows that begin before this time.")]
+
+
+class Table(StrEnum):
+    """What is exported."""
+
+    PROFILE_METRICS = "profile_metrics"
+    DRIFT_METRICS = "drift_metrics"
+
+
+_ROWS: dict[Table, Callable[[WindowReport], list[dict[str, Any]]]] = {
+    Table.PROFILE_METRICS: profile_metrics,
+    Table.DRIFT_METRICS: drift_metrics,
+}
+
+
+@app.callback()
+def _windows() -> None:
+    """Export windows as rows of tables, and see the versions of a model side by side."""
+
+
+@app.command()
+def export(
+    model: Model,
+    *,
+    table: Annotated[
+        Table, typer.Option(help="What a window has, or how far it is from what it is compared with.")
+    ] = Table.DRIFT_METRICS,
+    granularity: Granularity = None,
+    since: Since = None,
+    until: Until = None,
+    out: Annotated[Path | None, typer.Option(help="File to write CSV to; without it, it is printed.")] = None,
+    bootstrap: Bootstrap = None,
+    as_json: Json = False,
+) -> None:
+    """Export the last revision of each window as rows, with the column names of lakehouse monitors."""
+    found = read_windows(cluster(bootstrap), model, granularity, since, until)
+    rows = [row for report in found for row in _ROWS[table](report)]
+    if as_json:
+        print_json(rows)
+    elif out is None:
+        typer.echo(as_csv(rows), nl=False)
+    else:
+        try:
+            out.write_text(as_csv(rows), encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"cannot write to {out}: {error.strerror}; name another file with --out") from error
+
+
+@app.command()
+def versions(
+    model: Model,
+    *,
+    granularity: Granularity = None,
+    since: Since = None,
+    until: Until = None,
+    bootstrap: Bootstrap = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the versions of a model in the windows that several of them have; each with the one that has most rows."""
+    kafka = cluster(bootstrap)
+    layout_of = _layouts(kafka, model)
+    found = side_by_side(read_windows(kafka, model, granularity, since, until), layout_of)
+    if as_json:
+        print_json([one.plain() for one in found])
+        return
+    head = ("WINDOW", "LENGTH", "VERSION", "ROWS", "RISK", "ACCURACY", "AGAINST", "FURTHEST COLUMN", "PSI", "P-VALUE")
+    print_table(head, ((moment(one.start), one.granularity, *one.cells()) for one in found))
+
+
+def read_windows(
+    kafka: Cluster, model: str, granularity: str | None, since: str | None, until: str | None
+) -> list[WindowReport]:
+    """Return the last revision of each window of a model, in the order of time. Raises ConfigurationError for a time that is none."""
+    first, last = (None if text is None else _time(text) for text in (since, until))
+    found: dict[tuple[object, ...], WindowReport] = {}
+    for message in read_all(kafka, topics.name("windows")):
+        if (value := message.value()) is None:
+            continue
+        report = codec.decode(value)
+        assert isinstance(report, WindowReport)
+        chosen = report.model_id == model and granularity in (None, report.granularity)
+        if chosen and (first is None or report.start >= first) and (last is None or report.start < last):
+            key = (report.start, report.end, report.granularity, report.model_version, report.slice)
+            if key not in found or report.revision > found[key].revision:
+                found[key] = report
+    return [report for _, report in sorted(found.items(), key=lambda item: item[0])]
+
+
+def as_csv(rows: Iterable[dict[str, Any]]) -> str:
+    """Return rows as CSV with a head: columns in the order in which rows first have them, lists with a blank between."""
+    written = list(rows)
+    head = list(dict.fromkeys(name for row in written for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, head, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {name: " ".join(cell) if isinstance(cell, list) else cell for name, cell in row.items()} for row in written
+    )
+    return text.getvalue()
+
+
+def _layouts(kafka: Cluster, model: str) -> Callable[[WindowReport], Layout | None]:
+    catalogue = Catalogue(kafka.consumer(), topics=("baselines", "monitors"))
+    catalogue.refresh()
+    catalogue.close()
+    known: dict[int, Layout | None] = {}
+
+    def layout_of(report: WindowReport) -> Layout | None:
+        if report.monitor_version not in known:
+            monitor, baseline = (
+                catalogue.book.version(model, report.monitor_version),
+                catalogue.book.baseline(report.baseline_id),
+            )
+            known[report.monitor_version] = None if monitor is None or baseline is None else Layout.of(monitor, baseline)
+        return known[report.monitor_version]
+
+    return layout_of
+
+
+def _time(text: str) -> int:
+    try:
+        return moment_of(text)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error

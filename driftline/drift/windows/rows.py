@@ -1,0 +1,154 @@
+"""Window reports as rows of two tables, under the names that monitors of lakehouses use: `profile_metrics` and `drift_metrics`.
+
+A profile row says what a window has, one for each column and one for the model (`:table`); a drift row how far a column is from
+another sample of it: the baseline, the window before (CONSECUTIVE) or the same time last week (SEASON).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from driftline.drift.profile import ALL_ROWS
+from driftline.envelope import iso_time
+from driftline.events import Measure, Reference, WindowReport
+
+__all__ = ["DRIFT_METRICS", "PROFILE_METRICS", "TABLE", "drift_metrics", "features", "profile_metrics"]
+
+PROFILE_METRICS, DRIFT_METRICS = "profile_metrics", "drift_metrics"
+"""Names of the tables."""
+TABLE = ":table"
+"""`column_name` of what is said of the model as a whole."""
+
+Row = dict[str, Any]
+
+_OF_WINDOW = {
+    "mean": "avg",
+    "p05": "quantile_05",
+    "p50": "median",
+    "p95": "quantile_95",
+    "null_rate": "percent_null",
+    "nan_rate": "percent_nan",
+    "unseen_rate": "percent_unseen",
+    "out_of_range_rate": "percent_out_of_range",
+    "f1": "f1_score",
+    "precision": "precision",
+    "recall": "recall",
+    "f1_weighted": "f1_score.weighted",
+    "precision_weighted": "precision.weighted",
+    "recall_weighted": "recall.weighted",
+}
+_DISTANCES = {
+    "psi": "population_stability_index",
+    "js": "js_distance",
+    "tv": "tv_distance",
+    "linf": "l_infinity_distance",
+    "kl": "kl_divergence",
+    "hellinger": "hellinger_distance",
+    "wasserstein": "wasserstein_distance",
+    "wasserstein_normed": "wasserstein_distance_normed",
+    "chi2": "chi_squared_test",
+    "ks": "ks_test",
+    "mean_delta": "avg_delta",
+    "null_rate_delta": "percent_null_delta",
+    "nan_rate_delta": "percent_nan_delta",
+    "unseen_rate_delta": "percent_unseen_delta",
+    "lasting_shift": "lasting_shift",
+}
+_TESTED = frozenset({"chi2", "ks"})
+_PERCENT = 100.0
+_COLUMN = re.compile(r"([\w.:]+)=(.+)")
+
+
+def profile_metrics(report: WindowReport) -> list[Row]:
+    """Return the rows of a window: `:table` first, then its columns by name. Rates are in percent."""
+    place = _place(report)
+    whole: Row = {"column_name": TABLE, "count": report.n, "label_count": report.labels_in_time + report.labels_later}
+    whole |= {"label_coverage": report.label_coverage, "risk_score": report.risk_score, "severity_level": report.severity}
+    columns: dict[str, Row] = {}
+    for measure in report.measures:
+        if _compares(measure):
+            continue
+        row = whole if measure.column is None else columns.setdefault(measure.column, {"count": report.n})
+        row[_OF_WINDOW.get(measure.name, measure.name)] = _percent(measure)
+    return [place | whole, *(place | {"column_name": name} | row for name, row in sorted(columns.items()))]
+
+
+def drift_metrics(report: WindowReport) -> list[Row]:
+    """Return a row for each reference and column: the baseline's first, then those of the past as the monitor names them."""
+    rows = _compared(report, Reference.BASELINE, report.measures, {})
+    for found in report.comparisons:
+        past = {"window_cmp.start": iso_time(found.start), "window_cmp.end": iso_time(found.end)}
+        rows += _compared(report, found.reference, found.measures, past | {"count_delta": report.n - found.n})
+    return rows
+
+
+def features(report: WindowReport, reference: Reference = Reference.CONSECUTIVE) -> Row:
+    """Return what became of the model's inputs: `violations`, `total_features_checked` and `details`, the largest JS distance first.
+
+    The columns are the monitor's own; predictions and outcomes (`:prediction`, `:label`) are none of them.
+    """
+    details = [row for row in drift_metrics(report) if row["drift_type"] == reference.value and row["family"] == "feature"]
+    details.sort(key=lambda row: (-(row.get("js_distance") or 0.0), row["column_name"]))
+    return {
+        "violations": sum(len(row["violated"]) for row in details),
+        "total_features_checked": len(details),
+        "details": details,
+    }
+
+
+def _place(report: WindowReport) -> Row:
+    key, value = _slice(report.slice)
+    return {
+        "window.start": iso_time(report.start),
+        "window.end": iso_time(report.end),
+        "granularity": report.granularity,
+        "model_id": report.model_id,
+        "model_version": report.model_version,
+        "log_type": "INPUT",
+        "slice_key": key,
+        "slice_value": value,
+    }
+
+
+def _slice(name: str) -> tuple[str | None, str | None]:
+    """Key and value of a slice: of columns as they are named, of a condition its text and whether it holds."""
+    if name == ALL_ROWS:
+        return None, None
+    if name.startswith("(") and name.endswith(") IS NOT TRUE"):
+        return name.removeprefix("(").removesuffix(") IS NOT TRUE"), "false"
+    column = _COLUMN.fullmatch(name)
+    return (column[1], column[2]) if column else (name, "true")
+
+
+def _compares(measure: Measure) -> bool:
+    return measure.name in _DISTANCES or measure.name.endswith("_delta")
+
+
+def _compared(report: WindowReport, reference: Reference, measures: Iterable[Measure], more: Row) -> list[Row]:
+    columns: dict[str, list[Measure]] = {}
+    for measure in measures:
+        if _compares(measure) and measure.column is not None:
+            columns.setdefault(measure.column, []).append(measure)
+    place = _place(report) | {"drift_type": reference.value} | more
+    return [place | _drift(name, found) for name, found in sorted(columns.items())]
+
+
+def _drift(column: str, measures: Sequence[Measure]) -> Row:
+    families = {measure.family for measure in measures} - {"quality"}
+    row: Row = {"column_name": column, "family": min(families, default="quality")}
+    for measure in measures:
+        name = _DISTANCES.get(measure.name, measure.name)
+        if measure.name in _TESTED:
+            row |= {f"{name}.statistic": measure.value, f"{name}.pvalue": measure.p_value}
+        else:
+            row[name] = _percent(measure)
+    return row | {"violated": [_DISTANCES.get(each.name, each.name) for each in measures if each.violated]}
+
+
+def _percent(measure: Measure) -> float | None:
+    rate = measure.name in _OF_WINDOW and measure.name.endswith("_rate")
+    if measure.value is not None and (rate or measure.name.endswith("_rate_delta")):
+        return _PERCENT * measure.value
+    return measure.value
