@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def _classes(pairs: PairLayout, vector: Integers) -> Iterator[Measure]:
 
 def _outcomes(layout: Layout, baseline: Baseline, profile: Profile) -> tuple[Measure, ...]:
     found = outcome_counts(layout, baseline, profile)
-    return () if found is None else compare("label", LABEL, *found)
+    return () if found is None else tuple(replace(each, n=profile.rows) for each in compare("label", LABEL, *found))
 
 
 def outcome_counts(layout: Layout, baseline: Baseline, profile: Profile) -> tuple[Integers, Integers] | None:

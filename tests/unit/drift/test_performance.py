@@ -173,7 +173,7 @@ def test_coverage_is_the_share_of_predictions_with_a_label():
 
 def test_outcomes_are_compared_with_the_labels_of_the_baseline():
     found = measured(Task.BINARY, [[30, 10, 0], [20, 30, 0], [0, 0, 10]], baseline=BASELINE)
-    assert found["tv"].family == "label"
+    assert (found["tv"].family, found["tv"].n) == ("label", 100)
     assert found["tv"].value == pytest.approx((abs(0.5 - 0.2) + abs(0.4 - 0.7)) / 2)
 
 
