@@ -82,19 +82,23 @@ class Checker:
         reading = model.inputs.read(self.state.cursor.calm[Group.PROFILE])
         while reading is not None and (point := self._next(model)) is not None:
             if reading >= point.due:
-                told = self._run(model, point, reading)
+                yield self._done(model, self._run(model, point, reading))
+            elif _idle(point.monitor) is not None or not self._passed(model, point):
+                self._wait_from(model, None)
+                return
             elif model.check_started is None:
-                if not self._passed(model, point):
-                    return
-                model.check_started = self.state.cursor.append_time
-                self.state.save_model(model)
-                yield [execution for execution in self._begun(model, point) if execution.model_version]
-                return
-            elif self.state.cursor.swept - model.check_started < point.monitor.check_timeout_us:
-                return
+                self._wait_from(model, self.state.cursor.append_time)
+                yield [check for check in self._begun(model, point) if check.model_version]
+            elif self.state.cursor.swept - model.check_started >= point.monitor.check_timeout_us:
+                yield self._done(model, self._give_up(model, point))
             else:
-                told = self._give_up(model, point)
-            yield self._done(model, told)
+                return
+
+    def _wait_from(self, model: Model, append_time: int | None) -> None:
+        """Note since when the next point waits; another version of the monitor may have put it off."""
+        if model.check_started != append_time:
+            model.check_started = append_time
+            self.state.save_model(model)
 
     def _next(self, model: Model) -> Point | None:
         entries = self.rules.book.entries(model.model_id)
@@ -155,13 +159,12 @@ class Checker:
 
     def _done(self, model: Model, told: list[CheckExecution]) -> list[Told]:
         model.checked, model.check_started = told[0].due, None
-        failed = told[0].status is CheckStatus.FAILED
-        notices: list[Told] = []
-        if failed is not model.check_failed and told[0].status is not CheckStatus.SKIPPED:
-            model.check_failed = failed
-            notices = [_notice(told[0])]
+        news = CheckStatus.COMPLETED if model.check_failed else CheckStatus.FAILED
+        noted = next((check for check in told if check.status is news), None)
+        if noted is not None:
+            model.check_failed = not model.check_failed
         self.state.save_model(model)
-        return [*told, *notices]
+        return [*told, *(() if noted is None else (_notice(noted),))]
 
     def _passed(self, model: Model, point: Point) -> bool:
         furthest = max((seen.event_time for source, seen in model.seen.items() if source.group is Group.PROFILE), default=None)
@@ -242,13 +245,14 @@ class Checker:
             return self._ended(check, CheckStatus.SKIPPED, _too_few(report, monitor))
         failing = failing_checks(report.measures)
         level = verdict(report.severity, violated=bool(failing))
+        asked = check.trigger is CheckTrigger.ON_DEMAND
         ended = self._ended(check, CheckStatus.COMPLETED, None)
         return replace(
             ended,
             alert_generated=level is not AlertLevel.NORMAL,
             alert_level=level.value,
             risk_score=report.risk_score,
-            metrics=figures(report.measures, label_coverage=report.label_coverage),
+            metrics=figures(report.measures, label_coverage=report.label_coverage if asked else None),
             failing=drifts_of(failing),
         )
 

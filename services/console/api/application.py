@@ -55,7 +55,7 @@ def application(
     templates.globals["asset"] = assets.url
     door = Door(access, Sessions(clock))
     for router in (
-        pages.routes(queries, templates, door, runbooks),
+        pages.routes(pages.Sources(queries, checks, clock), templates, door, runbooks),
         data.routes(queries, door, feed),
         check_routes(checks, door, clock),
         door.routes(templates),

@@ -9,15 +9,18 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment
 
+from driftline.clock import Clock
 from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import Actor
 from services.console.api.door import Door
 from services.console.api.runbooks import read_runbook, runbook_names, to_html
 from services.console.api.views import short_name
+from services.console.store.checks import CheckQueries
 from services.console.store.queries import ModelLine, Queries
 from services.console.store.tables import HEAT_MEASURES
 
 CLOSED_ALERTS = 5
+LAST_CHECKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,27 @@ class Chosen:
     measure: str
 
 
-def routes(queries: Queries, templates: Environment, door: Door, runbooks: Path) -> APIRouter:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the page gets what it shows."""
+
+    queries: Queries
+    checks: CheckQueries
+    clock: Clock
+
+    def checks_of(self, chosen: Chosen | None) -> dict[str, Any]:
+        """The schedule of the chosen model, and its last checks."""
+        if chosen is None:
+            return {"planned": None, "checks": []}
+        model_id = chosen.model.model_id
+        planned = next(iter(self.checks.schedules(self.clock.now_us(), model_id)), None)
+        return {"planned": planned, "checks": self.checks.history(model_id=model_id, limit=LAST_CHECKS)}
+
+
+def routes(sources: Sources, templates: Environment, door: Door, runbooks: Path) -> APIRouter:
     """`/`, `/runbooks`, and the addresses that alerts carry."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    queries = sources.queries
 
     @router.get("/")
     def page(
@@ -47,7 +68,7 @@ def routes(queries: Queries, templates: Environment, door: Door, runbooks: Path)
         fleet = queries.fleet()
         chosen = choose(queries, fleet, model=model, granularity=granularity, version=version, measure=measure)
         return templates.get_template("page.html").render(
-            actor=actor, chosen=chosen, asked=model, fleet=fleet, **_surroundings(queries)
+            actor=actor, chosen=chosen, asked=model, fleet=fleet, **sources.checks_of(chosen), **_surroundings(queries)
         )
 
     @router.get("/runbooks")

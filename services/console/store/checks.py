@@ -30,7 +30,7 @@ class CheckQueries:
         self._engine = engine
 
     def history(
-        self, *, model_id: str | None, status: CheckStatus | None, request_id: str | None, limit: int
+        self, *, model_id: str | None, status: CheckStatus | None = None, request_id: str | None = None, limit: int = 50
     ) -> list[dict[str, Any]]:
         """The last executions, the latest first, with the fields of CheckExecution; what is None does not restrict."""
         query = select(executions.c.said).order_by(executions.c.at.desc(), executions.c.check_id).limit(limit)
@@ -52,12 +52,12 @@ class CheckQueries:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         ended = {CheckStatus(row[0]): row[1] for row in rows}
-        planned = [one for one in self._planned() if model_id in (None, one.model_id)]
+        planned = self._planned(model_id)
         enabled = sum(one.enabled for one in planned)
         return Statistics.of(configured=len(planned), enabled=enabled, ended=ended, alerts=sum(row[2] for row in rows))
 
-    def schedules(self, now: int) -> list[Scheduled]:
-        """Every schedule with its next point, the next one first."""
+    def schedules(self, now: int, model_id: str | None = None) -> list[Scheduled]:
+        """Every schedule (or that of one model) with its next point, the next one first."""
         found = [
             Scheduled(
                 row.model_id,
@@ -66,10 +66,13 @@ class CheckQueries:
                 row.time_zone,
                 Schedule.parse(row.schedule, row.time_zone).next(now) if row.enabled else None,
             )
-            for row in self._planned()
+            for row in self._planned(model_id)
         ]
         return sorted(found, key=lambda one: (one.next_run_time is None, one.next_run_time or 0, one.model_id))
 
-    def _planned(self) -> list[Any]:
+    def _planned(self, model_id: str | None) -> list[Any]:
+        query = select(schedules).where(schedules.c.schedule != "")
+        if model_id is not None:
+            query = query.where(schedules.c.model_id == model_id)
         with self._engine.connect() as connection:
-            return list(connection.execute(select(schedules).where(schedules.c.schedule != "")))
+            return list(connection.execute(query))

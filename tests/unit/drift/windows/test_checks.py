@@ -125,6 +125,15 @@ def test_a_disabled_schedule_is_skipped_and_says_so():
     assert "disabled" in (check.error_message or "")
 
 
+def test_a_disabled_schedule_neither_waits_nor_fails():
+    stream = feed(change(HOURLY, check_enabled=False), partitions=2)
+    for partition in (0, 1):
+        stream.rows(START, CALM, partition=partition, caught_up=False)
+    stream.rows(START + 65 * MINUTE, CALM, partition=0, caught_up=False)
+    stream.wait(400 * SECOND).progress(caught_up=False)
+    assert stream.told(CheckExecution) == []
+
+
 def test_a_paused_monitor_checks_nothing():
     stream = feed(change(HOURLY, paused=True))
     stream.rows(START, MOVED)
@@ -183,6 +192,23 @@ def test_the_next_point_has_300_seconds_of_its_own():
     assert [check.due for check in ended(stream)] == [START + hour * HOUR for hour in (1, 2, 3)][: len(ended(stream))]
     assert all(check.status is CheckStatus.FAILED for check in ended(stream))
     assert len(stream.told(HealthOpened)) == 1
+
+
+def test_a_version_that_puts_the_point_off_begins_the_wait_anew():
+    later = change(HOURLY, monitor_version=2, effective_from=START + 30 * MINUTE, check_schedule="0 */2 * * *")
+    book = book_of(HOURLY)
+    stream = feed(HOURLY, partitions=2, book=book)
+    for partition in (0, 1):
+        stream.rows(START, CALM, partition=partition, caught_up=False)
+    stream.rows(START + 65 * MINUTE, CALM, partition=0, caught_up=False)
+    assert len(stream.told(CheckExecution)) == 1
+    book.add_monitor(later, stream.now)
+    stream.wait(400 * SECOND).progress(caught_up=False)
+    stream.rows(START + 3 * HOUR, CALM, partition=0, caught_up=False)
+    stream.wait(200 * SECOND).progress(caught_up=False)
+    assert ended(stream) == []
+    stream.wait(200 * SECOND).progress(caught_up=False)
+    assert [(check.due - START) // HOUR for check in ended(stream)] == [2]
 
 
 def test_each_model_version_is_an_execution_of_its_own_and_retired_ones_have_none():

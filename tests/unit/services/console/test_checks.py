@@ -14,9 +14,9 @@ from driftline.topics import catalogue, name
 from services.console.consumer import Follower
 from services.console.store.checks import CheckQueries
 from services.console.store.projection import Projection
-from services.console.store.tables import BY_TOPIC, executions, open_engine
+from services.console.store.tables import BY_TOPIC, executions, open_engine, schedules
 from tests.unit.drift.windows.building import MONITOR, NOW
-from tests.unit.services.console.test_application import House as Site
+from tests.unit.services.console.test_application import House as Pages
 
 HOUR = 3_600_000_000
 # Models as a bank and a shop would have them.
@@ -45,6 +45,17 @@ def execution(number: int, **changes) -> CheckExecution:
     """The n-th check, an hour after the one before."""
     at = NOW + number * HOUR
     return dataclasses.replace(dataclasses.replace(EXECUTION, check_id=f"c{number}", due=at, end=at, at=at), **changes)
+
+
+class Site(Pages):
+    """The console's pages, with executions put into its tables."""
+
+    def put_check(self, check):
+        self.put(
+            executions,
+            **{name: getattr(check, name) for name in executions.c.keys() if name != "said"},  # noqa: SIM118 - columns
+            said=json.dumps(dataclasses.asdict(check)),
+        )
 
 
 class House:
@@ -129,21 +140,23 @@ def test_schedules_are_independent_and_the_next_point_comes_first(house):
     assert [(one.model_id, one.next_run_time) for one in house.checks.schedules(now)][-1] == ("fraud_detector", None)
 
 
+def test_the_page_shows_the_schedule_and_the_last_checks_of_the_model(tmp_path):
+    site = Site(tmp_path)
+    site.log_in()
+    site.put_window("fraud_detector")
+    assert "Checks</h2>" not in site.ask("GET", "/?model=fraud_detector").text
+    values = {"monitor_version": 1, "schedule": "daily", "enabled": True, "time_zone": "UTC"}
+    site.put(schedules, model_id="fraud_detector", **values)
+    site.put_check(execution(1, status=CheckStatus.FAILED, error_message="<b>timeout</b>"))
+    page = site.ask("GET", "/?model=fraud_detector").text
+    assert "Checks</h2>" in page
+    assert "next <time" in page
+    assert "&lt;b&gt;timeout" in page
+
+
 def test_the_answers_over_http_have_times_that_people_read(tmp_path):
     site = Site(tmp_path)
-    told = execution(1)
-    site.put(
-        executions,
-        check_id="c1",
-        model_id="fraud_detector",
-        model_version="2.0.0",
-        trigger="SCHEDULED",
-        request_id="",
-        status="COMPLETED",
-        at=told.at,
-        alert_generated=False,
-        said=json.dumps(dataclasses.asdict(told)),
-    )
+    site.put_check(execution(1))
     (found,) = site.ask("GET", "/v1/checks?model=fraud_detector&status=COMPLETED", token=site.viewer).json()
     assert (found["started"], found["check_id"]) == ("2023-11-14T22:13:20.000000Z", "c1")
     assert site.ask("GET", "/v1/checks/statistics", token=site.viewer).json()["success_rate"] == 100.0
