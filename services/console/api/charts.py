@@ -5,7 +5,7 @@ from typing import Any
 
 from driftline.envelope import iso_time
 from services.console.store.queries import Window
-from services.console.store.tables import HEAT_MEASURES
+from services.console.store.tables import BUSINESS, HEAT_MEASURES
 
 PERFORMANCE_MEASURES = ("auc", "f1", "precision", "recall", "accuracy", "mae", "rmse")
 LINES = 6
@@ -41,12 +41,27 @@ def window_charts(windows: Sequence[Window], measure: str) -> Chart:
             for name in PERFORMANCE_MEASURES
             if any(_value(window.whole.get(name)) is not None for window in windows)
         },
+        "business": _business(windows),
         "performance_limits": {
             name: limit
             for name in PERFORMANCE_MEASURES
             if (limit := next((w.whole[name][1] for w in reversed(windows) if name in w.whole), None)) is not None
         },
     }
+
+
+def _business(windows: Sequence[Window]) -> list[Chart]:
+    """Each business metric with its value in every window, its limit in the last that has one, and how often it was broken."""
+    names = dict.fromkeys(name for window in windows for name in window.whole if name.startswith(BUSINESS))
+    found = []
+    for name in names:
+        said = [window.whole.get(name) for window in windows]
+        limits = [each[1] for each in said if each and each[1] is not None]
+        broken = sum(bool(each and each[2]) for each in said)
+        values = [_value(each) for each in said]
+        limit = limits[-1] if limits else None
+        found.append({"name": name.removeprefix(BUSINESS), "values": values, "limit": limit, "broken": broken})
+    return found
 
 
 def _by_drift(windows: Sequence[Window], measure: str) -> list[str]:

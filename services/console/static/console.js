@@ -65,6 +65,7 @@
     }, [...new Set(rows.map((row) => chart.limits[row]).filter((limit) => limit !== null))]);
     const kept = Object.entries(chart.performance);
     plot("performance", kept.map(([name, values], i) => line(name, values, i)), {}, []);
+    business();
     table();
     document.documentElement.dataset.drawn = String(chart.start.length);
   }
@@ -100,22 +101,38 @@
   }
 
   function table() {
+    tabulate("table", ["Column", "Now", "Highest", "Limit", "Windows above"], chart.columns.map((name, row) => {
+      const values = chart.heat[row], limit = chart.limits[row], known = values.filter((value) => value !== null);
+      const shown = (value) => (value === undefined || value === null ? "–" : value.toFixed(3));
+      const above = limit === null ? "–" : `${known.filter((value) => value > limit).length} of ${known.length}`;
+      return [name, shown(known.at(-1)), shown(known.length ? Math.max(...known) : null), shown(limit), above];
+    }));
+  }
+
+  function business() {
+    const shown = (value) => (value === undefined || value === null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: 6 }));
+    document.getElementById("business-metrics").hidden = chart.business.length === 0;
+    tabulate("business", ["Metric", "Now", "Lowest", "Highest", "Limit", "Windows that broke it"], chart.business.map((metric) => {
+      const known = metric.values.filter((value) => value !== null), any = known.length > 0;
+      return [
+        metric.name, shown(known.at(-1)), shown(any ? Math.min(...known) : null), shown(any ? Math.max(...known) : null), shown(metric.limit),
+        metric.limit === null ? "–" : `${metric.broken} of ${known.length}`,
+      ];
+    }));
+  }
+
+  function tabulate(id, titles, rows) {
     const made = document.createElement("table"), head = made.createTHead().insertRow(), body = made.createTBody();
-    for (const title of ["Column", "Now", "Highest", "Limit", "Windows above"]) {
+    for (const title of titles) {
       const cell = document.createElement("th");
       cell.textContent = title;
       head.append(cell);
     }
-    chart.columns.forEach((name, row) => {
-      const values = chart.heat[row], limit = chart.limits[row], known = values.filter((value) => value !== null);
-      const shown = (value) => (value === undefined || value === null ? "–" : value.toFixed(3));
-      const above = limit === null ? "–" : `${known.filter((value) => value > limit).length} of ${known.length}`;
+    for (const row of rows) {
       const cells = body.insertRow();
-      for (const text of [name, shown(known.at(-1)), shown(known.length ? Math.max(...known) : null), shown(limit), above]) {
-        cells.insertCell().textContent = text;
-      }
-    });
-    document.getElementById("table").replaceChildren(made);
+      for (const text of row) cells.insertCell().textContent = text;
+    }
+    document.getElementById(id).replaceChildren(made);
   }
 
   function ago() {

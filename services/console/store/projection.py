@@ -137,7 +137,9 @@ def _measures(measures: Iterable[Measure]) -> tuple[dict[str, dict[str, list[obj
         said: list[object] = [measure.value, measure.limit, measure.violated]
         if measure.family == "estimate":  # under the names of what came out; the page shows what came out
             continue
-        if measure.column is None:
+        if measure.family == "business":
+            whole[tables.BUSINESS + measure.name + (f" of {measure.column}" if measure.column else "")] = said
+        elif measure.column is None:
             whole[measure.name] = said
         elif measure.name in tables.HEAT_MEASURES:
             columns[measure.name][measure.column] = said

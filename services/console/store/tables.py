@@ -23,6 +23,9 @@ _LONG_TEXT = 16_777_216
 HEAT_MEASURES = ("psi", "js", "tv", "ks", "null_rate_delta")
 """Measures of columns that the page can show; the others stay in the topic."""
 
+BUSINESS = "business:"
+"""What names of business metrics begin with in `whole`, beside the measures of the table."""
+
 positions = Table(
     "positions",
     metadata,

@@ -47,6 +47,15 @@ def test_performance_holds_what_was_measured_and_gaps_where_it_was_not():
     assert chart["performance_limits"] == {"auc": 0.65, "f1": 0.6}
 
 
+def test_business_metrics_are_told_window_by_window_with_their_limit():
+    first = {"business:loss": [-2.7, None, False], "business:share of tenure": [0.5, None, False], "auc": [0.7, None, False]}
+    chart = window_charts([window(0, {}, first), window(1, {}), window(2, {}, {"business:loss": [-41.0, 40.0, True]})], "psi")
+    assert chart["business"] == [
+        {"name": "loss", "values": [-2.7, None, -41.0], "limit": 40.0, "broken": 1},
+        {"name": "share of tenure", "values": [0.5, None, None], "limit": None, "broken": 0},
+    ]
+
+
 def test_no_windows_make_an_empty_chart():
     chart = window_charts([], "psi")
     assert (chart["start"], chart["columns"], chart["performance"]) == ([], [], {})

@@ -43,6 +43,8 @@ def window(day=0, **changes):
     measures = (
         Measure(family="feature", name="psi", column="temp", value=0.5, limit=0.25, violated=True),
         Measure(family="performance", name="auc", value=0.7),
+        Measure(family="business", name="loss", value=-41.0, limit=40.0, violated=True),
+        Measure(family="business", name="spread", column="temp", value=2.5),
     )
     report = WindowReport(
         model_id="m",
@@ -206,7 +208,11 @@ def test_the_last_revision_of_a_window_counts_whatever_the_order(house):
     (found,) = house.windows()
     assert (found.n, found.revision) == (12, 3)
     assert found.columns == {"psi": {"temp": [0.5, 0.25, True]}}
-    assert found.whole == {"auc": [0.7, None, False]}
+    assert found.whole == {
+        "auc": [0.7, None, False],
+        "business:loss": [-41.0, 40.0, True],
+        "business:spread of temp": [2.5, None, False],
+    }
 
 
 def test_windows_come_oldest_first_and_only_the_last_ones(house):
