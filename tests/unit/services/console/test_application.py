@@ -170,7 +170,9 @@ def test_names_are_escaped_wherever_they_stand(house):
     house.log_in()
     page = house.ask("GET", "/").text
     assert "<script>alert" not in page
-    assert "<b>" not in page.replace("<b>Drift", "").replace("<b>What", "").replace("<b>Perf", "").replace("<b>70</b>", "")
+    for own in ("<b>Drift", "<b>What", "<b>Perf", "<b>Business", "<b>70</b>"):
+        page = page.replace(own, "")
+    assert "<b>" not in page
     assert "javascript:" not in page
 
 
