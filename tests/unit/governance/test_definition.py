@@ -300,6 +300,33 @@ def test_each_id_counts_once_where_the_definition_says_so():
     assert monitor(LEAST + "deduplicate: id\n").deduplicate is Deduplicate.ID
 
 
+def test_protected_columns_have_limits_whatever_the_policy():
+    def limits(text):
+        found = parse(LEAST + text).monitor.thresholds
+        return {(t.family, t.measure): (t.limit, t.direction.value) for t in found if t.family.endswith("fairness")}
+
+    expected = {
+        ("fairness", "demographic_parity_difference"): (0.1, "ABOVE"),
+        ("fairness", "demographic_parity_ratio"): (0.8, "BELOW"),
+        ("fairness", "consistency"): (0.9, "BELOW"),
+        ("outcome_fairness", "equalized_odds_difference"): (0.1, "ABOVE"),
+        ("outcome_fairness", "equal_opportunity_difference"): (0.1, "ABOVE"),
+    }
+    for policy in ("tolerance", "limits", "classic"):
+        assert limits(f"protected: [carrier]\npolicy: {policy}\n") == expected
+    assert limits("") == {}
+    unlabelled = limits("protected: [carrier]\nlabels: false\n")
+    assert unlabelled == {key: limit for key, limit in expected.items() if key[0] == "fairness"}
+    own = limits("protected: [carrier]\nthresholds: {fairness: {demographic_parity_ratio: 0.9, consistency: null}}\n")
+    assert own["fairness", "demographic_parity_ratio"] == (0.9, "BELOW")
+    assert ("fairness", "consistency") not in own
+
+
+def test_groups_of_a_regression_cannot_be_compared_by_predicted_class():
+    (problem,) = problems(LEAST + "task: regression\nprotected: [carrier]\n")[-1:]
+    assert (problem.field, "of a classifier" in problem.detail) == ("protected", True)
+
+
 def test_detectors_are_read_and_errors_are_watched_unless_somebody_says_otherwise():
     def named(text):
         return [(each.family, each.kind) for each in parse(LEAST + text).monitor.detectors]

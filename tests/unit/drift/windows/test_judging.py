@@ -137,9 +137,14 @@ PERFORMANCE = tuple(
 """The classic limits of performance."""
 
 
+WEIGHTS = {"feature": 0.25, "prediction": 0.30, "label": 0.20, "performance": 0.25}
+
+
 def labelled(policy: Policy, *windows: tuple[int, int]) -> Feed:
     """Hours of 400 predictions of `late`, of which so many labels are late, and so many are not."""
-    monitor = change(TOLERANT, policy=policy, labels=True, label_delay_us=HOUR, thresholds=PERFORMANCE, minimum_n=10)
+    monitor = change(
+        TOLERANT, policy=policy, labels=True, label_delay_us=HOUR, thresholds=PERFORMANCE, minimum_n=10, weights=WEIGHTS
+    )
     stream = hours(feed(monitor), *[USUAL] * len(windows))
     end = START + (len(windows) + 3) * HOUR
     stream.mark(START, group=Group.JOIN)
@@ -173,6 +178,17 @@ def test_a_figure_that_only_looks_worse_than_its_limit_alarms_where_limits_decid
     stream = labelled(policy, (11, 9))  # precision .55, but from .34 to .74
     assert failing(stream) == [{"precision"} if told else set()]
     assert len([event for event in stream.told(DriftDetected) if event.kind == "performance"]) == told
+
+
+def test_a_decided_window_holds_the_analysis_of_every_family_with_one_score_and_its_band():
+    stream = labelled(Policy.LIMITS, (30, 70))
+    report = next(r for r in stream.told(WindowReport) if r.decision is Decision.PERFORMANCE)
+    assert {"feature", "prediction", "performance", "quality"} <= {measure.family for measure in report.measures}
+    failing = {(m.family, m.name) for m in report.measures if m.violated}
+    assert failing == {("performance", "f1"), ("performance", "precision")}
+    # two of the three checks of performance fail; families without a check leave their weight to it
+    assert report.risk_score == pytest.approx(100 * 2 / 3)
+    assert report.severity == "HIGH"
 
 
 def test_slices_share_a_budget_of_their_own():
