@@ -16,8 +16,11 @@ from driftline.backtest.roles import Roles
 from driftline.backtest.run import Backtest, Evenly, Outcome, run
 from driftline.backtest.story import deciding, in_force, sentences
 from driftline.backtest.telemetry import telemetry
-from driftline.cli.console_output import Json, print_json
+from driftline.cli.console_output import Json, as_csv, print_json, print_table
 from driftline.cli.inputs import names, text_of
+from driftline.drift.profile import ALL_ROWS
+from driftline.drift.windows.rows import DRIFT_METRICS, PROFILE_METRICS, drift_metrics, profile_metrics
+from driftline.drift.windows.versions import HEAD, VersionInWindow, side_by_side
 from driftline.envelope import moment_of
 from driftline.errors import ConfigurationError
 from driftline.events import WindowReport
@@ -45,7 +48,7 @@ def backtest(
 ) -> None:
     """Say what Driftline would have found in DATA, measured against a reference; exit 1 if something would have alarmed.
 
-    Writes report.html, windows.jsonl, telemetry.json and monitor.yaml to a folder.
+    Writes report.html, windows.jsonl, profile_metrics.csv, drift_metrics.csv, telemetry.json and monitor.yaml to a folder.
     """
     roles = Roles(time, prediction, score, label, label_time, version, names(categorical), names(ignore))
     evenly = None if every is None else Evenly(_moment(start), _duration(every))
@@ -67,16 +70,23 @@ def backtest(
             typer.echo(sentence)
         typer.echo("\n" + "\n".join(in_force(outcome.findings, outcome.monitor, outcome.baseline)))
         _tell_alternatives(outcome)
+        if versions := _versions(outcome):
+            typer.echo("\nVersions in the same windows, each against the one with most rows")
+            print_table(HEAD, (one.cells() for one in versions))
         typer.echo(f"\nThe report is {out / 'report.html'}; the monitor in force is {out / 'monitor.yaml'}.")
     raise typer.Exit(1 if outcome.findings.alarms else 0)
 
 
 def _write(outcome: Outcome, out: Path, title: str) -> None:
+    reports = sorted(outcome.findings.windows.values(), key=lambda found: (found.start, found.end, found.slice))
     try:
         out.mkdir(parents=True, exist_ok=True)
         with (out / "windows.jsonl").open("w", encoding="utf-8") as file:
-            for report in sorted(outcome.findings.windows.values(), key=lambda found: (found.start, found.end, found.slice)):
+            for report in reports:
                 file.write(json.dumps(_plain(report), ensure_ascii=False) + "\n")
+        for name, rows_of in ((PROFILE_METRICS, profile_metrics), (DRIFT_METRICS, drift_metrics)):
+            rows = (row for report in reports for row in rows_of(report))
+            (out / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8")
         found = telemetry(deciding(outcome.findings, outcome.monitor), outcome.monitor, outcome.baseline)
         (out / "telemetry.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
         (out / "monitor.yaml").write_text(outcome.document, encoding="utf-8")
@@ -99,6 +109,13 @@ def _readable(value: object) -> object:
     return value.hex() if isinstance(value, bytes) else value
 
 
+def _versions(outcome: Outcome) -> list[VersionInWindow]:
+    """The versions of the file side by side, in the windows that alarm."""
+    reports = outcome.findings.windows.values()
+    chosen = (report for report in reports if report.granularity == outcome.monitor.alert_on and report.slice == ALL_ROWS)
+    return side_by_side(chosen, lambda _: outcome.layout)
+
+
 def _summary(outcome: Outcome, out: Path) -> dict[str, Any]:
     return {
         "rows": outcome.rows,
@@ -109,6 +126,7 @@ def _summary(outcome: Outcome, out: Path) -> dict[str, Any]:
         "in_force": in_force(outcome.findings, outcome.monitor, outcome.baseline),
         "harms": [asdict(each) | {"verdict": each.verdict} for each in outcome.harms],
         "alternatives": [asdict(each) for each in outcome.alternatives],
+        "versions": [one.plain() for one in _versions(outcome)],
         "notes": list(outcome.notes),
         "folder": str(out),
     }

@@ -1,9 +1,11 @@
 """What the commands share when they speak: tables for people, JSON for programs, and the way to Kafka."""
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +44,19 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
     for row in cells:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def as_csv(rows: Iterable[dict[str, Any]]) -> str:
+    """Return rows as CSV with a head: columns in the order in which rows first have them, lists with a blank between."""
+    written = list(rows)
+    head = list(dict.fromkeys(name for row in written for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, head, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {name: " ".join(cell) if isinstance(cell, list) else cell for name, cell in row.items()} for row in written
+    )
+    return text.getvalue()
 
 
 def moment(time_us: int) -> str:

@@ -1,8 +1,6 @@
 """`driftline windows`: windows as rows of tables, and the versions of a model side by side."""
 
-import csv
-import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from driftline import codec, topics
-from driftline.cli.console_output import Bootstrap, Json, cluster, moment, print_json, print_table
+from driftline.cli.console_output import Bootstrap, Json, as_csv, cluster, print_json, print_table
 from driftline.cli.reading import read_all
 from driftline.drift.profile import Layout
 from driftline.drift.windows.rows import drift_metrics, profile_metrics
-from driftline.drift.windows.versions import side_by_side
+from driftline.drift.windows.versions import HEAD, side_by_side
 from driftline.envelope import moment_of
 from driftline.errors import ConfigurationError
 from driftline.events import WindowReport
@@ -64,7 +62,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export the last revision of each window as rows, with the column names of lakehouse monitors."""
-    found = read_windows(cluster(bootstrap), model, granularity, since, until)
+    found = last_revisions(cluster(bootstrap), model, granularity, since, until)
     rows = [row for report in found for row in _ROWS[table](report)]
     if as_json:
         print_json(rows)
@@ -90,24 +88,23 @@ def versions(
     """Compare the versions of a model in the windows that several of them have; each with the one that has most rows."""
     kafka = cluster(bootstrap)
     layout_of = _layouts(kafka, model)
-    found = side_by_side(read_windows(kafka, model, granularity, since, until), layout_of)
+    found = side_by_side(last_revisions(kafka, model, granularity, since, until), layout_of)
     if as_json:
         print_json([one.plain() for one in found])
         return
-    head = ("WINDOW", "LENGTH", "VERSION", "ROWS", "RISK", "ACCURACY", "AGAINST", "FURTHEST COLUMN", "PSI", "P-VALUE")
-    print_table(head, ((moment(one.start), one.granularity, *one.cells()) for one in found))
+    print_table(HEAD, (one.cells() for one in found))
 
 
-def read_windows(
+def last_revisions(
     kafka: Cluster, model: str, granularity: str | None, since: str | None, until: str | None
 ) -> list[WindowReport]:
     """Return the last revision of each window of a model, in the order of time. Raises ConfigurationError for a time that is none."""
     first, last = (None if text is None else _time(text) for text in (since, until))
     found: dict[tuple[object, ...], WindowReport] = {}
     for message in read_all(kafka, topics.name("windows")):
-        if (value := message.value()) is None:
+        if not (message.key() or b"").startswith(f"{model}/".encode()):
             continue
-        report = codec.decode(value)
+        report = codec.decode(message.value() or b"")
         assert isinstance(report, WindowReport)
         chosen = report.model_id == model and granularity in (None, report.granularity)
         if chosen and (first is None or report.start >= first) and (last is None or report.start < last):
@@ -115,19 +112,6 @@ def read_windows(
             if key not in found or report.revision > found[key].revision:
                 found[key] = report
     return [report for _, report in sorted(found.items(), key=lambda item: item[0])]
-
-
-def as_csv(rows: Iterable[dict[str, Any]]) -> str:
-    """Return rows as CSV with a head: columns in the order in which rows first have them, lists with a blank between."""
-    written = list(rows)
-    head = list(dict.fromkeys(name for row in written for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, head, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {name: " ".join(cell) if isinstance(cell, list) else cell for name, cell in row.items()} for row in written
-    )
-    return text.getvalue()
 
 
 def _layouts(kafka: Cluster, model: str) -> Callable[[WindowReport], Layout | None]:

@@ -11,10 +11,13 @@ from driftline.drift.calibration import evidence
 from driftline.drift.calibration.size_aware import compare
 from driftline.drift.measures import between
 from driftline.drift.profile import Layout, Profile
+from driftline.envelope import iso_time
 from driftline.events import Part, WindowReport
 
-__all__ = ["ColumnApart", "VersionInWindow", "side_by_side"]
+__all__ = ["HEAD", "ColumnApart", "VersionInWindow", "side_by_side"]
 
+HEAD = ("WINDOW", "LENGTH", "VERSION", "ROWS", "RISK", "ACCURACY", "AGAINST", "FURTHEST COLUMN", "PSI", "P-VALUE")
+"""Of a table of `VersionInWindow.cells`."""
 _SHOWN = ("accuracy", "auc", "f1", "mae", "coverage")
 
 
@@ -52,11 +55,12 @@ class VersionInWindow:
         return {name: getattr(self, name) for name in self.__slots__} | {"columns": apart}
 
     def cells(self) -> tuple[object, ...]:
-        """For a line of a table: version, rows, risk, accuracy, against whom, furthest column, its PSI and p-value."""
+        """For a line of a table, under HEAD."""
         furthest = self.columns[0] if self.columns else None
         apart = ("-", "-", "-") if furthest is None else (furthest.column, f"{furthest.psi:.3g}", f"{furthest.p_value:.2g}")
         risk, accuracy = ("-" if value is None else f"{value:.3g}" for value in (self.risk_score, self.figures.get("accuracy")))
-        return (self.model_version, self.n, risk, accuracy, self.against or "-", *apart)
+        window = iso_time(self.start)[:16]
+        return (window, self.granularity, self.model_version, self.n, risk, accuracy, self.against or "-", *apart)
 
 
 def side_by_side(reports: Iterable[WindowReport], layout_of: Callable[[WindowReport], Layout | None]) -> list[VersionInWindow]:

@@ -41,7 +41,7 @@ def test_nothing_found_is_exit_0_and_says_so(folder, tmp_path, capsys):
     assert out.splitlines()[0] == "5 windows of 1 day were decided; none of them alarmed."
 
 
-def test_drift_is_exit_1_and_leaves_four_files(folder, tmp_path, capsys):
+def test_drift_is_exit_1_and_leaves_its_files(folder, tmp_path, capsys):
     out = tmp_path / "results"
     code, told, _ = command(
         capsys, folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", out, "--json"
@@ -49,7 +49,8 @@ def test_drift_is_exit_1_and_leaves_four_files(folder, tmp_path, capsys):
 
     assert code == 1
     assert [alarm["kind"] for alarm in json.loads(told)["alarms"]] == ["feature"]
-    assert sorted(path.name for path in out.iterdir()) == ["monitor.yaml", "report.html", "telemetry.json", "windows.jsonl"]
+    tables = ["drift_metrics.csv", "monitor.yaml", "profile_metrics.csv", "report.html", "telemetry.json", "windows.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == tables
     windows = [json.loads(line) for line in (out / "windows.jsonl").read_text().splitlines()]
     assert [window["n"] for window in windows if window["granularity"] == "1 day"] == [400] * 5
 
