@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,14 +12,20 @@ import typer
 from driftline.cli import ledger_proofs
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
+    Action,
+    Actor,
     Database,
     Json,
     Key,
+    Mentions,
+    Resource,
+    Since,
+    Until,
     opened,
     pick,
     print_json,
+    query_of,
     resource_of,
-    time_at,
     verifier_key,
     vkey_file,
 )
@@ -29,7 +37,7 @@ from driftline.ledger.errors import LedgerUnavailable, RollbackDetected
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LastSigned, LedgerStore, signed_file, verify_store
+from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, signed_file, verify_store
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_proofs.app)
@@ -120,27 +128,54 @@ def stats(*, database: Database = None, as_json: Json = False) -> None:
         typer.echo(f"{count:10} {action}")
 
 
+@app.command()
+def entries(
+    actor: Actor = None,
+    resource: Resource = None,
+    action: Action = None,
+    since: Since = None,
+    until: Until = None,
+    mentions: Mentions = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    newest: Annotated[bool, typer.Option("--newest", help="The newest first.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Search entries; exit 1 if there is none."""
+    query = replace(query_of(actor, resource, action, since, until, mentions), limit=limit, newest_first=newest)
+    with opened(database) as store, store.snapshot() as snapshot:
+        found = list(snapshot.entries(query))
+    if as_json:
+        print_json({"entries": [view(entry, payload=False) for entry in found]})
+    else:
+        for shown in found:
+            typer.echo(_line(shown))
+    raise typer.Exit(0 if found else 1)
+
+
 @app.command(name="export")
 def export_entries(
-    form: Annotated[Format, typer.Option("--format", help="json, jsonl or csv.")] = Format.JSONL,
+    form: Annotated[Format, typer.Option("--format", help="json, jsonl, csv, or bundle: with proofs.")] = Format.JSONL,
     output: Annotated[Path | None, typer.Option(help="File to write; by default standard output.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Only this actor.")] = None,
-    resource: Annotated[str | None, typer.Option(help="Only this resource, as type/id.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only from this time on (2026-03-01T00:00:00Z).")] = None,
-    until: Annotated[str | None, typer.Option(help="Only before this time.")] = None,
+    actor: Actor = None,
+    resource: Resource = None,
+    action: Action = None,
+    since: Since = None,
+    until: Until = None,
+    mentions: Mentions = None,
     payloads: Annotated[bool, typer.Option(help="Write payloads and salts, too (not in CSV).")] = True,
     database: Database = None,
 ) -> None:
-    """Export entries, oldest first."""
-    query = Query(
-        actor=actor,
-        resource=None if resource is None else resource_of(resource),
-        since=time_at(since),
-        until=time_at(until),
-        limit=None,
-    )
+    """Export entries, oldest first; a bundle proves them to strangers (driftline ledger check-bundle)."""
+    query = replace(query_of(actor, resource, action, since, until, mentions), limit=None)
     with opened(database) as store, store.snapshot() as snapshot:
-        pieces = export(snapshot.entries(query), form, payloads=payloads)
+        pieces: Iterator[str]
+        if form is Format.BUNDLE:
+            if mentions is not None:
+                raise typer.BadParameter("a bundle proves what the leaves say; what payloads mention is not in them")
+            pieces = map(bytes.decode, bundle_of(snapshot, query, payloads=payloads))
+        else:
+            pieces = export(snapshot.entries(query), form, payloads=payloads)
         if output is None:
             for piece in pieces:
                 typer.echo(piece, nl=False)

@@ -13,7 +13,7 @@ import typer
 from driftline.envelope import time_of
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey, VerifierKey
-from driftline.ledger.entries import StoredEntry
+from driftline.ledger.entries import Query, StoredEntry
 from driftline.ledger.errors import KeyMalformed
 from driftline.ledger.store import LedgerStore, Snapshot, open_store
 
@@ -34,6 +34,29 @@ Key = Annotated[
         "--key", envvar="DRIFTLINE_LEDGER_VKEY", help=f"Verifier key, or a file with it; by default {KEY_VARIABLE}.vkey."
     ),
 ]
+
+Actor = Annotated[str | None, typer.Option(help="Only this actor (name or pseudonym).")]
+Resource = Annotated[str | None, typer.Option(help="Only this resource, as type/id.")]
+Action = Annotated[str | None, typer.Option(help="Only this action, such as drift.detected.")]
+Since = Annotated[str | None, typer.Option(help="Only from this time on (2026-03-01T00:00:00Z).")]
+Until = Annotated[str | None, typer.Option(help="Only before this time.")]
+Mentions = Annotated[
+    str | None, typer.Option(help="Only where payload, key or headers contain this, such as an id that events share.")
+]
+
+
+def query_of(
+    actor: str | None, resource: str | None, action: str | None, since: str | None, until: str | None, mentions: str | None
+) -> Query:
+    """Return what the options above ask for."""
+    return Query(
+        actor=actor,
+        resource=None if resource is None else resource_of(resource),
+        action=action,
+        mentions=mentions,
+        since=time_at(since),
+        until=time_at(until),
+    )
 
 
 def vkey_file(key_file: Path) -> Path:

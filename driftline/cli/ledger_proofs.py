@@ -1,14 +1,15 @@
-"""`driftline ledger prove | checkpoint | check-receipt | check-growth`: proofs to hand out, and to check without a database."""
+"""`driftline ledger prove | checkpoint | check-receipt | check-growth | check-bundle`: proofs to hand out, and to check without a database."""
 
 import base64
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from driftline.cli.ledger_inputs import Database, Json, Key, contents, opened, pick, print_json, verifier_key, write
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
+from driftline.ledger.bundle import Completeness, check_bundle
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import KeyMalformed, LedgerError
 from driftline.ledger.growth import Growth, check_growth
@@ -16,6 +17,12 @@ from driftline.ledger.receipt import Checked, Receipt, check_receipt
 from driftline.ledger.store import growth_of, receipt_of, signed_head
 
 app = typer.Typer()
+
+_COMPLETE: Final = {
+    Completeness.RANGE: "nothing of these times is missing",
+    Completeness.TRAIL: "nothing of this trail is missing up to its last entry here",
+    Completeness.NONE: "each entry is proven; that there are no others is not (choose by time, one actor or one resource)",
+}
 
 Output = Annotated[Path | None, typer.Option(help="File to write; by default beside you, named for what it proves.")]
 
@@ -95,6 +102,41 @@ def check_growth_file(
         print_json({"valid": True, "reason": None, "log": after.origin, "from": before.size, "to": after.size})
     else:
         typer.echo(f"proven: {after.origin} only grew, from {before.size} to {after.size} entries")
+
+
+@app.command(name="check-bundle")
+def check_bundle_file(
+    file: Annotated[Path, typer.Argument(help="The bundle (driftline ledger export --format bundle).")],
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Check a bundle without any database; exit 0 proven, 1 refused, 2 cannot be checked."""
+    verifier = _key(key)
+    try:
+        with file.open("rb") as lines:
+            report = check_bundle(lines, verifier)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    except LedgerError as error:
+        raise _refused(file, error, as_json=as_json) from None
+    head, last = report.checkpoint, report.last
+    if as_json:
+        print_json(
+            {
+                "valid": True,
+                "reason": None,
+                "log": head.origin,
+                "head": {"size": head.size, "root": head.root.hex()},
+                "selection": report.selection.to_json(),
+                "entries": report.entries,
+                "disclosed": report.disclosed,
+                "complete": report.complete.value,
+                "last": None if last is None else last.seq,
+            }
+        )
+        return
+    typer.echo(f"proven: {report.entries} entries of {head.origin}, under its signed head of {head.size} entries")
+    typer.echo(_COMPLETE[report.complete])
 
 
 def _key(given: str | None) -> VerifierKey:

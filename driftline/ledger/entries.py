@@ -49,6 +49,8 @@ class Query:
     """A name or a pseudonym."""
     resource: tuple[str, str] | None = None
     action: str | None = None
+    mentions: str | None = None
+    """A text that payload or details contain, such as the id that events of one matter share: looks through all that is left."""
     since: int | None = None
     until: int | None = None
     after_seq: int = -1

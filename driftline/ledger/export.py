@@ -27,10 +27,12 @@ class Format(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+    BUNDLE = "bundle"
+    """With proofs, for strangers: `driftline.ledger.bundle`."""
 
 
 def export(entries: Iterable[StoredEntry], form: Format, *, payloads: bool = True) -> Iterator[str]:
-    """Yield the text of an export piece by piece. CSV has no payloads; the others have them if asked for."""
+    """Yield the text of an export piece by piece. CSV has no payloads; JSON and JSONL have them if asked for."""
     if form is Format.CSV:
         return _csv(entries)
     lines = (orjson.dumps(view(entry, payload=payloads)).decode() for entry in entries)

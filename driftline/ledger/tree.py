@@ -27,6 +27,7 @@ __all__ = [
     "inclusion_proof",
     "node_hash",
     "root_at",
+    "split_at",
     "subtree_root",
 ]
 
@@ -157,7 +158,7 @@ def subtree_root(fetch: FetchNodes, start: int, end: int) -> bytes:
             msg = f"nodes of entries {start}..{end - 1} are missing at level {stored}"
             raise LookupError(msg)
         return fold(nodes)
-    split = start + _split(count)
+    split = split_at(start, end)
     return node_hash(subtree_root(fetch, start, split), subtree_root(fetch, split, end))
 
 
@@ -166,9 +167,9 @@ def root_at(fetch: FetchNodes, size: int) -> bytes:
     return subtree_root(fetch, 0, size)
 
 
-def _split(count: int) -> int:
-    """Return the largest power of two smaller than count (count >= 2)."""
-    return 1 << (count - 1).bit_length() - 1
+def split_at(start: int, end: int) -> int:
+    """Return where RFC 6962 splits entries [start, end): after the largest power of two smaller than their number (>= 2)."""
+    return start + (1 << (end - start - 1).bit_length() - 1)
 
 
 def inclusion_proof(fetch: FetchNodes, index: int, size: int) -> list[bytes]:
@@ -179,7 +180,7 @@ def inclusion_proof(fetch: FetchNodes, index: int, size: int) -> list[bytes]:
     path: list[bytes] = []
     start, end = 0, size
     while end - start > 1:
-        split = start + _split(end - start)
+        split = split_at(start, end)
         if index < split:
             path.append(subtree_root(fetch, split, end))
             end = split
@@ -197,7 +198,7 @@ def consistency_proof(fetch: FetchNodes, old: int, size: int) -> list[bytes]:
     path: list[bytes] = []
     start, end, whole = 0, size, True
     while old != end:
-        split = start + _split(end - start)
+        split = split_at(start, end)
         if old <= split:
             path.append(subtree_root(fetch, split, end))
             end = split

@@ -1,17 +1,18 @@
 """The ledger over HTTP, for reading and verifying."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.envelope import iso_time, time_of
 from driftline.ledger import entries as found
 from driftline.ledger.entries import TrailKind, check_trail, view
 from driftline.ledger.report import Level, Report
-from driftline.ledger.store import LedgerStore
+from driftline.ledger.store import LedgerStore, bundle_of
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
 from services.audit import proofs
@@ -20,11 +21,12 @@ READERS = ("auditor",)
 VIEWERS = ("viewer", "operator", "approver", "auditor")
 LARGEST_VERIFY = 200_000
 LARGEST_PAGE = 1_000
+LARGEST_BUNDLE = 10_000
 
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="at most so many entries")]
 
 
-class Selection(BaseModel):
+class Chosen(BaseModel):
     """Which entries; all that is given must hold. Times are RFC 3339 with a zone, by the ledger's clock."""
 
     model_config = ConfigDict(extra="forbid")
@@ -35,8 +37,6 @@ class Selection(BaseModel):
     action: str | None = None
     since: str | None = None
     until: str | None = None
-    after: int = Field(default=-1, ge=-1, description="only entries with a larger sequence: the last one of the page before")
-    limit: int = Field(default=100, ge=1, le=LARGEST_PAGE)
 
     def query(self) -> found.Query:
         """The selection as the store takes it; raises Problem 422."""
@@ -49,9 +49,27 @@ class Selection(BaseModel):
             action=self.action,
             since=_time("since", self.since),
             until=_time("until", self.until),
-            after_seq=self.after,
-            limit=self.limit,
         )
+
+
+class Selection(Chosen):
+    """A page of entries."""
+
+    mentions: str | None = Field(
+        default=None, description="payload, key or headers contain this, such as an id that events share"
+    )
+    after: int = Field(default=-1, ge=-1, description="only entries with a larger sequence: the last one of the page before")
+    limit: int = Field(default=100, ge=1, le=LARGEST_PAGE)
+
+    def page(self) -> found.Query:
+        """The page as the store takes it; raises Problem 422."""
+        return replace(self.query(), mentions=self.mentions, after_seq=self.after, limit=self.limit)
+
+
+class Bundled(Chosen):
+    """What goes into a bundle."""
+
+    payloads: bool = Field(default=True, description="payloads, too, and the name behind a pseudonym")
 
 
 class VerifyRequest(BaseModel):
@@ -78,7 +96,7 @@ def _entries(store: LedgerStore, may_read: Any) -> APIRouter:
     @router.get("/entries", dependencies=[may_read], summary="Entries, oldest first")
     def list_entries(selection: Annotated[Selection, Query()]) -> dict[str, Any]:
         with store.snapshot() as snapshot:
-            page = [view(entry, payload=False) for entry in snapshot.entries(selection.query())]
+            page = [view(entry, payload=False) for entry in snapshot.entries(selection.page())]
         return {"entries": page, "next_after": page[-1]["seq"] if len(page) == selection.limit else None}
 
     @router.get("/entries/{entry_id}", dependencies=[may_read], summary="One entry with its payload and leaf")
@@ -88,6 +106,21 @@ def _entries(store: LedgerStore, may_read: Any) -> APIRouter:
         if entry is None:
             raise Problem(404, "not_found", f"there is no entry {entry_id}")
         return view(entry)
+
+    @router.get("/bundle", dependencies=[may_read], responses=proofs.NOTE, summary="Entries with proofs, for strangers")
+    def bundle(chosen: Annotated[Bundled, Query()]) -> Response:
+        """Return a bundle of all signed entries that fit; check it with `driftline ledger check-bundle`."""
+        query = chosen.query()
+        with store.snapshot() as snapshot:
+            if sum(1 for _ in snapshot.entries(replace(query, limit=LARGEST_BUNDLE + 1))) > LARGEST_BUNDLE:
+                raise Problem(
+                    413,
+                    "bundle_too_large",
+                    f"the selection has more than the {LARGEST_BUNDLE} entries that are bundled over HTTP",
+                    remedy="choose fewer, or run `driftline ledger export --format bundle`",
+                )
+            data = proofs.proven(lambda: b"".join(bundle_of(snapshot, query, payloads=chosen.payloads)))
+        return Response(data, media_type=proofs.TEXT)
 
     @router.get("/trail/actor/{actor}", dependencies=[may_read], summary="All of one actor")
     def actor_trail(actor: str, limit: Limit = LARGEST_PAGE) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def routes(store: LedgerStore, *, may_view: Any, may_read: Any) -> APIRouter:
             entry = snapshot.entry(entry_id.bytes)
             if entry is None:
                 raise Problem(404, "not_found", f"there is no entry {entry_id}")
-            data = _proven(lambda: receipt_of(snapshot, entry, payload=payload).encode())
+            data = proven(lambda: receipt_of(snapshot, entry, payload=payload).encode())
         name = f'attachment; filename="entry-{entry.seq}.tlog-proof"'
         return Response(data, media_type=TEXT, headers={"Content-Disposition": name})
 
@@ -41,7 +41,7 @@ def routes(store: LedgerStore, *, may_view: Any, may_read: Any) -> APIRouter:
     def growth(old: Annotated[int, Query(ge=0, description="entries of the older signed head")]) -> Response:
         """Return a consistency proof to the newest signed head; check it with `driftline ledger check-growth`."""
         with store.snapshot() as snapshot:
-            return Response(_proven(lambda: growth_of(snapshot, old).encode()), media_type=TEXT)
+            return Response(proven(lambda: growth_of(snapshot, old).encode()), media_type=TEXT)
 
     @router.get("/checkpoint", dependencies=[may_view], responses=NOTE, summary="The newest signed head, a C2SP note")
     def checkpoint() -> Response:
@@ -71,7 +71,8 @@ def _head(snapshot: Snapshot) -> tuple[Checkpoint, str]:
         raise Problem(404, "not_found", "nothing is signed yet", remedy="come back when the ledger has an entry") from error
 
 
-def _proven(make: Callable[[], bytes]) -> bytes:
+def proven(make: Callable[[], bytes]) -> bytes:
+    """Return what can be proven; raises Problem 404 while nothing is signed, 409 for a ledger that was tampered with."""
     try:
         return make()
     except LedgerUnavailable as error:
@@ -89,6 +90,6 @@ def _tile(snapshot: Snapshot, path: str) -> Tile:
 
 
 def _tile_response(tile: Tile, make: Callable[[], bytes]) -> Response:
-    data = _proven(make)
+    data = proven(make)
     headers = FOR_EVER if tile.width == WIDTH else {}
     return Response(data, media_type="application/octet-stream", headers=headers)

@@ -3,7 +3,7 @@
 `open_store` gives a `LedgerStore` to read with; `LedgerWriter` appends and signs.
 """
 
-from driftline.ledger.store.proving import growth_of, receipt_of, signed_head
+from driftline.ledger.store.proving import bundle_of, growth_of, receipt_of, signed_head
 from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
 from driftline.ledger.store.signed import LastSigned, signed_file
 from driftline.ledger.store.verification import verify_store
@@ -17,6 +17,7 @@ __all__ = [
     "OffsetMove",
     "Position",
     "Snapshot",
+    "bundle_of",
     "growth_of",
     "open_store",
     "open_writer",

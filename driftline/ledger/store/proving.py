@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+from driftline.ledger.bundle import Completeness, Selection, closing_line, manifest_line
 from driftline.ledger.checkpoint import Checkpoint, signed_text
-from driftline.ledger.entries import StoredEntry
+from driftline.ledger.entries import Query, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable, ProofInvalid
 from driftline.ledger.growth import Growth
+from driftline.ledger.multiproof import check_inclusions, multiproof
 from driftline.ledger.opening import opening_of
 from driftline.ledger.proofs import check_consistency, check_inclusion
 from driftline.ledger.receipt import Receipt
 from driftline.ledger.store.reader import Snapshot
 from driftline.ledger.tree import consistency_proof, inclusion_proof
 
-__all__ = ["growth_of", "receipt_of", "signed_head"]
+__all__ = ["bundle_of", "growth_of", "receipt_of", "signed_head"]
 
 _REWRITTEN = "the entries are not those that were signed: run `driftline ledger verify`"
 
@@ -63,3 +68,67 @@ def growth_of(snapshot: Snapshot, old: int) -> Growth:
     except (LookupError, ProofInvalid) as error:
         raise ProofInvalid(f"the growth from {old} entries cannot be proven: {_REWRITTEN}") from error
     return Growth(old, path, note)
+
+
+def bundle_of(snapshot: Snapshot, query: Query, *, payloads: bool) -> Iterator[bytes]:
+    """Yield the lines of the bundle of all signed entries that fit (`query` without limit and sequences).
+
+    Raises LedgerUnavailable while nothing is signed or for times that end before they begin, ProofInvalid for a ledger
+    that was tampered with.
+    """
+    if query.since is not None and query.until is not None and query.since > query.until:
+        raise LedgerUnavailable("the times end before they begin")
+    head, note = signed_head(snapshot)
+    selection = _selection(snapshot, query, payloads=payloads)
+    yield manifest_line(note, selection)
+    indices: list[int] = []
+    hashes: list[bytes] = []
+    chosen = replace(query, before_seq=head.size, limit=None)
+    for entry in snapshot.entries(chosen):
+        opening = opening_of(entry, payload=payloads)
+        indices.append(entry.seq)
+        hashes.append(opening.hash)
+        yield opening.encode() + b"\n"
+    before, after = _borders(snapshot, selection, head.size)
+    if before is not None:
+        indices.insert(0, before.seq)
+        hashes.insert(0, before.entry_hash)
+    if after is not None:
+        indices.append(after.seq)
+        hashes.append(after.entry_hash)
+    try:
+        nodes = multiproof(snapshot.fetch_nodes(), indices, head.size)
+        check_inclusions(hashes, indices, head.size, nodes, head.root)
+    except (LookupError, ProofInvalid) as error:
+        raise ProofInvalid(f"the selection cannot be proven: {_REWRITTEN}") from error
+    count = len(indices) - (before is not None) - (after is not None)
+    yield closing_line(
+        count, nodes, before=None if before is None else before.leaf, after=None if after is None else after.leaf
+    )
+
+
+def _selection(snapshot: Snapshot, query: Query, *, payloads: bool) -> Selection:
+    subject = None if query.actor is None else snapshot.subject(query.actor)
+    actor = query.actor if subject is None else subject.pseudonym
+    named = subject if payloads else None
+    return Selection(
+        actor=actor,
+        name=named and named.name,
+        name_salt=named and named.salt,
+        resource=query.resource,
+        action=query.action,
+        since=query.since,
+        until=query.until,
+    )
+
+
+def _borders(snapshot: Snapshot, selection: Selection, size: int) -> tuple[StoredEntry | None, StoredEntry | None]:
+    """Return the neighbours of a range."""
+    before = after = None
+    if selection.provable is Completeness.RANGE:
+        if selection.since is not None:
+            earlier = Query(until=selection.since, before_seq=size, newest_first=True, limit=1)
+            before = next(snapshot.entries(earlier), None)
+        if selection.until is not None:
+            after = next(snapshot.entries(Query(since=selection.until, before_seq=size, limit=1)), None)
+    return before, after

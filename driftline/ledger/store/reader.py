@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 from driftline.ledger.chain import Head, Known
 from driftline.ledger.entries import Query, Statistics, StoredEntry
@@ -165,6 +168,10 @@ class Snapshot:
             statement = statement.where(e.resource_type == kind, e.resource_id == resource_id)
         if query.action is not None:
             statement = statement.where(e.action == query.action)
+        if query.mentions is not None:
+            statement = statement.where(
+                _contains(t.payload.c.body, query.mentions) | _contains(t.payload.c.details, query.mentions)
+            )
         if query.since is not None:
             statement = statement.where(e.ts_us >= query.since)
         if query.until is not None:
@@ -198,10 +205,18 @@ class Snapshot:
                 names[row.actor] = self._connection.scalar(select(s.name).where(s.actor == row.actor))
             yield _stored(row, sources, names[row.actor])
 
-    def _pseudonym(self, actor: str) -> str:
+    def subject(self, actor: str) -> Subject | None:
+        """Return the person of a name or pseudonym; None for a service, or who is not (or no longer) known."""
         s = t.subject.c
-        found = self._connection.scalar(select(s.actor).where(s.name == actor))
-        return actor if found is None else found
+        named = select(s.actor, s.salt, s.name)
+        for condition in (s.name == actor, s.actor == actor):
+            if found := self._connection.execute(named.where(condition)).first():
+                return Subject(*found)
+        return None
+
+    def _pseudonym(self, actor: str) -> str:
+        found = self.subject(actor)
+        return actor if found is None else found.pseudonym
 
     def statistics(self) -> Statistics:
         """Count entries, actors, resources and actions."""
@@ -221,6 +236,25 @@ class Snapshot:
             last_ts=last,
             signed_size=signed or 0,
         )
+
+
+def _contains(column: ColumnElement[bytes], text: str) -> ColumnElement[bool]:
+    """Tell whether bytes contain a text; INSTR takes bytes in SQLite and MariaDB, PostgreSQL calls it `position`."""
+    return _Position(column, literal(text.encode(), column.type)) > 0
+
+
+class _Position(GenericFunction[int]):
+    """Where bytes begin within bytes, 0 for nowhere."""
+
+    name = "instr"
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_Position, "postgresql")
+def _position(element: _Position, compiler: SQLCompiler, **kw: Any) -> str:
+    within, sought = element.clauses
+    return f"position({compiler.process(sought, **kw)} IN {compiler.process(within, **kw)})"
 
 
 def _stored(row: Row, sources: Mapping[int, SourceName], name: str | None) -> StoredEntry:

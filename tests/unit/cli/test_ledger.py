@@ -273,3 +273,33 @@ def test_a_kept_head_and_a_proof_of_growth_show_that_nothing_was_rewritten(run: 
     assert (code, "only grew, from 20 to 33 entries" in out) == (0, True)
     assert json.loads(run("check-growth", proof, "--older", kept, "--json", database=False)[1])["to"] == 33
     assert run("check-growth", proof, "--older", proof, database=False)[0] == 1
+
+
+def test_a_bundle_is_checked_without_the_database(run: Run, house: Path) -> None:
+    file = house / "bundle"
+    assert run("export", "--format", "bundle", "--resource", "model/m1", "--output", file)[0] == 0
+    (house / "ledger.db").unlink()
+    code, out, _ = run("check-bundle", file, database=False)
+    assert (code, "proven: 7 entries of" in out, "nothing of this trail is missing" in out) == (0, True, True)
+    answer = json.loads(run("check-bundle", file, "--json", database=False)[1])
+    assert (answer["valid"], answer["entries"], answer["complete"], answer["last"]) == (True, 7, "trail", 19)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:1] + lines[2:]))
+    code, out, _ = run("check-bundle", file, database=False)
+    assert (code, "REFUSED" in out) == (1, True)
+    assert run("check-bundle", house / "absent", database=False)[0] == 2
+
+
+def test_entries_are_searched(run: Run, house: Path) -> None:
+    def found(*words: object) -> list[int]:
+        return [shown["seq"] for shown in json.loads(run("entries", "--json", *words)[1])["entries"]]
+
+    assert found("--resource", "model/m1", "--limit", 2) == [1, 4]
+    assert found("--newest", "--limit", 2) == [19, 18]
+    assert found("--mentions", "payload 1") == [1, *range(10, 20)]
+    assert found("--mentions", '{"key":"k"}', "--limit", 1) == [0]
+    assert found("--action", "nothing") == []
+    assert run("entries", "--action", "nothing")[0] == 1
+    code, out, _ = run("entries", "--action", "drift.detected", "--since", "1970-01-01T00:00:00.001001Z")
+    assert (code, len(out.splitlines())) == (0, 10)
+    assert run("export", "--format", "bundle", "--mentions", "x")[0] == 2

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from driftline.ledger.bundle import Completeness, check_bundle
 from driftline.ledger.checkpoint import open_checkpoint
 from driftline.ledger.growth import Growth
 from driftline.ledger.leaf import entry_hash
@@ -62,6 +63,7 @@ PATHS = [
     "/v1/growth?old=3",
     "/v1/tile/0/000.p/12",
     "/v1/tile/entries/000.p/12",
+    "/v1/bundle",
 ]
 
 
@@ -74,7 +76,7 @@ def test_without_a_token_nothing_is_shown(door: Door, path: str) -> None:
 
 def test_a_viewer_sees_counts_and_head_but_no_entries(door: Door) -> None:
     answers = {path: door.ask(path, role="viewer").status_code for path in PATHS}
-    assert answers == dict(zip(PATHS, (403, 403, 403, 200, 200, 200, 200, 403), strict=True))
+    assert answers == dict(zip(PATHS, (403, 403, 403, 200, 200, 200, 200, 403, 403), strict=True))
     assert door.ask("/v1/verify", role="viewer", method="POST").status_code == 403
 
 
@@ -90,6 +92,7 @@ def test_entries_come_in_pages(door: Door) -> None:
     ("query", "sequences"),
     [
         ("actor=alice", [0, 4, 8]),
+        ("mentions=payload%201", [1, 10, 11]),
         ("resource_type=model&resource_id=m1", [1, 4, 7, 10]),
         ("action=nothing", []),
         ("actor=alice&resource_type=model&resource_id=m1", [4]),
@@ -242,3 +245,18 @@ def test_openapi_describes_proofs(door: Door) -> None:
         "/v1/tile/entries/{path}",
     } <= set(paths)
     assert "text/plain" in paths["/v1/growth"]["get"]["responses"]["200"]["content"]
+
+
+def test_a_bundle_over_http_is_proven_offline(door: Door) -> None:
+    lines = door.ask("/v1/bundle?actor=alice").content.splitlines(keepends=True)
+    report = check_bundle(lines, KEY.verifier)
+    assert (report.entries, report.complete, report.selection.name) == (3, Completeness.TRAIL, "alice")
+    bare = check_bundle(door.ask("/v1/bundle?actor=alice&payloads=false").content.splitlines(keepends=True), KEY.verifier)
+    assert (bare.entries, bare.disclosed, bare.selection.name) == (3, 0, None)
+    assert door.ask("/v1/bundle?limit=3").status_code == 422
+
+
+def test_a_bundle_that_is_too_large_is_refused_with_a_remedy(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "LARGEST_BUNDLE", 11)
+    answer = door.ask("/v1/bundle")
+    assert (answer.status_code, "--format bundle" in answer.json()["remedy"]) == (413, True)

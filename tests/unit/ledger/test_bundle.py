@@ -1,0 +1,214 @@
+"""Bundles, by Driftline and by the verifier that knows nothing of it: both prove what is right and refuse whatever is changed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftline.ledger.bundle import Completeness, check_bundle
+from driftline.ledger.checkpoint import SigningKey
+from driftline.ledger.entries import Query
+from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofInvalid
+from driftline.ledger.multiproof import check_inclusions, multiproof
+from driftline.ledger.store import bundle_of, receipt_of
+from driftline.ledger.tree import fetch_from, root_at
+from examples import verify_ledger
+from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, writer_at
+
+ENTRIES = 300
+QUERIES = {
+    "everything": (Query(), 300, Completeness.RANGE),
+    "times": (Query(since=1_003, until=1_010), 70, Completeness.RANGE),
+    "no such time": (Query(since=1_005, until=1_005), 0, Completeness.RANGE),
+    "the future": (Query(since=9_000), 0, Completeness.RANGE),
+    "person": (Query(actor="alice"), 75, Completeness.TRAIL),
+    "service": (Query(actor="service:drift"), 225, Completeness.TRAIL),
+    "resource": (Query(resource=("model", "m1")), 100, Completeness.TRAIL),
+    "person and time": (Query(actor="alice", since=1_010), 50, Completeness.NONE),
+    "action": (Query(action="drift.detected"), 300, Completeness.NONE),
+    "nobody": (Query(actor="bob"), 0, Completeness.TRAIL),
+}
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
+    writer = writer_at(tmp_path_factory.mktemp("ledger"))
+    who = ["alice", "service:drift", "service:drift", "service:drift"]
+    grow(writer, ([draft(i, actor=who[i % 4]) for i in range(at, at + 10)] for at in range(0, ENTRIES, 10)))
+    with writer.store.snapshot() as snapshot:
+        return {name: list(bundle_of(snapshot, query, payloads=True)) for name, (query, _, _) in QUERIES.items()}
+
+
+def other_verifier(lines: Sequence[bytes]) -> str:
+    text = b"".join(lines).decode()
+    verify_ledger.want(text.endswith("\n"), "cut off")
+    return verify_ledger.check_bundle(text[:-1].split("\n"), KEY.verifier.encode())
+
+
+def refused(lines: Sequence[bytes]) -> None:
+    with pytest.raises(LedgerError):
+        check_bundle(b"".join(lines).splitlines(keepends=True), KEY.verifier)
+    with pytest.raises(Exception):  # noqa: B017 - it fails closed, by whatever it stumbles over
+        other_verifier(lines)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_bundle_is_proven_from_its_lines_alone(bundles: dict[str, list[bytes]], name: str) -> None:
+    _, count, complete = QUERIES[name]
+    report = check_bundle(bundles[name], KEY.verifier)
+    assert (report.entries, report.disclosed, report.complete) == (count, count, complete)
+    assert (report.checkpoint.size, report.checkpoint.origin) == (ENTRIES, ORIGIN)
+    assert other_verifier(bundles[name]).startswith(f"{count} of the 300 entries of {ORIGIN}")
+
+
+def test_the_name_behind_a_pseudonym_is_opened(bundles: dict[str, list[bytes]]) -> None:
+    report = check_bundle(bundles["person"], KEY.verifier)
+    assert report.selection.name == "alice"
+    assert report.selection.actor is not None
+    assert report.selection.actor.startswith("user:")
+    manifest = bundles["person"][0].replace(b'"name":"alice"', b'"name":"clare"')
+    refused([manifest, *bundles["person"][1:]])
+
+
+@pytest.mark.parametrize("name", ["times", "person", "resource", "action"])
+def test_a_bundle_without_one_of_its_entries_is_refused(bundles: dict[str, list[bytes]], name: str) -> None:
+    lines = bundles[name]
+    for gone in (1, len(lines) // 2, len(lines) - 2):
+        closing = json.loads(lines[-1])
+        for count in (closing["entries"], closing["entries"] - 1):
+            end = json.dumps(closing | {"entries": count}, separators=(",", ":")).encode() + b"\n"
+            refused([*lines[:gone], *lines[gone + 1 : -1], end])
+
+
+@given(st.data())
+def test_any_changed_byte_is_refused(bundles: dict[str, list[bytes]], data: st.DataObject) -> None:
+    lines = bundles[data.draw(st.sampled_from(["person and time", "times", "the future"]))]
+    number = data.draw(st.sampled_from([0, len(lines) // 2, len(lines) - 1]))
+    line = bytearray(lines[number])
+    line[data.draw(st.integers(0, len(line) - 1))] ^= data.draw(st.integers(1, 255))
+    refused([*lines[:number], bytes(line), *lines[number + 1 :]])
+
+
+@given(st.data())
+def test_lines_cannot_be_doubled_swapped_or_taken_from_elsewhere(bundles: dict[str, list[bytes]], data: st.DataObject) -> None:
+    lines = list(bundles["person and time"])
+    other = bundles[data.draw(st.sampled_from(["everything", "resource", "times"]))]
+    at = data.draw(st.integers(0, len(lines) - 2))
+    how = data.draw(st.sampled_from(["double", "swap", "foreign", "cut"]))
+    forged = list(lines)
+    if how == "double":
+        forged.insert(at, lines[at])
+    elif how == "swap":
+        forged[at], forged[at + 1] = lines[at + 1], lines[at]
+    elif how == "foreign":
+        forged[at] = data.draw(st.sampled_from(other))
+    else:
+        del forged[at]
+    if forged != lines:
+        refused(forged)
+
+
+@given(st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=4))
+def test_nonsense_is_refused(lines: list[bytes]) -> None:
+    refused(lines)
+
+
+SELECTION = {"action": None, "actor": None, "name": None, "name_salt": None, "resource": None, "since": None, "until": None}
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            name: st.none()
+            | st.integers()
+            | st.booleans()
+            | st.text(max_size=3)
+            | st.lists(st.integers() | st.text(max_size=3), max_size=3)
+            for name in SELECTION
+        }
+    )
+)
+def test_any_selection_is_refused_or_means_what_it_says(bundles: dict[str, list[bytes]], selection: dict[str, object]) -> None:
+    if selection == SELECTION:
+        return
+    manifest = json.loads(bundles["everything"][0]) | {"selection": selection}
+    line = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    refused([line, *bundles["everything"][1:]])
+
+
+def test_a_thief_of_the_format_without_the_key_is_refused(bundles: dict[str, list[bytes]]) -> None:
+    thief = SigningKey(ORIGIN, bytes(32)).verifier
+    with pytest.raises(LedgerError):
+        check_bundle(bundles["times"], thief)
+
+
+@given(st.data())
+def test_one_proof_for_many_entries(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 700))
+    indices = sorted(data.draw(st.sets(st.integers(0, size - 1), max_size=20)))
+    leaves = [number.to_bytes(32) for number in range(size)]
+    fetch = fetch_from(leaves)
+    nodes, root = multiproof(fetch, indices, size), root_at(fetch, size)
+    hashes = [leaves[index] for index in indices]
+    check_inclusions(hashes, indices, size, nodes, root)
+    wrong: list[Callable[[], object]] = [
+        lambda: check_inclusions(hashes, indices, size, [*nodes, root], root),
+        lambda: check_inclusions(hashes, indices, size, nodes, b"\xee" * 32),
+        lambda: check_inclusions(hashes, [index + size for index in indices] or [size], size, nodes, root),
+    ]
+    if nodes:
+        wrong.append(lambda: check_inclusions(hashes, indices, size, nodes[:-1], root))
+    if hashes:
+        wrong.append(lambda: check_inclusions([bytes(31) + b"\xff", *hashes[1:]], indices, size, nodes, root))
+    for attempt in wrong:
+        with pytest.raises(ProofInvalid):
+            attempt()
+
+
+def test_times_that_end_before_they_begin_are_told(tmp_path: Path) -> None:
+    writer = writer_at(tmp_path)
+    grow(writer, [[draft(0)]])
+    with writer.store.snapshot() as snapshot, pytest.raises(LedgerUnavailable, match="end before they begin"):
+        list(bundle_of(snapshot, Query(since=2, until=1), payloads=True))
+
+
+def test_the_script_stands_alone(tmp_path: Path, bundles: dict[str, list[bytes]]) -> None:
+    """It runs in a Python that cannot import Driftline, and tells good from bad by its exit code."""
+    writer = writer_at(tmp_path)
+    grow(writer, [[draft(number) for number in range(9)]])
+    with writer.store.snapshot() as snapshot:
+        entry = snapshot.entry_at(5)
+        assert entry is not None
+        (tmp_path / "receipt").write_bytes(receipt_of(snapshot, entry, payload=True).encode())
+    (tmp_path / "bundle").write_bytes(b"".join(bundles["person"]))
+    (tmp_path / "forged").write_bytes(b"".join(bundles["person"][:-2] + bundles["person"][-1:]))
+    blocked = "import sys; sys.modules['driftline'] = None; sys.path.insert(0, 'examples'); import verify_ledger; sys.exit(verify_ledger.main(*sys.argv[1:]))"
+    root = Path(verify_ledger.__file__).parent.parent
+
+    def run(name: str) -> tuple[int, str]:
+        words = [sys.executable, "-c", blocked, KEY.verifier.encode(), str(tmp_path / name)]
+        done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    assert [run(name)[0] for name in ("receipt", "bundle", "forged", "absent")] == [0, 0, 1, 1]
+    assert run("receipt")[1].startswith("proven: entry 5 of the 9 of ledger.example.com/audit")
+
+
+def test_every_changed_byte_of_a_receipt_is_refused_by_the_script_too(tmp_path: Path) -> None:
+    writer = writer_at(tmp_path)
+    grow(writer, [[draft(number) for number in range(9)]])
+    with writer.store.snapshot() as snapshot:
+        entry = snapshot.entry_at(5)
+        assert entry is not None
+        data = receipt_of(snapshot, entry, payload=True).encode()
+    verify_ledger.check_receipt(data.decode(), KEY.verifier.encode())
+    for place in range(len(data)):
+        forged = bytearray(data)
+        forged[place] ^= 1
+        with pytest.raises(Exception):  # noqa: B017 - it fails closed
+            verify_ledger.check_receipt(bytes(forged).decode(), KEY.verifier.encode())
