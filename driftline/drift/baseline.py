@@ -146,6 +146,8 @@ def _fit_numbers(name: str, values: Values) -> BaselineColumn:
         counts=(nulls, len(numbers) - len(finite), 0, *inside.tolist(), 0),
         sums=(float(len(finite)), total, squares, low, high),
         origin=origin,
+        zeros=int(np.count_nonzero(finite == 0)),
+        distinct=len(np.unique(finite)),
     )
 
 
@@ -215,6 +217,7 @@ def _fit_categories(name: str, values: Values) -> BaselineColumn:
         categories=tuple(text for text, _ in known),
         counts=(nulls, sum(n for _, n in rest), *(n for _, n in known)),
         sums=(),
+        distinct=len(ranked),
     )
 
 

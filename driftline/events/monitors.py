@@ -281,6 +281,10 @@ class BaselineColumn:
     """n, sum and sum of squares about origin, minimum, maximum of the finite values."""
     origin: float = 0.0
     """Origin of the moments."""
+    zeros: int | None = None
+    """Rows that are 0 (NUMERIC)."""
+    distinct: int | None = None
+    """Different values, NaN and null not among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

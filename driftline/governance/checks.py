@@ -70,6 +70,8 @@ MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
             {
                 *("null_rate", "null_rate_delta", "nan_rate", "nan_rate_delta", "unseen_rate", "unseen_rate_delta"),
                 *("below_rate", "above_rate", "out_of_range_rate", "mean", "mean_delta", "p05", "p50", "p95"),
+                *("zero_rate", "zero_rate_delta", "distinct_count", "distinct_count_delta"),
+                *("distinct_rate", "distinct_rate_delta", "count_delta"),
             }
         ),
         "fairness": frozenset(

@@ -113,7 +113,8 @@ def of_labels(layout: Layout, baseline: Baseline, pairs: Profile) -> Evidence:
 def _column(block: Block, reference: Counts, current: Counts) -> ColumnCounts:
     family = "prediction" if block.column.startswith(":") else "feature"
     if block.kind is BlockKind.NUMERIC:
-        return ColumnCounts(family, block.column, block.psi_counts(reference), block.psi_counts(current), ordered=True)
+        several = bool(block.psi_edges)  # of a constant, rows beside it are rare values and no neighbours
+        return ColumnCounts(family, block.column, block.psi_counts(reference), block.psi_counts(current), ordered=several)
     values = slice(block.unseen, block.cells.stop)
     return ColumnCounts(family, block.column, reference[values], current[values], ordered=False)
 

@@ -59,7 +59,7 @@ def inputs_of(layout: Layout, baseline: Baseline, profile: Profile) -> Iterator[
     for block in layout.blocks:
         family = "prediction" if block.column.startswith(":") else "feature"
         if block.kind is BlockKind.NUMERIC:
-            n, total, _ = profile.sums[layout.moments(block.column)].tolist()
+            n, total, *_ = profile.sums[layout.moments(block.column)].tolist()
             span = Span() if block.column == SCORE else _span(known[block.column])
             value = block.origin + total / n if n > 0 else math.nan
             if span is not None and math.isfinite(value):

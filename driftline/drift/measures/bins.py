@@ -31,6 +31,7 @@ MOST_CELLS = 1_000_000
 def deciles(reference: Sample, current: Sample) -> Pair | None:
     """Cut at the deciles of the reference, as a baseline does: bins of 20 rows or more, values beyond it in the outer ones.
 
+    A reference of one bin (a constant) has a bin below and one above of their own.
     Categories are the reference's 200 most frequent, and one cell for all others. The same cells, and so the same
     numbers, as on the stream.
     """
@@ -40,7 +41,8 @@ def deciles(reference: Sample, current: Sample) -> Pair | None:
     column = fit_baseline("", {"": reference.known}, {"": kind}).columns[0]
     if kind is ColumnKind.CATEGORICAL:
         return known_values(np.array(column.categories, np.str_), reference, current)
-    edges = np.array(column.edges)[list(column.psi_edges)] if column.psi_edges else np.empty(0)
+    low, high = column.sums[3:]
+    edges = np.array(column.edges)[list(column.psi_edges)] if column.psi_edges else np.array([low, np.nextafter(high, np.inf)])
     return cut(edges, reference), cut(edges, current)
 
 

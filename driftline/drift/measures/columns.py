@@ -40,8 +40,10 @@ _ON_BINS = {
 }
 _ON_FINE = ("wasserstein", "wasserstein_normed")
 _RATES = ("null_rate", "null_rate_delta")
-_RATES_OF_NUMBERS = (*_RATES, "nan_rate", "nan_rate_delta", "below_rate", "above_rate", "out_of_range_rate")
-_RATES_OF_CATEGORIES = (*_RATES, "unseen_rate", "unseen_rate_delta")
+_DISTINCT = ("distinct_count", "distinct_count_delta", "distinct_rate", "distinct_rate_delta")
+_BEYOND = ("below_rate", "above_rate", "out_of_range_rate")
+_RATES_OF_NUMBERS = (*_RATES, "nan_rate", "nan_rate_delta", *_DISTINCT, *_BEYOND, "zero_rate", "zero_rate_delta")
+_RATES_OF_CATEGORIES = (*_RATES, "unseen_rate", "unseen_rate_delta", *_DISTINCT)
 _LEVELS = ("mean", *LEVELS, "mean_delta")
 _DELTA = "_delta"
 
@@ -54,9 +56,10 @@ def inputs(layout: Layout, baseline: Baseline, monitor: Monitor, profile: Profil
     Distances are of the rows that have a value: psi, js, tv, kl, hellinger, linf and chi2 on deciles or categories; ks,
     wasserstein and wasserstein_normed of numeric columns on the fine cells. Rows without a value show in the rates, which
     belong to the family quality: null_rate, nan_rate or unseen_rate and their differences from the baseline's (`_delta`),
-    and of numbers below_rate, above_rate (beyond the baseline's extremes) and their sum out_of_range_rate, p05, p50, p95,
-    mean and mean_delta. What cannot be computed has the value None. Whether there are rows enough to decide is the
-    caller's business.
+    and of numbers below_rate, above_rate (beyond the baseline's extremes) and their sum out_of_range_rate, zero_rate, p05, p50,
+    p95, mean and mean_delta. distinct_count and distinct_rate (of the rows with a value) are of categories, and of numbers of
+    which the baseline has at most 64: values that it does not know count as one. count_delta, without a column, is rows less
+    the baseline's. What cannot be computed has the value None. Whether there are rows enough to decide is the caller's business.
     """
     if not layout.blocks:
         return ()
@@ -116,6 +119,8 @@ def _measured(blocks: tuple[Block, ...], reference: Side, current: Side, cut: Cu
         yield from _named("quality", block.column, _RATES_OF_NUMBERS, rates[at])
         yield from _named("quality", block.column, _LEVELS, levels[numeric])
         numeric += 1
+    more = float(current.rows - reference.rows) if current.rows else None
+    yield Measure(family="quality", name="count_delta", value=more)
 
 
 def _on_bins(reference: Counts, current: Counts) -> tuple[Values, list[float | None], list[float | None]]:
@@ -137,9 +142,12 @@ def _on_fine(reference: Side, current: Side) -> tuple[Values, list[float | None]
 
 def _rates(reference: Side, current: Side) -> Values:
     """In the order of `_RATES_OF_NUMBERS`; that of `_RATES_OF_CATEGORIES` is its beginning."""
-    null, odd, below, above = current.rates.T
-    null_delta, odd_delta, *_ = (current.rates - reference.rates).T
-    values: Values = _known(np.stack((null, null_delta, odd, odd_delta, below, above, below + above), axis=-1))
+    null, odd, below, above, zero = current.rates.T
+    null_delta, odd_delta, _, _, zero_delta = (current.rates - reference.rates).T
+    distinct, share = current.distinct, current.shares_distinct
+    of_values = (distinct, distinct - reference.distinct, share, share - reference.shares_distinct)
+    ranges = (below, above, below + above, zero, zero_delta)
+    values: Values = _known(np.stack((null, null_delta, odd, odd_delta, *of_values, *ranges), axis=-1))
     return values
 
 

@@ -30,7 +30,13 @@ class Side:
     bins: Counts
     """Deciles, or unseen and the categories; padded with empty cells."""
     rates: Floats
-    """Shares of rows: null, NaN or unseen, below, above; the last two NaN in categories."""
+    """Shares of rows: null, NaN or unseen, below, above, zero; the last three NaN in categories."""
+    rows: int
+    distinct: Floats
+    """Cells that hold values, where each cell is one value: the values that there are, those that the baseline does not know
+    counted as one (below and above as one each). NaN in columns of more values."""
+    shares_distinct: Floats
+    """Of the rows with a value."""
     fine: Counts
     """Below, the fine cells, above; padded with empty cells."""
     borders: Floats
@@ -56,6 +62,8 @@ class Cut:
     """Columns x bins: indices of segments."""
     specials: Index
     """Columns x (null, NaN or unseen, below, above): indices of cells."""
+    discrete: NDArray[np.bool_]
+    """Which of the columns have one value in each cell."""
     fine: Index
     """Numeric columns x cells: indices of cells."""
     borders: Floats
@@ -78,6 +86,7 @@ class Cut:
             segments=np.array([start for each in starts for start in each], np.intp),
             bins=_padded(bins, ends[-1]).astype(np.intp),
             specials=np.array([_specials(block, size) for block in blocks], np.intp),
+            discrete=np.array([block.discrete for block in blocks], np.bool_),
             fine=_padded([range(block.ordered.start, block.ordered.stop) for block in numbers], size).astype(np.intp),
             borders=_padded([(-np.inf, block.minimum, *block.edges, block.maximum, np.inf) for block in numbers], np.inf),
             minima=np.array([block.minimum if np.isfinite(block.minimum) else np.inf for block in numbers], np.float64),
@@ -88,7 +97,7 @@ class Cut:
         """The matrices of a vector of cells and its sums (of INPUTS)."""
         numerics = len(self.numeric)
         ended = np.append(cells, 0)
-        n, total, squares = sums[: MOMENTS * numerics].reshape(-1, MOMENTS).T
+        n, total, squares, zeros = sums[: MOMENTS * numerics].reshape(-1, MOMENTS).T
         lows, highs = sums[MOMENTS * numerics :].reshape(2, numerics)
         fine = ended[self.fine]
         low, high = np.minimum(self.minima, lows), np.maximum(self.maxima, highs)
@@ -96,11 +105,17 @@ class Cut:
         with np.errstate(all="ignore"):  # no rows: NaN; moments of numbers near the largest double: infinite
             rates = ended[self.specials] / rows if rows > 0 else np.full(self.specials.shape, np.nan)
             rates[self.specials == len(cells)] = np.nan
+            zero = np.full(len(rates), np.nan)
+            zero[self.numeric] = zeros / rows if rows > 0 else np.nan
             means = np.where(n > 0, total / n, np.nan)
             deviations = np.sqrt(np.maximum(squares / n - means * means, 0.0))
+        distinct, shares = self._distinct(ended, fine)
         return Side(
             bins=np.append(np.add.reduceat(cells, self.segments), 0)[self.bins],
-            rates=rates,
+            rates=np.column_stack((rates, zero)),
+            rows=rows,
+            distinct=distinct,
+            shares_distinct=shares,
             fine=fine,
             borders=borders,
             means=means,
@@ -108,20 +123,30 @@ class Cut:
             quantiles=quantile_rows(fine, borders, _QUANTILES),
         )
 
+    def _distinct(self, ended: Counts, fine: Counts) -> tuple[Floats, Floats]:
+        """Values by column, and as a share of the rows that have one."""
+        cells = np.append(np.add.reduceat(ended[:-1], self.segments), 0)[self.bins]
+        found, valued = np.count_nonzero(cells, axis=1).astype(np.float64), cells.sum(axis=1)
+        found[self.numeric] = np.count_nonzero(fine, axis=1)
+        found[~self.discrete | (ended.sum() == 0)] = np.nan
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return found, np.where(valued > 0, found / valued, np.nan)
+
 
 def baseline_vectors(columns: Iterable[BaselineColumn], cut: Cut) -> tuple[Counts, Floats]:
     """Return cells and sums of a baseline's columns as a profile of the same rows has them."""
     known = tuple(columns)
     cells = np.array([count for column in known for count in column.counts], np.int64)
-    sums = np.array([known[at].sums or (0.0,) * (MOMENTS + 2) for at in cut.numeric], np.float64).reshape(-1, MOMENTS + 2)
-    return cells, np.concatenate((sums[:, :MOMENTS].ravel(), cut.minima, cut.maxima))
+    moments = [
+        (*(known[at].sums or (0.0,) * 3)[:3], np.nan if known[at].zeros is None else known[at].zeros) for at in cut.numeric
+    ]
+    return cells, np.concatenate((np.array(moments, np.float64).ravel(), cut.minima, cut.maxima))
 
 
 def _segments(block: Block) -> list[int]:
     if block.kind is BlockKind.CATEGORICAL:
         return list(range(block.cells.start, block.cells.stop))
-    first = block.ordered.start
-    return [block.null, block.nan, first, *(first + edge + 2 for edge in block.psi_edges)]
+    return [block.null, block.nan, *block.psi_starts]
 
 
 def _bins_from(block: Block) -> int:

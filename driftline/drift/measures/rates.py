@@ -6,7 +6,20 @@ import numpy as np
 
 from driftline.drift.measures.samples import Sample
 
-__all__ = ["above", "below", "distinct", "mean", "nans", "new_categories", "nulls", "out_of_range", "rate", "zeros"]
+__all__ = [
+    "above",
+    "below",
+    "distinct",
+    "mean",
+    "nans",
+    "new_categories",
+    "nulls",
+    "out_of_range",
+    "rate",
+    "rows",
+    "values",
+    "zeros",
+]
 
 
 def rate(cell: int, rows: int) -> float | None:
@@ -32,6 +45,16 @@ def zeros(side: Sample) -> float | None:
 def distinct(side: Sample) -> float | None:
     """Return distinct values over values: 1 = no value twice. None without values."""
     return rate(len(np.unique(side.known)), len(side.known))
+
+
+def values(side: Sample) -> float:
+    """Return how many different values there are."""
+    return float(len(np.unique(side.known)))
+
+
+def rows(side: Sample) -> float:
+    """Return how many rows there are."""
+    return float(side.rows)
 
 
 def mean(side: Sample) -> float | None:

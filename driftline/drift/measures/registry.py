@@ -113,6 +113,16 @@ def _rates(
     )  # fmt: skip
 
 
+def _counts(name: str, count: Callable[[Sample], float | None], source: str) -> tuple[Entry, Entry]:
+    """A count and its delta, had on both paths."""
+    now = Entry(name=name, takes=_ANY, exact=_now(count), high=math.inf, symmetric=False, source=source, reported=name)
+    name = f"{name}_delta"
+    change = f"current - reference of {now.name}"
+    return now, Entry(
+        name=name, takes=_ANY, exact=_delta(count), low=-math.inf, high=math.inf, symmetric=False, source=change, reported=name
+    )
+
+
 _REPORTED = frozenset({"mean", "mean_delta", *quantiles.LEVELS})
 
 
@@ -168,8 +178,10 @@ _ENTRIES = (
     Entry(name="wasserstein:normed:fine64", takes=_NUMBERS, high=math.inf, symmetric=False, binned=wasserstein.wasserstein_rows, reported="wasserstein_normed", source="wasserstein:fine64 by the baseline's standard deviation"),
     *_rates("null_rate", _ANY, rates.nulls, "rows without a value", binned=True),
     *_rates("nan_rate", _NUMBERS, rates.nans, "rows that are NaN or infinite", binned=True),
-    *_rates("zero_rate", _NUMBERS, rates.zeros, "rows that are 0", binned=False),
-    *_rates("distinct_rate", _ANY, rates.distinct, "distinct values over values", binned=False),
+    *_rates("zero_rate", _NUMBERS, rates.zeros, "rows that are 0", binned=True),
+    *_rates("distinct_rate", _ANY, rates.distinct, "distinct values over values; on the stream of categories and of numbers of which the baseline has at most 64, values that it does not know as one", binned=True),
+    *_counts("distinct_count", rates.values, "distinct values; on the stream as distinct_rate"),
+    Entry(name="count_delta", takes=_ANY, low=-math.inf, high=math.inf, symmetric=False, exact=_delta(rates.rows), reported="count_delta", source="rows, current - reference"),
     Entry(name="below_rate", takes=_NUMBERS, high=1, symmetric=False, exact=rates.below, reported="below_rate", source="rows below the reference's least value; there its own rate is 0"),
     Entry(name="above_rate", takes=_NUMBERS, high=1, symmetric=False, exact=rates.above, reported="above_rate", source="rows above the reference's largest value; there its own rate is 0"),
     Entry(name="out_of_range_rate", takes=_NUMBERS, high=1, symmetric=False, exact=rates.out_of_range, reported="out_of_range_rate", source="below_rate + above_rate"),

@@ -107,6 +107,8 @@ def _sum(sums: Any, number: float, about: float, moments: int, minimum: int, max
     sums[moments] += 1.0
     sums[moments + 1] += about
     sums[moments + 2] += about * about
+    if number == 0.0:
+        sums[moments + 3] += 1.0
     sums[minimum] = min(sums[minimum], number)
     sums[maximum] = max(sums[maximum], number)
 

@@ -9,8 +9,8 @@ A vector of cells is a row of blocks. INPUTS has one block for each watched colu
 `below` to `above` are in the order of values. The parts that labels can change (IN_TIME, LATER) are vectors of `PairLayout`,
 without real sums.
 
-Sums of INPUTS are n, sum, sum of squares (about the column's origin) of the finite values of each NUMERIC column, then
-the minimum of each, then the maximum of each.
+Sums of INPUTS are n, sum, sum of squares (about the column's origin) of the finite values of each NUMERIC column and how many
+of them are 0, then the minimum of each, then the maximum of each.
 
 Slices (`cuts`) have profiles of the same shape, one each. Where the monitor has metrics in SQL, the profiles of INPUTS and of
 the label parts have a partial of each plan of the compiled `program` besides.
@@ -43,7 +43,7 @@ from driftline.events.columns import LABEL, PREDICTION
 if TYPE_CHECKING:
     from driftline.drift.sqlmetrics import Program
 
-FORMAT = 2
+FORMAT = 3
 """Changes when the same monitor and baseline give other cells."""
 MAXIMUM_CLASSES = 64
 """Classes beyond these are counted as other in the confusion matrix."""
@@ -53,8 +53,8 @@ KSWIN = "kswin"
 NULL, NAN, UNSEEN, BELOW = 0, 1, 1, 2
 """Cells within a block: NULL of both kinds, NAN and BELOW of NUMERIC, UNSEEN of CATEGORICAL."""
 NUMERIC_SPECIALS, CATEGORICAL_SPECIALS = 4, 2
-MOMENTS = 3
-"""n, sum, sum of squares."""
+MOMENTS = 4
+"""n, sum, sum of squares, zeros."""
 
 
 class BlockKind(StrEnum):
@@ -103,6 +103,8 @@ class Block:
     """NUMERIC: origin of the moments."""
     numeric: int = -1
     """NUMERIC: which of the numeric columns this is (its place in the sums)."""
+    discrete: bool = True
+    """NUMERIC: whether each fine cell has one value of the baseline, so that cells tell values apart."""
     categories: tuple[str, ...] = ()
     """CATEGORICAL: known values."""
 
@@ -134,10 +136,18 @@ class Block:
     def psi_counts(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
         """NUMERIC: counts of the PSI bins (len(psi_edges) + 1), below in the first, above in the last.
 
-        `cells` is a vector of the layout, or many as rows.
+        Of a column whose baseline has one bin (a constant): below, inside, above. `cells` is a vector of the layout, or many as rows.
         """
-        starts = [0, *(edge + 2 for edge in self.psi_edges)]
+        starts = [start - self.ordered.start for start in self.psi_starts]
         return np.add.reduceat(cells[..., self.ordered], starts, axis=-1)
+
+    @property
+    def psi_starts(self) -> list[int]:
+        """NUMERIC: indices of the first cells of the PSI bins."""
+        first = self.ordered.start
+        if not self.psi_edges:
+            return [first, first + 1, self.ordered.stop - 1]
+        return [first, *(first + edge + 2 for edge in self.psi_edges)]
 
     def labels(self) -> tuple[str, ...]:
         """What each cell means, for a person."""
@@ -253,7 +263,7 @@ class Layout:
         return self.pairs.classes
 
     def moments(self, column: str) -> slice:
-        """n, sum, sum of squares of a NUMERIC column within the sums of INPUTS."""
+        """n, sum, sum of squares, zeros of a NUMERIC column within the sums of INPUTS."""
         numeric = self.by_column[column].numeric
         return slice(MOMENTS * numeric, MOMENTS * (numeric + 1))
 
@@ -293,6 +303,7 @@ def _input_block(column: MonitorColumn, known: dict[str, BaselineColumn], offset
         maximum=high if n else np.inf,
         origin=found.origin,
         numeric=numeric,
+        discrete=found.distinct is not None and found.distinct <= len(found.edges) + 1,
     )
 
 

@@ -108,11 +108,14 @@ def test_predictions_rates_and_features_are_families_of_their_own():
     assert ("origin", "ks") not in found  # categories have no order
     assert {m.name for (column, _), m in found.items() if column == "origin" and m.family == "quality"} == {
         *("null_rate", "null_rate_delta", "unseen_rate", "unseen_rate_delta"),
+        *("distinct_count", "distinct_count_delta", "distinct_rate", "distinct_rate_delta"),
     }
     assert {m.name for (column, _), m in found.items() if column == "temp" and m.family == "quality"} == {
         *("null_rate", "null_rate_delta", "nan_rate", "nan_rate_delta"),
         *("below_rate", "above_rate", "out_of_range_rate", "mean", "mean_delta", "p05", "p50", "p95"),
+        *("distinct_count", "distinct_count_delta", "distinct_rate", "distinct_rate_delta", "zero_rate", "zero_rate_delta"),
     }
+    assert found[None, "count_delta"].family == "quality"
 
 
 def test_values_beyond_the_baseline_count_in_the_outer_deciles_and_in_ks():

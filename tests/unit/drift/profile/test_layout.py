@@ -58,9 +58,9 @@ def test_the_blocks_follow_each_other_without_gap_and_are_as_long_as_the_baselin
 
 def test_the_sums_are_moments_then_minima_then_maxima():
     found = layout()
-    assert found.sums == 10
-    assert (found.moments("age"), found.moments(":score")) == (slice(0, 3), slice(3, 6))
-    assert [found.minimum("age"), found.minimum(":score"), found.maximum("age"), found.maximum(":score")] == [6, 7, 8, 9]
+    assert found.sums == 12
+    assert (found.moments("age"), found.moments(":score")) == (slice(0, 4), slice(4, 8))
+    assert [found.minimum("age"), found.minimum(":score"), found.maximum("age"), found.maximum(":score")] == [8, 9, 10, 11]
 
 
 @pytest.mark.parametrize(

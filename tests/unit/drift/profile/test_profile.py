@@ -11,7 +11,7 @@ from driftline.drift.profile.layout import Block, BlockKind
 from driftline.drift.profile.wire import encode_cells
 from driftline.events import Part, Task
 
-CELLS, ADDITIVE, EXTREMES = 12, 6, 2
+CELLS, ADDITIVE, EXTREMES = 12, 8, 2
 SHAPE = Shape("abc", Part.INPUTS, CELLS, ADDITIVE, EXTREMES)
 LAYOUT = Layout(
     hash="abc",
@@ -61,7 +61,7 @@ def test_the_profile_of_no_rows_takes_no_bytes():
 def test_adding_no_rows_changes_nothing(profile):
     zero = Profile.zero(SHAPE)
     assert (profile + zero).same_counts(profile)
-    assert (profile + zero).sums == pytest.approx(np.concatenate((profile.sums[:6], profile.sums[6:])))
+    assert (profile + zero).sums == pytest.approx(np.concatenate((profile.sums[:8], profile.sums[8:])))
 
 
 @settings(max_examples=200)
@@ -76,8 +76,8 @@ def test_a_total_is_the_same_to_the_last_bit_in_any_order(found, random):
 def test_two_profiles_add_in_either_order(one, other):
     assert same(one + other, other + one)
     assert (one + other).cells.tolist() == (one.cells + other.cells).tolist()
-    assert (one + other).sums[6:8] == pytest.approx(np.minimum(one.sums[6:8], other.sums[6:8]))
-    assert (one + other).sums[8:] == pytest.approx(np.maximum(one.sums[8:], other.sums[8:]))
+    assert (one + other).sums[8:10] == pytest.approx(np.minimum(one.sums[8:10], other.sums[8:10]))
+    assert (one + other).sums[10:] == pytest.approx(np.maximum(one.sums[10:], other.sums[10:]))
 
 
 @settings(max_examples=100)
@@ -88,17 +88,17 @@ def test_counting_in_place_gives_what_adding_gives(found):
         grown.count(profile.rows, *profile.encode())
     rows = np.stack([profile.sums for profile in found])
     with np.errstate(invalid="ignore", over="ignore"):
-        added = functools.reduce(np.add, rows[:, :6])
+        added = functools.reduce(np.add, rows[:, :8])
     assert grown.rows == sum(profile.rows for profile in found)
     assert grown.profile().cells.tolist() == sum(profile.cells for profile in found).tolist()
-    np.testing.assert_array_equal(grown.profile().sums[:6], added)
-    np.testing.assert_array_equal(grown.profile().sums[6:8], rows[:, 6:8].min(axis=0))
-    np.testing.assert_array_equal(grown.profile().sums[8:], rows[:, 8:].max(axis=0))
+    np.testing.assert_array_equal(grown.profile().sums[:8], added)
+    np.testing.assert_array_equal(grown.profile().sums[8:10], rows[:, 8:10].min(axis=0))
+    np.testing.assert_array_equal(grown.profile().sums[10:], rows[:, 10:].max(axis=0))
 
 
 def test_malformed_counts_leave_what_was_counted():
     grown = Accumulator(SHAPE)
-    grown.count(3, encode_cells(np.arange(12)), np.arange(10.0).astype("<f8").tobytes())
+    grown.count(3, encode_cells(np.arange(12)), np.arange(12.0).astype("<f8").tobytes())
     before = grown.profile().cells.tolist(), grown.profile().sums.tolist()
     for cells, sums in (
         (encode_cells(np.arange(12)) + b"\x00", b""),
@@ -141,7 +141,7 @@ def test_cells_that_nobody_wrote_are_refused(cells):
 
 
 def test_sums_of_another_length_are_refused():
-    with pytest.raises(MalformedProfile, match="10 sums"):
+    with pytest.raises(MalformedProfile, match="12 sums"):
         Profile.decode(LAYOUT, Part.INPUTS, 1, b"", bytes(72))
 
 

@@ -150,8 +150,9 @@ def test_moments_and_extremes_are_those_of_the_finite_values(values):
     profile = profile_rows(LAYOUT, np.zeros(len(values), np.int64), columns).get(0, Profile.zero(LAYOUT.shape(Part.INPUTS)))
     finite = [value for value in values if value is not None and not math.isnan(value)]
     about = [value - LAYOUT.by_column["age"].origin for value in finite]
-    n, total, squares = profile.sums[LAYOUT.moments("age")]
+    n, total, squares, zeros = profile.sums[LAYOUT.moments("age")]
     assert n == len(finite)
+    assert zeros == finite.count(0.0)
     assert total == pytest.approx(math.fsum(about), abs=1e-9 * math.fsum(map(abs, about)) + 1e-300)
     assert squares == pytest.approx(math.fsum(a * a for a in about), rel=1e-9)
     assert profile.sums[LAYOUT.minimum("age")] == min(finite, default=math.inf)
@@ -168,7 +169,7 @@ def test_the_baseline_counts_itself_as_the_fit_did():
     for column in baseline.columns:
         assert tuple(profile.cells[layout.by_column[column.name].cells].tolist()) == column.counts
         if column.kind is ColumnKind.NUMERIC:
-            assert profile.sums[layout.moments(column.name)] == pytest.approx(column.sums[:3])
+            assert profile.sums[layout.moments(column.name)] == pytest.approx((*column.sums[:3], column.zeros))
 
 
 def test_a_column_that_nobody_sent_is_null_in_every_row():
