@@ -31,6 +31,8 @@ _OF_WINDOW = {
     "null_rate": "percent_null",
     "nan_rate": "percent_nan",
     "unseen_rate": "percent_unseen",
+    "zero_rate": "percent_zeros",
+    "distinct_rate": "percent_distinct",
     "out_of_range_rate": "percent_out_of_range",
     "f1": "f1_score",
     "precision": "precision",
@@ -54,6 +56,8 @@ _DISTANCES = {
     "null_rate_delta": "percent_null_delta",
     "nan_rate_delta": "percent_nan_delta",
     "unseen_rate_delta": "percent_unseen_delta",
+    "zero_rate_delta": "percent_zeros_delta",
+    "distinct_rate_delta": "percent_distinct_delta",
     "lasting_shift": "lasting_shift",
 }
 _TESTED = frozenset({"chi2", "ks"})
