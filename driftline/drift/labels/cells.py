@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def count_pairs(layout: Layout, pairs: Pairs) -> dict[tuple[Part, str, int], Pro
     What is taken back counts -1, down to the rows of a profile: nothing is left of it.
     """
     place = pairs.event_time // layout.pane_us * 2 + pairs.in_time
-    counting = _Counting(layout, tuple(_adds(layout, pairs)), pairs.sign, _metric_columns(layout, pairs))
+    counting = _Counting(layout, tuple(_adds(layout, pairs)), pairs.sign, pairs.in_time, _metric_columns(layout, pairs))
     found = _count_cut(counting, place, np.zeros(len(pairs), np.int64), (ALL_ROWS,))
     for cut, codes in zip(layout.cuts, pairs.slices.T, strict=False):  # the codes may be of more cuts, of another version
         found |= _count_cut(counting, place, codes.astype(np.int64), cut.names)
@@ -61,16 +61,17 @@ class _Counting:
     layout: Layout
     adds: tuple[Adds, ...]
     sign: Integers
+    in_time: NDArray[np.bool_]
     columns: Mapping[str, Vector] | None
     """What business metrics look at; None where there are none."""
 
-    def metrics(self, group: Integers, groups: int) -> list[Partial] | None:
-        """The partial of each group, without what is taken back."""
+    def metrics(self, group: Integers, groups: int) -> Sequence[Partial | None]:
+        """The partial of each group of pairs in time, without what is taken back; later ones have none."""
         program = self.layout.program
         if program is None or self.columns is None:
-            return None
-        back = (self.sign < 0).astype(np.int64)
-        sides = program.pairs.partials(self.columns, (2 * group + back).astype(np.int32), len(group), 2 * groups)
+            return [None] * groups
+        codes = np.where(self.in_time, 2 * group + (self.sign < 0), -1).astype(np.int32)
+        sides = program.pairs.partials(self.columns, codes, len(group), 2 * groups)
         return [given - taken if taken.rows else given for given, taken in zip(sides[::2], sides[1::2], strict=True)]
 
 
@@ -97,6 +98,6 @@ def _count_cut(
     for i, number in enumerate(groups.tolist()):
         pane, in_time = divmod(number // len(names), 2)
         part = Part.IN_TIME if in_time else Part.LATER
-        profile = Profile(layout.shape(part), int(total[i]), cells[i], np.zeros(0), None if metrics is None else metrics[i])
+        profile = Profile(layout.shape(part), int(total[i]), cells[i], np.zeros(0), metrics[i] if in_time else None)
         found[part, names[number % len(names)], pane * layout.pane_us] = profile
     return found

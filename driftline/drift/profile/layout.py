@@ -13,7 +13,7 @@ Sums of INPUTS are n, sum, sum of squares (about the column's origin) of the fin
 of them are 0, then the minimum of each, then the maximum of each.
 
 Slices (`cuts`) have profiles of the same shape, one each. Where the monitor has metrics in SQL, the profiles of INPUTS and of
-the label parts have a partial of each plan of the compiled `program` besides.
+IN_TIME have a partial of a plan of the compiled `program` each.
 SAMPLE is no profile but a `reservoir.Reservoir`, of all rows.
 """
 
@@ -235,7 +235,8 @@ class Layout:
     def _shapes(self) -> dict[Part, Shape]:
         rooms = (None, None) if self.program is None else (self.program.inputs.room, self.program.pairs.room)
         inputs = Shape(self.hash, Part.INPUTS, _size(self.blocks), MOMENTS * self.numerics, self.numerics, rooms[0])
-        label = {part: Shape(self.hash, part, self.pairs.size, 0, 0, rooms[1]) for part in (Part.IN_TIME, Part.LATER)}
+        in_time = Shape(self.hash, Part.IN_TIME, self.pairs.size, 0, 0, rooms[1])
+        label = {Part.IN_TIME: in_time, Part.LATER: Shape(self.hash, Part.LATER, self.pairs.size, 0, 0)}
         return {Part.INPUTS: inputs, **label}
 
     def shape(self, part: Part) -> Shape:

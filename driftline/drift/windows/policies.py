@@ -13,6 +13,12 @@ from driftline.events.columns import LABEL
 __all__ = ["explained", "families_of", "plan_of", "policy_of"]
 
 
+_SIDES = {
+    Direction.ABOVE: "above",
+    Direction.BELOW: "below",
+    Direction.MAGNITUDE: "of a size above",
+    Direction.OUTSIDE: "off by more than",
+}
 COMPARED = frozenset({"feature", "prediction"})
 """Families that are tested against windows of the past too."""
 
@@ -63,7 +69,7 @@ def explained(monitor: Monitor, baseline: Baseline, rows: int) -> list[str]:
     what = "The classic policy is in force" if monitor.policy is Policy.CLASSIC else "Limits are in force"
     limits = [
         f"{each.measure}{f' of {each.column}' if each.column else ''} "
-        f"{'above' if each.direction is Direction.ABOVE else 'below'} {each.limit:g} ({each.family})"
+        f"{_SIDES[each.direction]} {each.limit:g}{f' MAD of the last {each.windows} windows' if each.windows else ''} ({each.family})"
         for each in monitor.thresholds
     ]
     return [f"{what}: {', '.join(limits) or 'none'}."]

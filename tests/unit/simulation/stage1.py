@@ -211,7 +211,7 @@ class JoinModel(Stage1):
             truth = np.array([layout.classes.index(outcome)])
             adds = tuple(scored_add(layout.pairs, guess, truth, np.array([score(prediction)])))
             cells = sign * counted(layout.pairs, adds, np.zeros(1, np.int64), 1)[0]
-            metrics = _metrics(layout, prediction, outcome, sign)
+            metrics = _metrics(layout, prediction, outcome, sign) if part == "IN_TIME" else None
             self._add(prediction, Profile(shape, sign, cells, Profile.zero(shape).sums, metrics))
 
 

@@ -134,6 +134,6 @@ def test_what_shapes_the_partials_is_part_of_the_layout_and_nothing_else():
 def test_labels_have_a_partial_of_their_own_plan():
     found = layout(metrics=(MonitorMetric(name="error", definition="avg(abs({{prediction_col}} - {{label_col}}))"),))
     assert found.program is not None
-    assert (found.shape(Part.IN_TIME).room, found.shape(Part.LATER).room) == (found.program.pairs.room,) * 2
+    assert (found.shape(Part.IN_TIME).room, found.shape(Part.LATER).room) == (found.program.pairs.room, None)
     assert found.shape(Part.INPUTS).room == found.program.inputs.room
     assert Partial.empty(found.program.pairs.room).room.sums == 1
