@@ -7,15 +7,33 @@ from dataclasses import replace
 
 from driftline.alerting.alert import Priority
 from driftline.alerting.config_document import Field, open_document
+from driftline.alerting.config_escalations import read_policies, read_rotas
 from driftline.alerting.config_receivers import read_global, read_receivers
 from driftline.alerting.config_routes import RouteReader, inhibit_rules
 from driftline.alerting.config_time_intervals import time_intervals
-from driftline.alerting.enrichment import default_channels
+from driftline.alerting.enrichment import EMERGENCY_CHANNELS, default_channels
 from driftline.alerting.errors import InvalidAlertingConfig
+from driftline.alerting.escalation import Rota
 from driftline.alerting.matcher_syntax import Syntax, parse_matchers
-from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Timers
+from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Timers, escalation_levels
 
-_TOP = frozenset({"global", "route", "inhibit_rules", "receivers", "templates", "mute_time_intervals", "time_intervals"})
+_TOP = frozenset(
+    {
+        "global",
+        "route",
+        "inhibit_rules",
+        "receivers",
+        "templates",
+        "mute_time_intervals",
+        "time_intervals",
+        "escalations",
+        "on_call",
+    }
+)
+EMERGENCY_WAIT = 900_000_000
+"""Microseconds that a critical alert may be on nobody's mind without a configuration that says otherwise (RSP-20)."""
+
+_EMERGENCY = "emergency"
 _REMEDIES = {
     "tracing": "is not supported; remove it",
     "event_recorder": "is not needed: every decision is on the topic notifications; remove it",
@@ -33,9 +51,11 @@ def load(text: str, *, source: str = "alerting.yml", syntax: Syntax = Syntax.FAL
     receivers = read_receivers(top.get("receivers"), everywhere)
     intervals = time_intervals(top)
     _refuse_templates(top.get("templates"))
+    rotas = read_rotas(top.get("on_call"), receivers)
+    policies = read_policies(top.get("escalations"), receivers, rotas, intervals)
     root = None
     if "route" in top:
-        root = RouteReader(receivers, intervals, syntax).root(top["route"])
+        root = RouteReader(receivers, intervals, policies, syntax).root(top["route"])
     elif not findings.faults:
         document.fault("has no route; add one with a receiver")
     rules = inhibit_rules(top.get("inhibit_rules"), syntax)
@@ -52,9 +72,13 @@ def _refuse_templates(field: Field | None) -> None:
 def default_routing(*, webhook: bool, timers: Timers | None = None) -> Routing:
     """One route per priority with the channels of ALR-04, grouped by model; the webhook hears of all where there is one.
 
-    An alert of any other priority stays with the root, which sends e-mail.
+    An alert of any other priority stays with the root, which sends e-mail. A critical one of which nobody takes care within
+    15 minutes is an emergency (RSP-17, RSP-20).
     """
-    receivers = {name: Receiver(name, _named_channels(name, webhook=webhook)) for name in ("default", *Priority)}
+    receivers = {
+        name: Receiver(name, _named_channels(default_channels(name), webhook=webhook)) for name in ("default", *Priority)
+    }
+    receivers[_EMERGENCY] = Receiver(_EMERGENCY, _named_channels(EMERGENCY_CHANNELS, webhook=webhook))
     timers = timers or Timers()
     matchers = {priority: parse_matchers(f'priority="{priority}"') for priority in Priority}
     children = tuple(
@@ -67,6 +91,10 @@ def default_routing(*, webhook: bool, timers: Timers | None = None) -> Routing:
         )
         for priority in Priority
     )
+    *others, critical = children
+    emergency = replace(critical, matchers=(), timers=replace(timers, group_wait=0))
+    step = (EMERGENCY_WAIT, Rota(name=_EMERGENCY, shifts=(), otherwise=_EMERGENCY), emergency)
+    children = (*others, replace(critical, levels=escalation_levels(critical, [step])))
     root = Route(key="{}", receiver="default", group_by=("model_id",), timers=timers, routes=children)
     return Routing(root, receivers)
 
@@ -80,11 +108,16 @@ def with_timers(routing: Routing, *, wait: int | None, interval: int | None, rep
             group_interval=route.timers.group_interval if interval is None else interval,
             repeat_interval=route.timers.repeat_interval if repeat is None else repeat,
         )
-        return replace(route, timers=timers, routes=tuple(map(changed, route.routes)))
+        levels = tuple(replace(level, routes=tuple(map(at_once, level.routes))) for level in route.levels)
+        return replace(route, timers=timers, routes=tuple(map(changed, route.routes)), levels=levels)
+
+    def at_once(route: Route) -> Route:
+        again = changed(route)
+        return replace(again, timers=replace(again.timers, group_wait=0))
 
     return replace(routing, root=changed(routing.root))
 
 
-def _named_channels(priority: str, *, webhook: bool) -> tuple[ChannelSpec, ...]:
-    kinds = default_channels(priority) + (("webhook",) if webhook else ())
+def _named_channels(kinds: tuple[str, ...], *, webhook: bool) -> tuple[ChannelSpec, ...]:
+    kinds += ("webhook",) if webhook else ()
     return tuple(ChannelSpec(kind=kind, name=kind) for kind in kinds)

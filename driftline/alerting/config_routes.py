@@ -5,17 +5,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from driftline.alerting.config_document import Field
+from driftline.alerting.config_escalations import LevelSpec, Policies, known_names
 from driftline.alerting.durations import parse_duration
-from driftline.alerting.grouping import bounded
+from driftline.alerting.escalation import Rota
 from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matcher_syntax import Syntax, disagreement, parse_matchers
 from driftline.alerting.matchers import Matcher, Operator, in_order
-from driftline.alerting.routing import Route, Timers
+from driftline.alerting.routing import Route, Timers, bounded, escalation_levels
 
 _TIMERS = ("group_wait", "group_interval", "repeat_interval")
 _MUTES = ("mute_time_intervals", "active_time_intervals")
 _MATCHES = ("matchers", "match", "match_re")
-_ROUTE = frozenset({"receiver", "group_by", "continue", "routes", *_MATCHES, *_TIMERS, *_MUTES})
+_ROUTE = frozenset({"receiver", "escalation", "group_by", "continue", "routes", *_MATCHES, *_TIMERS, *_MUTES})
 _LABELS_REMEDY = {"labels": "labels of routes are not supported; remove them and put labels into your alerting rules"}
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SIDES = ("source", "target")
@@ -26,9 +27,10 @@ _MAX_KEY = 480
 class RouteReader:
     """Reads a tree of routes; what it refers to must be known before."""
 
-    def __init__(self, receivers: Collection[str], intervals: Collection[str], syntax: Syntax) -> None:
+    def __init__(self, receivers: Collection[str], intervals: Collection[str], policies: Policies, syntax: Syntax) -> None:
         self._receivers = receivers
         self._intervals = intervals
+        self._policies = policies
         self._syntax = syntax
 
     def root(self, field: Field) -> Route:
@@ -42,11 +44,20 @@ class RouteReader:
         if "receiver" not in values:
             field.fault("has no receiver; name one of the receivers")
         above = Route(key="", receiver="", group_by=(), timers=Timers())
-        return self._route(field, values, above, key="{}", matchers=())
+        return self._route(field, values, above, None, key="{}", matchers=())
 
     def _route(
-        self, field: Field, values: Mapping[str, Field], parent: Route, *, key: str, matchers: tuple[Matcher, ...]
+        self,
+        field: Field,
+        values: Mapping[str, Field],
+        parent: Route,
+        inherited: str | None,
+        *,
+        key: str,
+        matchers: tuple[Matcher, ...],
     ) -> Route:
+        """`inherited` is the parent's escalation policy."""
+        policy = self._policy(values.get("escalation")) or inherited
         group_by, by_all = _group_by(values.get("group_by"), self._syntax) or (parent.group_by, parent.group_by_all)
         route = Route(
             key=key,
@@ -56,14 +67,15 @@ class RouteReader:
             timers=_timers(values, parent.timers),
             matchers=matchers,
             continue_matching=_continues(values),
-            mute_time_intervals=self._interval_names(values.get("mute_time_intervals")),
-            active_time_intervals=self._interval_names(values.get("active_time_intervals")),
+            mute_time_intervals=known_names(values.get("mute_time_intervals"), self._intervals, "time interval"),
+            active_time_intervals=known_names(values.get("active_time_intervals"), self._intervals, "time interval"),
         )
         if route.timers.repeat_interval < route.timers.group_interval and any(name in values for name in _TIMERS):
             field.warn("repeat_interval is shorter than group_interval: what fires is told again every group_interval")
-        return replace(route, routes=self._children(values.get("routes"), route))
+        levels = escalation_levels(route, (_step(route, one) for one in self._policies.get(policy or "", ())))
+        return replace(route, routes=self._children(values.get("routes"), route, policy), levels=levels)
 
-    def _children(self, field: Field | None, parent: Route) -> tuple[Route, ...]:
+    def _children(self, field: Field | None, parent: Route, policy: str | None) -> tuple[Route, ...]:
         children: list[Route] = []
         used: dict[str, int] = {}
         for item in () if field is None else field.items():
@@ -72,7 +84,7 @@ class RouteReader:
             key = bounded(f"{parent.key}/{{{','.join(map(str, matchers))}}}", _MAX_KEY)
             used[key] = used.get(key, 0) + 1
             numbered = key if used[key] == 1 else f"{key}#{used[key]}"
-            children.append(self._route(item, values, parent, key=numbered, matchers=matchers))
+            children.append(self._route(item, values, parent, policy, key=numbered, matchers=matchers))
         return tuple(children)
 
     def _receiver(self, field: Field | None) -> str | None:
@@ -81,15 +93,24 @@ class RouteReader:
             field.fault(f"{name!r} is no receiver; defined are {', '.join(self._receivers) or 'none'}")
         return name
 
-    def _interval_names(self, field: Field | None) -> tuple[str, ...]:
-        names = []
-        for item in () if field is None else field.items():
-            name = item.text()
-            if name is not None and name not in self._intervals:
-                item.fault(f"{name!r} is no time interval; defined are {', '.join(self._intervals) or 'none'}")
-            elif name is not None:
-                names.append(name)
-        return tuple(names)
+    def _policy(self, field: Field | None) -> str | None:
+        name = None if field is None else field.text()
+        if field is not None and name is not None and name not in self._policies:
+            field.fault(f"{name!r} is no policy; defined under escalations are {', '.join(self._policies) or 'none'}")
+        return name
+
+
+def _step(route: Route, spec: LevelSpec) -> tuple[int, Rota, Route]:
+    """What a level changes about its route: it is told at once, of all that it had not heard of."""
+    repeat = route.timers.repeat_interval if spec.repeat_interval is None else spec.repeat_interval
+    changed = replace(
+        route,
+        timers=replace(route.timers, group_wait=0, repeat_interval=repeat),
+        matchers=(),
+        mute_time_intervals=spec.mute_time_intervals,
+        active_time_intervals=spec.active_time_intervals,
+    )
+    return spec.wait, spec.rota, changed
 
 
 def inhibit_rules(field: Field | None, syntax: Syntax) -> tuple[InhibitRule, ...]:

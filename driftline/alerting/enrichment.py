@@ -13,6 +13,9 @@ _CHANNELS: Mapping[str, tuple[str, ...]] = {
     "high": ("slack", "email", "teams"),
     "critical": ("slack", "email", "teams", "pagerduty"),
 }
+EMERGENCY_CHANNELS = ("pagerduty", "slack", "teams")
+"""Who is told, whatever the priority, when nobody takes care of a critical alert (RSP-17)."""
+
 _EMOJI: Mapping[str, str] = {"low": "🟡", "medium": "🟠", "high": "🔴", "critical": "🚨"}
 _COLOR: Mapping[str, str] = {"low": "#ffeb3b", "medium": "#ff9800", "high": "#f44336", "critical": "#d32f2f"}
 _RUNBOOK: Mapping[str, str] = {

@@ -57,8 +57,18 @@ class Place:
     tellings: tuple[Telling, ...]
 
 
-def explain(alert: Alert, places: Iterable[Place], *, silences: Iterable[Silence], inhibitor: Alert | None) -> tuple[str, ...]:
-    """Sentences in the order in which things are decided. `silences` are those that hold for it now."""
+def explain(
+    alert: Alert,
+    places: Iterable[Place],
+    *,
+    silences: Iterable[Silence],
+    inhibitor: Alert | None,
+    next_levels: Iterable[tuple[int, str]],
+) -> tuple[str, ...]:
+    """Sentences in the order in which things are decided. `silences` are those that hold for it now.
+
+    `next_levels` are the times at which it is escalated, and to whom by the rotas that hold now.
+    """
     said = [_state(alert)]
     if alert.acknowledged is not None and alert.status is Status.FIRING:
         care = alert.acknowledged
@@ -76,6 +86,8 @@ def explain(alert: Alert, places: Iterable[Place], *, silences: Iterable[Silence
         said.append("No group tells of it: everybody who had heard of it knows that it is over.")
     for place in found:
         said += _place(alert, place)
+    if alert.status is Status.FIRING and alert.acknowledged is None:
+        said += [f"Unless somebody takes care of it, it is escalated to {to!r} at {iso_time(at)}." for at, to in next_levels]
     return tuple(said)
 
 

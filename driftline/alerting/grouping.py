@@ -1,13 +1,12 @@
 """Which alerts are told together, and when their group is looked at."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftline.alerting.alert import Alert
 from driftline.alerting.decisions import SuppressReason
 from driftline.alerting.matchers import quote
-from driftline.alerting.routing import Route
+from driftline.alerting.routing import Route, bounded
 
 MAX_KEY = 700
 """Characters of a group's key."""
@@ -55,13 +54,6 @@ def group_key(route: Route, labels: Mapping[str, str]) -> str:
     """Such as `{}/{priority="high"}:{model_id="flights.delay"}`, as Alertmanager writes it; a hash ends what is too long."""
     inside = ", ".join(f"{name}={quote(labels[name])}" for name in sorted(labels))
     return bounded(f"{route.key}:{{{inside}}}", MAX_KEY)
-
-
-def bounded(key: str, most: int) -> str:
-    """A key of at most so many characters that is still one of a kind: a hash stands for the end of a longer one."""
-    if len(key) <= most:
-        return key
-    return f"{key[: most - 34]}..{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 def new_group(route: Route, alert: Alert, now: int) -> Group:

@@ -1,12 +1,17 @@
 """Which receivers an alert goes to: a tree of routes, walked as Alertmanager walks it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from driftline.alerting.escalation import Rota
 from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matchers import Matcher, all_match
 from driftline.alerting.time_intervals import TimeInterval
+
+_MAX_LEVEL_KEY = 500
+"""Characters of the key of a level's route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,8 @@ class Route:
     """Names of the intervals in which nobody is told; not inherited."""
     active_time_intervals: tuple[str, ...] = ()
     """Names of the intervals in which alone people are told; always where there is none. Not inherited."""
+    levels: tuple["Level", ...] = field(default=())
+    """Who is told too, one after the other, while nobody takes care."""
 
     def match(self, labels: Mapping[str, str]) -> tuple["Route", ...]:
         """The leaf-most routes for these labels, in the order of the tree; empty where this node does not match."""
@@ -60,6 +67,39 @@ class Route:
         yield self
         for child in self.routes:
             yield from child.walk()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One level of the escalation of a route."""
+
+    wait: int
+    """From the level before, or from the firing; microseconds."""
+    rota: Rota
+    routes: tuple[Route, ...]
+    """One for each receiver that may be on call, without matchers."""
+
+    def route_at(self, at: int) -> Route:
+        """The route to whoever is on call."""
+        receiver = self.rota.receiver_at(at)
+        return next(route for route in self.routes if route.receiver == receiver)
+
+
+def bounded(key: str, most: int) -> str:
+    """A key of at most so many characters that is still one of a kind: a hash stands for the end of a longer one."""
+    if len(key) <= most:
+        return key
+    return f"{key[: most - 34]}..{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def escalation_levels(route: Route, steps: Iterable[tuple[int, Rota, Route]]) -> tuple[Level, ...]:
+    """The levels of a route, of waits, rotas and what each level changes about the route."""
+    levels = []
+    for number, (wait, rota, changed) in enumerate(steps, 1):
+        to = {receiver: f"{route.key}!{number}@{receiver}" for receiver in rota.receivers}
+        routes = tuple(replace(changed, key=bounded(key, _MAX_LEVEL_KEY), receiver=name) for name, key in to.items())
+        levels.append(Level(wait=wait, rota=rota, routes=routes))
+    return tuple(levels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +143,18 @@ class Routing:
     _by_key: Mapping[str, Route] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_key", {route.key: route for route in self.root.walk()})
+        routes = list(self.root.walk())
+        routes += [one for route in routes for level in route.levels for one in level.routes]
+        object.__setattr__(self, "_by_key", {route.key: route for route in routes})
 
     def route(self, key: str) -> Route | None:
         """The route of a key; None where the configuration no longer has it."""
         return self._by_key.get(key)
+
+    @property
+    def escalates(self) -> bool:
+        """Whether any route has levels."""
+        return any(route.levels for route in self.root.walk())
 
     def muted(self, route: Route, at: int) -> bool:
         """Whether a time (microseconds) is in one of the route's mute intervals, or outside of all its active ones."""

@@ -120,7 +120,7 @@ def set_up(settings: AlertingSettings, tools: Tools, topic_ids: Mapping[str, str
     )
     outlook = Outlook(in_force, settings.links, on_decided=lambda: wake(publisher, senders))
     dispatcher = beat("dispatcher", Dispatcher(database, outlook, clock), 0.02)
-    timekeeper = beat("timekeeper", Timekeeper(database, clock, on_changed=dispatcher.wake), 0.0)
+    timekeeper = beat("timekeeper", Timekeeper(database, in_force, clock, on_changed=dispatcher.wake), 0.0)
     intake = Intake(database, in_force, settings.links, topic_ids, clock)
 
     def put_in_force(plan: Plan) -> None:

@@ -22,7 +22,7 @@ from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import InForce
 from services.alerting.adapters.received import Received, received
 from services.alerting.metrics import EVENTS
-from services.alerting.store import acknowledgements, alerts, groups, history, inbox, outbox
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, inbox, outbox
 from services.alerting.store.database import Database
 
 _LOG = structlog.get_logger("driftline.alerting")
@@ -100,6 +100,7 @@ class Intake:
         alerts.save(tx, changed.values(), stored, now)
         history.add(tx, lines)
         acknowledgements.forget(tx, {line.alert_id for line in lines if line.happening in ENDS_CARE})
+        escalations.forget(tx, [alert.alert_id for alert in changed.values() if alert.ends_at is not None])
         batch.write(tx)
         return outcomes
 

@@ -25,7 +25,7 @@ from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import VIEWERS, Actor
 from services.alerting.adapters.plan import InForce, Plan
 from services.alerting.api.alerts import Limit, known_alert, notification_view
-from services.alerting.store import acknowledgements, alerts, groups, history, outbox, silences
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox, silences
 from services.alerting.store.database import Database
 from services.alerting.store.holding import Holding
 
@@ -89,6 +89,7 @@ def explain_routes(database: Database, in_force: InForce, access: Access, clock:
                 places,
                 silences=_silences(tx, alert, now),
                 inhibitor=_inhibitor(tx, plan.routing, alert),
+                next_levels=_next_levels(tx, plan.routing, alert),
             )
         return {"alert_id": alert_id, "explanation": list(said)}
 
@@ -178,6 +179,15 @@ def _inhibitor(tx: Connection, routing: Routing, alert: Alert) -> Alert | None:
     firing = ((one.alert_id, one.routing_labels) for one in alerts.firing(tx))
     found = Inhibitors(routing.inhibit_rules, firing).of(alert.routing_labels)
     return None if found is None else alerts.find(tx, found)
+
+
+def _next_levels(tx: Connection, routing: Routing, alert: Alert) -> list[tuple[int, str]]:
+    found = []
+    for key, climb in escalations.of(tx, alert.alert_id).items():
+        route = routing.route(key)
+        if route is not None and climb.due_at is not None and climb.level < len(route.levels):
+            found.append((climb.due_at, route.levels[climb.level].rota.receiver_at(climb.due_at)))
+    return sorted(found)
 
 
 def _became(row: Any) -> str:

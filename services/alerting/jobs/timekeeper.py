@@ -1,20 +1,29 @@
-"""What happens to alerts because time passes: acknowledgements end."""
+"""What happens to alerts because time passes: acknowledgements end, and what nobody takes care of is escalated."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from driftline.alerting.alert import Alert
+from driftline.alerting.escalation import Climb
+from driftline.alerting.life import Entry, Happening
 from driftline.clock import Clock
-from services.alerting.store import acknowledgements
+from services.alerting.adapters.plan import InForce
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history
 from services.alerting.store.database import Database
+
+_AT_ONCE = 200
+"""Escalations in one transaction; the intake waits for it."""
 
 
 class Timekeeper:
     """Does what is due, each thing in the transaction that notes it: a restart neither forgets nor repeats it."""
 
-    def __init__(self, database: Database, clock: Clock, on_changed: Callable[[], None]) -> None:
+    def __init__(self, database: Database, in_force: InForce, clock: Clock, on_changed: Callable[[], None]) -> None:
         """`on_changed` wakes those who tell of it."""
         self._database = database
+        self._in_force = in_force
         self._clock = clock
         self._on_changed = on_changed
 
@@ -22,18 +31,45 @@ class Timekeeper:
         """Do everything that is due."""
         now = self._clock.now_us()
         with self._database.read() as tx:
-            due = self._next_due(tx)
+            due = _next_due(tx)
         if due is None or due > now:
             return due
         with self._database.write() as tx:
             for alert_id in acknowledgements.over(tx, now):
                 acknowledgements.take_back(tx, alert_id, by="", detail="the time of the acknowledgement is over", now=now)
-            following = self._next_due(tx)
+            for climb in escalations.due(tx, now, _AT_ONCE):
+                self._escalate(tx, climb, now)
+            following = _next_due(tx)
         self._on_changed()
         return following
 
     def close(self) -> None:
         """Nothing is left under way between two runs."""
 
-    def _next_due(self, tx: Connection) -> int | None:
-        return acknowledgements.next_end(tx)
+    def _escalate(self, tx: Connection, climb: Climb, now: int) -> None:
+        """Reach the next level: its receiver is told at the next look, which is due at once."""
+        routing = self._in_force.routing
+        alert = alerts.find(tx, climb.alert_id)
+        route = routing.route(climb.route_key)
+        if alert is None or alert.ends_at is not None or route is None or climb.level >= len(route.levels):
+            # Ended, or the configuration has no such level any more.
+            escalations.save(tx, replace(climb, due_at=None))
+            return
+        to = route.levels[climb.level].route_at(now)
+        above = route.levels[climb.level + 1 :]
+        climbed = replace(
+            climb, level=climb.level + 1, due_at=now + above[0].wait if above else None, reached=(*climb.reached, to.key)
+        )
+        escalations.save(tx, climbed)
+        history.add(tx, [_line(alert, climbed.level, to.receiver, now)])
+        groups.place(tx, alert, routing, now)
+
+
+def _line(alert: Alert, level: int, receiver: str, now: int) -> Entry:
+    detail = f"level {level}: {receiver} is told, for nobody has taken care"
+    return Entry(alert_id=alert.alert_id, at=now, happening=Happening.ESCALATED, detail=detail)
+
+
+def _next_due(tx: Connection) -> int | None:
+    moments = (acknowledgements.next_end(tx), escalations.next_due(tx))
+    return min((moment for moment in moments if moment is not None), default=None)

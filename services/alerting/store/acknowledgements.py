@@ -6,9 +6,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from driftline.alerting.alert import Acknowledgement
 from driftline.alerting.life import Entry, Happening
-from services.alerting.store import groups, history
+from services.alerting.store import escalations, groups, history
 from services.alerting.store.tables import acknowledgements
 
+_SINCE = select(acknowledgements.c.at).where(acknowledgements.c.alert_id == bindparam("id"))
 _THIS = delete(acknowledgements).where(acknowledgements.c.alert_id == bindparam("id"))
 _THESE = delete(acknowledgements).where(acknowledgements.c.alert_id.in_(bindparam("ids", expanding=True)))
 _OVER = select(acknowledgements.c.alert_id).where(acknowledgements.c.until <= bindparam("now"))
@@ -17,8 +18,11 @@ _NEXT_END = select(func.min(acknowledgements.c.until))
 
 
 def set_for(tx: Connection, alert_id: str, given: Acknowledgement) -> None:
-    """Note that somebody takes care; an earlier acknowledgement is replaced."""
-    tx.execute(_THIS, {"id": alert_id})
+    """Note that somebody takes care; an earlier acknowledgement is replaced, and the time of that counts as such."""
+    since = tx.execute(_SINCE, {"id": alert_id}).scalar_one_or_none()
+    if since is not None:
+        tx.execute(_THIS, {"id": alert_id})
+        escalations.put_off(tx, alert_id, given.at - since)
     values = {"by": given.by, "at": given.at, "until": given.until, "comment": given.comment}
     tx.execute(insert(acknowledgements), {"alert_id": alert_id, **values})
     line = Entry(alert_id=alert_id, at=given.at, happening=Happening.ACKNOWLEDGED, by=given.by, detail=given.comment)
@@ -27,8 +31,11 @@ def set_for(tx: Connection, alert_id: str, given: Acknowledgement) -> None:
 
 def take_back(tx: Connection, alert_id: str, *, by: str, detail: str, now: int) -> bool:
     """Let an alert be told and escalated again, from the next tick of its groups on; False where nobody had taken care."""
-    if not tx.execute(_THIS, {"id": alert_id}).rowcount:
+    since = tx.execute(_SINCE, {"id": alert_id}).scalar_one_or_none()
+    if since is None:
         return False
+    tx.execute(_THIS, {"id": alert_id})
+    escalations.put_off(tx, alert_id, now - since)
     history.add(tx, [Entry(alert_id=alert_id, at=now, happening=Happening.UNACKNOWLEDGED, by=by, detail=detail)])
     groups.look_soon(tx, alert_id, now)
     return True

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, insert, select, update
 
 from driftline.alerting.alert import Alert, Priority
+from driftline.alerting.escalation import Climb
 from driftline.alerting.grouping import Group, Member, group_key, group_labels, new_group, tick_for
 from driftline.alerting.pipeline import NOTHING_TOLD, Told, settled
 from driftline.alerting.routing import Route, Routing
-from services.alerting.store import alerts
+from services.alerting.store import alerts, escalations
 from services.alerting.store.tables import groups, members, threads, told, withheld
 
 # Statements are built once: building one costs more than running it.
@@ -45,7 +46,9 @@ def place(tx: Connection, alert: Alert, routing: Routing, now: int) -> str:
     Each of these groups is looked at on its next tick.
     """
     present = {row.group_key: (_group(row), row.leaving) for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert.alert_id})}
-    wanted = {key_for(route, alert): route for route in routing.root.match(alert.routing_labels)}
+    matched = routing.root.match(alert.routing_labels)
+    levels = _levels(tx, alert, matched, routing, now) if routing.escalates else []
+    wanted = {key_for(route, alert): route for route in (*matched, *levels)}
     for key, route in wanted.items():
         if key in present:
             group, leaving = present[key]
@@ -60,6 +63,24 @@ def place(tx: Connection, alert: Alert, routing: Routing, now: int) -> str:
                 tx.execute(_SET_LEAVING, {"key": key, "id": alert.alert_id, "left": True})
             _look_by(tx, group, now)
     return next(iter(wanted))
+
+
+def _levels(tx: Connection, alert: Alert, matched: Collection[Route], routing: Routing, now: int) -> list[Route]:
+    """The routes of the levels that the alert has reached on those that it matches; where it is new, the climb begins."""
+    known = escalations.of(tx, alert.alert_id)
+    by_key = {route.key: route for route in matched if route.levels}
+    for key, climb in known.items():
+        if key not in by_key or climb.fired_at != alert.fired_at:
+            escalations.remove(tx, climb)
+    reached: list[Route] = []
+    for key, route in by_key.items():
+        present = known.get(key)
+        if present is None or present.fired_at != alert.fired_at:
+            due_at = now + route.levels[0].wait
+            escalations.add(tx, Climb(alert_id=alert.alert_id, route_key=key, fired_at=alert.fired_at, due_at=due_at))
+        else:
+            reached += [level for name in present.reached if (level := routing.route(name)) is not None]
+    return reached
 
 
 def look_soon(tx: Connection, alert_id: str, now: int) -> None:

@@ -75,6 +75,18 @@ acknowledgements = Table(
 )
 """Who takes care of which alert that fires; `until` is empty where that holds to its end."""
 
+escalations = Table(
+    "escalations",
+    metadata,
+    Column("alert_id", String(16), primary_key=True),
+    Column("route_key", String(500), primary_key=True),
+    Column("fired_at", BigInteger, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("due_at", BigInteger, index=True),
+    Column("reached", Text, nullable=False),
+)
+"""How far alerts that fire have been escalated: levels reached, the keys of their routes, and when the next one is due."""
+
 history = Table(
     "history",
     metadata,

@@ -20,3 +20,10 @@ def test_the_example_is_read_without_a_warning():
 
 def test_every_integration_is_named():
     assert all(f"`{section}`" in PAGE for section in INTEGRATIONS)
+
+
+def test_every_example_is_read():
+    examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(examples) > 1
+    for example in examples:
+        load(example)

@@ -79,7 +79,7 @@ class Story:
         self.parts.pass_time(0)
 
     def _keep_time(self):
-        Timekeeper(self.parts.database, self.parts.clock, on_changed=lambda: None).run_once(lambda: None)
+        Timekeeper(self.parts.database, self.parts.in_force, self.parts.clock, on_changed=lambda: None).run_once(lambda: None)
 
     def _alert(self, tx, model):
         return next((alert for alert in alerts.firing(tx) if alert.model_version == str(model)), None)

@@ -1,7 +1,10 @@
 import pytest
 
+from services.alerting.api.life import explain_routes
 from services.alerting.jobs.timekeeper import Timekeeper
+from services.alerting.store import alerts
 from tests.unit.alerting.builders import cleared, detected
+from tests.unit.services.alerting.bench_of_parts import by_priority
 
 SECOND = 1_000_000
 
@@ -56,11 +59,11 @@ def test_it_is_repeated_again_once_nobody_takes_care(client, parts, alert_id) ->
 def test_an_acknowledgement_ends_by_itself_also_over_a_restart(client, parts, alert_id) -> None:
     client.send("POST", f"/v1/alerts/{alert_id}/acknowledge", json={"duration": "2h"})
     parts.pass_time(7000)
-    keeper = Timekeeper(parts.database, parts.clock, on_changed=lambda: None)
+    keeper = Timekeeper(parts.database, parts.in_force, parts.clock, on_changed=lambda: None)
     due = keeper.run_once(lambda: None)
     assert due is not None
     parts.clock.advance(due - parts.clock.now_us())
-    assert Timekeeper(parts.database, parts.clock, on_changed=lambda: None).run_once(lambda: None) is None
+    assert Timekeeper(parts.database, parts.in_force, parts.clock, on_changed=lambda: None).run_once(lambda: None) is None
     parts.pass_time(300)
     assert reasons(parts) == ["first", "repeat"]
     assert happenings(client, alert_id)[-1] == ("unacknowledged", "")
@@ -131,3 +134,12 @@ def test_a_notification_on_its_way_is_explained_with_its_trouble(client, parts) 
     text = said(client, row.alert_ids[2:18])
     assert "tried 1 times (answered 503), next try" in text
     assert "answered 503" in client.get(f"/v1/notifications/{row.notification_id}/explain").json()["explanation"]
+
+
+def test_it_is_said_when_it_is_escalated_and_to_whom(make_parts, door) -> None:
+    parts = make_parts(by_priority())
+    client = door(lambda access: [explain_routes(parts.database, parts.in_force, access, parts.clock)])
+    parts.take(detected(severity="CRITICAL"))
+    with parts.database.read() as tx:
+        (alert,) = alerts.firing(tx)
+    assert "it is escalated to 'emergency' at 1970-01-01T00:31:40" in said(client, alert.alert_id)
