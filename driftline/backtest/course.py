@@ -54,11 +54,13 @@ def sentences(findings: Findings, monitor: Monitor) -> Iterator[str]:
 
 
 def _trends(found: Analysis | None) -> Iterator[str]:
-    moving = {} if found is None else {n: t for n, t in found.trend_analysis.items() if t.direction is not Course.STABLE}
+    if found is None:
+        return
+    moving = {name: trend for name, trend in found.trend_analysis.items() if trend.direction is not Course.STABLE}
     for name, trend in list(moving.items())[:_SHOWN]:
         yield f"{name} is {trend.direction.value}: {trend.slope:+.4g} a day over {trend.n} windows (p = {trend.significance:.2g})."
-    for alert in () if found is None else found.alerts:
-        if alert.type == "forecast_alert":
+    for alert in found.alerts:
+        if alert.type == "forecast_alert" and alert.metric in moving and moving[alert.metric].direction is Course.DEGRADING:
             yield f"If that goes on: {alert.description}."
 
 

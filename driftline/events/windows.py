@@ -11,7 +11,7 @@ class Measure:
     """One measure of a window."""
 
     family: str
-    """feature, prediction, label, performance, quality, fairness or business."""
+    """feature, prediction, label, performance, quality, fairness, outcome_fairness, estimate, business, or a kind of change."""
     name: str
     """psi, ks, chi2, js, tv, null_rate, accuracy, ..."""
     column: str | None = None
