@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.ledger.bundle import Completeness, check_bundle
-from driftline.ledger.checkpoint import SigningKey
+from driftline.ledger.checkpoint import SigningKey, VerifierKey
 from driftline.ledger.entries import Query
 from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofInvalid
+from driftline.ledger.growth import Growth, check_growth
 from driftline.ledger.multiproof import check_inclusions, multiproof
-from driftline.ledger.store import bundle_of, receipt_of
+from driftline.ledger.receipt import Receipt, check_receipt
+from driftline.ledger.store import bundle_of, growth_of, receipt_of
 from driftline.ledger.tree import fetch_from, root_at
 from examples import verify_ledger
-from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, writer_at
+from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, ledger, writer_at
 
 ENTRIES = 300
 QUERIES = {
@@ -212,3 +214,15 @@ def test_every_changed_byte_of_a_receipt_is_refused_by_the_script_too(tmp_path: 
         forged[place] ^= 1
         with pytest.raises(Exception):  # noqa: B017 - it fails closed
             verify_ledger.check_receipt(bytes(forged).decode(), KEY.verifier.encode())
+
+
+def test_committed_proofs_still_hold_and_are_still_made_so(tmp_path: Path) -> None:
+    """The vectors were accepted by golang.org/x/mod (`tests/integration/test_ledger_go.py`)."""
+    vectors = json.loads((Path(__file__).parent / "proof_vectors.json").read_text())
+    key = VerifierKey.parse(vectors["vkey"])
+    assert check_receipt(Receipt.parse(vectors["receipt"].encode()), key).leaf.seq == 7
+    assert check_growth(Growth.parse(vectors["growth"].encode()), vectors["checkpoint"], key)[1].size == 20
+    assert check_bundle(vectors["bundle"].encode().splitlines(keepends=True), key).entries == 7
+    with ledger(tmp_path, 20).store.snapshot() as snapshot:
+        assert b"".join(bundle_of(snapshot, Query(resource=("model", "m1")), payloads=False)).decode() == vectors["bundle"]
+        assert growth_of(snapshot, 10).encode().decode() == vectors["growth"]
