@@ -14,9 +14,10 @@ from driftline.codec import encode
 from driftline.envelope import Envelope, deterministic_id, iso_time, moment_of
 from driftline.errors import Unavailable
 from driftline.events import CheckRequested, CheckStatus
+from driftline.kafka.errors import KafkaFailure
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Delivery, Producer
-from driftline.runtime.catalogue import Catalogue
+from driftline.runtime.catalogue import Catalogue, CatalogueBehind
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import Actor
@@ -41,9 +42,10 @@ class Wanted(BaseModel):
 class CheckDesk:
     """Hands requests to the owner of a model's partition: on `profiles`, where they have their place among the counts."""
 
-    def __init__(self, catalogue: Catalogue, producer: Producer, partitions: int, clock: Clock) -> None:
-        """`partitions`: of `profiles`."""
-        self._catalogue = catalogue
+    def __init__(self, catalogue: Callable[[], Catalogue], producer: Producer, partitions: int, clock: Clock) -> None:
+        """`catalogue` makes a reader of monitors; `partitions`: of `profiles`."""
+        self._make = catalogue
+        self._catalogue: Catalogue | None = None
         self._producer = producer
         self._partitions = partitions
         self._clock = clock
@@ -64,12 +66,23 @@ class CheckDesk:
             at=self._clock.now_us(),
         )
         with self._lock:
-            self._catalogue.refresh()
-            if not self._catalogue.book.entries(model_id):
+            if not self._known().book.entries(model_id):
                 remedy = "apply one with `driftline monitor apply`, or see `driftline monitor list`"
                 raise Problem(404, "unknown_model", f"{model_id!r} has no monitor", remedy=remedy)
             self._write(request)
         return request
+
+    def _known(self) -> Catalogue:
+        """Monitors to the end of their topic. Raises Unavailable; the next request tries again with a reader of its own."""
+        catalogue = self._make() if self._catalogue is None else self._catalogue
+        self._catalogue = None
+        try:
+            catalogue.refresh()
+        except (KafkaFailure, CatalogueBehind) as error:
+            catalogue.close()
+            raise Unavailable(f"the monitors cannot be read: {error}") from error
+        self._catalogue = catalogue
+        return catalogue
 
     def _write(self, request: CheckRequested) -> None:
         delivered: list[Delivery] = []

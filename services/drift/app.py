@@ -91,7 +91,7 @@ def run(chosen: Iterable[Stage], settings: Settings, clock: Clock) -> int:
     loops = {stage.value: make_loop(stage, settings, cluster, surroundings) for stage in chosen}
     app = create_app("Driftline drift", health=health, registry=REGISTRY)
     if settings.tokens_file is not None:
-        desk = CheckDesk(cluster.catalogue(), cluster.kafka.producer(), cluster.partitions("profiles"), clock)
+        desk = CheckDesk(cluster.catalogue, cluster.kafka.producer(), cluster.partitions("profiles"), clock)
         app.include_router(routes(desk.ask, Access(TokenBook(settings.tokens_file))))
     server = HttpServer(app, settings.http_host, settings.http_port)
     server.start()

@@ -13,7 +13,7 @@ from driftline.events import CheckRequested
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic
-from driftline.runtime.catalogue import Catalogue
+from driftline.runtime.catalogue import Catalogue, CatalogueBehind
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, create_app
 from driftline.runtime.tokens import TokenBook, create_token
@@ -21,6 +21,13 @@ from services.drift.api import CheckDesk, routes
 from tests.unit.drift.windows.building import BASELINE, MONITOR, NOW, START
 
 RANGE = {"from": "2013-03-01", "to": "2013-03-02T12:00:00Z"}
+
+
+class Behind(Catalogue):
+    """The end of its topics stays out of reach."""
+
+    def refresh(self):
+        raise CatalogueBehind("monitors at 1 of 2")
 
 
 class Door:
@@ -35,9 +42,13 @@ class Door:
         producer.produce("driftline.monitors", encode(MONITOR))
         tokens = folder / "tokens"
         self.tokens = {role: create_token(tokens, role, [role]) for role in ("operator", "viewer")}
-        desk = CheckDesk(Catalogue(self.cluster.consumer()), producer, 4, ManualClock(NOW))
+        self.failing = False
+        desk = CheckDesk(self.catalogue, producer, 4, ManualClock(NOW))
         self.app = create_app("drift", health=Health(), registry=CollectorRegistry())
         self.app.include_router(routes(desk.ask, Access(TokenBook(tokens))))
+
+    def catalogue(self):
+        return Behind(self.cluster.consumer()) if self.failing else Catalogue(self.cluster.consumer())
 
     def ask(self, body, *, model="m", role="operator"):
         headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role else {}
@@ -95,3 +106,12 @@ def test_what_cannot_be_checked_is_refused(door, body, model, status, says):
     assert answer.status_code == status
     assert says in answer.json()["detail"]
     assert door.cluster.records("driftline.profiles") == []
+
+
+def test_while_monitors_cannot_be_read_it_is_unavailable_and_recovers(door):
+    door.failing = True
+    answer = door.ask(RANGE)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert "monitors cannot be read" in answer.json()["detail"]
+    door.failing = False
+    assert door.ask(RANGE).status_code == 202
