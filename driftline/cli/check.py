@@ -4,6 +4,7 @@ What is asked for goes to the drift service; what became of it is read from the 
 """
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from driftline.cli.console_output import Json, print_json, print_table
 from driftline.cli.service import CONSOLE, DRIFT, path_of
 from driftline.clock import SystemClock
 from driftline.envelope import iso_time, moment_of
-from driftline.errors import Unavailable
+from driftline.errors import ConfigurationError, Unavailable
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -40,11 +41,15 @@ def run(
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="End of the range, not a part of it; else now.")] = None,
     version: Annotated[str, typer.Option("--model-version", help="Only this version.")] = "",
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", help="feature.psi=0.1: in place of the monitor's thresholds; may be repeated."),
+    ] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0)] = 60.0,
     as_json: Json = False,
 ) -> None:
     """Check the stored counts of a range; exit 0 nothing found, 1 drift, 2 nothing could be decided."""
-    body = {**_range(since, until), "model_version": version}
+    body = {**_range(since, until), "model_version": version, "thresholds": _limits(limit or ())}
     with DRIFT.connect() as client:
         asked = DRIFT.call(client, "POST", path_of("models", model, "checks"), json=body)[1]
     found = _answered(asked["request_id"], wait)
@@ -104,6 +109,18 @@ def schedule(*, as_json: Json = False) -> None:
 def _range(since: str | None, until: str | None) -> dict[str, str]:
     end = SystemClock().now_us() if until is None else moment_of(until)
     return {"from": iso_time(end - WEEK_US) if since is None else since, "to": iso_time(end)}
+
+
+def _limits(texts: Sequence[str]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for text in texts:
+        name, _, limit = text.partition("=")
+        family, _, measure = name.partition(".")
+        try:
+            found.setdefault(family, {})[measure] = float(limit)
+        except ValueError:
+            raise ConfigurationError(f"--limit {text!r} is no FAMILY.MEASURE=NUMBER, such as feature.psi=0.1") from None
+    return found
 
 
 def _read(*parts: str, **query: object) -> Any:

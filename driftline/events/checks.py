@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from driftline.events.drift_events import ColumnDrift
+from driftline.events.monitors import Threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,8 @@ class CheckRequested:
     """Inclusive event time, microseconds."""
     end: int
     """Exclusive."""
+    thresholds: tuple[Threshold, ...] = ()
+    """Checks in place of the monitor's; none = the monitor's."""
     actor: str
     """Who asked."""
     at: int

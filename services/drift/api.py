@@ -13,7 +13,8 @@ from driftline.clock import Clock
 from driftline.codec import encode
 from driftline.envelope import Envelope, deterministic_id, iso_time, moment_of
 from driftline.errors import Unavailable
-from driftline.events import CheckRequested, CheckStatus
+from driftline.events import CheckRequested, CheckStatus, Threshold
+from driftline.governance.checks import MEASURES, to_thresholds
 from driftline.kafka.errors import KafkaFailure
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Delivery, Producer
@@ -27,6 +28,7 @@ __all__ = ["CheckDesk", "Wanted", "routes"]
 ASKERS = ("operator",)
 """Roles that may ask for a check (admin may too)."""
 _FLUSH_SECONDS = 10.0
+_FAMILIES = f"families are {', '.join(MEASURES)}"
 
 
 class Wanted(BaseModel):
@@ -37,6 +39,20 @@ class Wanted(BaseModel):
     since: str = Field(alias="from", max_length=64)
     until: str = Field(alias="to", max_length=64)
     model_version: str = Field(default="", max_length=128, description="only this version; empty = every version with rows")
+    thresholds: dict[str, dict[str, float]] = Field(
+        default={}, description='limits by family and measure in place of the monitor\'s, such as {"feature": {"psi": 0.1}}'
+    )
+
+    def checks(self) -> tuple[Threshold, ...]:
+        """The thresholds as a monitor has them; raises Problem 422 for a family or measure that is unknown."""
+        limits = {
+            (family, measure, None): limit for family, named in self.thresholds.items() for measure, limit in named.items()
+        }
+        for family, measure, _ in limits:
+            if measure not in MEASURES.get(family, ()):
+                known = f"measures of {family} are {', '.join(sorted(MEASURES[family]))}" if family in MEASURES else _FAMILIES
+                raise Problem(422, "invalid_request", f"thresholds: there is no {family}.{measure}", remedy=known)
+        return to_thresholds(limits)
 
 
 class CheckDesk:
@@ -62,6 +78,7 @@ class CheckDesk:
             model_version=wanted.model_version,
             start=start,
             end=end,
+            thresholds=wanted.checks(),
             actor=actor,
             at=self._clock.now_us(),
         )

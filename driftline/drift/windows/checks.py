@@ -13,10 +13,11 @@ where their time is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from driftline.drift import risk, thresholds
 from driftline.drift.episodes import drifts_of, failing_checks
 from driftline.drift.profile import ALL_ROWS, pane_start
 from driftline.drift.scheduling import Schedule, figures
@@ -39,6 +40,7 @@ from driftline.events import (
     HealthOpened,
     Monitor,
     Part,
+    Threshold,
     WindowReport,
 )
 
@@ -207,7 +209,7 @@ class Checker:
         span = _widened(model, Span(request.start, request.end))
         found = self._versions(model, span, monitor)
         for version in [one for one in found if request.model_version in ("", one)] or [request.model_version]:
-            yield self._judged(model, self._asked(request, version, span, monitor), monitor)
+            yield self._judged(model, self._asked(request, version, span, monitor), monitor, request.thresholds)
 
     def _asked(self, request: CheckRequested, version: str, span: Span, monitor: Monitor | None) -> CheckExecution:
         at = self.state.cursor.append_time
@@ -238,17 +240,22 @@ class Checker:
             if any(key.part is Part.INPUTS for key in model.panes.within(series, span))
         ]
 
-    def _judged(self, model: Model, check: CheckExecution, monitor: Monitor) -> CheckExecution:
+    def _judged(
+        self, model: Model, check: CheckExecution, monitor: Monitor, wanted: Sequence[Threshold] = ()
+    ) -> CheckExecution:
         report = self._report(model, check, monitor)
         check = replace(check, n=report.n, exact=report.exact)
-        if report.n < monitor.minimum_n or report.severity is None:
+        if report.n < monitor.minimum_n:
             return self._ended(check, CheckStatus.SKIPPED, _too_few(report, monitor))
+        if wanted:
+            report = _held_to(report, wanted, monitor)
+        if report.severity is None:
+            return self._ended(check, CheckStatus.SKIPPED, "nothing was checked: no measure has a value and a limit")
         failing = failing_checks(report.measures)
         level = verdict(report.severity, violated=bool(failing))
         asked = check.trigger is CheckTrigger.ON_DEMAND
-        ended = self._ended(check, CheckStatus.COMPLETED, None)
         return replace(
-            ended,
+            self._ended(check, CheckStatus.COMPLETED, None),
             alert_generated=level is not AlertLevel.NORMAL,
             alert_level=level.value,
             risk_score=report.risk_score,
@@ -306,6 +313,15 @@ def _too_few(report: WindowReport, monitor: Monitor) -> str:
         return f"no rows between {iso_time(report.start)} and {iso_time(report.end)} are kept"
     other = f" ({report.other_layout} more under another layout)" if report.other_layout else ""
     return f"{report.n} rows{other}, fewer than minimum_n = {monitor.minimum_n}: nothing was decided"
+
+
+def _held_to(report: WindowReport, wanted: Sequence[Threshold], monitor: Monitor) -> WindowReport:
+    """Hold the measures of a report to other limits."""
+    bare = [replace(measure, limit=None, violated=False) for measure in report.measures]
+    measures = thresholds.check(bare, wanted)
+    scored = risk.score(measures, monitor.weights)
+    severity = None if scored.severity is None else scored.severity.value
+    return replace(report, measures=measures, risk_score=scored.score, severity=severity)
 
 
 def _exact(model: Model, check: CheckExecution) -> bool:

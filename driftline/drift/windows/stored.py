@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from driftline.codec import decode, encode
 from driftline.drift.calibration.state import Past, Sequences, Terms
 from driftline.drift.detectors import stored as detectors
 from driftline.drift.episodes import Episode, EpisodeKey
@@ -18,7 +19,7 @@ from driftline.drift.windows.panes import PaneKey, Panes, Series, StoredPane
 from driftline.drift.windows.ranges import Head, Source
 from driftline.drift.windows.state import Cursor, Key, Metered, Model, Remembered, Side, State
 from driftline.drift.windows.window import Before, Figure, Held, Window, WindowKey
-from driftline.events import CheckRequested, ClosedBy, Group, Measure, Part, Reference
+from driftline.events import ClosedBy, Group, Measure, Part, Reference
 
 __all__ = ["LayoutOf", "MalformedState", "key_bytes", "key_of", "restore", "take_changes"]
 
@@ -111,7 +112,7 @@ def _model_body(model: Model, _: list[Any]) -> Body:
         "checked": model.checked,
         "check_started": model.check_started,
         "check_failed": model.check_failed,
-        "requests": {name: asdict(request) for name, request in model.requests.items()},
+        "requests": {name: b64encode(encode(request)).decode() for name, request in model.requests.items()},
     }
 
 
@@ -212,7 +213,7 @@ def _read_model(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None
     model.inputs, model.labels = Clock(*body["inputs"]), Clock(*body["labels"])
     model.seen = {_source(entry): Seen(*entry[3:]) for entry in body["seen"]}
     model.doubts = frozenset(map(_source, body["doubts"]))
-    model.requests = {name: CheckRequested(**request) for name, request in body.get("requests", {}).items()}
+    model.requests = {name: decode(b64decode(request)) for name, request in body.get("requests", {}).items()}
 
 
 def _read_pane(state: State, key: Key, body: Body, layout_of: LayoutOf) -> None:

@@ -58,7 +58,7 @@ def test_run_asks_drift_and_waits_until_the_console_has_the_answer(run):
     assert code == 1
     assert (requests[0].url.path, json.loads(requests[0].content)) == (
         "/v1/models/fraud_detector/checks",
-        {"from": "2026-03-01", "to": "2026-03-02T00:00:00.000000Z", "model_version": ""},
+        {"from": "2026-03-01", "to": "2026-03-02T00:00:00.000000Z", "model_version": "", "thresholds": {}},
     )
     assert [request.url.params["request"] for request in requests[1:]] == ["r-1"] * 3
     assert "CRITICAL  risk 81.2  1200 rows" in out
@@ -68,6 +68,13 @@ def test_run_asks_drift_and_waits_until_the_console_has_the_answer(run):
 def test_run_takes_the_last_seven_days_unless_told_otherwise(run):
     _, _, _, requests = run("run", "fraud_detector", "--to", "2026-03-08", answers=[[ENDED]])
     assert json.loads(requests[0].content)["from"] == "2026-03-01T00:00:00.000000Z"
+
+
+def test_run_takes_other_limits(run):
+    _, _, _, requests = run(*RUN, "--limit", "feature.psi=0.1", "--limit", "feature.ks=0.2", answers=[[ENDED]])
+    assert json.loads(requests[0].content)["thresholds"] == {"feature": {"psi": 0.1, "ks": 0.2}}
+    code, _, err, requests = run(*RUN, "--limit", "psi", answers=[[ENDED]])
+    assert (code, "FAMILY.MEASURE=NUMBER" in err, requests) == (2, True, [])
 
 
 def test_run_refuses_a_time_that_is_none(run):

@@ -290,7 +290,13 @@ class World:
         """Somebody wants a range to be checked."""
         self.asked.append(f"request-{len(self.asked)}")
         request = CheckRequested(
-            request_id=self.asked[-1], model_id=model, start=start, end=end, actor="ada", at=self.clock.now_us()
+            request_id=self.asked[-1],
+            model_id=model,
+            start=start,
+            end=end,
+            thresholds=(Threshold(family="feature", measure="share", limit=0.3, direction=Direction.ABOVE),),
+            actor="ada",
+            at=self.clock.now_us(),
         )
         place = partition_for(model.encode(), PROFILES_PARTITIONS)
         self.producer.produce(self.prefix + PROFILES, encode(request), key=model.encode(), partition=place)

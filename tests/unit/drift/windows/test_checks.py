@@ -11,10 +11,12 @@ from driftline.events import (
     CheckRequested,
     CheckStatus,
     CheckTrigger,
+    Direction,
     DriftDetected,
     Group,
     HealthCleared,
     HealthOpened,
+    Threshold,
     WindowReport,
 )
 from tests.unit.drift.windows.building import DAY, HOUR, MINUTE, MONITOR, NOW, SECOND, START, Feed, book_of, change, feed
@@ -308,6 +310,22 @@ def test_nothing_kept_is_no_pass():
     stream.progress()
     (check,) = stream.told(CheckExecution)
     assert (check.status, check.alert_level, check.n) == (CheckStatus.SKIPPED, None, 0)
+
+
+def test_other_limits_than_the_monitors_can_be_asked_for():
+    strict = Threshold(family="feature", measure="psi", limit=0.0001, direction=Direction.ABOVE)
+    lax = Threshold(family="feature", measure="psi", limit=9.0, direction=Direction.ABOVE)
+    unknown = Threshold(family="business", measure="revenue", limit=1.0, direction=Direction.ABOVE)
+    found = {}
+    for name, rows, wanted in (("strict", {"AA": 520, "UA": 480}, strict), ("lax", MOVED, lax), ("none", MOVED, unknown)):
+        stream = feed(change(MONITOR, check_schedule=""))
+        stream.rows(START, rows)
+        ask(stream, START, START + HOUR, thresholds=(wanted,))
+        stream.progress()
+        (found[name],) = stream.told(CheckExecution)
+    assert [found["strict"].alert_generated, found["lax"].alert_generated] == [True, False]
+    assert found["strict"].failing[0].limit == 0.0001
+    assert found["none"].status is CheckStatus.SKIPPED
 
 
 def test_one_version_can_be_asked_for():

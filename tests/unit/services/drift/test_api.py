@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from driftline.clock import ManualClock
 from driftline.codec import decode, encode
 from driftline.envelope import read
-from driftline.events import CheckRequested
+from driftline.events import CheckRequested, Direction, Threshold
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic
@@ -67,7 +67,7 @@ def door(tmp_path):
 
 
 def test_a_request_goes_to_the_partition_of_its_model_and_is_pending(door):
-    answer = door.ask(RANGE | {"model_version": "2"})
+    answer = door.ask(RANGE | {"model_version": "2", "thresholds": {"feature": {"psi": 0.1}, "performance": {"auc": 0.8}}})
     assert answer.status_code == 202
     assert answer.json()["status"] == "PENDING"
     (record,) = door.cluster.records("driftline.profiles")
@@ -78,6 +78,10 @@ def test_a_request_goes_to_the_partition_of_its_model_and_is_pending(door):
         model_version="2",
         start=START,
         end=START + 36 * 3_600_000_000,
+        thresholds=(
+            Threshold(family="feature", measure="psi", limit=0.1, direction=Direction.ABOVE),
+            Threshold(family="performance", measure="auc", limit=0.8, direction=Direction.BELOW),
+        ),
         actor="operator",
         at=NOW,
     )
@@ -99,6 +103,8 @@ def test_only_operators_ask(door):
         ({"from": "yesterday", "to": "2013-03-01"}, "m", 422, "no time"),
         ({"from": "2013-03-01"}, "m", 422, ""),
         (RANGE | {"input_data": [1]}, "m", 422, ""),
+        (RANGE | {"thresholds": {"feature": {"pis": 0.1}}}, "m", 422, "no feature.pis"),
+        (RANGE | {"thresholds": {"weather": {"psi": 0.1}}}, "m", 422, "no weather.psi"),
     ],
 )
 def test_what_cannot_be_checked_is_refused(door, body, model, status, says):
