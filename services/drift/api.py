@@ -39,15 +39,15 @@ class Wanted(BaseModel):
     since: str = Field(alias="from", max_length=64)
     until: str = Field(alias="to", max_length=64)
     model_version: str = Field(default="", max_length=128, description="only this version; empty = every version with rows")
-    thresholds: dict[str, dict[str, float]] = Field(
+    thresholds: dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]] = Field(
         default={}, description='limits by family and measure in place of the monitor\'s, such as {"feature": {"psi": 0.1}}'
     )
 
     def checks(self) -> tuple[Threshold, ...]:
         """The thresholds as a monitor has them; raises Problem 422 for a family or measure that is unknown."""
-        limits = {
-            (family, measure, None): limit for family, named in self.thresholds.items() for measure, limit in named.items()
-        }
+        limits: dict[tuple[str, str, str | None], float | None] = {}
+        for family, named in self.thresholds.items():
+            limits |= {(family, measure, None): limit for measure, limit in named.items()}
         for family, measure, _ in limits:
             if measure not in MEASURES.get(family, ()):
                 known = f"measures of {family} are {', '.join(sorted(MEASURES[family]))}" if family in MEASURES else _FAMILIES
