@@ -17,7 +17,7 @@ interleave or where batches end:
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -134,7 +134,7 @@ class LabelJoin:
             heapq.heappush(self._due, (due, key))
             self._next_expiry = min(self._next_expiry, due)
         met = np.flatnonzero(partners != NONE)
-        self._meet(partners[met], rows.label_time[met], outcomes[met], [rows.sources[i] for i in met.tolist()])
+        self._meet(partners[met], rows.label_time[met], outcomes[met], lambda i: rows.sources[int(met[i])])
 
     def settle(self, predictions_at: int, labels_at: int) -> None:
         """Forget what cannot be met any more; the append times that each topic's partition has reached.
@@ -221,7 +221,7 @@ class LabelJoin:
             partners = np.array([number for number, _ in met], np.int64)
             times = np.array([label.label_time for _, label in met], np.int64)
             outcomes = np.array([label.outcome for _, label in met], np.int64)
-            self._meet(partners, times, outcomes, [label.source for _, label in met])
+            self._meet(partners, times, outcomes, lambda i: met[i][1].source)
 
     def _partners(self, rows: LabelRows) -> Integers:
         """The prediction that each label joins, NONE where there is none."""
@@ -251,15 +251,15 @@ class LabelJoin:
         kept: NDArray[np.bool_] = expiry - memory <= until
         return kept
 
-    def _meet(self, partners: Integers, label_time: Integers, outcomes: Integers, sources: list[Any]) -> None:
-        """Take in labels, in their order, each with the prediction that it joins."""
+    def _meet(self, partners: Integers, label_time: Integers, outcomes: Integers, source: Callable[[int], Any]) -> None:
+        """Take in labels, in their order, each with the prediction that it joins; `source` gives what comes back with a refusal."""
         if not len(partners):
             return
         table = self._predictions
         delay, ttl, _ = self._limits(table.get("stream", partners))
         lag = label_time - table.get("event_time", partners)
         for i in np.flatnonzero(lag > ttl).tolist():
-            self._news.refused.append(Refused(sources[i], Reason.LABEL_TOO_LATE))
+            self._news.refused.append(Refused(source(i), Reason.LABEL_TOO_LATE))
         good, in_time = np.flatnonzero(lag <= ttl), np.flatnonzero(lag <= np.minimum(delay, ttl))
         touched = np.unique(partners[good])
         self._count_repeats(partners[good], outcomes[good])

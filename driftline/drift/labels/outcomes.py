@@ -28,9 +28,11 @@ class Outcomes:
 
     def codes(self, values: Sequence[Value]) -> Codes:
         """Code of each value; texts that are new are remembered."""
-        if any(isinstance(value, str) for value in values):
-            return np.array([self._code(value) for value in values], np.int64)
-        return _bits(values)
+        distinct = dict.fromkeys(values)
+        if not any(isinstance(value, str) for value in distinct):
+            return _bits(values)
+        codes = {value: self._code(value) for value in distinct}
+        return np.array([codes[value] for value in values], np.int64)
 
     def values(self, codes: Codes) -> list[Value]:
         """Return the values of codes, UNKNOWN not among them."""

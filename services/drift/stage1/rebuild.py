@@ -19,6 +19,7 @@ _WAIT_SECONDS = 0.5
 _PATIENCE = 120
 """Reads without a record before giving up."""
 _SAY_EVERY_SECONDS = 5.0
+Positions = Mapping[TopicPartition, int]
 _LOG = structlog.get_logger("driftline.drift.join")
 
 
@@ -64,13 +65,23 @@ def replay(
             raise Unavailable(f"what was committed cannot be read again: {missing}; is the broker well?")
         if monotonic() - said > _SAY_EVERY_SECONDS:
             said = monotonic()
-            done = 1 - sum(max(0, end - positions[place]) for place, end in ends.items()) / total
+            done = _share(begins, positions, ends)
             left = (said - began) * (1 - done) / done if done else None
             _LOG.info("rebuilding", share=round(done, 3), seconds_left=None if left is None else round(left, 1))
     consumer.assign({})
     seconds = monotonic() - began
     _LOG.info("rebuilt", records=read, seconds=round(seconds, 2))
     return seconds
+
+
+def _share(begins: Positions, positions: Positions, ends: Positions) -> float:
+    """How much is read: the mean of the partitions, since an offset of one may hold a thousand times as much as one of another."""
+    shares = [
+        min(1.0, (positions[place] - begins[place]) / (end - begins[place]))
+        for place, end in ends.items()
+        if end > begins[place]
+    ]
+    return sum(shares) / len(shares)
 
 
 def begins_before(consumer: Consumer, ends: Mapping[TopicPartition, int], span_us: int) -> dict[TopicPartition, int]:
