@@ -84,7 +84,7 @@ def history_of(reports: Iterable[WindowReport], metrics: Mapping[str, Metric] = 
     for start, report in sorted(latest.items()):
         for name, value in _values(report):
             if name in metrics:
-                found.setdefault(name, []).append((start, value))
+                found.setdefault(name, []).append((start, metrics[name].read(value)))
     return {name: tuple(points) for name, points in found.items()}
 
 

@@ -28,6 +28,12 @@ class Metric:
     """The last acceptable value, None = none is set."""
     tolerance: float = 0.0
     """Changes over the time looked at that are too small to be called one."""
+    by_size: bool = False
+    """Of it the size counts, whatever its sign: an expected loss of -41 is more than one of -40."""
+
+    def read(self, value: float | None) -> float | None:
+        """A value as a trend has it."""
+        return abs(value) if self.by_size and value is not None else value
 
     def clipped(self, value: float) -> float:
         """The nearest value that it can have."""
@@ -45,7 +51,7 @@ def _share(limit: float | None = None) -> Metric:
 
 
 def _cost(limit: float | None = None) -> Metric:
-    return Metric(Better.LOWER, limit=limit)
+    return Metric(Better.LOWER, 0.0, limit=limit, by_size=True)
 
 
 _LOSS = Metric(Better.LOWER, 0.0)

@@ -96,7 +96,7 @@ def report(start, revision, value):
         Measure(family="performance", name="accuracy", value=value),
         Measure(family="performance", name="class_recall", column=":label=a", value=0.1),
         Measure(family="feature", name="psi", column="x", value=3.0),
-        Measure(family="business", name="expected_loss", value=12.0),
+        Measure(family="business", name="expected_loss", value=-12.0),  # of a cost the size counts
     )
     return SimpleNamespace(
         start=start, end=start + DAY_US, revision=revision, measures=measures, n=86_400, decision=Decision.PERFORMANCE
