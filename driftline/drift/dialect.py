@@ -6,9 +6,13 @@ What it needs is imported when it is first asked: most definitions have no SQL, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from driftline.events import Monitor, MonitorMetric, Threshold
+
+if TYPE_CHECKING:
+    from driftline.drift.sqlmetrics import Type
 
 __all__ = ["Dialect", "explained"]
 
@@ -87,9 +91,18 @@ def _faults_of_metrics(monitor: Monitor) -> list[tuple[str, str]]:
         return []
     from driftline.drift import sqlmetrics
 
+    columns = tuple(sqlmetrics.columns_of(monitor).items())
     places = {metric.name: f"metrics[{index}]" for index, metric in enumerate(monitor.metrics)}
+    return [(places.get(name, "metrics"), detail) for name, detail in _problems(monitor.metrics, columns)]
+
+
+@lru_cache(maxsize=1024)
+def _problems(metrics: tuple[MonitorMetric, ...], columns: tuple[tuple[str, Type], ...]) -> tuple[tuple[str, str], ...]:
+    """Name of the metric and what is wrong with it; asked once of the many models that have the same."""
+    from driftline.drift import sqlmetrics
+
     try:
-        sqlmetrics.compile_metrics(monitor.metrics, sqlmetrics.columns_of(monitor))
+        sqlmetrics.compile_metrics(metrics, dict(columns))
     except sqlmetrics.MetricRefused as refused:
-        return [(places.get(problem.metric, "metrics"), str(problem)) for problem in refused.problems]
-    return []
+        return tuple((problem.metric, str(problem)) for problem in refused.problems)
+    return ()
