@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +37,7 @@ from driftline.ledger.errors import LedgerUnavailable, RollbackDetected
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, signed_file, verify_store
+from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, examine, signed_file, verify_store
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_proofs.app)
@@ -100,6 +100,21 @@ def trail(
     else:
         _tell_trail(found)
     raise typer.Exit(0 if found.complete else 1)
+
+
+@app.command()
+def doctor(*, database: Database = None, as_json: Json = False) -> None:
+    """Prove that every guard of the database is in place, by trying what it refuses; exit 1 if one is not."""
+    with opened(database) as store:
+        checks = examine(store.engine)
+    wrong = [check for check in checks if not check.healthy]
+    if as_json:
+        print_json({"healthy": not wrong, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            typer.echo(f"{'ok   ' if check.healthy else 'WRONG'} {check.name}: {check.detail}")
+        typer.echo(f"{len(checks)} checks, {len(wrong)} wrong")
+    raise typer.Exit(1 if wrong else 0)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from driftline.kafka.ports import Producer
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.errors import KeyMalformed, RollbackDetected
 from driftline.ledger.rows import SourceName
-from driftline.ledger.store import LedgerWriter, open_writer
+from driftline.ledger.store import LedgerWriter, examine, open_writer
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.http import Access, HttpServer, create_app
@@ -124,17 +124,30 @@ def open_ledger(settings: AuditSettings, key: SigningKey, events: HealthEvents, 
     metrics.GUARDS_RESTORED.set(len(lost))
     metrics.SIZE.set(writer.size)
     metrics.SIGNED_SIZE.set(writer.size)
-    if lost:
-        names = ", ".join(lost)
-        log.error("guards of the ledger were missing and were put back", guards=names)
-        events.open(
-            GUARD_MISSING,
-            key.verifier.name,
-            severity="HIGH",
-            detail=f"guards of the ledger's database were missing ({names}): somebody removed them; verify the ledger",
-            labels={"log": key.verifier.name},
-        )
+    tell_guards(writer, lost, events)
     return writer
+
+
+def tell_guards(writer: LedgerWriter, lost: Sequence[str], events: HealthEvents) -> None:
+    """Say which guards were missing and are back, and which do not hold even now."""
+    origin = writer.store.origin
+    open_still = [f"{check.name}: {check.detail}" for check in examine(writer.store.engine) if not check.healthy]
+    if not lost and not open_still:
+        return
+    log.error("the guards of the ledger's database were not as they should be", restored=lost, wrong=open_still)
+    restored = (
+        f"guards of the ledger's database were missing ({', '.join(lost)}) and were put back: somebody removed them. "
+        if lost
+        else ""
+    )
+    wrong = f"not in order: {'; '.join(open_still)}. " if open_still else ""
+    events.open(
+        GUARD_MISSING,
+        origin,
+        severity="HIGH",
+        detail=f"{restored}{wrong}Run `driftline ledger doctor`, and verify the ledger",
+        labels={"log": origin},
+    )
 
 
 def tell_lost(events: HealthEvents, names: Sequence[SourceName]) -> None:

@@ -3,6 +3,7 @@
 `open_store` gives a `LedgerStore` to read with; `LedgerWriter` appends and signs.
 """
 
+from driftline.ledger.store.doctor import Check, examine
 from driftline.ledger.store.proving import bundle_of, growth_of, receipt_of, signed_head
 from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
 from driftline.ledger.store.signed import LastSigned, signed_file
@@ -11,6 +12,7 @@ from driftline.ledger.store.writer import Appended, LedgerWriter, OffsetMove, Po
 
 __all__ = [
     "Appended",
+    "Check",
     "LastSigned",
     "LedgerStore",
     "LedgerWriter",
@@ -18,6 +20,7 @@ __all__ = [
     "Position",
     "Snapshot",
     "bundle_of",
+    "examine",
     "growth_of",
     "open_store",
     "open_writer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import chain
@@ -16,17 +16,13 @@ from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store.guards import guards_of
 from driftline.ledger.store.tables import metadata
 
-__all__ = ["create_schema", "insert_rows", "missing_guards", "open_engine", "reading", "writing"]
+__all__ = ["SETTINGS", "create_schema", "insert_rows", "missing_guards", "open_engine", "reading", "writing"]
 
 _BUSY_MS: Final = 30_000
 _TOGETHER: Final = 50  # rows of the widest table in one statement of at most 999 parameters
-_PRAGMAS: Final = (
-    f"PRAGMA busy_timeout = {_BUSY_MS}",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA trusted_schema = OFF",
-)
+SETTINGS: Final[Mapping[str, object]] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
+"""What SQLite says of every connection of ours, once it is told; synchronous 2 is FULL."""
+_PRAGMAS: Final = (f"busy_timeout = {_BUSY_MS}", *(f"{name} = {value}" for name, value in SETTINGS.items()))
 
 
 def open_engine(url: str) -> Engine:
@@ -45,7 +41,7 @@ def open_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are ours: BEGIN and BEGIN IMMEDIATE below
     for pragma in _PRAGMAS:
-        connection.execute(pragma)
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

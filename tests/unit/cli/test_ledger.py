@@ -303,3 +303,14 @@ def test_entries_are_searched(run: Run, house: Path) -> None:
     code, out, _ = run("entries", "--action", "drift.detected", "--since", "1970-01-01T00:00:00.001001Z")
     assert (code, len(out.splitlines())) == (0, 10)
     assert run("export", "--format", "bundle", "--mentions", "x")[0] == 2
+
+
+def test_doctor_exits_1_where_a_guard_is_gone(run: Run, house: Path) -> None:
+    code, out, _ = run("doctor")
+    assert (code, "0 wrong" in out) == (0, True)
+    tamper(house)
+    code, out, _ = run("doctor")
+    assert (code, "WRONG trigger ledger_payload_no_update" in out) == (1, True)
+    answer = json.loads(run("doctor", "--json")[1])
+    assert answer["healthy"] is False
+    assert {"name": "no cascades", "healthy": True, "detail": "none"} in answer["checks"]
