@@ -10,12 +10,14 @@ import typer
 from driftline import codec, topics
 from driftline.cli.console_output import Bootstrap, Json, as_csv, cluster, print_json, print_table
 from driftline.cli.reading import read_all
+from driftline.drift.comprehensive import comprehensive
 from driftline.drift.profile import Layout
+from driftline.drift.risk import Severity
 from driftline.drift.windows.rows import drift_metrics, profile_metrics
 from driftline.drift.windows.versions import HEAD, side_by_side
 from driftline.envelope import moment_of
 from driftline.errors import ConfigurationError
-from driftline.events import WindowReport
+from driftline.events import Reference, WindowReport
 from driftline.kafka.ports import Cluster
 from driftline.runtime.catalogue import Catalogue
 
@@ -93,6 +95,36 @@ def versions(
         print_json([one.plain() for one in found])
         return
     print_table(HEAD, (one.cells() for one in found))
+
+
+@app.command()
+def drift(
+    model: Model,
+    *,
+    days: Annotated[int, typer.Option(help="Look at the windows of so many days before the last one's end.", min=1)] = 7,
+    granularity: Annotated[str, typer.Option(help="Of the windows that are looked at.")] = "1 day",
+    version: Annotated[str | None, typer.Option("--model-version", help="Only windows of this version.")] = None,
+    against: Annotated[
+        Reference, typer.Option(help="What inputs are compared with.", case_sensitive=False)
+    ] = Reference.CONSECUTIVE,
+    bootstrap: Bootstrap = None,
+    as_json: Json = False,
+) -> None:
+    """Assess a model by the classic fixed thresholds over some days; exit 1 from LOW on. A tolerance is the better judge."""
+    found = last_revisions(cluster(bootstrap), model, granularity, None, None)
+    answer = comprehensive([one for one in found if version in (None, one.model_version)], days=days, reference=against)
+    severity = answer["severity_level"]
+    if severity is None:
+        raise ConfigurationError(f"there are no windows of {model} over {granularity}; name another --granularity")
+    if as_json:
+        print_json(answer)
+    else:
+        groups = [(name, each) for name, each in answer.items() if isinstance(each, dict)]
+        print_table(
+            ("GROUP", "VIOLATIONS", "CHECKS"), ((name, each["violations"], len(each["details"])) for name, each in groups)
+        )
+        typer.echo(f"risk {answer['overall_risk_score']:.1f}, {severity}")
+    raise typer.Exit(0 if severity == Severity.MINIMAL else 1)
 
 
 def last_revisions(

@@ -93,6 +93,20 @@ def test_a_time_that_is_none_is_told(capsys):
 
 
 @pytest.mark.usefixtures("cluster")
+def test_the_classic_assessment_counts_violations_and_says_how_severe_they_are(capsys):
+    code, out, _ = run(capsys, "drift", "m", "--granularity", "1 hour", "--against", "baseline")
+    assert code == 1
+    assert out.splitlines()[-1].startswith("risk ")
+    found = json.loads(run(capsys, "drift", "m", "--granularity", "1 hour", "--against", "baseline", "--json")[1])
+    assert found["feature_drift"]["violations"] == 6  # js, tv and chi-squared of the carrier, in two hours of version 2
+    assert found["feature_drift"]["total_features_checked"] == 1
+    assert found["severity_level"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+    code, _, err = run(capsys, "drift", "m")
+    assert code == 2
+    assert "--granularity" in err
+
+
+@pytest.mark.usefixtures("cluster")
 def test_versions_stand_side_by_side_with_how_far_they_are_apart(capsys):
     code, out, _ = run(capsys, "versions", "m")
     assert code == 0
