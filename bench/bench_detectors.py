@@ -101,12 +101,12 @@ def rates() -> list[dict[str, Any]]:
 
 
 def samples() -> list[dict[str, Any]]:
-    """KSWIN on samples of 100 normal values a pane, whose mean shifts."""
+    """KSWIN on samples of 200 normal values a pane, whose mean shifts."""
     random = np.random.default_rng(2)
-    null = list(random.normal(size=(STREAMS // 2, PANES, 100)))
+    null = list(random.normal(size=(STREAMS // 2, PANES, 200)))
     shifted: dict[str, Sequence[Any]] = {}
     for by in (0.3, 0.6):
-        values = random.normal(size=(STREAMS // 2, BEFORE + 20, 100))
+        values = random.normal(size=(STREAMS // 2, BEFORE + 20, 200))
         values[:, BEFORE:] += by
         shifted[f"mean + {by} deviations"] = list(values)
     return _judged("kswin", lambda: KsWin("bench"), null, shifted)

@@ -33,7 +33,7 @@ class KsWin:
     of the pane it seeds the draw from the past, so that a restart draws the same.
     """
 
-    def __init__(self, series: str, *, size: int = 100, alpha: float = 0.0001) -> None:
+    def __init__(self, series: str, *, size: int = 200, alpha: float = 0.0001) -> None:
         self.series, self.size, self.alpha = series, size, alpha
         self._panes = 0
         self._past: list[float] = []

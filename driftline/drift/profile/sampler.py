@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +42,10 @@ class Sampler:
         if not self._layout.sample_rows or not len(chosen):
             return
         hashes = mixed(ids)
-        panes = event_time[chosen] // self._layout.pane_us
-        for stream in np.unique(streams[chosen]).tolist():
-            own = np.flatnonzero(streams[chosen] == stream)
-            for pane in np.unique(panes[own]).tolist():
-                at = own[panes[own] == pane]
-                at = at[smallest(hashes[at], self._layout.sample_rows)]
-                sample = Reservoir.of(hashes[at], self._values(columns, chosen[at]), self._layout.sample_rows)
+        for stream, of_stream in _parted(streams[chosen], np.arange(len(chosen))):
+            for pane, at in _parted(event_time[chosen[of_stream]] // self._layout.pane_us, of_stream):
+                near = at[smallest(hashes[at], self._layout.sample_rows)]
+                sample = Reservoir.of(hashes[near], self._values(columns, chosen[near]), self._layout.sample_rows)
                 self._keep((stream, pane * self._layout.pane_us), sample)
 
     def _keep(self, key: tuple[int, int], sample: Reservoir) -> None:
@@ -96,6 +94,15 @@ class _Codes:
             return np.full(len(hashes), unseen)
         place = np.minimum(np.searchsorted(self._known, hashes), len(self._known) - 1)
         return np.where(self._known[place] == hashes, self._order[place].astype(np.float64), unseen)
+
+
+def _parted(values: NDArray[Any], rows: Integers) -> Iterator[tuple[int, Integers]]:
+    """Each value with the rows that have it; mostly there is but one."""
+    if (values == values[0]).all():
+        yield int(values[0]), rows
+        return
+    for value in np.unique(values).tolist():
+        yield value, rows[values == value]
 
 
 def _taken(column: Column, rows: Integers) -> Column:
