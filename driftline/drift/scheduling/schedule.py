@@ -10,7 +10,9 @@ Two rules where the clocks of a zone are changed, as people who wrote the line w
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from calendar import monthrange
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -24,8 +26,8 @@ NAMED = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * * MON"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LEAP = 2000
-_LONGEST_DAYS = 8 * 366
-"""Between two 29th of February around a century without one."""
+_LONGEST_DAYS = 146_097
+"""The calendar repeats itself, days of the week included, every 400 years: what does not come by then never does."""
 _NEAR_DAYS = 2
 """How far a time that does not exist can be moved out of its day: a zone once left out a whole one."""
 
@@ -57,26 +59,33 @@ class Schedule:
 
     def next(self, after: int) -> int:
         """Return the first point after a moment."""
-        today = _local_date(after, self.zone)
-        for offset in range(-_NEAR_DAYS, _LONGEST_DAYS):
-            found = [point for point in self._around(today + timedelta(days=offset)) if point > after]
-            if found:
-                return min(found)
-        raise AssertionError(self)
+        begin = _local_date(after, self.zone) - timedelta(days=_NEAR_DAYS)
+        found: list[int] = []
+        for day in self._days(begin, 1, found):
+            points = self._of(day)
+            found += points[bisect_right(points, after) :][:1]
+        return min(found)
 
     def last(self, until: int) -> int:
         """Return the last point at a moment or before it."""
-        today = _local_date(until, self.zone)
-        for offset in range(-_NEAR_DAYS, _LONGEST_DAYS):
-            found = [point for point in self._around(today - timedelta(days=offset)) if point <= until]
-            if found:
-                return max(found)
-        raise AssertionError(self)
+        begin = _local_date(until, self.zone) + timedelta(days=_NEAR_DAYS)
+        found: list[int] = []
+        for day in self._days(begin, -1, found):
+            points = self._of(day)
+            found += points[: bisect_right(points, until)][-1:]
+        return max(found)
 
-    def _around(self, day: date) -> list[int]:
-        """The points of a day and of those that its points can be mixed with."""
-        near = (day + timedelta(days=offset) for offset in range(-_NEAR_DAYS, _NEAR_DAYS + 1))
-        return [point for one in near if self._on(one) for point in self._of(one)]
+    def _days(self, begin: date, step: int, found: Sequence[int]) -> Iterator[date]:
+        """Days with points, from one on; when something is found, only those that its points can be mixed with."""
+        left = _LONGEST_DAYS
+        day = begin
+        while left:
+            if self._on(day):
+                yield day
+            left -= 1
+            if found:
+                left = min(left, 2 * _NEAR_DAYS)
+            day += timedelta(days=step)
 
     def _on(self, day: date) -> bool:
         if day.month not in self.months:

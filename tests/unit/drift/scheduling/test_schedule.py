@@ -58,6 +58,14 @@ def test_the_29th_of_february_is_found_across_a_century():
     assert Schedule.parse("0 0 29 2 *").last(at("2104-02-28T00:00:00+00:00")) == at("2096-02-29T00:00:00+00:00")
 
 
+def test_a_leap_day_on_a_day_of_the_week_may_take_decades():
+    assert points("0 0 29 2 */6", "UTC", at("2021-01-01T00:00:00+00:00"), 3) == [
+        "2032-02-29T00:00:00+00:00",
+        "2048-02-29T00:00:00+00:00",
+        "2060-02-29T00:00:00+00:00",
+    ]
+
+
 def test_a_time_that_comes_twice_counts_once_and_one_that_does_not_exist_counts_later():
     zone = "America/New_York"
     assert points("30 1 * * *", zone, at("2026-11-01T00:00:00-04:00"), 2) == [
@@ -164,11 +172,11 @@ MOMENTS = (
 )  # fmt: skip
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(fields(), st.sampled_from(ZONES), st.sampled_from(MOMENTS), st.integers(0, 24 * 60))
 def test_points_are_those_of_a_count_of_every_minute(text, zone, moment, minutes):
-    start = at(moment) - 36 * 60 * MINUTE + minutes * MINUTE
-    end = start + 48 * 60 * MINUTE
+    start = at(moment) - 30 * 60 * MINUTE + minutes * MINUTE
+    end = start + 40 * 60 * MINUTE
     expected = brute_force(text, zone, start, end)
     schedule, found, last = Schedule.parse(text, zone), [], start
     while len(found) <= len(expected) and (last := schedule.next(last)) <= end:
