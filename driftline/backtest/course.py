@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from driftline.backtest.replay import Findings
-from driftline.drift.estimation import CAVEAT, FAMILY, differences
+from driftline.drift.estimation import CAVEAT, FAMILY, absolute_error, differences
 from driftline.drift.fairness import OF_OUTCOMES, OF_PREDICTIONS, Verdict, verdict
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.trends import Analysis, Course, analyze, history_of, limits_of
@@ -15,7 +15,7 @@ __all__ = ["analysis", "decided", "sentences"]
 
 _DAY_US = 86_400_000_000
 _SHOWN = 5
-_ESTIMATED = ("accuracy", "auc", "f1")
+_ESTIMATED = ("accuracy", "auc", "f1", "mae")
 _PARITY = (
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -67,19 +67,20 @@ def _trends(found: Analysis | None) -> Iterator[str]:
 def _estimates(reports: list[WindowReport]) -> Iterator[str]:
     """One figure: how near its estimate came, or what it is estimated at where no labels came."""
     for name in _ESTIMATED:
+        caveat = absolute_error.CAVEAT if name == "mae" else CAVEAT
         compared = [(apart, inside) for r in reports for n, apart, inside in differences(r.measures) if n == name]
         if compared:
             off = sum(abs(apart) for apart, _ in compared) / len(compared)
             held = sum(inside for _, inside in compared)
             yield (
                 f"Without labels {name} would have been estimated to within {off:.3f} on average; its interval held what came "
-                f"out in {held} of {len(compared)} windows ({CAVEAT})."
+                f"out in {held} of {len(compared)} windows ({caveat})."
             )
             return
         alone = [m for m in (reports[-1].measures if reports else ()) if (m.family, m.name) == (FAMILY, name)]
         if alone and alone[0].value is not None:
             one = alone[0]
-            yield f"No labels: {name} of the last window is estimated at {one.value:.3f} ({one.low:.3f} to {one.high:.3f}; {CAVEAT})."
+            yield f"No labels: {name} of the last window is estimated at {one.value:.3f} ({one.low:.3f} to {one.high:.3f}; {caveat})."
             return
 
 

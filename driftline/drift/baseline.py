@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from driftline.drift.joints import joints_of
 from driftline.drift.profile.reservoir import mixed, sample_rows
-from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor
+from driftline.events import Baseline, BaselineColumn, BaselineErrors, ColumnKind, Monitor
+from driftline.events.columns import LABEL, PREDICTION
 
 Values = NDArray[np.generic] | Sequence[float | str | None]
 Floats = NDArray[np.float64]
@@ -69,6 +70,7 @@ def fit_baseline(
         event_to=int(event_times.max()) if known_times and event_times is not None else None,
         columns=fitted,
         joints=joints_of(fitted, columns),
+        errors=_errors(fitted, columns),
         provenance=dict(provenance or {}),
         sample=_sample(fitted, columns) if sampled else None,
     )
@@ -89,6 +91,16 @@ def with_metrics(baseline: Baseline, monitor: Monitor, columns: Mapping[str, Val
     assert program is not None
     counted = replace(baseline, metrics=of_rows(program, columns, baseline.rows))
     return replace(counted, baseline_id=baseline_id(counted))
+
+
+def _errors(fitted: Sequence[BaselineColumn], columns: Mapping[str, Values]) -> tuple[BaselineErrors, ...]:
+    """How large errors are, of a regression with outcomes. Imported there: it stands on measures, which fit baselines."""
+    numeric = {column.name for column in fitted if column.kind is ColumnKind.NUMERIC}
+    if not {PREDICTION, LABEL} <= numeric:
+        return ()
+    from driftline.drift.estimation.reference import errors_of
+
+    return errors_of(fitted, columns)
 
 
 def baseline_id(baseline: Baseline) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from driftline.events import BaselineColumn, BaselineJoint, ColumnKind
 from driftline.events.columns import LABEL, PREDICTION, SCORE
 
-__all__ = ["MAXIMUM_CLASSES", "joints_of"]
+__all__ = ["MAXIMUM_CLASSES", "Values", "cells_of", "joints_of", "numbers_of"]
 
 MAXIMUM_CLASSES = 10
 """Of a model with more classes no joint counts are kept."""
@@ -24,16 +24,16 @@ def joints_of(fitted: Sequence[BaselineColumn], columns: Mapping[str, Values]) -
     prediction = by_name.get(PREDICTION)
     if prediction is None or not _classes(prediction):
         return ()
-    predicted = _cells(prediction, columns[PREDICTION])
+    predicted = cells_of(prediction, columns[PREDICTION])
     label = by_name.get(LABEL)
     found = [
         joint
         for column in fitted
         if not column.name.startswith(":")
-        for joint in _by_class(column, _cells(column, columns[column.name]), prediction, predicted)
+        for joint in _by_class(column, cells_of(column, columns[column.name]), prediction, predicted)
     ]
     if SCORE in by_name and label is not None and _classes(label):
-        score, actual = _cells(by_name[SCORE], columns[SCORE]), _cells(label, columns[LABEL])
+        score, actual = cells_of(by_name[SCORE], columns[SCORE]), cells_of(label, columns[LABEL])
         for code, outcome in enumerate(label.categories, 2):
             chosen = actual == code
             found += _by_class(by_name[SCORE], score[chosen], prediction, predicted[chosen], outcome)
@@ -53,19 +53,28 @@ def _by_class(
             yield BaselineJoint(column=column.name, predicted=name, actual=actual, counts=tuple(counts.tolist()))
 
 
-def _cells(column: BaselineColumn, values: Values) -> Integers:
+def cells_of(column: BaselineColumn, values: Values) -> Integers:
     """The cell of each row in the order of the layout; what the baseline was fitted on has nothing below or above."""
     if column.kind is ColumnKind.CATEGORICAL:
         codes: dict[object, int] = {text: code for code, text in enumerate(column.categories, 2)} | {None: 0}
         texts = values.tolist() if isinstance(values, np.ndarray) else values
         return np.array([codes.get(_text(value), 1) for value in texts], np.int64)
-    if isinstance(values, np.ndarray) and values.dtype != np.object_:
-        null, numbers = np.ma.getmaskarray(values), np.ma.getdata(values).astype(np.float64)
-    else:
-        null = np.array([value is None for value in values], np.bool_)
-        numbers = np.array([np.nan if value is None else value for value in values], np.float64)
+    numbers, null = numbers_of(values), _nulls(values)
     cells = 3 + np.searchsorted(np.array(column.edges), numbers, side="right").astype(np.int64)
     return np.where(null, 0, np.where(np.isnan(numbers), 1, cells))
+
+
+def numbers_of(values: Values) -> NDArray[np.float64]:
+    """A column of numbers; NaN where there is none."""
+    if isinstance(values, np.ndarray) and values.dtype != np.object_:
+        return np.where(_nulls(values), np.nan, np.ma.getdata(values).astype(np.float64))
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _nulls(values: Values) -> NDArray[np.bool_]:
+    if isinstance(values, np.ndarray) and values.dtype != np.object_:
+        return np.asarray(np.ma.getmaskarray(values))
+    return np.array([value is None for value in values], np.bool_)
 
 
 def _text(value: object) -> object:

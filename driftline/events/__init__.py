@@ -25,6 +25,7 @@ from driftline.events.governance import (
 from driftline.events.monitors import (
     Baseline,
     BaselineColumn,
+    BaselineErrors,
     BaselineJoint,
     ColumnKind,
     Deduplicate,
@@ -74,6 +75,7 @@ __all__ = [
     "AlertResolved",
     "Baseline",
     "BaselineColumn",
+    "BaselineErrors",
     "BaselineJoint",
     "BatchColumn",
     "BatchKind",
@@ -139,6 +141,7 @@ NESTED = frozenset(
     {
         "BatchColumn",
         "BaselineColumn",
+        "BaselineErrors",
         "BaselineJoint",
         "ColumnDrift",
         "FamilyLevel",

@@ -302,6 +302,16 @@ class BaselineJoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineErrors:
+    """How large the errors of a regression are."""
+
+    column: str
+    """Column by whose cells their size is told: a feature, or :prediction."""
+    model: str
+    """JSON of the model; the evaluator alone reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """Reference that windows are compared with; immutable, named by its content."""
 
@@ -319,6 +329,8 @@ class Baseline:
     """Columns."""
     joints: tuple[BaselineJoint, ...] = ()
     """Columns by predicted class, of classifiers: with them groups are compared and performance is estimated."""
+    errors: tuple[BaselineErrors, ...] = ()
+    """Of a regression, at most one: with it the size of errors is estimated."""
     provenance: Mapping[str, str]
     """File, digest, tool version and what else a reader may ask for."""
     sample: bytes | None = None

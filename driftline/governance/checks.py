@@ -87,7 +87,9 @@ MEASURES: Mapping[str, frozenset[str]] = MappingProxyType(
                 *("true_positive_rate", "false_positive_rate", "accuracy"),
             }
         ),
-        "estimate": frozenset({"accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "auc"}),
+        "estimate": frozenset(
+            {*("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy", "auc"), *("mae", "mse", "rmse")}
+        ),
     }
 )
 _BELOW = _CLASSIFIERS | {

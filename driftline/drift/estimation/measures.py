@@ -1,9 +1,12 @@
-"""Performance of a binary classifier before its labels come, as measures of a window's inputs.
+"""Performance before labels come, as measures of a window's inputs.
 
-The reference says, for each cell of the score, how often the positive class came and how often it was predicted: so counts of
+Of a binary classifier the reference says, for each cell of the score, how often the positive class came and how often it was predicted: so counts of
 scores become expected counts of hits and misses (`cbpe`). That holds as long as a score means what it meant in the reference
 and decisions are made as they were there; `cbpe.CAVEAT` is shown wherever an estimate is. Where predictions do not fit to
 their scores, somebody has changed how decisions are made, and nothing is estimated.
+
+Of a regression it says how large errors are by the cells of one column (`absolute_error`): counts of those cells become the errors
+to expect, as long as they depend on that column as in the reference.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.estimation.absolute_error import ErrorModel
 from driftline.drift.estimation.calibration import Calibration, isotonic
 from driftline.drift.estimation.cbpe import estimate
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.profile.layout import BELOW, Block
 from driftline.drift.thresholds import check
-from driftline.events import Baseline, BaselineJoint, Measure, Monitor
+from driftline.events import Baseline, BaselineJoint, Measure, Monitor, Task
 from driftline.events.columns import PREDICTION, SCORE
 
 __all__ = ["FAMILY", "differences", "estimates"]
@@ -44,7 +48,28 @@ class _Reference:
 
 
 def estimates(layout: Layout, baseline: Baseline, monitor: Monitor, profile: Profile) -> tuple[Measure, ...]:
-    """Return estimates of accuracy, precision, recall, f1, specificity, balanced_accuracy and auc, checked.
+    """Return the estimates of a window, checked: of a binary classifier, or mae, mse and rmse of a regression."""
+    if layout.task is Task.REGRESSION:
+        return check(list(_errors(layout, baseline, profile)), monitor.thresholds)
+    return check(_decisions(layout, baseline, profile), monitor.thresholds)
+
+
+def _errors(layout: Layout, baseline: Baseline, profile: Profile) -> Iterator[Measure]:
+    """Nothing where the reference has no errors, or the monitor does not watch the column that tells of them."""
+    for kept in baseline.errors:
+        block = layout.by_column.get(kept.column)
+        if block is not None:
+            model = _error_model(kept.model)
+            kinds = model.tree.leaf_of(np.arange(block.size)[:, None])
+            counts = np.zeros(model.tree.leaves, np.int64)
+            np.add.at(counts, kinds, profile.cells[block.cells])
+            found = model.estimate(counts)
+            for name, one in found.values.items():
+                yield Measure(family=FAMILY, name=name, value=one.value, low=one.low, high=one.high, n=found.n)
+
+
+def _decisions(layout: Layout, baseline: Baseline, profile: Profile) -> list[Measure]:
+    """Estimates of accuracy, precision, recall, f1, specificity, balanced_accuracy and auc.
 
     Nothing where the reference has no scores with predictions and outcomes, or the monitor does not watch them. Each has the
     interval in which the realised value lies, and the rows with a score as `n`; None where there is no such row, or decisions
@@ -53,20 +78,19 @@ def estimates(layout: Layout, baseline: Baseline, monitor: Monitor, profile: Pro
     block, positive = layout.by_column.get(SCORE), layout.positive_class
     joints = tuple(joint for joint in baseline.joints if joint.column == SCORE and joint.actual is not None)
     if block is None or positive is None or layout.pairs.positive is None or not joints:
-        return ()
+        return []
     reference = _reference(joints, positive)
     if reference is None:
-        return ()
+        return []
     scored = profile.cells[block.ordered].astype(np.float64)
     found = estimate(reference.calibration, np.stack((scored * (1 - reference.decided), scored * reference.decided)))
     fits = _decided_alike(layout, profile, block, float(scored @ reference.decided))
-    measures = [
+    return [
         Measure(family=FAMILY, name=name, value=one.value, low=one.low, high=one.high, n=found.n)
         if fits
         else Measure(family=FAMILY, name=name, n=found.n)
         for name, one in found.values.items()
     ]
-    return check(measures, monitor.thresholds)
 
 
 def differences(measures: Iterable[Measure]) -> Iterator[tuple[str, float, bool]]:
@@ -78,6 +102,11 @@ def differences(measures: Iterable[Measure]) -> Iterator[tuple[str, float, bool]
         if one.family == FAMILY and one.value is not None and value is not None:
             inside = one.low is not None and one.high is not None and one.low <= value <= one.high
             yield one.name, value - one.value, inside
+
+
+@lru_cache(REMEMBERED)
+def _error_model(text: str) -> ErrorModel:
+    return ErrorModel.from_json(text)
 
 
 @lru_cache(REMEMBERED)

@@ -10,7 +10,7 @@ import pytest
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.estimation import differences, estimates
 from driftline.drift.profile import Layout, Profile
-from driftline.events import ColumnKind, Direction, Measure, MonitorColumn, Part, Threshold
+from driftline.events import ColumnKind, Direction, Measure, MonitorColumn, Part, Task, Threshold
 from tests.unit.drift.windows.building import MONITOR, change
 
 KINDS = {":score": ColumnKind.NUMERIC, ":prediction": ColumnKind.CATEGORICAL, ":label": ColumnKind.CATEGORICAL}
@@ -137,3 +137,55 @@ def test_on_the_car_loans_the_estimate_is_as_near_as_nannymls():
         assert abs(found["accuracy"].value - loan["realised_accuracy"]) < 0.0062  # twice NannyML's mean of ten windows
         assert found["accuracy"].low < loan["realised_accuracy"] < found["accuracy"].high
         assert found["auc"].value == pytest.approx(loan["auc"], abs=1e-3)
+
+
+def regression(n=4000):
+    """Errors of 1 where the plan is a, of 3 where it is b."""
+    plan = ["a", "a", "b", "b"] * (n // 4)
+    predicted = np.arange(float(n))
+    error = np.tile([1.0, -1.0, 3.0, -3.0], n // 4)
+    columns: dict[str, Any] = {
+        "plan": plan,
+        "x": np.tile([1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0], n // 8),
+        ":prediction": predicted,
+        ":label": predicted - error,
+    }
+    kinds = {
+        "plan": ColumnKind.CATEGORICAL,
+        "x": ColumnKind.NUMERIC,
+        ":prediction": ColumnKind.NUMERIC,
+        ":label": ColumnKind.NUMERIC,
+    }
+    return fit_baseline("m", columns, kinds)
+
+
+def test_errors_of_a_regression_are_those_of_the_kind_of_row_that_tells_most():
+    baseline = regression()
+    (kept,) = baseline.errors
+    assert kept.column == "plan"
+    monitor = change(
+        SCORED,
+        task=Task.REGRESSION,
+        positive_class=None,
+        columns=(MonitorColumn(name="plan", kind=ColumnKind.CATEGORICAL),),
+        baseline_id=baseline.baseline_id,
+        thresholds=(Threshold(family="estimate", measure="mae", limit=2.0, direction=Direction.ABOVE),),
+    )
+    layout = Layout.of(monitor, baseline)
+    shape, block = layout.shape(Part.INPUTS), layout.by_column["plan"]
+    cells = np.zeros(shape.cells, np.int64)
+    cells[block.unseen + 1 : block.unseen + 3] = (100, 300)
+    found = told(Profile(shape, 400, cells, Profile.zero(shape).sums), monitor=monitor, baseline=baseline, layout=layout)
+    assert found["mae"].value == pytest.approx((100 * 1 + 300 * 3) / 400)
+    assert found["rmse"].value == pytest.approx(np.sqrt((100 * 1 + 300 * 9) / 400))
+    assert (found["mae"].n, found["mae"].limit, found["mae"].violated) == (400, 2.0, True)
+    blind = change(monitor, columns=(MonitorColumn(name="x", kind=ColumnKind.NUMERIC),))
+    other = Layout.of(blind, baseline)
+    assert told(Profile.zero(other.shape(Part.INPUTS)), monitor=blind, baseline=baseline, layout=other) == {}
+
+
+def test_a_baseline_of_few_rows_or_of_equal_errors_promises_nothing():
+    assert regression(104).errors == ()
+    even = np.arange(1000.0)
+    kinds = {":prediction": ColumnKind.NUMERIC, ":label": ColumnKind.NUMERIC}
+    assert fit_baseline("m", {":prediction": even, ":label": even + 1}, kinds).errors == ()
