@@ -1,15 +1,20 @@
 """Stage join on a real broker: what a rebuild knows, with transactions of producers that were aborted in between."""
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
+from structlog.testing import capture_logs
 
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.clock import SystemClock
 from driftline.codec import decode, encode
-from driftline.events import Label, Part, Prediction, ProfileSet
+from driftline.drift.profile import Profile
+from driftline.events import Label, PaneProfile, Part, Prediction, ProfileSet
 from driftline.kafka.configuration import StartAt
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.errors import KafkaUnavailable
@@ -22,6 +27,7 @@ from driftline.topics import catalogue
 from driftline.topics import name as topic_name
 from services.drift.app import look_around, make_loop
 from services.drift.settings import Settings, Stage
+from tests.chaos.counted import LAYOUT
 from tests.chaos.traffic import BASELINE, HOUR, LABELS, MONITOR, PARTITIONS, PREDICTIONS, START
 
 pytestmark = pytest.mark.integration
@@ -92,19 +98,30 @@ class Place:
         reader.close()
         return all(done.get(place, 0) >= end for place, end in ends.items())
 
-    def pairs(self) -> Counter[Part]:
+    def panes(self) -> Iterator[PaneProfile]:
+        """All that was counted of labels."""
         reader = self.kafka.consumer(start_at=StartAt.EARLIEST)
         places = [TopicPartition(topic_name("profiles"), p) for p in range(4)]
         ends = reader.ends(places)
         reader.assign(dict.fromkeys(places, 0))
-        found: Counter[Part] = Counter()
         while any(reader.positions(places).get(place, 0) < end for place, end in ends.items()):
             for message in reader.consume(1000, 0.2):
                 event = decode(message.value() or b"")
                 if isinstance(event, ProfileSet):
-                    for pane in event.panes:
-                        found[pane.part] += pane.rows
+                    yield from event.panes
         reader.close()
+
+    def pairs(self) -> Counter[Part]:
+        found: Counter[Part] = Counter()
+        for pane in self.panes():
+            found[pane.part] += pane.rows
+        return found
+
+    def outcomes(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for pane in self.panes():
+            matrix = LAYOUT.pairs.confusion(Profile.from_event(LAYOUT, pane).cells)
+            found.update(dict(zip(LAYOUT.classes, matrix.sum(axis=0).tolist(), strict=False)))
         return found
 
 
@@ -128,3 +145,16 @@ def test_a_process_that_dies_is_followed_by_one_that_knows_what_was_committed(ow
     second.drain()
     assert place.pairs() == {Part.IN_TIME: ROWS * 3 // 4, Part.LATER: ROWS // 4}
     assert (REGISTRY.get_sample_value("driftline_drift_join_rebuild_seconds") or 0) > 0
+
+    third = place.loop()
+    place.send(LABELS, [replace(label(i), label="on time") for i in range(0, ROWS, 4)])
+    structlog.reset_defaults()
+    with capture_logs() as said:
+        third.start()
+        while not place.caught_up():
+            third.step()
+    third.drain()
+    assert [line["rows"] for line in said if line["event"] == "remembered from the cache"] == [ROWS]
+    assert not [line for line in said if line["event"] == "rebuilding"]  # the disk had everything
+    assert place.pairs() == {Part.IN_TIME: ROWS * 3 // 4, Part.LATER: ROWS // 4}
+    assert place.outcomes() == {"late": ROWS * 3 // 4, "on time": ROWS // 4}
