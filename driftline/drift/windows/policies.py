@@ -65,11 +65,14 @@ def explained(monitor: Monitor, baseline: Baseline, rows: int) -> list[str]:
     if monitor.policy is Policy.TOLERANCE:
         plan, columns = plan_of(monitor, baseline), len(monitor.columns)
         text = explain(plan, monitor.granularities, monitor.alert_on, columns=columns, n=max(1, rows), m=max(1, baseline.rows))
-        return text.split("\n")
+        return [*text.split("\n"), *([f"Limits hold besides: {_limits(monitor)}."] if monitor.thresholds else [])]
     what = "The classic policy is in force" if monitor.policy is Policy.CLASSIC else "Limits are in force"
-    limits = [
+    return [f"{what}: {_limits(monitor) or 'none'}."]
+
+
+def _limits(monitor: Monitor) -> str:
+    return ", ".join(
         f"{each.measure}{f' of {each.column}' if each.column else ''} "
         f"{_SIDES[each.direction]} {each.limit:g}{f' MAD of the last {each.windows} windows' if each.windows else ''} ({each.family})"
         for each in monitor.thresholds
-    ]
-    return [f"{what}: {', '.join(limits) or 'none'}."]
+    )
