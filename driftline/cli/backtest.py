@@ -137,6 +137,8 @@ def _tell_alternatives(outcome: Outcome) -> None:
     if not outcome.alternatives:
         return
     shifts = dict.fromkeys(each.tolerance.psi for each in outcome.alternatives)
+    if outcome.monitor.references:
+        typer.echo("\nThe windows of the past left aside:", nl=False)
     typer.echo("\nAlarms under other tolerances".ljust(34) + "".join(f"PSI > {psi:g}".rjust(12) for psi in shifts))
     for pages in dict.fromkeys(each.tolerance.false_pages for each in outcome.alternatives):
         alarms = [each.alarms for each in outcome.alternatives if each.tolerance.false_pages == pages]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from driftline.drift import risk
+from driftline.drift.calibration.alarms import LASTING_SHIFT
 from driftline.envelope import deterministic_id
 from driftline.events import (
     ClearedReason,
@@ -214,9 +215,22 @@ def _summary(key: EpisodeKey, report: WindowReport, columns: Sequence[ColumnDrif
     share = f"{drifted} of {checked} columns drifted" if drifted else "the model as a whole"
     part = f", slice {key.slice}" if key.slice else ""
     return (
-        f"{report.model_id} {key.model_version}{part}: {key.kind.replace('_', ' ')} drift over {key.granularity}, {share}; worst is "
-        f"{where}{worst.measure} {worst.value:.4g} against a limit of {worst.limit:.4g}, n = {report.n}."
+        f"{report.model_id} {key.model_version}{part}: {key.kind.replace('_', ' ')} drift over {key.granularity}"
+        f"{_AGAINST[key.reference]}, {share}; worst is {where}{_broken(worst)}, n = {report.n}."
     )
+
+
+_AGAINST = {
+    Reference.BASELINE: "",
+    Reference.CONSECUTIVE: " against the window before",
+    Reference.SEASON: " against the same time last week",
+}
+
+
+def _broken(check: ColumnDrift) -> str:
+    if check.measure == LASTING_SHIFT:
+        return f"{check.value:.0%} of the rows of late lie where at most {check.limit:.0%} are tolerated"
+    return f"{check.measure} {check.value:.4g} against a limit of {check.limit:.4g}"
 
 
 def _worst_first(check: Measure) -> tuple[float, str, str]:
