@@ -13,17 +13,17 @@ where their time is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from driftline.drift import risk, thresholds
 from driftline.drift.episodes import drifts_of, failing_checks
 from driftline.drift.profile import ALL_ROWS, pane_start
-from driftline.drift.scheduling import Schedule, figures
+from driftline.drift.scheduling import figures
 from driftline.drift.thresholds import AlertLevel, verdict
 from driftline.drift.windows.calendar import Span
 from driftline.drift.windows.judging import Judge
+from driftline.drift.windows.points import Point, Points, schedule_of
 from driftline.drift.windows.report import Judged, Place, label_measures, reported, sums_of
 from driftline.drift.windows.rules import Rules
 from driftline.drift.windows.state import Model, State
@@ -44,22 +44,9 @@ from driftline.events import (
     WindowReport,
 )
 
-__all__ = ["Checker", "Point"]
+__all__ = ["Checker"]
 
 Told = CheckExecution | HealthOpened | HealthCleared
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The next point of a model's schedule."""
-
-    start: int
-    """Where the range that it covers begins: at the point before."""
-    due: int
-    monitor: Monitor
-    """In force there."""
-    change: int | None
-    """When another version takes over; None where none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +56,7 @@ class Checker:
     state: State
     rules: Rules
     place: Place
-    points: dict[str, tuple[int, int, Point | None]]
-    """Next points by model, with what they follow from; kept from one progress record to the next."""
+    points: Points
 
     def answers(self, model: Model) -> Iterator[list[Told]]:
         """Answer what was asked, with the counts that there are now."""
@@ -82,7 +68,7 @@ class Checker:
     def scheduled(self, model: Model) -> Iterator[list[Told]]:
         """Run the points that the model's clock has passed, in order, and begin or give up the next one."""
         reading = model.inputs.read(self.state.cursor.calm[Group.PROFILE])
-        while reading is not None and (point := self._next(model)) is not None:
+        while reading is not None and (point := self.points.next(model, self.state.cursor.append_time)) is not None:
             if reading >= point.due:
                 yield self._done(model, self._run(model, point, reading))
             elif _idle(point.monitor) is not None or not self._passed(model, point):
@@ -102,39 +88,6 @@ class Checker:
             model.check_started = append_time
             self.state.save_model(model)
 
-    def _next(self, model: Model) -> Point | None:
-        entries = self.rules.book.entries(model.model_id)
-        known = [entry.monitor for entry in entries if entry.append_time <= self.state.cursor.append_time]
-        if not any(monitor.check_schedule for monitor in known):
-            return None
-        begin = model.checked
-        if begin is None:  # rows before the first point that has any can still come until the clock has passed it
-            begin = min((pane.start for pane in model.panes.spans()), default=None)
-        if begin is None:
-            return None
-        latest = known[-1].monitor_version
-        cached = self.points.get(model.model_id)
-        if cached is None or cached[:2] != (latest, begin):
-            cached = self.points[model.model_id] = (latest, begin, self._after(model, begin, known))
-        return cached[2]
-
-    def _after(self, model: Model, begin: int, known: Iterable[Monitor]) -> Point | None:
-        """Find the next point, each version having its say from when it takes over."""
-        changes = sorted({monitor.effective_from for monitor in known})
-        start = begin
-        while True:
-            monitor = self.rules.in_force(model.model_id, begin, self.state.cursor.append_time)
-            change = next((time for time in changes if time > begin), None)
-            if monitor.check_schedule:
-                due = _schedule(monitor).next(begin)
-                if change is None or due <= change:
-                    return Point(start, due, monitor, change)
-            if change is None:
-                return None
-            begin = change
-            if not monitor.check_schedule:
-                start = change
-
     def _run(self, model: Model, point: Point, reading: int) -> list[CheckExecution]:
         idle = _idle(point.monitor)
         if idle is not None or not self._versions(model, self._span(point), point.monitor):
@@ -149,7 +102,7 @@ class Checker:
         span = self._span(point)
         begins = [] if whatever else [pane.start for pane in model.panes.spans() if pane.start >= span.end]
         until = min([reading, *begins, *(() if point.change is None else (point.change,))])
-        return replace(point, due=max(point.due, _schedule(point.monitor).last(until)))
+        return replace(point, due=max(point.due, schedule_of(point.monitor).last(until)))
 
     def _give_up(self, model: Model, point: Point) -> list[CheckExecution]:
         seconds = point.monitor.check_timeout_us / 1_000_000
@@ -288,15 +241,6 @@ class Checker:
         if status is CheckStatus.SKIPPED:
             return replace(check, status=status, started=None, duration_ms=None, error_message=why)
         return replace(check, status=status, duration_ms=took, error_message=why)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str, zone: str) -> Schedule:
-    return Schedule.parse(text, zone)
-
-
-def _schedule(monitor: Monitor) -> Schedule:
-    return _parsed(monitor.check_schedule, monitor.time_zone)
 
 
 def _idle(monitor: Monitor) -> str | None:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows import clock, ranges, republish
 from driftline.drift.windows.calendar import Span
-from driftline.drift.windows.checks import Checker, Point
+from driftline.drift.windows.checks import Checker
 from driftline.drift.windows.clock import Seen
 from driftline.drift.windows.decide import Decider, governing, settled
 from driftline.drift.windows.housekeeping import home_of, keep_house
 from driftline.drift.windows.notices import Notices
 from driftline.drift.windows.panes import PaneKey, Series
+from driftline.drift.windows.points import Points
 from driftline.drift.windows.ranges import Source, Verdict
 from driftline.drift.windows.report import Place
 from driftline.drift.windows.republish import Life
@@ -119,7 +120,7 @@ class Evaluator:
         }
         self._pending: dict[_Writer, list[tuple[int, ProfileSet]]] = {}
         self._requests: list[tuple[int, CheckRequested]] = []
-        self._points: dict[str, tuple[int, int, Point | None]] = {}
+        self._points = Points(rules)
         self._due: Iterator[Sequence[Output]] | None = None
         self._kept: dict[str, int] = {}
 
