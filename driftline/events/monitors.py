@@ -220,7 +220,7 @@ class Monitor:
     deduplicate: Deduplicate = Deduplicate.NONE
     """What of a prediction may come once only."""
     multivariate: str | None = None
-    """Test of a sample of the features against the baseline's: domain_classifier or mmd; null = none."""
+    """Test of a sample of the features against the baseline's: domain_classifier or mmd; or moments, against the windows before; null = none."""
     retired_versions: tuple[str, ...]
     """Model versions whose episodes are closed."""
     paused: bool = False

@@ -102,7 +102,9 @@ DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"feature": (*_OVER_ANY, "kswin"), "prediction": (*_OVER_ANY, "kswin"), "performance": (*_OVER_ANY, "ddm")}
 )
 """Detectors by what they may watch: DDM knows errors only, KSWIN looks at rows, of which an error is none."""
-MULTIVARIATE = ("domain_classifier", "mmd")
+MULTIVARIATE = ("domain_classifier", "mmd", "moments")
+MOST_MOMENTS = 50
+"""Numeric features of which moments keeps every pair: of 50 a state takes 0.5 MB."""
 DEFAULT_DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType({"performance": ("adwin",)})
 """Of those that do not say otherwise. Means of columns move with the hour and the weekday, so they are left to those who ask."""
 

@@ -186,7 +186,9 @@ def _monitor(
         check_schedule=checks.schedule,
         check_enabled=checks.enabled,
         check_timeout_us=checks.timeout_us,
-        multivariate=policy.multivariate(fields, sampled=baseline is None or baseline.sampled),
+        multivariate=policy.multivariate(
+            fields, sampled=baseline is None or baseline.sampled, numeric=_numeric_features(columns)
+        ),
         retired_versions=tuple(sorted(set(fields.texts("retired_versions")))),
         paused=fields.flag("paused", default=False),
         description=fields.text("description") or "",
@@ -380,3 +382,7 @@ def _weights(fields: Fields) -> dict[str, float]:
     if not any(weight > 0 for weight in weights.values()):
         fields.problem("weights", "at least one family must weigh something")
     return {family: weight for family, weight in weights.items() if weight}
+
+
+def _numeric_features(columns: tuple[MonitorColumn, ...]) -> int:
+    return sum(column.kind is ColumnKind.NUMERIC and not column.name.startswith(":") for column in columns)

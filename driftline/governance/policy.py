@@ -8,7 +8,7 @@ from typing import Protocol
 
 from driftline.events import Monitor, MonitorDetector, MonitorMetric, MonitorSlice, Policy, Task, Threshold
 from driftline.events.columns import PREDICTION
-from driftline.governance.checks import DEFAULT_DETECTORS, DETECTORS, DISTANCES, MULTIVARIATE
+from driftline.governance.checks import DEFAULT_DETECTORS, DETECTORS, DISTANCES, MOST_MOMENTS, MULTIVARIATE
 from driftline.governance.fields import Fields, nearest
 
 __all__ = ["KEYS", "Dialect", "Judging", "detectors", "judging", "multivariate", "protected", "slices"]
@@ -131,11 +131,14 @@ def detectors(fields: Fields, *, labels: bool) -> tuple[MonitorDetector, ...]:
     return tuple(found)
 
 
-def multivariate(fields: Fields, *, sampled: bool) -> str | None:
-    """Read `multivariate`: a test of rows against the baseline's; `sampled` says whether that has kept any."""
+def multivariate(fields: Fields, *, sampled: bool, numeric: int) -> str | None:
+    """Read `multivariate`: a test of rows; `sampled` says whether the baseline has kept any, `numeric` how many features are numbers."""
     written = fields.text("multivariate")
     if written is not None and written not in MULTIVARIATE:
         fields.problem("multivariate", f"{written!r} is no test; {nearest(written, MULTIVARIATE)}")
+    elif written == "moments":
+        if numeric > MOST_MOMENTS:
+            fields.problem("multivariate", f"moments takes {MOST_MOMENTS} numeric features at most, not {numeric}")
     elif written is not None and not sampled:
         fields.problem("multivariate", "the baseline has kept no rows to compare with; fit it with --sample")
     return written

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,12 +11,16 @@ from driftline.drift.baseline import sample_of
 from driftline.drift.detectors.design import design
 from driftline.drift.detectors.domain_classifier import domain_classifier
 from driftline.drift.detectors.mmd import mmd
+from driftline.drift.detectors.moments import Moments
 from driftline.drift.profile import BlockKind, Layout, Reservoir
 from driftline.events import Baseline, Measure
 
-__all__ = ["ALPHA", "FAMILY", "tested"]
+__all__ = ["ALPHA", "FAMILY", "MOMENTS", "moments_of", "tested"]
 
 FAMILY = "multivariate"
+MOMENTS = "moments"
+"""Compares with the windows before, not with the baseline."""
+_REACH = 4.0
 ALPHA = 0.001
 """Chance of a false alarm at one window: with hours, one in six weeks; with days, one in three years."""
 
@@ -32,6 +38,19 @@ def tested(name: str, layout: Layout, baseline: Baseline, window: Reservoir, *, 
     value, p_value, limit = _found(name, *design(before.astype(np.float64), now.astype(np.float64), categorical), seed)
     violated = p_value is not None and p_value <= ALPHA
     return Measure(family=FAMILY, name=name, value=value, p_value=p_value, limit=limit, violated=violated)
+
+
+def moments_of(layout: Layout, baseline: Baseline, window: Reservoir) -> Moments:
+    """Return the moments of the numeric features of a sample, each in units of the baseline's deviation, cut at 4 of them."""
+    known = {column.name: column for column in baseline.columns}
+    rows = [np.zeros((len(window), 0))]
+    for at, block in enumerate(layout.blocks):
+        if block.kind is BlockKind.NUMERIC and not block.column.startswith(":"):
+            n, total, squares, *_ = known[block.column].sums or (0.0, 0.0, 0.0)
+            mean = total / n if n else 0.0
+            deviation = math.sqrt(max(squares / n - mean * mean, 0.0)) if n else 0.0
+            rows.append((window.values[:, [at]].astype(np.float64) - mean) / (deviation or 1.0))
+    return Moments.of(np.concatenate(rows, axis=1), _REACH)
 
 
 def _found(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from driftline.drift.detectors import multivariate, series
 from driftline.drift.detectors.kswin import KsWin
+from driftline.drift.detectors.moments import Moments, MomentShift
 from driftline.drift.detectors.seeds import seed_of
 from driftline.drift.detectors.sequential import Kind
 from driftline.drift.detectors.series import LABEL_CHANGES, Watched, change_of
@@ -56,9 +57,26 @@ class Watch:
                 detector = model.detectors.setdefault(key, KsWin("\x1f".join((model.model_id, *key))))
                 self.state.save_detector(model, key)
                 yield series.told(family, KSWIN, column, detector.observe(values))
-        if monitor.multivariate is not None:
+        if monitor.multivariate == multivariate.MOMENTS and fed:
+            yield self._compare_moments(model, window, layout, multivariate.moments_of(layout, baseline, sample))
+        elif monitor.multivariate not in (None, multivariate.MOMENTS):
             seed = seed_of(model.model_id, *map(str, window.key))
             yield multivariate.tested(monitor.multivariate, layout, baseline, sample, seed=seed)
+
+    def _compare_moments(self, model: Model, window: Window, layout: Layout, pane: Moments) -> Measure:
+        """Under another layout other columns are compared, in other units: with a detector of its own."""
+        key = _key(window, multivariate.FAMILY, layout.hash, multivariate.MOMENTS)
+        detector = model.detectors.setdefault(key, MomentShift(len(pane.sums)))
+        self.state.save_detector(model, key)
+        verdict = detector.observe(pane)
+        return Measure(
+            family=multivariate.FAMILY,
+            name=multivariate.MOMENTS,
+            value=verdict.value,
+            p_value=verdict.p_value,
+            limit=verdict.before,
+            violated=verdict.detected,
+        )
 
     def labels(self, model: Model, window: Window, labels: Sequence[Measure]) -> tuple[Measure, ...]:
         """Feed the error of a label close. One without a natural scale has that of the first."""
@@ -70,7 +88,9 @@ class Watch:
     def forget(self, model: Model, monitor: Monitor, *, labels: bool) -> None:
         """Let go of the detectors of one decision that a newer monitor version does not ask for."""
         asked = {(detector.family, detector.kind) for detector in monitor.detectors}
-        columns = {"", *(column.name for column in monitor.columns)}
+        asked.add((multivariate.FAMILY, monitor.multivariate or ""))
+        layout = self.rules.layout(model.model_id, monitor.monitor_version)
+        columns = {"", layout.hash, *(column.name for column in monitor.columns)}
         slices = self.rules.slices(monitor)
         for key in sorted(model.detectors):
             version, slice_name, granularity, family, column, kind = key

@@ -398,5 +398,9 @@ def test_a_test_of_rows_needs_a_baseline_that_has_kept_some():
     assert parse(LEAST).monitor.multivariate is None
     (unknown,) = problems(LEAST + "multivariate: mdm\n", baseline=sampled)
     assert "did you mean 'mmd'" in unknown.detail
+    assert parse(LEAST + "multivariate: moments\n").monitor.multivariate == "moments"
+    many = BaselineFacts({f"x{i}": ColumnKind.NUMERIC for i in range(51)}, FACTS.classes)
+    (too_many,) = problems(LEAST + "multivariate: moments\n", baseline=many)
+    assert "at most, not 51" in too_many.detail
     (without,) = problems(LEAST + "multivariate: mmd\n")
     assert (without.field, "--sample" in without.detail) == ("multivariate", True)
