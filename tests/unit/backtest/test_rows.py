@@ -72,7 +72,9 @@ def test_moments_compare_with_the_windows_before_and_learn_anew_after_a_change(f
     data = rows(5, 30)
     wider = np.where(np.arange(len(data["x"])) // ROWS_OF_A_DAY >= 24, 1.6, 1.0)
     data["x"], data["y"] = data["x"] * wider, data["y"] * wider
-    found = backtest((files[0], write_csv(tmp_path / "wider.csv", data)), multivariate="moments", granularities=["1 day"], alert_on="1 day")
+    found = backtest(
+        (files[0], write_csv(tmp_path / "wider.csv", data)), multivariate="moments", granularities=["1 day"], alert_on="1 day"
+    )
     told = [m for report in deciding(found.findings, found.monitor) for m in report.measures if m.family == "multivariate"]
     assert [m.value is None for m in told] == [True] * 20 + [False] * 5 + [True] * 5
     assert [at for at, m in enumerate(told) if m.violated] == [24]
