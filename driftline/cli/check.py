@@ -162,7 +162,7 @@ def _print(execution: dict[str, Any]) -> None:
     if execution["status"] != "COMPLETED":
         typer.echo(f"{name}  {span}  {execution['status']}: {execution['error_message']}")
         return
-    exact = "" if execution["exact"] else "  (not exact)"
-    typer.echo(f"{name}  {span}  {execution['alert_level']}  risk {execution['risk_score']:.1f}  {execution['n']} rows{exact}")
+    doubts = "".join(f"  (not {word})" for word in ("exact", "complete") if not execution[word])
+    typer.echo(f"{name}  {span}  {execution['alert_level']}  risk {execution['risk_score']:.1f}  {execution['n']} rows{doubts}")
     for one in execution["failing"]:
         typer.echo(f"  {one['column'] or 'table'}: {one['measure']} {one['value']:.4g}, limit {one['limit']:.4g}")

@@ -84,6 +84,8 @@ class CheckExecution:
     """Rows that were counted."""
     exact: bool = True
     """No gap or overlap of the source may have touched the range."""
+    complete: bool = True
+    """The model's clock has passed its end; otherwise rows of it may still come."""
     alert_generated: bool = False
     """Its verdict is WARNING or CRITICAL."""
     alert_level: str | None = None

@@ -156,15 +156,18 @@ class Checker:
     def _answer(self, model: Model, request: CheckRequested) -> Iterator[CheckExecution]:
         monitor = self.rules.book.version_for(model.model_id, request.end - 1, self.state.cursor.append_time)
         if monitor is None:
-            check = self._asked(request, request.model_version, Span(request.start, request.end), None)
+            check = self._asked(request, request.model_version, Span(request.start, request.end), None, None)
             yield self._ended(check, CheckStatus.FAILED, f"{model.model_id} had no monitor at that time")
             return
+        reading = model.inputs.read(self.state.cursor.calm[Group.PROFILE])
         span = _widened(model, Span(request.start, request.end))
         found = self._versions(model, span, monitor)
         for version in [one for one in found if request.model_version in ("", one)] or [request.model_version]:
-            yield self._judged(model, self._asked(request, version, span, monitor), monitor, request.thresholds)
+            yield self._judged(model, self._asked(request, version, span, monitor, reading), monitor, request.thresholds)
 
-    def _asked(self, request: CheckRequested, version: str, span: Span, monitor: Monitor | None) -> CheckExecution:
+    def _asked(
+        self, request: CheckRequested, version: str, span: Span, monitor: Monitor | None, reading: int | None
+    ) -> CheckExecution:
         at = self.state.cursor.append_time
         return CheckExecution(
             check_id=deterministic_id("check", request.request_id, version),
@@ -179,6 +182,7 @@ class Checker:
             status=CheckStatus.RUNNING,
             started=at,
             monitor_version=0 if monitor is None else monitor.monitor_version,
+            complete=reading is not None and reading >= span.end,
             metrics={},
             actor=request.actor,
             at=at,

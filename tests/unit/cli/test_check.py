@@ -20,6 +20,7 @@ ENDED = {
     "at": "2026-03-02T00:00:07Z",
     "n": 1200,
     "exact": True,
+    "complete": False,
     "alert_generated": True,
     "alert_level": "CRITICAL",
     "risk_score": 81.25,
@@ -61,7 +62,7 @@ def test_run_asks_drift_and_waits_until_the_console_has_the_answer(run):
         {"from": "2026-03-01", "to": "2026-03-02T00:00:00.000000Z", "model_version": "", "thresholds": {}},
     )
     assert [request.url.params["request"] for request in requests[1:]] == ["r-1"] * 3
-    assert "CRITICAL  risk 81.2  1200 rows" in out
+    assert "CRITICAL  risk 81.2  1200 rows  (not complete)" in out
     assert "transaction_amount: psi 0.4, limit 0.25" in out
 
 
