@@ -21,9 +21,10 @@ from driftline.batches import from_rows
 from driftline.clock import ManualClock
 from driftline.codec import encode
 from driftline.drift.baseline import fit_baseline
-from driftline.drift.labels import LabelJoin, LabelRows, Pairs, PredictionRows, Terms, count_pairs
+from driftline.drift.labels import Features, LabelJoin, LabelRows, Pairs, PredictionRows, Terms, count_pairs
 from driftline.drift.profile import ALL_ROWS, Layout
 from driftline.events import Baseline, ColumnKind, Monitor, MonitorColumn, MonitorSlice, Part, Prediction
+from driftline.events.columns import LABEL
 from driftline.kafka.configuration import StartAt
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
@@ -195,8 +196,10 @@ def beside(monitors: Mapping[str, Monitor], baseline: Baseline, kind: str) -> li
 
 
 def joined(layout: Layout, rows: int = 200_000, batch: int = 20_000) -> tuple[float, float]:
-    """Pairs per CPU-second of the label join with the slices of a layout, hashing left out; bytes of each prediction."""
+    """Pairs per CPU-second of the label join with the slices and metrics of a layout, hashing left out; bytes of each prediction."""
     random = np.random.default_rng(3)
+    looked_at = () if layout.program is None else tuple(name for name in layout.program.pairs.columns if name != LABEL)
+    cells = random.normal(size=(rows, len(looked_at))).view(np.uint64)
     slices = np.zeros((rows, len(layout.cuts)), np.uint8)
     for at, cut in enumerate(layout.cuts):
         slices[:, at] = random.integers(0, len(cut.names), rows)
@@ -206,7 +209,8 @@ def joined(layout: Layout, rows: int = 200_000, batch: int = 20_000) -> tuple[fl
     for part in (slice(begin, begin + batch) for begin in range(0, rows, batch)):
         said, score = np.zeros(batch, np.int32), np.full(batch, 0.5)
         stream, now = np.zeros(batch, np.int32), times[part]
-        join.add_predictions(PredictionRows({0: terms}, stream, keys[part], now, now, said, score, slices[part]))
+        seen = Features(cells[part], {})
+        join.add_predictions(PredictionRows({0: terms}, stream, keys[part], now, now, said, score, slices[part], seen))
     for part in (slice(begin, begin + batch) for begin in range(0, rows, batch)):
         memory = np.full(batch, terms.memory, np.int64)
         join.add_labels(LabelRows(keys[part], times[part], times[part], memory, ["yes"] * batch, [None] * batch))
@@ -220,7 +224,12 @@ def joined(layout: Layout, rows: int = 200_000, batch: int = 20_000) -> tuple[fl
 def compared_joins() -> list[Result]:
     """The label join with slices beside the same without."""
     monitor, baseline = monitored()
-    layouts = {name: Layout.of(dataclasses.replace(monitor, slices=CUTS[name]), baseline) for name in CUTS}
+    return beside_joins({name: Layout.of(dataclasses.replace(monitor, slices=CUTS[name]), baseline) for name in CUTS})
+
+
+def beside_joins(layouts: Mapping[str, Layout]) -> list[Result]:
+    """The label join under some layouts beside the first of them, alternated."""
+    plain = next(iter(layouts))
     rates: dict[str, list[float]] = {name: [] for name in layouts}
     sizes: dict[str, float] = {}
     for turn in range(ROUNDS + 1):
@@ -229,14 +238,14 @@ def compared_joins() -> list[Result]:
             rates[name] += [rate] if turn else []
     results: list[Result] = []
     for name, found in rates.items():
-        rate, none = statistics.median(found), statistics.median(rates["no slices"])
+        rate, none = statistics.median(found), statistics.median(rates[plain])
         print(f"      label join, {name:<30} {rate / 1000:6,.0f}k pairs/CPU-s, {sizes[name]:.0f} bytes each", flush=True)
         results.append(
             {
                 "name": f"label join, {name}",
                 "value": rate,
                 "unit": "pairs/CPU-s",
-                "peer": "no slices",
+                "peer": plain,
                 "peer_value": none,
                 "ratio": rate / none,
             }

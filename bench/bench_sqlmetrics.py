@@ -1,6 +1,6 @@
 """Five business metrics over 1,000,000 rows: partials on numpy, beside DuckDB with one thread on the same columns.
 
-And stage profile with five of them beside the same without, as `bench_slices` measures it.
+And both groups of stage 1 with five of them beside the same without, as `bench_slices` measures it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bench.bench_slices import CUTS, beside, monitored
+from bench.bench_slices import CUTS, beside, beside_joins, monitored
 from driftline.avro.layout import hash_texts
+from driftline.drift.profile import Layout
 from driftline.drift.sqlmetrics import Program, Texts, Type, compile_metrics, pack
 from driftline.events import MonitorMetric
 
@@ -35,6 +36,11 @@ STREAMED = (
     MonitorMetric(name="share", definition="count_if(number_04 > 1 AND prediction = 'no') / count(number_04)"),
 )
 """Over the columns that stage 1 is measured with."""
+OF_OUTCOMES = tuple(
+    MonitorMetric(name=f"cost_{at}", definition=f"avg(CASE WHEN prediction <> label THEN number_0{at} ELSE 0 END)")
+    for at in range(5)
+)
+"""And the same of outcomes: six columns that are remembered."""
 _COLUMN_NAMES = {"{{prediction_col}}": "prediction", "{{label_col}}": "label"}
 
 
@@ -96,7 +102,15 @@ def run() -> list[dict[str, Any]]:
         _line(f"the same in {GROUPS} groups (panes, versions, slices)", rate["groups"], rate["duckdb"]),
         *_stage1("PredictionBatch"),
         *_stage1("map"),
+        *_joins(),
     ]
+
+
+def _joins() -> list[dict[str, Any]]:
+    """Stage join with metrics of outcomes beside the same without."""
+    monitor, baseline = monitored()
+    monitors = {"no metrics": monitor, "5 metrics of outcomes": dataclasses.replace(monitor, metrics=OF_OUTCOMES)}
+    return [dict(row) for row in beside_joins({name: Layout.of(each, baseline) for name, each in monitors.items()})]
 
 
 def _stage1(kind: str) -> list[dict[str, Any]]:
