@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from driftline.events import Decision
 from driftline.kafka.errors import KafkaFailure
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.loop import BatchLoop
 from services.drift.evaluate.handler import StateWithoutOffsets
 from services.drift.evaluate.states import States
+from tests.unit.simulation.chaos import id_in
 from tests.unit.simulation.checks import check_all, decisions
 from tests.unit.simulation.events import Row
+from tests.unit.simulation.real_stage1 import RealWorld
 from tests.unit.simulation.stage1 import PROFILES
-from tests.unit.simulation.world import DAY, HOUR, SECOND, START, World
+from tests.unit.simulation.world import DAY, HOUR, PARTITIONS, SECOND, START, World
 
 
 class OnlyToTheLastStableOffset(States):
@@ -129,6 +132,36 @@ def test_h9_the_offset_passes_a_progress_record_with_the_last_of_its_transaction
     closing = [offsets for reports, offsets in transactions if reports]
     assert {reports for reports, _ in transactions} == {0, 1}
     assert sum(not offsets for offsets in closing) >= 10  # reports without any offset that moves
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["model", "real stage 1"])
+def test_h20_a_correction_that_is_read_ahead_of_label_close_does_not_change_the_decision(real):
+    """One partition of labels is hours ahead of the other: the correction of a label in time is read before the decision."""
+
+    def played(*, ahead: bool) -> World:
+        world = (RealWorld if real else World)(20, instances=1)
+        world.start()
+        names = {partition: [id_in(partition, n) for n in range(4)] for partition in range(PARTITIONS)}
+        for partition, found in names.items():
+            world.send("predictions", partition, *(Row("north", name, START + SECOND, "AA") for name in found))
+            world.send("labels", partition, *(Row("north", name, START + HOUR, outcome="late") for name in found))
+        correction = [Row("north", name, START + 6 * HOUR, outcome="on time") for name in names[0]]
+        if ahead:
+            world.send("labels", 0, *correction)
+        world.run(6)
+        for topic in ("predictions", "labels"):
+            for partition in range(PARTITIONS):
+                world.send(topic, partition, Row("north", "", START + 5 * HOUR, version=""))
+        world.run(6)
+        if not ahead:
+            world.send("labels", 0, *correction)
+        world.finish()
+        check_all(world)
+        return world
+
+    ahead, orderly = played(ahead=True), played(ahead=False)
+    assert decisions(ahead) == decisions(orderly)
+    assert any(decision is Decision.PERFORMANCE for _, decision in decisions(ahead))
 
 
 def test_h21_a_group_whose_offsets_were_forgotten_is_not_started_over_its_own_state():
