@@ -62,6 +62,16 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What only an alert has that came over HTTP."""
+
+    annotations: Mapping[str, str]
+    generator_url: str
+    expires_at: int
+    """When it counts as over unless it is sent again, microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert as it stands now. Times are microseconds since 1970 UTC.
 
@@ -96,6 +106,8 @@ class Alert:
     """ce_id of the last event that changed it."""
     acknowledged: Acknowledgement | None = None
     """Who takes care; None where nobody does."""
+    posted: Posted | None = None
+    """None for alerts that come from events."""
 
     @property
     def status(self) -> Status:
@@ -104,7 +116,9 @@ class Alert:
 
     @property
     def routing_labels(self) -> Mapping[str, str]:
-        """What routes match on: the identity, and what may change about the alert."""
+        """What routes match on: the identity, and what may change about the alert; of a posted one its own labels win."""
+        if self.posted is not None:
+            return {"alert_type": self.alert_type.value, "priority": self.priority.value, **self.labels}
         return {
             "alertname": self.alert_type.value,
             **self.labels,

@@ -45,7 +45,8 @@ class Member:
 def group_labels(alert: Alert, route: Route) -> Mapping[str, str]:
     """The route's grouping labels that the alert has; for `...` all of its identity, which does not change while it fires."""
     if route.group_by_all:
-        return {name: value for name, value in {"alertname": alert.alert_type.value, **alert.labels}.items() if value}
+        name = {} if alert.posted is not None else {"alertname": alert.alert_type.value}
+        return {name: value for name, value in {**name, **alert.labels}.items() if value}
     labels = alert.routing_labels
     return {name: labels[name] for name in route.group_by if labels.get(name)}
 

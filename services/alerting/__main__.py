@@ -1,9 +1,7 @@
-"""`python -m services.alerting`."""
+"""`python -m services.alerting`; `--alone` runs it without Kafka."""
 
 import sys
 
-from driftline.runtime.process import run_service
-from services.alerting.app import run
-from services.alerting.settings import AlertingSettings
+from services.alerting.app import main
 
-sys.exit(run_service("alerting", AlertingSettings, run))
+sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,9 @@
 """The alerting service from top to bottom: settings, clients, core, jobs, consumer, run, drain."""
 
+import argparse
+import os
 import signal
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -9,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from driftline import topics
 from driftline.alerting.delivery import RetryPolicy
+from driftline.alerting.posted import PostedAlert
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.kafka.configuration import StartAt, client_properties
@@ -16,11 +19,13 @@ from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access, HttpServer, create_app
 from driftline.runtime.preflight import require_topics
-from driftline.runtime.process import Part, run_parts
+from driftline.runtime.process import Part, run_parts, run_service
 from driftline.runtime.tokens import TokenBook
 from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import InForce, Plan, read_plan
+from services.alerting.api.access import OpenAccess
 from services.alerting.api.alerts import routes
+from services.alerting.api.compatible import compatible_routes
 from services.alerting.api.life import explain_routes, life_routes
 from services.alerting.api.operations import operation_routes
 from services.alerting.api.silences import silence_routes
@@ -29,12 +34,12 @@ from services.alerting.jobs.beat import Beat, Work
 from services.alerting.jobs.catch_up import CatchUp
 from services.alerting.jobs.dispatcher import Dispatcher, Outlook
 from services.alerting.jobs.housekeeper import Housekeeper
-from services.alerting.jobs.publisher import Publisher
+from services.alerting.jobs.publisher import Publisher, Unheard
 from services.alerting.jobs.reloader import Reloader
 from services.alerting.jobs.sender import Sender, SenderOptions, give_up_elsewhere
 from services.alerting.jobs.senders import Senders
-from services.alerting.jobs.timekeeper import Timekeeper
-from services.alerting.settings import AlertingSettings
+from services.alerting.jobs.timekeeper import Expiry, Timekeeper
+from services.alerting.settings import AlertingSettings, AloneSettings
 from services.alerting.store import outbox
 from services.alerting.store.database import Database
 
@@ -43,6 +48,23 @@ TARGETS = ("alerts", "notifications")
 _LEASE_MARGIN_SECONDS = 30.0
 
 log = structlog.get_logger("driftline.alerting")
+
+
+def main(words: Sequence[str]) -> int:
+    """Run by the settings of the environment; `--alone` needs no Kafka, and its options win over the environment."""
+    parser = argparse.ArgumentParser(prog="python -m services.alerting", description=main.__doc__)
+    parser.add_argument("--alone", action="store_true", help="take alerts over HTTP only, as Alertmanager does")
+    parser.add_argument("--config", help="YAML of routes and receivers (DRIFTLINE_ALERTING_CONFIG)")
+    parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:9093", help="with --alone; without it %(default)s")
+    parser.add_argument("--data", help="folder of the database (DRIFTLINE_DATA_DIR)")
+    given = parser.parse_args(words)
+    chosen = {"DRIFTLINE_ALERTING_CONFIG": given.config, "DRIFTLINE_DATA_DIR": given.data}
+    os.environ.update({name: value for name, value in chosen.items() if value is not None})
+    if not given.alone:
+        return run_service("alerting", AlertingSettings, run)
+    host, _, port = given.listen.rpartition(":")
+    os.environ.update({"DRIFTLINE_HTTP_HOST": host.strip("[]") or "0.0.0.0", "DRIFTLINE_HTTP_PORT": port})  # noqa: S104  as in Go
+    return run_service("alerting", AloneSettings, run_alone)
 
 
 def run(settings: AlertingSettings, clock: Clock) -> int:
@@ -59,23 +81,58 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
     tidy_outbox(database, in_force.configured, clock)
 
     topic_ids = {name: topic.topic_id for name, topic in sources.items()}
-    desk = set_up(settings, Tools(database, in_force, clock, health), topic_ids, Publisher(database, cluster.producer(), clock))
+    tools = Tools(database, in_force, clock, health)
+    desk = set_up(settings, tools, topic_ids, Publisher(database, cluster.producer(), clock))
     desk.intake.place_again()
     history = CatchUp(database, cluster.admin(), cluster.consumer(start_at=StartAt.STOP), sources)
     following = Following(reader, history, desk.intake, health, on_handled=desk.on_handled)
 
-    http = create_app("Driftline alerting", health=health, registry=REGISTRY)
-    http.include_router(routes(database, settings.links, access))
-    http.include_router(life_routes(database, settings.links, access, clock))
-    http.include_router(explain_routes(database, in_force, access, clock))
-    http.include_router(silence_routes(database, access, clock))
-    http.include_router(operation_routes(desk.reloader.reload, access))
+    return serve(settings, tools, desk, access, {"consumer": following, **desk.parts})
+
+
+def run_alone(settings: AloneSettings, clock: Clock) -> int:
+    """The same without Kafka, for alerts that come over HTTP: a drop-in for Alertmanager."""
+    health = Health()
+    access = OpenAccess() if settings.is_open else Access(TokenBook(settings.tokens_file))
+    in_force = InForce(read_plan(settings, clock))
+    database = Database(settings.database)
+    tidy_outbox(database, in_force.configured, clock)
+    tools = Tools(database, in_force, clock, health)
+    desk = set_up(settings, tools, {}, Unheard(database))
+    desk.intake.open_all()
+    desk.intake.place_again()
+    if settings.is_open:
+        log.warning(
+            "no tokens are asked for: everybody who reaches the address may do everything", remedy="DRIFTLINE_TOKENS_FILE"
+        )
+    health.ready()
+    return serve(settings, tools, desk, access, desk.parts)
+
+
+def serve(settings: AlertingSettings, tools: "Tools", desk: "Desk", access: Access, parts: Mapping[str, Part]) -> int:
+    """Open the door and work until a signal."""
+    database, in_force, clock = tools.database, tools.in_force, tools.clock
+
+    def post(given: Sequence[PostedAlert]) -> None:
+        desk.intake.post(given)
+        desk.on_handled()
+
+    http = create_app("Driftline alerting", health=tools.health, registry=REGISTRY)
+    for router in (
+        routes(database, settings.links, access),
+        life_routes(database, settings.links, access, clock),
+        explain_routes(database, in_force, access, clock),
+        silence_routes(database, access, clock),
+        operation_routes(desk.reloader.reload, access),
+        compatible_routes(database, in_force, access, clock, post),
+    ):
+        http.include_router(router)
     server = HttpServer(http, settings.http_host, settings.http_port)
     server.start()
     say_hello(settings, database, in_force.plan, server)
     signal.signal(signal.SIGHUP, lambda *_: desk.reloader.request())
     try:
-        return run_parts({"consumer": following, **desk.parts}, health)
+        return run_parts(parts, tools.health)
     finally:
         server.stop()
         database.close()
@@ -122,6 +179,7 @@ def set_up(settings: AlertingSettings, tools: Tools, topic_ids: Mapping[str, str
     dispatcher = beat("dispatcher", Dispatcher(database, outlook, clock), 0.02)
     timekeeper = beat("timekeeper", Timekeeper(database, in_force, clock, on_changed=dispatcher.wake), 0.0)
     intake = Intake(database, in_force, settings.links, topic_ids, clock)
+    expiry = beat("expiry", Expiry(intake.expire, on_changed=lambda: wake(dispatcher, publisher)), 0.0)
 
     def put_in_force(plan: Plan) -> None:
         in_force.plan = plan
@@ -131,7 +189,7 @@ def set_up(settings: AlertingSettings, tools: Tools, topic_ids: Mapping[str, str
 
     reloader = Reloader(lambda: read_plan(settings, clock), put_in_force)
     housekeeper = beat("housekeeper", Housekeeper(database, clock), 0.0)
-    beats = {part.name: part for part in (timekeeper, dispatcher)}
+    beats = {part.name: part for part in (timekeeper, expiry, dispatcher)}
     parts: dict[str, Part] = {
         "reloader": reloader,
         **beats,

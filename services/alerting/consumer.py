@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -11,8 +13,9 @@ from sqlalchemy import Connection
 from driftline import codec
 from driftline.alerting.alert import Alert, fingerprint
 from driftline.alerting.enrichment import Links, enrich
-from driftline.alerting.intake import Event, Fired, Ignored, identity, receive
+from driftline.alerting.intake import Change, Event, Fired, Ignored, Resolved, identity, receive
 from driftline.alerting.life import ENDS_CARE, Entry, entry
+from driftline.alerting.posted import PostedAlert, receive_posted, timed_out
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
 from driftline.events import AlertFired, AlertResolved, DriftCleared, DriftDetected, HealthCleared, HealthOpened
@@ -22,7 +25,7 @@ from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import InForce
 from services.alerting.adapters.received import Received, received
 from services.alerting.metrics import EVENTS
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history, inbox, outbox
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, inbox, outbox, posted
 from services.alerting.store.database import Database
 
 _LOG = structlog.get_logger("driftline.alerting")
@@ -46,7 +49,7 @@ class Intake:
         now = self._clock.now_us()
         with self._database.write() as tx:
             fresh = _fresh(tx, records)
-            outcomes = self._apply(tx, fresh, now, news=news)
+            outcomes = self._apply(tx, [_arrival(record, now) for record in fresh], now, news=news)
             inbox.mark_seen(tx, [record.event_id for record in fresh], now)
             inbox.set_positions(tx, _ends(records), self._topic_ids)
         EVENTS.labels("duplicate").inc(len(records) - len(fresh))
@@ -74,15 +77,37 @@ class Intake:
             for alert in alerts.firing(tx) if inbox.has_flag(tx, inbox.HISTORY_READ) else ():
                 groups.place(tx, alert, self._in_force.routing, now)
 
-    def _apply(self, tx: Connection, records: Sequence[Received], now: int, *, news: bool) -> list[str]:
-        events = [_decode(record) for record in records]
-        ids = [fingerprint(identity(event)) for event in events]
-        known = alerts.find_all(tx, ids)
+    def post(self, given: Sequence[PostedAlert]) -> None:
+        """Take in alerts that came over HTTP."""
+        now = self._clock.now_us()
+        arrivals = [_Arrival(one.alert_id, str(now), partial(receive_posted, one, now=now)) for one in given]
+        with self._database.write() as tx:
+            outcomes = self._apply(tx, arrivals, now, news=True)
+            own = zip(given, outcomes, strict=True)
+            posted.save(tx, [one for one, outcome in own if one.ends_at > now and outcome != Ignored.STALE])
+        for outcome in outcomes:
+            EVENTS.labels(outcome).inc()
+
+    def expire(self) -> int | None:
+        """End posted alerts that were not sent again in time; returns when the next one is due."""
+        now = self._clock.now_us()
+        with self._database.read() as tx:
+            due = posted.next_end(tx)
+        if due is None or due > now:
+            return due
+        with self._database.write() as tx:
+            over = [_Arrival(alert_id, str(now), _timed_out) for alert_id in posted.over(tx, now)]
+            self._apply(tx, over, now, news=True)
+            return posted.next_end(tx)
+
+    def _apply(self, tx: Connection, arrivals: Sequence["_Arrival"], now: int, *, news: bool) -> list[str]:
+        known = alerts.find_all(tx, [arrival.alert_id for arrival in arrivals])
         stored, changed, outcomes = frozenset(known), dict[str, Alert](), []
         lines: list[Entry] = []
         batch = outbox.Batch(now)
-        for record, event, alert_id in zip(records, events, ids, strict=True):
-            change = receive(event, known.get(alert_id), event_id=record.cause, now=now)
+        for arrival in arrivals:
+            alert_id = arrival.alert_id
+            change = arrival.receive(known.get(alert_id))
             if isinstance(change, Ignored):
                 outcomes.append(change.value)
                 continue
@@ -90,19 +115,21 @@ class Intake:
                 lines.append(line)
             known[alert_id] = changed[alert_id] = change.alert
             outcomes.append("fired" if isinstance(change, Fired) else "resolved")
-            if not news:
-                continue
-            if isinstance(change, Fired):
-                self._tell(tx, batch, change.alert, record.cause, now)
-            else:
-                self._tell_end(tx, batch, change.alert, change.reason, record.cause)
-                groups.look_soon(tx, alert_id, now)
+            if news:
+                self._tell_change(tx, batch, change, arrival.cause, now)
         alerts.save(tx, changed.values(), stored, now)
         history.add(tx, lines)
         acknowledgements.forget(tx, {line.alert_id for line in lines if line.happening in ENDS_CARE})
         escalations.forget(tx, [alert.alert_id for alert in changed.values() if alert.ends_at is not None])
         batch.write(tx)
         return outcomes
+
+    def _tell_change(self, tx: Connection, batch: outbox.Batch, change: Fired | Resolved, cause: str, now: int) -> None:
+        if isinstance(change, Fired):
+            self._tell(tx, batch, change.alert, cause, now)
+        else:
+            self._tell_end(tx, batch, change.alert, change.reason, cause)
+            groups.look_soon(tx, change.alert.alert_id, now)
 
     def _tell(self, tx: Connection, batch: outbox.Batch, alert: Alert, cause: str, now: int) -> None:
         key = groups.place(tx, alert, self._in_force.routing, now)
@@ -148,6 +175,27 @@ class Intake:
             source_event_id=cause,
         )
         batch.tell(event, alert.alert_id, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """Something that may change an alert."""
+
+    alert_id: str
+    cause: str
+    """By what events that follow from it are recognised when it comes again."""
+    receive: Callable[[Alert | None], Change]
+    """What it means, given the alert as it is known."""
+
+
+def _arrival(record: Received, now: int) -> _Arrival:
+    event = _decode(record)
+    change = partial(receive, event, event_id=record.cause, now=now)
+    return _Arrival(fingerprint(identity(event)), record.cause, change)
+
+
+def _timed_out(known: Alert | None) -> Change:
+    return Ignored.UNKNOWN_ALERT if known is None else timed_out(known)
 
 
 class Catching(Protocol):

@@ -139,5 +139,16 @@ class AlertingSettings(ChannelSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'alerting.db'}"
 
 
+class AloneSettings(AlertingSettings):
+    """Those of a service without Kafka."""
+
+    tokens_file: Path = Field(default=Path(), description="without it everybody who reaches the address may do everything")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no tokens are asked for, as in Alertmanager."""
+        return self.tokens_file == Path()
+
+
 def _listed(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]

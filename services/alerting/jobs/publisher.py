@@ -15,6 +15,25 @@ _PAUSE_US = 1_000_000
 """Between tries while Kafka does not take events."""
 
 
+class Unheard:
+    """Without Kafka nobody hears of events: they are forgotten."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def run_once(self, _wake: Callable[[], None]) -> int | None:
+        """Forget what has come together."""
+        with self._database.read() as tx:
+            events = outbox.pending_events(tx, _AT_ONCE)
+        if events:
+            with self._database.write() as tx:
+                outbox.remove_events(tx, [event.seq for event in events])
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Publisher:
     """The only one that writes to `alerts` and `notifications`."""
 

@@ -65,6 +65,27 @@ class Timekeeper:
         groups.place(tx, alert, routing, now)
 
 
+class Expiry:
+    """Ends posted alerts that were not sent again in time."""
+
+    def __init__(self, expire: Callable[[], int | None], on_changed: Callable[[], None]) -> None:
+        """`expire` ends those whose time has come and says when the next one's does."""
+        self._expire = expire
+        self._on_changed = on_changed
+        self._expected: int | None = None
+
+    def run_once(self, _wake: Callable[[], None]) -> int | None:
+        """End everything that is due."""
+        due = self._expire()
+        if due != self._expected:
+            self._on_changed()
+        self._expected = due
+        return due
+
+    def close(self) -> None:
+        """Nothing is left under way between two runs."""
+
+
 def _line(alert: Alert, level: int, receiver: str, now: int) -> Entry:
     detail = f"level {level}: {receiver} is told, for nobody has taken care"
     return Entry(alert_id=alert.alert_id, at=now, happening=Happening.ESCALATED, detail=detail)

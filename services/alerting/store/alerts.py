@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Priority
-from services.alerting.store.tables import acknowledgements, alerts
+from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Posted, Priority
+from services.alerting.store.tables import acknowledgements, alerts, posted
 
 # Statements are built once: building one costs more than running it.
 _ACKNOWLEDGED = [acknowledgements.c[name].label(f"acknowledged_{name}") for name in ("by", "at", "until", "comment")]
-_ALERTS = select(alerts, *_ACKNOWLEDGED).outerjoin(acknowledgements, acknowledgements.c.alert_id == alerts.c.alert_id)
+_POSTED = [posted.c.annotations, posted.c.generator_url, posted.c.expires_at]
+_ALERTS = select(alerts, *_ACKNOWLEDGED, *_POSTED)
+_ALERTS = _ALERTS.outerjoin(acknowledgements, acknowledgements.c.alert_id == alerts.c.alert_id)
+_ALERTS = _ALERTS.outerjoin(posted, posted.c.alert_id == alerts.c.alert_id)
 _FIND = _ALERTS.where(alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
 _FIRING = _ALERTS.where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id)
 _INSERT = insert(alerts)
@@ -109,7 +112,12 @@ def _alert(row: Row[Any]) -> Alert:
         sequence=row.sequence,
         source_event_id=row.source_event_id,
         acknowledged=_acknowledgement(row),
+        posted=None if row.expires_at is None else _posted(row),
     )
+
+
+def _posted(row: Row[Any]) -> Posted:
+    return Posted(annotations=json.loads(row.annotations), generator_url=row.generator_url, expires_at=row.expires_at)
 
 
 def _acknowledgement(row: Row[Any]) -> Acknowledgement | None:

@@ -87,6 +87,16 @@ escalations = Table(
 )
 """How far alerts that fire have been escalated: levels reached, the keys of their routes, and when the next one is due."""
 
+posted = Table(
+    "posted",
+    metadata,
+    Column("alert_id", String(16), primary_key=True),
+    Column("annotations", Text, nullable=False),
+    Column("generator_url", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+"""Alerts that came over HTTP: what was sent last of each, and when it counts as over."""
+
 history = Table(
     "history",
     metadata,
