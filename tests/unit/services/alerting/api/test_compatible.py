@@ -94,7 +94,7 @@ def test_alerts_are_found_by_filter_receiver_and_state(client, parts) -> None:
     (disk,) = client.get("/api/v2/alerts", params={"filter": "alertname=disk"}).json()
     assert disk["status"]["state"] == "suppressed"
     assert len(disk["status"]["inhibitedBy"]) == 1
-    assert client.get("/api/v2/alerts", params={"filter": "{"}).status_code == 400
+    assert client.get("/api/v2/alerts", params={"filter": 'a=~"("'}).status_code == 400
 
 
 def test_groups_are_shown_with_their_receiver(client) -> None:
