@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from driftline.backtest import course
 from driftline.backtest.beyond import Harm, Verdict
@@ -24,6 +25,7 @@ __all__ = [
     "lines",
     "metric_lines",
     "moment",
+    "psi_summary",
     "sentences",
 ]
 
@@ -106,6 +108,23 @@ def columns(reports: Iterable[WindowReport]) -> list[ColumnStory]:
         mean = sum(value for _, value in points) / len(points)
         found.append(ColumnStory(line.column, len(points), mean, largest, at, len(moved), moved[0] if moved else None))
     return found
+
+
+def psi_summary(reports: Iterable[WindowReport]) -> list[dict[str, Any]]:
+    """How far each column moved, a row each, the one that moved furthest first."""
+    return [
+        {
+            "column_name": story.column,
+            "windows": story.windows,
+            "mean_psi": story.mean,
+            "max_psi": story.largest,
+            "max_psi_window": moment(story.largest_at),
+            "windows_significant": story.moved,
+            "first_significant_window": "" if story.first_moved is None else moment(story.first_moved),
+            "drift_level": story.level.value,
+        }
+        for story in columns(reports)
+    ]
 
 
 def in_force(findings: Findings, monitor: Monitor, baseline: Baseline) -> list[str]:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from driftline.backtest.page import render
 from driftline.backtest.roles import Roles
 from driftline.backtest.run import Backtest, Evenly, Outcome, run
-from driftline.backtest.story import deciding, in_force, sentences
+from driftline.backtest.story import deciding, in_force, psi_summary, sentences
 from driftline.backtest.telemetry import telemetry
 from driftline.cli.console_output import Json, as_csv, print_json, print_table
 from driftline.cli.inputs import names, text_of
@@ -48,7 +48,7 @@ def backtest(
 ) -> None:
     """Say what Driftline would have found in DATA, measured against a reference; exit 1 if something would have alarmed.
 
-    Writes report.html, windows.jsonl, profile_metrics.csv, drift_metrics.csv, telemetry.json and monitor.yaml to a folder.
+    Writes report.html, windows.jsonl, profile_metrics.csv, drift_metrics.csv, psi_summary.csv, telemetry.json and monitor.yaml to a folder.
     """
     roles = Roles(time, prediction, score, label, label_time, version, names(categorical), names(ignore))
     evenly = None if every is None else Evenly(_moment(start), _duration(every))
@@ -87,6 +87,7 @@ def _write(outcome: Outcome, out: Path, title: str) -> None:
         for name, rows_of in ((PROFILE_METRICS, profile_metrics), (DRIFT_METRICS, drift_metrics)):
             rows = (row for report in reports for row in rows_of(report))
             (out / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8")
+        (out / "psi_summary.csv").write_text(as_csv(psi_summary(deciding(outcome.findings, outcome.monitor))), encoding="utf-8")
         found = telemetry(deciding(outcome.findings, outcome.monitor), outcome.monitor, outcome.baseline)
         (out / "telemetry.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
         (out / "monitor.yaml").write_text(outcome.document, encoding="utf-8")

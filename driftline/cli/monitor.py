@@ -11,6 +11,7 @@ from driftline.cli.console_output import Json, print_json
 from driftline.cli.inputs import text_of
 from driftline.cli.service import GOVERNANCE, Refused, path_of
 from driftline.errors import ConfigurationError
+from driftline.governance.naming import in_namespace
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -71,10 +72,15 @@ def apply(
 
 
 @app.command(name="list")
-def list_monitors(*, as_json: Json = False) -> None:
+def list_monitors(
+    namespace: Annotated[str | None, typer.Option(help="Only models in it: prod.ml holds prod.ml.churn.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """List the latest version of every monitor; exit 1 if one was rejected or failed."""
     with GOVERNANCE.connect() as client:
         _, views = GOVERNANCE.call(client, "GET", path_of("monitors"))
+    views = [view for view in views if namespace is None or in_namespace(view["model_id"], namespace)]
     if as_json:
         print_json(views)
     else:

@@ -18,6 +18,7 @@ from driftline.drift.windows.versions import HEAD, side_by_side
 from driftline.envelope import moment_of
 from driftline.errors import ConfigurationError
 from driftline.events import Reference, WindowReport
+from driftline.governance.naming import table_of
 from driftline.kafka.ports import Cluster
 from driftline.runtime.catalogue import Catalogue
 
@@ -59,7 +60,11 @@ def export(
     granularity: Granularity = None,
     since: Since = None,
     until: Until = None,
-    out: Annotated[Path | None, typer.Option(help="File to write CSV to; without it, it is printed.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write CSV to, or a folder: the file is named as the table is. Without it, CSV is printed."),
+    ] = None,
+    schema: Annotated[str | None, typer.Option(help="In a folder: schema of the table, else the model's own.")] = None,
     bootstrap: Bootstrap = None,
     as_json: Json = False,
 ) -> None:
@@ -71,6 +76,7 @@ def export(
     elif out is None:
         typer.echo(as_csv(rows), nl=False)
     else:
+        out = out / f"{table_of(model, table.value, schema)}.csv" if out.is_dir() else out
         try:
             out.write_text(as_csv(rows), encoding="utf-8")
         except OSError as error:

@@ -6,6 +6,7 @@ from typing import Any
 from driftline.drift.dialect import explained
 from driftline.envelope import iso_time
 from driftline.governance.monitors import SINCE_EVER, Plan, standing
+from driftline.governance.naming import table_of
 from driftline.governance.registry import Model, Version, namespace, short_name
 from services.governance.store import AppliedMonitor, Store
 
@@ -66,6 +67,8 @@ def monitor_view(applied: AppliedMonitor, store: Store, now: int, *, whole: bool
         "applied_by": monitor.actor,
         "watermark": None if watermark is None else iso_time(watermark),
         "baseline_id": monitor.baseline_id,
+        "profile_metrics_table_name": table_of(monitor.model_id, "profile_metrics"),
+        "drift_metrics_table_name": table_of(monitor.model_id, "drift_metrics"),
     }
     return view | {"monitor": asdict(monitor)} if whole else view
 

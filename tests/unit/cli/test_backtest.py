@@ -1,5 +1,6 @@
 """`driftline backtest` as its user meets it."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def test_drift_is_exit_1_and_leaves_its_files(folder, tmp_path, capsys):
 
     assert code == 1
     assert [alarm["kind"] for alarm in json.loads(told)["alarms"]] == ["feature"]
-    tables = ["drift_metrics.csv", "monitor.yaml", "profile_metrics.csv", "report.html", "telemetry.json", "windows.jsonl"]
-    assert sorted(path.name for path in out.iterdir()) == tables
+    tables = {"drift_metrics.csv", "profile_metrics.csv", "psi_summary.csv"}
+    assert {path.name for path in out.iterdir()} == tables | {"monitor.yaml", "report.html", "telemetry.json", "windows.jsonl"}
     windows = [json.loads(line) for line in (out / "windows.jsonl").read_text().splitlines()]
     assert [window["n"] for window in windows if window["granularity"] == "1 day"] == [400] * 5
 
@@ -62,6 +63,18 @@ def test_the_telemetry_is_as_its_schema_says(folder, tmp_path, capsys):
     jsonschema.validate(found, json.loads((ROOT / "schemas/json/drift-telemetry.schema.json").read_text()))
     assert next((column["column"], column["level"]) for column in found["columns"]) == ("<b>x", "significant")
     assert [window["columns"]["<b>x"]["level"] for window in found["windows"]] == ["stable"] * 2 + ["significant"] * 3
+
+
+def test_the_summary_of_psi_has_a_row_for_each_column_the_furthest_first(folder, tmp_path, capsys):
+    command(capsys, folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", tmp_path)
+    with (tmp_path / "psi_summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    assert {row["column_name"] for row in rows} == {"<b>x", "plan", ":prediction", ":score"}
+    first, *others = rows
+    assert (first["column_name"], first["windows"], first["windows_significant"]) == ("<b>x", "5", "3")
+    assert (first["first_significant_window"], first["drift_level"]) == ("2026-01-04", "significant")
+    assert all(float(row["max_psi"]) < 0.1 and row["drift_level"] == "stable" for row in others)
 
 
 def test_a_column_name_cannot_become_markup(folder, tmp_path, capsys):

@@ -132,6 +132,12 @@ def test_list_finds_broken_monitors(run):
     assert run(Service((200, [view(), view("FAILED")])), "list")[0] == 1
 
 
+def test_list_shows_one_namespace(run):
+    views = [view() | {"model_id": name} for name in ("prod.ml.churn", "prod.ml.fraud", "test.ml.churn")]
+    code, out, _ = run(Service((200, views)), "list", "--namespace", "prod.ml")
+    assert (code, [line.split()[1] for line in out.splitlines()]) == (0, ["prod.ml.churn", "prod.ml.fraud"])
+
+
 def test_show_prints_every_version_and_the_latest_in_full(run):
     _, out, _ = run(Service((200, {"current": view(version=2), "versions": [view(), view(version=2)]})), "show", "m")
     assert out.splitlines() == [

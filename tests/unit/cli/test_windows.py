@@ -80,6 +80,8 @@ def test_drift_rows_are_json_too_and_can_be_bounded_in_time(capsys):
 def test_a_table_can_be_written_to_a_file_and_a_bad_place_is_told(tmp_path, capsys):
     assert run(capsys, "export", "m", "--out", str(tmp_path / "drift.csv"))[0] == 0
     assert (tmp_path / "drift.csv").read_text().startswith("window.start,window.end,granularity")
+    assert run(capsys, "export", "m", "--out", str(tmp_path), "--schema", "prod.monitoring")[0] == 0
+    assert (tmp_path / "prod.monitoring.m_drift_metrics.csv").read_text() == (tmp_path / "drift.csv").read_text()
     code, _, err = run(capsys, "export", "m", "--out", str(tmp_path / "none" / "drift.csv"))
     assert code == 2
     assert "--out" in err

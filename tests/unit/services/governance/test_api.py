@@ -170,6 +170,8 @@ def test_a_monitor_goes_from_pending_to_active_or_fails_after_half_an_hour(house
     house.say("monitor-status", report)
     (listed,) = house.ask("GET", "/v1/monitors").json()
     assert (listed["status"], listed["watermark"]) == ("ACTIVE", None)
+    assert listed["profile_metrics_table_name"] == "shop.churn_profile_metrics"
+    assert listed["drift_metrics_table_name"] == "shop.churn_drift_metrics"
 
 
 def test_who_has_no_token_or_not_the_role_changes_nothing(house):
