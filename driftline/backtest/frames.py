@@ -19,14 +19,18 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
+from driftline.avro import Column
 from driftline.backtest.columns import numbers, texts
 from driftline.backtest.definition import parsed
 from driftline.backtest.reference import values_of
 from driftline.backtest.table import plain
 from driftline.drift.baseline import fit_baseline
+from driftline.drift.detectors.multivariate import TESTS, tested
+from driftline.drift.detectors.seeds import seed_of
 from driftline.drift.levels import SIGNIFICANT, Level, level_of
 from driftline.drift.measures import inputs
-from driftline.drift.profile import Layout, Profile, profile_rows
+from driftline.drift.profile import Layout, Profile, Reservoir, Sampler, profile_rows
+from driftline.drift.profile.reservoir import sample_rows
 from driftline.drift.thresholds import check
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind, Direction, Measure, Part, Threshold
@@ -92,10 +96,11 @@ def profile(frame: Any, *, categorical: Sequence[str] = ()) -> FrameProfile:
     return _profiled(_table(frame), frozenset(categorical))[0]
 
 
-def compare(reference: Any, current: Any, *, categorical: Sequence[str] = ()) -> Comparison:
+def compare(reference: Any, current: Any, *, categorical: Sequence[str] = (), multivariate: str | None = None) -> Comparison:
     """Measure a frame against a reference, on the columns that both have, in the bins of the reference.
 
-    Raises ConfigurationError where a column is a number in one frame and text in the other, and for infinite values.
+    `multivariate`: domain_classifier or mmd, a test of all columns together on 500 rows of each frame; its measure has no
+    column. Raises ConfigurationError where a column is a number in one frame and text in the other, and for infinite values.
     """
     known, given = _table(reference), _table(current)
     common = [name for name in known.column_names if name in given.column_names]
@@ -103,7 +108,10 @@ def compare(reference: Any, current: Any, *, categorical: Sequence[str] = ()) ->
         raise ConfigurationError(f"the frames have no column in common: {known.column_names} and {given.column_names}")
     found, layout = _profiled(known.select(common), frozenset(categorical))
     counted = _counted(given, layout, found.baseline)
-    return Comparison(found, given.num_rows, _measured(layout, found.baseline, counted))
+    measures = _measured(layout, found.baseline, counted)
+    if multivariate is not None:
+        measures = (*measures, _together(multivariate, given, layout, found.baseline))
+    return Comparison(found, given.num_rows, measures)
 
 
 def detector(
@@ -141,7 +149,7 @@ def _profiled(table: pa.Table, categorical: frozenset[str]) -> tuple[FrameProfil
     kinds = {name: _kind(table, name, categorical) for name in kept}
     columns = {name: values_of(_array(table, name, kinds[name]), kinds[name]) for name in kept}
     try:
-        baseline = fit_baseline("frame", columns, kinds)
+        baseline = fit_baseline("frame", columns, kinds, sampled=True)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     layout = Layout.of(_monitor(baseline), baseline)
@@ -149,7 +157,25 @@ def _profiled(table: pa.Table, categorical: frozenset[str]) -> tuple[FrameProfil
     return FrameProfile(table.num_rows, baseline, measures, times), layout
 
 
+def _together(name: str, table: pa.Table, layout: Layout, baseline: Baseline) -> Measure:
+    if name not in TESTS:
+        raise ConfigurationError(f"there is no test {name!r} of all columns together; there are {' and '.join(TESTS)}")
+    sampled = replace(layout, sample_rows=sample_rows(len(layout.blocks)))
+    sampler, rows = Sampler(sampled), np.arange(table.num_rows)
+    nothing = np.zeros(table.num_rows, np.int64)
+    sampler.add(nothing.astype(np.uint64), nothing, _columns(table, baseline), rows, rows.astype(np.uint64))
+    found = (Reservoir.decode(sampled.sample_rows, len(layout.blocks), pane.cells) for _, pane in sampler.take())
+    sample = Reservoir.total(sampled.sample_rows, len(layout.blocks), found)
+    return tested(name, layout, baseline, sample, seed=seed_of("frame"))
+
+
 def _counted(table: pa.Table, layout: Layout, baseline: Baseline) -> Profile:
+    columns = _columns(table, baseline)
+    found = profile_rows(layout, np.zeros(table.num_rows, np.int64), columns)
+    return found.get(0) or Profile.zero(layout.shape(Part.INPUTS))
+
+
+def _columns(table: pa.Table, baseline: Baseline) -> dict[str, Column]:
     columns = {}
     for column in baseline.columns:
         array = _array(table, column.name, column.kind)
@@ -157,8 +183,7 @@ def _counted(table: pa.Table, layout: Layout, baseline: Baseline) -> Profile:
         reals = columns[column.name].reals
         if reals is not None and np.isinf(reals).any():
             raise ConfigurationError(f"column {column.name!r} holds infinite values; production refuses them, so take them out")
-    found = profile_rows(layout, np.zeros(table.num_rows, np.int64), columns)
-    return found.get(0) or Profile.zero(layout.shape(Part.INPUTS))
+    return columns
 
 
 def _measured(layout: Layout, baseline: Baseline, counted: Profile) -> tuple[Measure, ...]:

@@ -15,9 +15,10 @@ from driftline.drift.detectors.moments import Moments
 from driftline.drift.profile import BlockKind, Layout, Reservoir
 from driftline.events import Baseline, Measure
 
-__all__ = ["ALPHA", "FAMILY", "MOMENTS", "moments_of", "tested"]
+__all__ = ["ALPHA", "FAMILY", "MOMENTS", "TESTS", "moments_of", "tested"]
 
 FAMILY = "multivariate"
+TESTS = ("domain_classifier", "mmd")
 MOMENTS = "moments"
 """Compares with the windows before, not with the baseline."""
 _REACH = 4.0

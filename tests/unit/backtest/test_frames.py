@@ -98,3 +98,17 @@ def test_what_cannot_be_compared_is_said(reference, current, words):
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no 'compere'"):
         driftline.compere  # noqa: B018
+
+
+def test_all_columns_together_can_be_compared():
+    rng = np.random.default_rng(4)
+    x, y, z = rng.normal(size=(3, 2000))
+    train = pd.DataFrame({"x": x, "y": y, "plan": rng.choice(["a", "b"], 2000)})
+    together = train.assign(y=0.9 * x + 0.4 * z)
+    for name in ("domain_classifier", "mmd"):
+        usual, found = (driftline.compare(train, other, multivariate=name).measures[-1] for other in (train, together))
+        assert (found.family, found.name, found.column) == ("multivariate", name, None)
+        assert (usual.violated, found.violated) == (False, True)
+    assert driftline.compare(train, together, multivariate="mmd").drifted == ()
+    with pytest.raises(ConfigurationError, match="domain_classifier and mmd"):
+        driftline.compare(train, together, multivariate="pca")
