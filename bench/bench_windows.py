@@ -202,7 +202,7 @@ def _hopping() -> Iterator[Row]:
 
 def _memory() -> Iterator[Row]:
     """Resident memory by the model: many that began, and some after nine days of hours. A process for each: none reuses what another freed."""
-    for models, hours, limit in ((MODELS, 2, 0.1), (max(20, MODELS // 500), 9 * 24, 2.0)):
+    for models, hours, limit in ((MODELS, 2, 0.1), (max(20, MODELS // 100), 9 * 24, 2.0)):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             used = process.submit(_grown, models, hours).result()
         name = f"{models:,} models of 20 columns in one evaluator after {hours} hours of hourly and daily windows"
