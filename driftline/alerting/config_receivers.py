@@ -12,7 +12,7 @@ from driftline.alerting.durations import parse_duration, parse_go_duration
 from driftline.alerting.routing import ChannelSpec, Receiver
 
 KINDS = ("slack", "email", "teams", "pagerduty", "webhook")
-"""Channels that can be named; which of them can send is the service's matter."""
+"""Channels that can be named: the settings of the service hold their addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,11 @@ INTEGRATIONS: Mapping[str, Integration] = {
         kind="teams",
         fields=frozenset({"webhook_url", "webhook_url_file", "timeout"}),
         needs=(("webhook_url", "webhook_url_file"),),
+    ),
+    "splunk_hec_configs": Integration(
+        kind="splunk_hec",
+        fields=frozenset({"url", "token", "token_file", "index", "sourcetype", "timeout"}),
+        needs=(("url",), ("token", "token_file")),
     ),
 }
 

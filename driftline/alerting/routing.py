@@ -107,7 +107,7 @@ class ChannelSpec:
     """One way to tell a receiver, as configured."""
 
     kind: str
-    """webhook, slack, email, teams or pagerduty."""
+    """webhook, slack, email, teams, pagerduty or splunk_hec."""
     name: str
     """Unique; channels of the same name share their senders."""
     send_resolved: bool = True

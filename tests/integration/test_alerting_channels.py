@@ -12,6 +12,7 @@ from services.alerting.adapters.channels.json_post import Place, Reach
 from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
 from services.alerting.adapters.channels.port import Channel, Outgoing
 from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
+from services.alerting.adapters.channels.splunk import SplunkChannel, SplunkCollector
 from services.alerting.adapters.channels.teams import TeamsChannel
 from tests.integration.alerting_sinks import HttpSink
 from tests.unit.alerting.builders import DAY, alert
@@ -44,6 +45,21 @@ def said(code=200, **values):
 
 def threaded(message, thread):
     return Outgoing(message.notification_id, message.body, thread)
+
+
+def test_splunk_takes_one_event_with_its_token_and_a_busy_one_is_tried_again(sink, reach) -> None:
+    place = Place(sink.url + "/services/collector/event", "the URL")
+    channel = SplunkChannel(SplunkCollector(place=place, token="t"), reach)
+    sink.answer = said(text="Success")
+    assert channel.send(FIRED) == Delivered(200)
+    (request,) = sink.requests
+    assert (request.path, request.headers["Authorization"]) == ("/services/collector/event", "Splunk t")
+    assert request.body["event"] == json.loads(FIRED.body)
+    sink.answer = said(503, text="Server is busy")
+    assert isinstance(channel.send(FIRED), TryAgain)
+    sink.answer = said(403, text="Invalid token")
+    assert isinstance(channel.send(FIRED), Refused)
+    channel.close()
 
 
 def test_a_webhook_of_slack_takes_blocks_and_answers_200(sink, reach) -> None:

@@ -11,6 +11,7 @@ from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels.email import Encryption, Relay
 from services.alerting.adapters.channels.json_post import Place
 from services.alerting.adapters.channels.slack import SlackBot
+from services.alerting.adapters.channels.splunk import SplunkCollector
 from services.alerting.settings import ChannelSettings
 
 PREFIX = "DRIFTLINE_ALERTING_"
@@ -84,6 +85,14 @@ def pagerduty(given: Given, settings: ChannelSettings) -> tuple[str, Place] | No
     key = secret(settings.alerting_pagerduty_routing_key) if given.empty else given.text("routing_key")
     place = given.place("url") or Place(settings.alerting_pagerduty_url, f"{PREFIX}PAGERDUTY_URL")
     return None if key is None else (key, place)
+
+
+def splunk(given: Given) -> SplunkCollector | None:
+    """A collector; only a receiver of the configuration has one."""
+    place, token = given.place("url"), given.text("token")
+    if place is None or token is None:
+        return None
+    return SplunkCollector(place=place, token=token, sourcetype=given.text("sourcetype"), index=given.text("index"))
 
 
 def email(given: Given, settings: ChannelSettings) -> tuple[Relay, Envelope] | None:

@@ -16,6 +16,7 @@ from services.alerting.adapters.channels.json_post import Reach
 from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
 from services.alerting.adapters.channels.port import Channel
 from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
+from services.alerting.adapters.channels.splunk import SplunkChannel
 from services.alerting.adapters.channels.teams import TeamsChannel
 from services.alerting.adapters.channels.webhook import WebhookChannel, WebhookTarget
 from services.alerting.settings import ChannelSettings
@@ -96,6 +97,11 @@ def _email(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channe
     return EmailChannel(relay, envelope, _reach(spec, settings, clock))
 
 
+def _splunk(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    where = configured.splunk(Given(spec))
+    return None if where is None else SplunkChannel(where, _reach(spec, settings, clock))
+
+
 def _reach(spec: ChannelSpec, settings: ChannelSettings, clock: Clock, calls: int = 1) -> Reach:
     return Reach(allowed=settings.allowed, clock=clock, timeout_seconds=spec.timeout_seconds / calls)
 
@@ -106,4 +112,5 @@ _BUILDERS: Mapping[str, Callable[[ChannelSpec, ChannelSettings, Clock], Channel 
     "teams": _teams,
     "pagerduty": _pagerduty,
     "webhook": _webhook,
+    "splunk_hec": _splunk,
 }

@@ -14,6 +14,7 @@ from services.alerting.adapters.channels.json_post import Place
 from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
 from services.alerting.adapters.channels.registry import build_channels
 from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
+from services.alerting.adapters.channels.splunk import SplunkChannel
 from services.alerting.adapters.channels.teams import TeamsChannel
 from services.alerting.adapters.channels.webhook import WebhookChannel
 from services.alerting.settings import AlertingSettings
@@ -113,6 +114,11 @@ LOGIN = {"auth_username": "me", "auth_password": "hush"}
         ("slack", {"app_token_file": "xoxb-hush", "channel": "#alerts"}, SlackBotChannel),
         ("teams", {"webhook_url_file": "https://x.logic.azure.com/workflows/y"}, TeamsChannel),
         ("pagerduty", {"routing_key_file": "0" * 32, "url": "https://events.eu.pagerduty.com/v2/enqueue"}, PagerDutyChannel),
+        (
+            "splunk_hec",
+            {"url": "https://splunk.example.com:8088/services/collector/event", "token_file": "hush"},
+            SplunkChannel,
+        ),
         ("email", MAILED, EmailChannel),
         ("email", {**MAILED, **LOGIN, "smarthost": "[2001:db8::1]:465"}, EmailChannel),
         ("email", {**MAILED, "require_tls": False}, EmailChannel),
