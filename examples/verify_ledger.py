@@ -141,6 +141,9 @@ def check_bundle(lines: list[str], vkey: str) -> str:
 def check_selection(chosen: dict[str, Any], entries: list[Entry], before: Entry | None, after: Entry | None, size: int) -> str:
     """Hold entries against what was asked for; returns what is proven about those that are not there."""
     since, until = chosen["since"], chosen["until"]
+    want(all(at is None or type(at) is int for at in (since, until)), "a time is a whole number")
+    want(None in (since, until) or since <= until, "the times end before they begin")
+    want((chosen["name"] is None) == (chosen["name_salt"] is None), "a name has its salt")
     by = [name for name in ("action", "actor", "resource") if chosen[name] is not None]
     for leaf, _ in entries:
         want(all(leaf[name] == chosen[name] for name in by), "an entry that was not asked for")

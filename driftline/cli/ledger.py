@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.cli import ledger_proofs
+from driftline.cli import ledger_proofs, ledger_rollback
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
     Action,
     Actor,
     Database,
+    Effective,
     Json,
     Key,
     Mentions,
@@ -41,6 +42,7 @@ from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, examine, 
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_proofs.app)
+app.add_typer(ledger_rollback.app)
 
 DEFAULT_NAME = "driftline.local/audit"
 
@@ -153,11 +155,14 @@ def entries(
     mentions: Mentions = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     newest: Annotated[bool, typer.Option("--newest", help="The newest first.")] = False,
+    effective: Effective = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Search entries; exit 1 if there is none."""
-    query = replace(query_of(actor, resource, action, since, until, mentions), limit=limit, newest_first=newest)
+    query = replace(
+        query_of(actor, resource, action, since, until, mentions), limit=limit, newest_first=newest, effective=effective
+    )
     with opened(database) as store, store.snapshot() as snapshot:
         found = list(snapshot.entries(query))
     if as_json:
@@ -327,4 +332,5 @@ def _tell_trail(found: Trail) -> None:
 
 def _line(shown: StoredEntry) -> str:
     who = shown.actor_name or shown.actor
-    return f"{shown.seq:8} {iso_time(shown.ts)} {shown.action} by {who} on {shown.resource_type}/{shown.resource_id}"
+    what = f"{shown.seq:8} {iso_time(shown.ts)} {shown.action} by {who} on {shown.resource_type}/{shown.resource_id}"
+    return what if shown.superseded_by is None else f"{what} (rolled back by {shown.superseded_by})"

@@ -44,6 +44,8 @@ Mentions = Annotated[
     str | None, typer.Option(help="Only where payload, key or headers contain this, such as an id that events share.")
 ]
 
+Effective = Annotated[bool, typer.Option("--effective", help="Without what a rollback took out of force.")]
+
 
 def query_of(
     actor: str | None, resource: str | None, action: str | None, since: str | None, until: str | None, mentions: str | None
@@ -64,11 +66,16 @@ def vkey_file(key_file: Path) -> Path:
     return key_file.with_name(key_file.name + ".vkey")
 
 
+def database_url(given: str | None) -> str:
+    """Return where the ledger is."""
+    data = Path(os.environ.get("DRIFTLINE_DATA_DIR") or ".driftline")
+    return given or f"sqlite:///{data / 'audit.db'}"
+
+
 @contextmanager
 def opened(database: str | None) -> Iterator[LedgerStore]:
     """Open the ledger that a command is about."""
-    data = Path(os.environ.get("DRIFTLINE_DATA_DIR") or ".driftline")
-    store = open_store(database or f"sqlite:///{data / 'audit.db'}")
+    store = open_store(database_url(database))
     try:
         yield store
     finally:

@@ -13,6 +13,8 @@ prove about what is *not* there, is proven.
 - One actor or one resource only: entries count and link those of their trail, so nothing before the last one is missing.
   That no newer one exists, only the whole log can show.
 - Anything else: nothing is claimed.
+
+Nobody signs the selection: it is proven.
 """
 
 from __future__ import annotations
@@ -189,15 +191,24 @@ def _manifest(line: bytes, key: VerifierKey) -> tuple[Checkpoint, Selection]:
     try:
         selection = Selection.from_json(value["selection"])
         same = canonical(selection.to_json()) == canonical(value["selection"])
-        texts = (selection.actor, selection.name, selection.action, *(selection.resource or ()))
-        typed = all(isinstance(text, str | None) for text in texts) and all(
-            isinstance(at, int | None) and not isinstance(at, bool) for at in (selection.since, selection.until)
-        )
+        sound = _sound(selection)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ProofMalformed("the selection of the bundle cannot be read") from error
-    if not same or not typed:
+    if not same or not sound:
         raise ProofMalformed("the selection of the bundle is not in its one form")
     return open_checkpoint(note, key), selection
+
+
+def _sound(selection: Selection) -> bool:
+    """Tell whether texts are texts, times are times that do not end before they begin, and a name has its salt."""
+    since, until = selection.since, selection.until
+    texts = (selection.actor, selection.name, selection.action, *(selection.resource or ()))
+    return (
+        all(isinstance(text, str | None) for text in texts)
+        and all(at is None or type(at) is int for at in (since, until))
+        and (since is None or until is None or since <= until)
+        and (selection.name is None) == (selection.name_salt is None)
+    )
 
 
 @dataclass(slots=True)

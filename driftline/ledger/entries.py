@@ -39,6 +39,8 @@ class StoredEntry:
     salt: bytes | None
     payload: bytes | None
     details: bytes | None
+    superseded_by: int | None
+    """Sequence of the rollback that took the entry out of force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class Query:
     action: str | None = None
     mentions: str | None = None
     """A text that payload or details contain, such as the id that events of one matter share: looks through all that is left."""
+    effective: bool = False
+    """Without what a rollback took out of force."""
     since: int | None = None
     until: int | None = None
     after_seq: int = -1
@@ -101,6 +105,7 @@ def view(entry: StoredEntry, *, payload: bool = True) -> dict[str, object]:
         "details_hash": None if entry.details_hash is None else entry.details_hash.hex(),
         "previous_hash": entry.previous_hash.hex(),
         "entry_hash": entry.entry_hash.hex(),
+        "superseded_by": entry.superseded_by,
     }
     if payload:
         shown |= {

@@ -58,12 +58,13 @@ class Selection(Chosen):
     mentions: str | None = Field(
         default=None, description="payload, key or headers contain this, such as an id that events share"
     )
+    effective: bool = Field(default=False, description="without what a rollback took out of force")
     after: int = Field(default=-1, ge=-1, description="only entries with a larger sequence: the last one of the page before")
     limit: int = Field(default=100, ge=1, le=LARGEST_PAGE)
 
     def page(self) -> found.Query:
         """The page as the store takes it; raises Problem 422."""
-        return replace(self.query(), mentions=self.mentions, after_seq=self.after, limit=self.limit)
+        return replace(self.query(), mentions=self.mentions, effective=self.effective, after_seq=self.after, limit=self.limit)
 
 
 class Bundled(Chosen):

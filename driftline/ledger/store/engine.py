@@ -25,11 +25,12 @@ SETTINGS: Final[Mapping[str, object]] = {"journal_mode": "wal", "synchronous": 2
 _PRAGMAS: Final = (f"busy_timeout = {_BUSY_MS}", *(f"{name} = {value}" for name, value in SETTINGS.items()))
 
 
-def open_engine(url: str) -> Engine:
-    """Return an engine; raises LedgerUnavailable for a URL that names no database we can speak to."""
+def open_engine(url: str, **pool: Any) -> Engine:
+    """Return an engine; `pool`: what SQLAlchemy's `create_engine` takes for its pool of connections. Raises LedgerUnavailable for a URL that names no database we can speak to."""
     try:
-        engine = create_engine(make_url(url), hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
-    except (ArgumentError, ImportError, SQLAlchemyError) as error:
+        options = {"pool_pre_ping": not url.startswith("sqlite"), **pool}
+        engine = create_engine(make_url(url), hide_parameters=True, **options)
+    except (ArgumentError, TypeError, ImportError, SQLAlchemyError) as error:
         msg = f"the database URL cannot be used ({error}); write it as sqlite:////path/ledger.db"
         raise LedgerUnavailable(msg) from error
     if engine.dialect.name == "sqlite":

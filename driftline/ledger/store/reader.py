@@ -18,6 +18,7 @@ from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import CheckpointRow
 from driftline.ledger.leaf import Source
+from driftline.ledger.rollback import ROLLBACK, Superseded, rollback_of, superseded
 from driftline.ledger.rows import Row, SourceName, Subject
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import open_engine, reading
@@ -176,6 +177,8 @@ class Snapshot:
             statement = statement.where(e.ts_us >= query.since)
         if query.until is not None:
             statement = statement.where(e.ts_us < query.until)
+        for first, end, _ in self.superseded() if query.effective else ():
+            statement = statement.where((e.seq < first) | (e.seq >= end))
         if query.before_seq is not None:
             statement = statement.where(e.seq < query.before_seq)
         statement = statement.order_by(e.seq.desc() if query.newest_first else e.seq).limit(query.limit)
@@ -196,14 +199,29 @@ class Snapshot:
         return self._connection.scalars(select(e.leaf).where(e.seq >= first, e.seq < end).order_by(e.seq)).all()
 
     def _named(self, rows: Iterable[Any]) -> Iterator[StoredEntry]:
-        sources = self.sources()
+        sources, rolled_back = self.sources(), self.superseded()
         names: dict[str, str | None] = {}
         for values in rows:
             row = Row(*values)
             if row.actor not in names:
                 s = t.subject.c
                 names[row.actor] = self._connection.scalar(select(s.name).where(s.actor == row.actor))
-            yield _stored(row, sources, names[row.actor])
+            by = next((span.by for span in rolled_back if span.first <= row.seq < span.end), None)
+            yield _stored(row, sources, names[row.actor], by)
+
+    def superseded(self) -> tuple[Superseded, ...]:
+        """Return which entries rollbacks took out of force."""
+        statement = select(t.entry.c.seq, t.payload.c.body).select_from(_JOINED).where(t.entry.c.action == ROLLBACK)
+        found = (rollback_of(seq, body) for seq, body in self._connection.execute(statement))
+        return superseded(rollback for rollback in found if rollback is not None)
+
+    def sequence_of(self, entry_hash: bytes) -> int | None:
+        """Return the sequence of the entry with a hash: the one that the next entry, or the head, links to."""
+        head = self.head()
+        if head.size and head.hash == entry_hash:
+            return head.size - 1
+        found = self._connection.scalar(select(t.entry.c.seq).where(t.entry.c.previous_hash == entry_hash))
+        return found - 1 if found else None
 
     def subject(self, actor: str) -> Subject | None:
         """Return the person of a name or pseudonym; None for a service, or who is not (or no longer) known."""
@@ -257,7 +275,7 @@ def _position(element: _Position, compiler: SQLCompiler, **kw: Any) -> str:
     return f"position({compiler.process(sought, **kw)} IN {compiler.process(within, **kw)})"
 
 
-def _stored(row: Row, sources: Mapping[int, SourceName], name: str | None) -> StoredEntry:
+def _stored(row: Row, sources: Mapping[int, SourceName], name: str | None, superseded_by: int | None) -> StoredEntry:
     """Return a row as an entry for people."""
     source = None
     if row.source_id is not None and row.src_start is not None and row.src_end is not None:
@@ -281,6 +299,7 @@ def _stored(row: Row, sources: Mapping[int, SourceName], name: str | None) -> St
         salt=row.salt,
         payload=row.body,
         details=row.details,
+        superseded_by=superseded_by,
     )
 
 

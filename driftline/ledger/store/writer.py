@@ -6,10 +6,11 @@ stalled and came back finds the offset elsewhere, writes nothing and reads its p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
@@ -296,13 +297,16 @@ def open_writer(
     signed_path: Path,
     random: Callable[[int], bytes],
     adopt: bool = False,
+    pool: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[LedgerWriter, list[str]]:
     """Open or create the log that the key names; also returns the guards that were found missing.
+
+    `pool`: see `open_engine`.
 
     Raises RollbackDetected for a database that lies behind the last signed head, LedgerUnavailable for one
     that cannot be opened.
     """
-    engine = open_engine(url)
+    engine = open_engine(url, **pool)
     lost = create_schema(engine)
     origin = key.verifier.name
     _register(engine, origin)

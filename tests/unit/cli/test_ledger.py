@@ -314,3 +314,19 @@ def test_doctor_exits_1_where_a_guard_is_gone(run: Run, house: Path) -> None:
     answer = json.loads(run("doctor", "--json")[1])
     assert answer["healthy"] is False
     assert {"name": "no cascades", "healthy": True, "detail": "none"} in answer["checks"]
+
+
+def test_a_rollback_takes_entries_out_of_force_and_keeps_them(run: Run, house: Path) -> None:
+    target = json.loads(run("entries", "--limit", 5, "--json")[1])["entries"][4]["entry_hash"]
+    words = ("rollback", "--actor", "alice", "--reason", "wrong model")
+    code, out, _ = run(*words, "--to", target, "--json")
+    assert (code, json.loads(out)) == (0, {"sequence": 20, "target": 4, "superseded": [5, 19]})
+    in_force = json.loads(run("entries", "--effective", "--json")[1])["entries"]
+    assert [shown["seq"] for shown in in_force] == [0, 1, 2, 3, 4, 20]
+    code, out, _ = run("entries", "--newest", "--limit", 2)
+    assert "(rolled back by 20)" in out.splitlines()[1]
+    code, out, _ = run("verify")
+    assert (code, "valid: 21 entries" in out) == (0, True)
+    assert run(*words, "--to", "ab" * 32)[0] == 1
+    assert run(*words, "--to", "nonsense")[0] == 2
+    assert run(*words, "--to", target, "--key-file", house / "absent")[0] == 2
