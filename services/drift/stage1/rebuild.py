@@ -99,14 +99,14 @@ def _append_time_before(consumer: Consumer, place: TopicPartition, low: int, end
     while end > low:
         begin = max(low, end - back)
         consumer.assign({place: begin})
-        quiet = 0
-        while consumer.positions([place])[place] < end and quiet <= _PATIENCE:
+        for _ in range(_PATIENCE):
             messages = consumer.consume(_BATCH, _WAIT_SECONDS)
             times = [message.timestamp()[1] for message in messages if message.offset() < end]
             if times:
                 consumer.assign({})
                 return times[-1]
-            quiet = 0 if messages else quiet + 1
+            if consumer.positions([place]).get(place, begin) >= end:
+                break
         if begin == low:
             break
         back *= 16  # aborted records and markers lay there
