@@ -30,7 +30,7 @@ from driftline.drift.detectors.seeds import seed_of
 from driftline.drift.levels import SIGNIFICANT, Level, level_of
 from driftline.drift.measures import inputs
 from driftline.drift.profile import Layout, Profile, Reservoir, Sampler, profile_rows
-from driftline.drift.profile.reservoir import sample_rows
+from driftline.drift.sampling import sample_rows
 from driftline.drift.thresholds import check
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind, Direction, Measure, Part, Threshold

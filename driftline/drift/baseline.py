@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.joints import joints_of
-from driftline.drift.profile.reservoir import mixed, sample_rows
+from driftline.drift.sampling import mixed, sample_rows
 from driftline.events import Baseline, BaselineColumn, BaselineErrors, ColumnKind, Monitor
 from driftline.events.columns import LABEL, PREDICTION
 

@@ -36,7 +36,7 @@ from driftline.drift.profile.cuts import Cut, Values, cuts_of, quoted, slice_nam
 from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import pane_us
 from driftline.drift.profile.partial import Room
-from driftline.drift.profile.reservoir import sample_rows
+from driftline.drift.sampling import sample_rows
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, MonitorSlice, Part, Task
 from driftline.events.columns import LABEL, PREDICTION
 

@@ -15,19 +15,10 @@ from numpy.typing import NDArray
 
 from driftline.drift.profile.wire import MalformedProfile
 
-__all__ = ["Reservoir", "ReservoirAccumulator", "mixed", "sample_rows", "smallest"]
+__all__ = ["Reservoir", "ReservoirAccumulator"]
 
 Hashes = NDArray[np.uint64]
 Values = NDArray[np.float32]
-
-MOST_ROWS = 500
-MOST_BYTES = 256_000
-"""Of a sample on the wire: 20 columns have 500 rows of 88 bytes, and a thousand columns 63."""
-
-
-def sample_rows(columns: int) -> int:
-    """How many rows a sample of so many columns has."""
-    return min(MOST_ROWS, MOST_BYTES // (8 + 4 * columns))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,21 +98,3 @@ class ReservoirAccumulator:
     def profile(self) -> Reservoir:
         """Return what was added so far."""
         return self._found
-
-
-def mixed(numbers: Hashes) -> Hashes:
-    """Hashes whose order has nothing to do with the numbers (the finalizer of SplitMix64; one to one)."""
-    found = numbers.copy()
-    with np.errstate(over="ignore"):
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
-    return found ^ (found >> np.uint64(31))
-
-
-def smallest(hashes: Hashes, k: int) -> NDArray[np.int64]:
-    """Indices of the rows that the k smallest distinct hashes can be among: all rows with them, and few others."""
-    if len(hashes) > 4 * k:
-        near = np.flatnonzero(hashes <= np.partition(hashes, 2 * k)[2 * k])
-        if len(np.unique(hashes[near])) >= k:
-            return near
-    return np.arange(len(hashes))

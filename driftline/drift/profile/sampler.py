@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
 from driftline.drift.profile.layout import Block, BlockKind, Layout
-from driftline.drift.profile.reservoir import Reservoir, Values, mixed, smallest
+from driftline.drift.profile.reservoir import Reservoir, Values
 from driftline.drift.profile.tally import category_hashes
+from driftline.drift.sampling import mixed, smallest
 from driftline.events import PaneProfile, Part
 
 __all__ = ["Sampler"]

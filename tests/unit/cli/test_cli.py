@@ -44,3 +44,15 @@ def test_help_imports_no_heavy_library():
         "sys.exit(bool({'numba', 'faust', 'fastapi', 'sqlalchemy', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
+
+
+def test_a_baseline_is_fitted_with_what_a_producer_has(tmp_path):
+    """The SDK and the command line need neither numba nor scipy: `pip install driftline` is enough."""
+    (tmp_path / "rows.csv").write_text("x,p\n" + "".join(f"{i}.5,{'yes' if i % 2 else 'no'}\n" for i in range(100)))
+    script = (
+        "import sys, driftline.cli.baseline as b; from pathlib import Path\n"
+        f"b.fit_file(Path({str(tmp_path / 'rows.csv')!r}), model='m', prediction='p', sampled=True)\n"
+        "print(sorted({'numba', 'scipy', 'sqlglot', 'river', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.drift.profile import MalformedProfile, Reservoir, ReservoirAccumulator
-from driftline.drift.profile.reservoir import MOST_BYTES, mixed, sample_rows, smallest
+from driftline.drift.sampling import MOST_BYTES, mixed, sample_rows, smallest
 
 ROWS = st.lists(st.tuples(st.integers(0, 60), st.sampled_from([-1.0, 0.5, 2.0])), max_size=40)
 
