@@ -20,18 +20,18 @@ from typing import Final
 from driftline.ledger.errors import ProofInvalid
 from driftline.ledger.tree import EMPTY_ROOT, TILE_LEVELS, FetchNodes, node_hash, split_at, subtree_root
 
-__all__ = ["check_inclusions", "multiproof"]
+__all__ = ["by_tile", "check_inclusions", "multiproof"]
 
 _TILES_KEPT: Final = 64
 
 
 def multiproof(fetch: FetchNodes, indices: Sequence[int], size: int) -> list[bytes]:
     """Return the proof of entries (ascending, each once) in the tree of `size`; LookupError when nodes are missing."""
-    by_tile = _by_tile(fetch, size)
+    whole_tiles = by_tile(fetch, size)
 
     def nodes(start: int, end: int, first: int, last: int) -> Iterator[bytes]:
         if first == last:
-            yield subtree_root(by_tile, start, end)
+            yield subtree_root(whole_tiles, start, end)
         elif end - start > 1:
             middle = split_at(start, end)
             cut = bisect_left(indices, middle, first, last)
@@ -41,8 +41,8 @@ def multiproof(fetch: FetchNodes, indices: Sequence[int], size: int) -> list[byt
     return list(nodes(0, size, 0, len(indices))) if size else []
 
 
-def _by_tile(fetch: FetchNodes, size: int) -> FetchNodes:
-    """Read whole tiles and keep the last ones: neighbours of an entry stand in its tile."""
+def by_tile(fetch: FetchNodes, size: int) -> FetchNodes:
+    """Return what reads whole tiles and keeps the last ones: what a proof needs mostly stands in a few of them."""
     tiles: OrderedDict[tuple[int, int], Sequence[bytes]] = OrderedDict()
     width = 1 << TILE_LEVELS
 

@@ -10,12 +10,12 @@ from driftline.ledger.checkpoint import Checkpoint, signed_text
 from driftline.ledger.entries import Query, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable, ProofInvalid
 from driftline.ledger.growth import Growth
-from driftline.ledger.multiproof import check_inclusions, multiproof
+from driftline.ledger.multiproof import by_tile, check_inclusions, multiproof
 from driftline.ledger.opening import opening_of
 from driftline.ledger.proofs import check_consistency, check_inclusion
 from driftline.ledger.receipt import Receipt
 from driftline.ledger.store.reader import Snapshot
-from driftline.ledger.tree import consistency_proof, inclusion_proof
+from driftline.ledger.tree import consistency_proof, inclusion_proof, root_at
 
 __all__ = ["bundle_of", "growth_of", "receipt_of", "signed_head"]
 
@@ -48,7 +48,7 @@ def receipt_of(snapshot: Snapshot, entry: StoredEntry, *, payload: bool) -> Rece
 
 def _inclusion(snapshot: Snapshot, index: int, size: int) -> tuple[bytes, ...]:
     try:
-        return tuple(inclusion_proof(snapshot.fetch_nodes(), index, size))
+        return tuple(inclusion_proof(by_tile(snapshot.fetch_nodes(), size), index, size))
     except LookupError as error:
         raise ProofInvalid(f"{error}: {_REWRITTEN}") from error
 
@@ -61,10 +61,10 @@ def growth_of(snapshot: Snapshot, old: int) -> Growth:
     head, note = signed_head(snapshot)
     if not 0 <= old <= head.size:
         raise LedgerUnavailable(f"there is no proof from {old} entries: {head.size} are signed")
-    fetch = snapshot.fetch_nodes()
+    fetch = by_tile(snapshot.fetch_nodes(), head.size)
     try:
         path = tuple(consistency_proof(fetch, old, head.size)) if old else ()
-        check_consistency(old, head.size, path, old_root=snapshot.root_at(old), root=head.root)
+        check_consistency(old, head.size, path, old_root=root_at(fetch, old), root=head.root)
     except (LookupError, ProofInvalid) as error:
         raise ProofInvalid(f"the growth from {old} entries cannot be proven: {_REWRITTEN}") from error
     return Growth(old, path, note)
