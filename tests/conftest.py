@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from driftline.broker.embedded import EmbeddedBroker
@@ -49,6 +50,12 @@ class TestKafka:
     def cluster(self) -> ConfluentCluster:
         """Return a factory of clients."""
         return ConfluentCluster.at(self.bootstrap)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_are_by_default() -> None:
+    """What one test says about logging ends with it."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

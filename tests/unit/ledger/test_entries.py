@@ -67,7 +67,7 @@ def test_a_trail_is_complete_until_one_of_it_is_missing(store: LedgerStore, kind
     assert check_trail([], kind).complete
 
 
-@pytest.mark.parametrize("form", list(Format))
+@pytest.mark.parametrize("form", [Format.JSON, Format.JSONL, Format.CSV])
 def test_exports_hold_every_entry(store: LedgerStore, form: Format) -> None:
     text = "".join(export(entries(store, Query()), form))
     if form is Format.CSV:

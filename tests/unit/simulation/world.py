@@ -125,9 +125,13 @@ def label_measures(layout: Layout, monitor: Monitor, profile: Profile, *, rows, 
     return (Measure(family="performance", name="accuracy", value=value, limit=0.5, violated=violated),)
 
 
-@cache
 def shared_metrics() -> LoopMetrics:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    return _metrics()
+
+
+@cache
+def _metrics() -> LoopMetrics:
     return LoopMetrics(CollectorRegistry())
 
 

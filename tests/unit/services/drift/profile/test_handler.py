@@ -338,7 +338,10 @@ def test_a_start_reads_only_the_last_hour_and_nothing_at_all_where_ids_may_repea
         def started(self):
             stage = super().started()
             learn = stage._duplicates._learn
-            stage._duplicates._learn = lambda messages: (read.extend(m.key().decode() for m in messages), learn(messages))
+            stage._duplicates._learn = lambda messages, places: (
+                read.extend(m.key().decode() for m in messages),
+                learn(messages, places),
+            )
             return stage
 
     for monitor, expected in ((ONCE, ["1", "2"]), (MONITOR, [])):
