@@ -22,7 +22,7 @@ from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import Part, run_parts, run_service
 from driftline.runtime.tokens import TokenBook
 from services.alerting.adapters.faust_app import FaustConsumer
-from services.alerting.adapters.plan import InForce, Plan, read_plan
+from services.alerting.adapters.plan import Plan, PlanInForce, read_plan
 from services.alerting.api.access import OpenAccess
 from services.alerting.api.alerts import routes
 from services.alerting.api.compatible import compatible_routes
@@ -71,7 +71,7 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
     """Check all that can be wrong, put everything together, serve."""
     health = Health()
     access = Access(TokenBook(settings.tokens_file))
-    in_force = InForce(read_plan(settings, clock))
+    in_force = PlanInForce(read_plan(settings, clock))
     client = client_properties()
     cluster = ConfluentCluster(client)
     require_topics(cluster.admin(), (*SOURCES, *TARGETS))
@@ -94,7 +94,7 @@ def run_alone(settings: AloneSettings, clock: Clock) -> int:
     """The same without Kafka, for alerts that come over HTTP: a drop-in for Alertmanager."""
     health = Health()
     access = OpenAccess() if settings.is_open else Access(TokenBook(settings.tokens_file))
-    in_force = InForce(read_plan(settings, clock))
+    in_force = PlanInForce(read_plan(settings, clock))
     database = Database(settings.database)
     tidy_outbox(database, in_force.configured, clock)
     tools = Tools(database, in_force, clock, health)
@@ -143,7 +143,7 @@ class Tools:
     """What everybody works with."""
 
     database: Database
-    in_force: InForce
+    in_force: PlanInForce
     clock: Clock
     health: Health
 

@@ -22,7 +22,7 @@ from driftline.events import AlertFired, AlertResolved, DriftCleared, DriftDetec
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.health import Health
 from services.alerting.adapters.faust_app import FaustConsumer
-from services.alerting.adapters.plan import InForce
+from services.alerting.adapters.plan import PlanInForce
 from services.alerting.adapters.received import Received, received
 from services.alerting.metrics import EVENTS
 from services.alerting.store import acknowledgements, alerts, escalations, groups, history, inbox, outbox, posted
@@ -34,7 +34,9 @@ _LOG = structlog.get_logger("driftline.alerting")
 class Intake:
     """Handles records of `drift-events` and `health`. Handling one twice changes nothing."""
 
-    def __init__(self, database: Database, in_force: InForce, links: Links, topic_ids: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self, database: Database, in_force: PlanInForce, links: Links, topic_ids: Mapping[str, str], clock: Clock
+    ) -> None:
         self._database = database
         self._in_force = in_force
         self._links = links

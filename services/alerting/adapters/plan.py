@@ -25,7 +25,7 @@ class Plan:
     """Those that have an address, by name."""
 
 
-class InForce:
+class PlanInForce:
     """The plan that holds now. Who works by it asks at the beginning of each piece of work, from any thread."""
 
     def __init__(self, plan: Plan) -> None:

@@ -21,7 +21,7 @@ from driftline.clock import Clock
 from driftline.envelope import iso_time, time_of
 from driftline.runtime.http import Access
 from driftline.runtime.tokens import VIEWERS, Actor
-from services.alerting.adapters.plan import InForce
+from services.alerting.adapters.plan import PlanInForce
 from services.alerting.store import alerts, groups, silences
 from services.alerting.store.database import Database
 
@@ -68,7 +68,7 @@ class GivenSilence(BaseModel):
     comment: str
 
 
-def compatible_routes(database: Database, in_force: InForce, access: Access, clock: Clock, post: Post) -> APIRouter:
+def compatible_routes(database: Database, in_force: PlanInForce, access: Access, clock: Clock, post: Post) -> APIRouter:
     """Everything below /api/v2. `post` takes alerts in."""
     router = APIRouter(prefix="/api/v2", tags=["Alertmanager"])
     _alert_routes(router, database, in_force, access, clock, post)
@@ -78,7 +78,7 @@ def compatible_routes(database: Database, in_force: InForce, access: Access, clo
 
 
 def _alert_routes(  # noqa: PLR0917 - one argument per tool
-    router: APIRouter, database: Database, in_force: InForce, access: Access, clock: Clock, post: Post
+    router: APIRouter, database: Database, in_force: PlanInForce, access: Access, clock: Clock, post: Post
 ) -> None:
     view = Depends(access.require(*VIEWERS))
 
@@ -143,7 +143,7 @@ def _silence_routes(router: APIRouter, database: Database, access: Access, clock
         return Response()
 
 
-def _general_routes(router: APIRouter, in_force: InForce, access: Access, clock: Clock) -> None:
+def _general_routes(router: APIRouter, in_force: PlanInForce, access: Access, clock: Clock) -> None:
     view = Depends(access.require(*VIEWERS))
     started = iso_time(clock.now_us())
 
@@ -186,7 +186,7 @@ class _Seen:
         return not (hidden or (status["mutedBy"] and not self.muted))
 
 
-def _views(database: Database, in_force: InForce, clock: Clock, seen: _Seen) -> dict[str, dict[str, Any]]:
+def _views(database: Database, in_force: PlanInForce, clock: Clock, seen: _Seen) -> dict[str, dict[str, Any]]:
     """Alerts that fire as JSON, by id. Raises ValueError for a filter that cannot be read."""
     wanted, now, routing = _matchers(seen.filter), clock.now_us(), in_force.routing
     to = None if seen.receiver is None else compile_whole(seen.receiver)

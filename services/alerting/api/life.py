@@ -23,7 +23,7 @@ from driftline.envelope import iso_time
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import VIEWERS, Actor
-from services.alerting.adapters.plan import InForce, Plan
+from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.api.alerts import Limit, known_alert, notification_view
 from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox, silences
 from services.alerting.store.database import Database
@@ -74,7 +74,7 @@ def life_routes(database: Database, links: Links, access: Access, clock: Clock) 
     return router
 
 
-def explain_routes(database: Database, in_force: InForce, access: Access, clock: Clock) -> APIRouter:
+def explain_routes(database: Database, in_force: PlanInForce, access: Access, clock: Clock) -> APIRouter:
     """Reasons below /v1, for viewers."""
     router = APIRouter(prefix="/v1", tags=["alerts"], dependencies=[Depends(access.require(*VIEWERS))])
 

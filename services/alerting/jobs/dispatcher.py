@@ -13,7 +13,7 @@ from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, l
 from driftline.alerting.routing import Receiver
 from driftline.clock import Clock
 from driftline.events import NotificationSuppressed
-from services.alerting.adapters.plan import InForce
+from services.alerting.adapters.plan import PlanInForce
 from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
 from services.alerting.store import groups, outbox, withheld
 from services.alerting.store.database import Database
@@ -27,7 +27,7 @@ _GROUPS_AT_ONCE = 50
 class Outlook:
     """What decides where a group's notifications go."""
 
-    in_force: InForce
+    in_force: PlanInForce
     links: Links
     on_decided: Callable[[], None]
     """Wakes the senders."""

@@ -13,7 +13,7 @@ from driftline.alerting.delivery import Attempt, Delivered, Outcome, Refused, Re
 from driftline.clock import Clock
 from driftline.events import NotificationFailed, NotificationSent
 from services.alerting.adapters.channels.port import Channel, Outgoing
-from services.alerting.adapters.plan import InForce
+from services.alerting.adapters.plan import PlanInForce
 from services.alerting.metrics import NOTIFICATIONS, SEND_SECONDS
 from services.alerting.store import channel_health, groups, outbox, threads
 from services.alerting.store.database import Database
@@ -43,7 +43,7 @@ class Sender:
         self,
         database: Database,
         channel: Channel,
-        in_force: InForce,
+        in_force: PlanInForce,
         options: SenderOptions,
         *,
         clock: Clock,

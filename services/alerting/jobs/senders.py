@@ -6,7 +6,7 @@ from collections.abc import Callable
 from driftline.clock import Clock
 from driftline.runtime.health import Health
 from services.alerting.adapters.channels.port import Channel
-from services.alerting.adapters.plan import InForce
+from services.alerting.adapters.plan import PlanInForce
 from services.alerting.jobs.beat import Beat
 from services.alerting.jobs.sender import Sender, SenderOptions
 
@@ -19,7 +19,7 @@ class Senders:
     """A part of the process."""
 
     def __init__(
-        self, in_force: InForce, build: Build, options: Callable[[str], SenderOptions], clock: Clock, health: Health
+        self, in_force: PlanInForce, build: Build, options: Callable[[str], SenderOptions], clock: Clock, health: Health
     ) -> None:
         """`options` says by its name how a channel is sent to."""
         self._in_force = in_force

@@ -9,7 +9,7 @@ from driftline.alerting.alert import Alert
 from driftline.alerting.escalation import Climb
 from driftline.alerting.life import Entry, Happening
 from driftline.clock import Clock
-from services.alerting.adapters.plan import InForce
+from services.alerting.adapters.plan import PlanInForce
 from services.alerting.store import acknowledgements, alerts, escalations, groups, history
 from services.alerting.store.database import Database
 
@@ -20,7 +20,7 @@ _AT_ONCE = 200
 class Timekeeper:
     """Does what is due, each thing in the transaction that notes it: a restart neither forgets nor repeats it."""
 
-    def __init__(self, database: Database, in_force: InForce, clock: Clock, on_changed: Callable[[], None]) -> None:
+    def __init__(self, database: Database, in_force: PlanInForce, clock: Clock, on_changed: Callable[[], None]) -> None:
         """`on_changed` wakes those who tell of it."""
         self._database = database
         self._in_force = in_force

@@ -12,7 +12,7 @@ from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Ti
 from driftline.clock import ManualClock
 from driftline.envelope import Envelope, deterministic_id
 from services.alerting.adapters.channels.port import Outgoing
-from services.alerting.adapters.plan import InForce, Plan
+from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.adapters.received import Received
 from services.alerting.consumer import Intake
 from services.alerting.jobs.dispatcher import Dispatcher, Outlook
@@ -79,7 +79,7 @@ class Parts:
         self.configured = frozenset(self.routing.channels) if configured is None else configured
         links = Links(runbooks="https://wiki", dashboards="https://dash")
         self.channel = FakeChannel()
-        self.in_force = InForce(Plan(self.routing, dict.fromkeys(self.configured, self.channel)))
+        self.in_force = PlanInForce(Plan(self.routing, dict.fromkeys(self.configured, self.channel)))
         self.intake = Intake(self.database, self.in_force, links, TOPIC_IDS, self.clock)
         self.dispatcher = Dispatcher(self.database, Outlook(self.in_force, links, on_decided=lambda: None), self.clock)
         self.offset = 0

@@ -8,7 +8,7 @@ from driftline.alerting.delivery import Delivered
 from driftline.alerting.routing import ChannelSpec
 from driftline.errors import ConfigurationError
 from driftline.runtime.health import Health
-from services.alerting.adapters.plan import InForce, Plan
+from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.api.operations import operation_routes
 from services.alerting.jobs.reloader import Reloader
 from services.alerting.jobs.senders import Senders
@@ -152,6 +152,6 @@ def test_alerts_go_where_the_new_routes_say_and_are_not_told_twice_where_they_we
 
 def test_what_holds_is_read_anew_for_each_piece_of_work() -> None:
     first, second = plan("a", channel=FakeChannel()), plan("b", channel=FakeChannel())
-    in_force = InForce(first)
+    in_force = PlanInForce(first)
     in_force.plan = second
     assert (in_force.routing, in_force.configured) == (second.routing, frozenset({"b"}))
