@@ -1,4 +1,4 @@
-"""Brokers for tests, and silence on the network for unit tests.
+"""Brokers and databases for tests, and silence on the network for unit tests.
 
 A Kafka is taken in this order: `KAFKA_BOOTSTRAP` if set, a Docker engine (testcontainers), the
 embedded broker. It lives for the session (one per xdist worker); every test gets a topic prefix of its own.
@@ -21,6 +21,7 @@ from driftline.broker.embedded import EmbeddedBroker
 from driftline.broker.errors import DownloadFailed
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import NewTopic
+from tests.servers import DatabaseServer, ServerMissing, start_mariadb, start_postgresql
 
 # A slow machine must not turn a property into a failure: no deadline, whatever the load.
 _PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -135,3 +136,44 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[DatabaseServer]:
+    """A PostgreSQL for the session, on a Unix socket, without fsync."""
+    yield from _server(start_postgresql)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[DatabaseServer]:
+    """A MariaDB for the session, on a Unix socket, without fsync."""
+    yield from _server(start_mariadb)
+
+
+def _server(start: Callable[[], DatabaseServer]) -> Iterator[DatabaseServer]:
+    try:
+        server = start()
+    except ServerMissing as error:
+        pytest.skip(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgresql_url(postgresql: DatabaseServer) -> str:
+    """URL of an empty PostgreSQL database of the test's own, as superuser."""
+    return postgresql.new_database()
+
+
+@pytest.fixture
+def mariadb_url(mariadb: DatabaseServer) -> str:
+    """URL of an empty MariaDB database of the test's own, as root."""
+    return mariadb.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database of the test's own, of each kind in turn, with every right."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    return str(request.getfixturevalue(f"{request.param}_url"))
