@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from driftline.drift.calibration.evidence import RateName
+from driftline.drift.calibration.names import RateName
 from driftline.events import Measure
 
 __all__ = ["LASTING_SHIFT", "Alarm", "Reason", "alarms_of"]

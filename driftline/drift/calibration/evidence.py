@@ -4,35 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.calibration.names import ColumnName, RateName
 from driftline.drift.performance.measures import outcome_counts
 from driftline.drift.profile.layout import Block, BlockKind, Layout
 from driftline.drift.profile.profile import Profile
 from driftline.events import Baseline, Task
 from driftline.events.columns import LABEL
 
-__all__ = ["ColumnCounts", "ColumnName", "Evidence", "RateCounts", "RateName", "of_inputs", "of_labels", "of_windows"]
+__all__ = ["ColumnCounts", "Evidence", "RateCounts", "of_inputs", "of_labels", "of_windows"]
 
 Counts = NDArray[np.int64]
-
-
-class RateName(NamedTuple):
-    """Identity of a stream of rates within its series."""
-
-    family: str
-    measure: str
-    column: str
-
-
-class ColumnName(NamedTuple):
-    """Identity of a tested column within its series."""
-
-    family: str
-    column: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

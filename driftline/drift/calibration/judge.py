@@ -22,8 +22,9 @@ from driftline.drift.calibration import dispersion, e_process, lasting, multipli
 from driftline.drift.calibration.alarms import LASTING_SHIFT, Alarm, Reason, alarms_of
 from driftline.drift.calibration.dispersion import Calm
 from driftline.drift.calibration.e_process import Bettor, Stream
-from driftline.drift.calibration.evidence import ColumnCounts, ColumnName, Evidence, RateName
+from driftline.drift.calibration.evidence import ColumnCounts, Evidence
 from driftline.drift.calibration.lasting import Bet, Course
+from driftline.drift.calibration.names import ColumnName, RateName
 from driftline.drift.calibration.plan import Plan
 from driftline.drift.calibration.size_aware import Comparison, compare
 from driftline.drift.calibration.state import Past, Sequences, State, Terms

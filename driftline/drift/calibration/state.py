@@ -10,9 +10,9 @@ from typing import Any
 from driftline.drift.calibration.alarms import Reason
 from driftline.drift.calibration.dispersion import Calm
 from driftline.drift.calibration.e_process import Stream
-from driftline.drift.calibration.evidence import ColumnName, RateName
 from driftline.drift.calibration.lasting import Course
 from driftline.drift.calibration.multiplicity import Wealth
+from driftline.drift.calibration.names import ColumnName, RateName
 from driftline.drift.risk import Violations
 
 __all__ = ["FORMAT", "MalformedJudgement", "Past", "Sequence", "Sequences", "State", "Terms"]

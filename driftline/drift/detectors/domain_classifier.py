@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri
-from scipy.stats import rankdata
+
+from driftline.drift.performance import auc
 
 __all__ = ["MINIMUM", "DomainFinding", "domain_classifier"]
 
@@ -105,6 +106,6 @@ def _fitted(features: Floats, label: Floats) -> Floats:
 def _area(scores: Floats, label: Floats) -> tuple[float, float]:
     m = int(label.sum())
     n = len(label) - m
-    ranks = rankdata(scores)
-    area = (float(ranks[label == 1].sum()) - m * (m + 1) / 2) / (n * m)
-    return area, math.sqrt((n + m + 1) / (12 * n * m))
+    cells, cell = np.unique(scores, return_inverse=True)
+    area = auc(np.bincount(cell[label == 0], minlength=len(cells)), np.bincount(cell[label == 1], minlength=len(cells)))
+    return area or 0.0, math.sqrt((n + m + 1) / (12 * n * m))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
 __all__ = ["Calibration", "isotonic", "platt"]
@@ -34,6 +33,8 @@ def isotonic(negatives: Integers, positives: Integers) -> Calibration:
     Takes counts of the reference by ascending cells. The same as isotonic regression on rows whose
     scores are those of the cells. Cells without rows lie on the line between their neighbours. Raises ValueError without rows.
     """
+    from scipy.optimize import isotonic_regression  # 50 MB, and only estimates want it
+
     n, seen = _seen(negatives, positives)
     found = isotonic_regression(positives[seen] / n[seen], weights=n[seen])
     chance = np.interp(np.arange(len(n)), seen, found.x)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from driftline.drift.calibration.evidence import RateCounts, RateName, of_inputs
+from driftline.drift.calibration.evidence import RateCounts, of_inputs
+from driftline.drift.calibration.names import RateName
 from driftline.drift.profile import Layout, Profile
 from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from driftline.drift.calibration.alarms import Reason
-from driftline.drift.calibration.evidence import ColumnCounts, Evidence, RateName
+from driftline.drift.calibration.evidence import ColumnCounts, Evidence
 from driftline.drift.calibration.judge import Classic, Decided, judge, restated
+from driftline.drift.calibration.names import RateName
 from driftline.drift.calibration.state import MalformedJudgement, Past, Sequence, Sequences, State, Terms
 from driftline.drift.risk import Severity
 from driftline.drift.thresholds import classic
