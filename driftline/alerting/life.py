@@ -18,6 +18,8 @@ class Happening(StrEnum):
     LOWERED = "lowered"
     """Less urgent than before."""
     RESOLVED = "resolved"
+    SILENCED = "silenced"
+    """A silence was made while it fired."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody takes care: it is neither repeated nor escalated."""
     UNACKNOWLEDGED = "unacknowledged"

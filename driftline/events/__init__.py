@@ -1,8 +1,12 @@
 """Every event of Driftline as a frozen value, field for field as in `schemas/avro`."""
 
 from driftline.events.alerts import (
+    AlertAcknowledged,
+    AlertEscalated,
     AlertFired,
     AlertResolved,
+    AlertSilenced,
+    AlertUnacknowledged,
     NotificationFailed,
     NotificationSent,
     NotificationSuppressed,
@@ -71,8 +75,12 @@ from driftline.events.profiles import (
 from driftline.events.windows import ClosedBy, Decision, FamilyLevel, Measure, PastComparison, WindowReport
 
 __all__ = [
+    "AlertAcknowledged",
+    "AlertEscalated",
     "AlertFired",
     "AlertResolved",
+    "AlertSilenced",
+    "AlertUnacknowledged",
     "Baseline",
     "BaselineColumn",
     "BaselineErrors",

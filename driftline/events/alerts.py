@@ -48,6 +48,90 @@ class AlertFired:
     """Since when it holds, microseconds."""
     source_event_id: str
     """ce_id of the event that caused it."""
+    happening: str = "fired"
+    """fired, reopened, raised or lowered; "" = the same in other words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertAcknowledged:
+    """Somebody takes care of an alert."""
+
+    alert_id: str
+    """Fingerprint of its labels."""
+    group_key: str
+    """Group."""
+    model_id: str
+    """Model; "" = none."""
+    by: str
+    """Who."""
+    until: int | None = None
+    """When it counts no longer, microseconds; null = when the alert ends."""
+    comment: str
+    """For the others."""
+    at: int
+    """When, microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertUnacknowledged:
+    """Nobody takes care of an alert any more."""
+
+    alert_id: str
+    """Fingerprint of its labels."""
+    group_key: str
+    """Group."""
+    model_id: str
+    """Model; "" = none."""
+    by: str
+    """Who took it back; "" = its time was over."""
+    reason: str
+    """Why, in words."""
+    at: int
+    """When, microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEscalated:
+    """Another level of an escalation is told of an alert."""
+
+    alert_id: str
+    """Fingerprint of its labels."""
+    group_key: str
+    """Group."""
+    model_id: str
+    """Model; "" = none."""
+    level: int
+    """From 1."""
+    receiver: str
+    """Who is told too."""
+    reason: str
+    """Why, in words."""
+    at: int
+    """When, microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSilenced:
+    """For a while alerts that fulfil matchers are told to nobody, or that was ended early."""
+
+    silence_id: str
+    """Silence."""
+    ended: bool
+    """Whether it was ended by hand; otherwise it was made."""
+    matchers: tuple[str, ...]
+    """All must match, such as model_id="a"."""
+    starts_at: int
+    """From when, microseconds."""
+    ends_at: int
+    """Until when, microseconds."""
+    alert_ids: tuple[str, ...]
+    """Alerts that fire and that it keeps quiet, at most 1,000."""
+    by: str
+    """Who."""
+    comment: str
+    """Why."""
+    at: int
+    """When, microseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,8 @@ class Intake:
             known[alert_id] = changed[alert_id] = change.alert
             outcomes.append("fired" if isinstance(change, Fired) else "resolved")
             if news:
-                self._tell_change(tx, batch, change, arrival.cause, now)
+                happened = "" if line is None else line.happening.value
+                self._tell_change(tx, batch, change, arrival.cause, happened=happened, now=now)
         alerts.save(tx, changed.values(), stored, now)
         history.add(tx, lines)
         acknowledgements.forget(tx, {line.alert_id for line in lines if line.happening in ENDS_CARE})
@@ -126,14 +127,18 @@ class Intake:
         batch.write(tx)
         return outcomes
 
-    def _tell_change(self, tx: Connection, batch: outbox.Batch, change: Fired | Resolved, cause: str, now: int) -> None:
+    def _tell_change(
+        self, tx: Connection, batch: outbox.Batch, change: Fired | Resolved, cause: str, *, happened: str, now: int
+    ) -> None:
         if isinstance(change, Fired):
-            self._tell(tx, batch, change.alert, cause, now)
+            self._tell(tx, batch, change.alert, cause, now, happened=happened)
         else:
             self._tell_end(tx, batch, change.alert, change.reason, cause)
             groups.look_soon(tx, change.alert.alert_id, now)
 
-    def _tell(self, tx: Connection, batch: outbox.Batch, alert: Alert, cause: str, now: int) -> None:
+    def _tell(
+        self, tx: Connection, batch: outbox.Batch, alert: Alert, cause: str, now: int, *, happened: str = "fired"
+    ) -> None:
         key = groups.place(tx, alert, self._in_force.routing, now)
         more = enrich(alert, self._links)
         route = self._in_force.routing.root.match(alert.routing_labels)[0]
@@ -158,6 +163,7 @@ class Intake:
             affected_segments=alert.affected_segments,
             starts_at=alert.starts_at,
             source_event_id=cause,
+            happening=happened,
         )
         batch.tell(event, alert.alert_id, cause)
 

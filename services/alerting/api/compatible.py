@@ -123,7 +123,7 @@ def _silence_routes(router: APIRouter, database: Database, access: Access, clock
             if given.id and former is None:
                 return JSONResponse("silence not found", 404)
             if former is not None:
-                silences.end(tx, former, now)
+                silences.end(tx, former, by=actor.name, now=now)
             silences.add(tx, silence, now)
         return {"silenceID": silence.silence_id}
 
@@ -133,13 +133,13 @@ def _silence_routes(router: APIRouter, database: Database, access: Access, clock
             silence = silences.find(tx, silence_id)
         return JSONResponse("silence not found", 404) if silence is None else _silence_view(silence, clock.now_us())
 
-    @router.delete("/silence/{silence_id}", summary="End a silence", dependencies=[Depends(operate)])
-    def delete_silence(silence_id: str) -> Response:
+    @router.delete("/silence/{silence_id}", summary="End a silence")
+    def delete_silence(silence_id: str, actor: Annotated[Actor, Depends(operate)]) -> Response:
         with database.write() as tx:
             silence = silences.find(tx, silence_id)
             if silence is None:
                 return JSONResponse("silence not found", 404)
-            silences.end(tx, silence, clock.now_us())
+            silences.end(tx, silence, by=actor.name, now=clock.now_us())
         return Response()
 
 

@@ -49,8 +49,8 @@ def silence_routes(database: Database, access: Access, clock: Clock) -> APIRoute
             silences.add(tx, silence, now)
         return silence_view(silence, now)
 
-    @router.delete("/{silence_id}", summary="End a silence now", dependencies=[Depends(operate)])
-    def end_silence(silence_id: str) -> dict[str, Any]:
+    @router.delete("/{silence_id}", summary="End a silence now")
+    def end_silence(silence_id: str, actor: Annotated[Actor, Depends(operate)]) -> dict[str, Any]:
         now = clock.now_us()
         with database.write() as tx:
             silence = silences.find(tx, silence_id)
@@ -58,7 +58,7 @@ def silence_routes(database: Database, access: Access, clock: Clock) -> APIRoute
                 raise Problem(
                     404, "unknown_silence", f"there is no silence {silence_id!r}", remedy="GET /v1/silences lists their ids"
                 )
-            ended = silences.end(tx, silence, now)
+            ended = silences.end(tx, silence, by=actor.name, now=now)
         return silence_view(ended, now)
 
     return router

@@ -9,8 +9,9 @@ from driftline.alerting.alert import Alert
 from driftline.alerting.escalation import Climb
 from driftline.alerting.life import Entry, Happening
 from driftline.clock import Clock
+from driftline.events import AlertEscalated
 from services.alerting.adapters.plan import PlanInForce
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox
 from services.alerting.store.database import Database
 
 _AT_ONCE = 200
@@ -53,16 +54,18 @@ class Timekeeper:
         route = routing.route(climb.route_key)
         if alert is None or alert.ends_at is not None or route is None or climb.level >= len(route.levels):
             # Ended, or the configuration has no such level any more.
-            escalations.save(tx, replace(climb, due_at=None))
+            escalations.save(tx, replace(climb, due_at=None), seen=climb)
             return
         to = route.levels[climb.level].route_at(now)
         above = route.levels[climb.level + 1 :]
         climbed = replace(
             climb, level=climb.level + 1, due_at=now + above[0].wait if above else None, reached=(*climb.reached, to.key)
         )
-        escalations.save(tx, climbed)
+        if not escalations.save(tx, climbed, seen=climb):
+            return  # another replica was quicker
         history.add(tx, [_line(alert, climbed.level, to.receiver, now)])
         groups.place(tx, alert, routing, now)
+        _tell(tx, alert, climbed.level, to.receiver, now)
 
 
 class Expiry:
@@ -89,6 +92,21 @@ class Expiry:
 def _line(alert: Alert, level: int, receiver: str, now: int) -> Entry:
     detail = f"level {level}: {receiver} is told, for nobody has taken care"
     return Entry(alert_id=alert.alert_id, at=now, happening=Happening.ESCALATED, detail=detail)
+
+
+def _tell(tx: Connection, alert: Alert, level: int, receiver: str, now: int) -> None:
+    event = AlertEscalated(
+        alert_id=alert.alert_id,
+        group_key=groups.key_of(tx, alert.alert_id) or "",
+        model_id=alert.model_id,
+        level=level,
+        receiver=receiver,
+        reason="nobody has taken care",
+        at=now,
+    )
+    batch = outbox.Batch(now)
+    batch.tell(event, alert.alert_id, alert.fired_at, receiver, level)
+    batch.write(tx)
 
 
 def _next_due(tx: Connection) -> int | None:

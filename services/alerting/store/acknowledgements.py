@@ -6,7 +6,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from driftline.alerting.alert import Acknowledgement
 from driftline.alerting.life import Entry, Happening
-from services.alerting.store import escalations, groups, history
+from driftline.events import AlertAcknowledged, AlertUnacknowledged
+from services.alerting.store import alerts, escalations, groups, history, outbox
 from services.alerting.store.tables import acknowledgements
 
 _SINCE = select(acknowledgements.c.at).where(acknowledgements.c.alert_id == bindparam("id"))
@@ -27,6 +28,17 @@ def set_for(tx: Connection, alert_id: str, given: Acknowledgement) -> None:
     tx.execute(insert(acknowledgements), {"alert_id": alert_id, **values})
     line = Entry(alert_id=alert_id, at=given.at, happening=Happening.ACKNOWLEDGED, by=given.by, detail=given.comment)
     history.add(tx, [line])
+    event = AlertAcknowledged(
+        alert_id=alert_id,
+        group_key=groups.key_of(tx, alert_id) or "",
+        model_id=_model_of(tx, alert_id),
+        by=given.by,
+        until=given.until,
+        comment=given.comment,
+        at=given.at,
+    )
+    _tell(tx, event)
+    groups.look_at_once(tx, alert_id, given.at)
 
 
 def take_back(tx: Connection, alert_id: str, *, by: str, detail: str, now: int) -> bool:
@@ -34,11 +46,32 @@ def take_back(tx: Connection, alert_id: str, *, by: str, detail: str, now: int) 
     since = tx.execute(_SINCE, {"id": alert_id}).scalar_one_or_none()
     if since is None:
         return False
-    tx.execute(_THIS, {"id": alert_id})
+    if not tx.execute(_THIS, {"id": alert_id}).rowcount:
+        return False  # another replica was quicker
     escalations.put_off(tx, alert_id, now - since)
     history.add(tx, [Entry(alert_id=alert_id, at=now, happening=Happening.UNACKNOWLEDGED, by=by, detail=detail)])
+    event = AlertUnacknowledged(
+        alert_id=alert_id,
+        group_key=groups.key_of(tx, alert_id) or "",
+        model_id=_model_of(tx, alert_id),
+        by=by,
+        reason=detail,
+        at=now,
+    )
+    _tell(tx, event)
     groups.look_soon(tx, alert_id, now)
     return True
+
+
+def _model_of(tx: Connection, alert_id: str) -> str:
+    alert = alerts.find(tx, alert_id)
+    return "" if alert is None else alert.model_id
+
+
+def _tell(tx: Connection, event: AlertAcknowledged | AlertUnacknowledged) -> None:
+    batch = outbox.Batch(event.at)
+    batch.tell(event, event.alert_id, event.at)
+    batch.write(tx)
 
 
 def forget(tx: Connection, alert_ids: Collection[str]) -> None:

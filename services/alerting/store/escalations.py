@@ -12,7 +12,8 @@ from services.alerting.store.tables import acknowledgements, escalations
 _OF = select(escalations).where(escalations.c.alert_id == bindparam("id"))
 _HERE = (escalations.c.alert_id == bindparam("id")) & (escalations.c.route_key == bindparam("key"))
 _ADD = insert(escalations)
-_SET = update(escalations).where(_HERE)
+_SET = update(escalations).where(_HERE, escalations.c.level == bindparam("level_seen"))
+_SET = _SET.where(escalations.c.fired_at == bindparam("fired_at_seen"))
 _REMOVE = delete(escalations).where(_HERE)
 _FORGET = delete(escalations).where(escalations.c.alert_id.in_(bindparam("ids", expanding=True)))
 _UNHEEDED = ~exists().where(acknowledgements.c.alert_id == escalations.c.alert_id)
@@ -33,9 +34,10 @@ def add(tx: Connection, climb: Climb) -> None:
     tx.execute(_ADD, {"alert_id": climb.alert_id, "route_key": climb.route_key, "fired_at": climb.fired_at, **_values(climb)})
 
 
-def save(tx: Connection, climb: Climb) -> None:
-    """Note how far it has come."""
-    tx.execute(_SET, {"id": climb.alert_id, "key": climb.route_key, **_values(climb)})
+def save(tx: Connection, climb: Climb, *, seen: Climb) -> bool:
+    """Note how far it has come since it was `seen`; False where another replica did so before, or it began anew."""
+    before = {"level_seen": seen.level, "fired_at_seen": seen.fired_at}
+    return bool(tx.execute(_SET, {"id": climb.alert_id, "key": climb.route_key, **before, **_values(climb)}).rowcount)
 
 
 def remove(tx: Connection, climb: Climb) -> None:

@@ -89,6 +89,13 @@ def look_soon(tx: Connection, alert_id: str, now: int) -> None:
         _look_by(tx, _group(row), now)
 
 
+def look_at_once(tx: Connection, alert_id: str, now: int) -> None:
+    """Somebody takes care of an alert: look at those of its groups that have been looked at, so that their channels show it."""
+    for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id}).all():
+        if row.last_look_at is not None and (row.next_look_at is None or now < row.next_look_at):
+            tx.execute(_LOOK_AT, {"key": row.group_key, "at": now})
+
+
 def key_for(route: Route, alert: Alert) -> str:
     """The key that an alert's group has on a route."""
     return group_key(route, group_labels(alert, route))

@@ -12,8 +12,12 @@ from driftline.alerting.notification import Notification
 from driftline.alerting.pipeline import NOTHING_TOLD, Told
 from driftline.envelope import Envelope, deterministic_id
 from driftline.events import (
+    AlertAcknowledged,
+    AlertEscalated,
     AlertFired,
     AlertResolved,
+    AlertSilenced,
+    AlertUnacknowledged,
     HealthCleared,
     HealthOpened,
     NotificationFailed,
@@ -28,9 +32,9 @@ PENDING, SENT, FAILED, SUPPRESSED = "pending", "sent", "failed", "suppressed"
 
 ALERTS, NOTIFICATIONS = topics.name("alerts"), topics.name("notifications")
 
-AlertEvent = AlertFired | AlertResolved
+AlertEvent = AlertFired | AlertAcknowledged | AlertUnacknowledged | AlertEscalated | AlertResolved
 NotificationEvent = NotificationSent | NotificationFailed | NotificationSuppressed
-Event = AlertEvent | NotificationEvent | HealthOpened | HealthCleared
+Event = AlertEvent | AlertSilenced | NotificationEvent | HealthOpened | HealthCleared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,7 @@ class Batch:
 
     def tell(self, event: AlertEvent | NotificationEvent, *cause: str | int) -> None:
         """Add an event about an alert or a notification, under its group's key."""
-        if isinstance(event, AlertFired | AlertResolved):
+        if isinstance(event, AlertEvent):
             self.tell_to(ALERTS, event.group_key, event, Cause(event.alert_id, cause))
         else:
             self.tell_to(NOTIFICATIONS, event.group_key, event, Cause(event.notification_id, cause))

@@ -7,12 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from driftline.alerting.alert import Alert
+from driftline.alerting.life import Entry, Happening
 from driftline.alerting.matchers import Matcher, Operator
 from driftline.alerting.silences import Silence, SilenceState
+from driftline.envelope import iso_time
+from driftline.events import AlertSilenced
+from services.alerting.store import alerts, history, outbox
 from services.alerting.store.tables import silences
 
 KEPT_US = 120 * 3_600_000_000
 """How long after its end a silence is kept, as Alertmanager does."""
+
+_MOST_NAMED = 1_000
+"""Alerts that the event of a silence names; records of Kafka have an end."""
 
 _THIS = silences.c.silence_id == bindparam("id")
 _FIND = select(silences).where(_THIS)
@@ -36,6 +44,10 @@ def add(tx: Connection, silence: Silence, now: int) -> None:
         "updated_at": now,
     }
     tx.execute(insert(silences), values)
+    kept = [alert for alert in alerts.firing(tx) if silence.holds(alert.routing_labels, max(now, silence.starts_at))]
+    detail = f"silence {silence.silence_id} until {iso_time(silence.ends_at)}: {silence.comment}"
+    history.add(tx, [_line(alert, silence.created_by, detail, now) for alert in kept])
+    _tell(tx, silence, kept, by=silence.created_by, ended=False, now=now)
 
 
 def active(tx: Connection, now: int) -> tuple[Silence, ...]:
@@ -49,12 +61,13 @@ def find(tx: Connection, silence_id: str) -> Silence | None:
     return None if row is None else _silence(row)
 
 
-def end(tx: Connection, silence: Silence, now: int) -> Silence:
+def end(tx: Connection, silence: Silence, *, by: str, now: int) -> Silence:
     """End a silence now; one that has not begun never will, and one that is over stays as it is."""
     if silence.state(now) is SilenceState.EXPIRED:
         return silence
     ended = replace(silence, starts_at=min(silence.starts_at, now), ends_at=now)
     tx.execute(_END, {"id": ended.silence_id, "start": ended.starts_at, "at": now})
+    _tell(tx, ended, (), by=by, ended=True, now=now)
     return ended
 
 
@@ -66,6 +79,27 @@ def page(tx: Connection, *, limit: int, offset: int) -> Sequence[Silence]:
 def forget_old(tx: Connection, now: int) -> None:
     """Let go of those that ended long ago."""
     tx.execute(_FORGET, {"before": now - KEPT_US})
+
+
+def _line(alert: Alert, by: str, detail: str, now: int) -> Entry:
+    return Entry(alert_id=alert.alert_id, at=now, happening=Happening.SILENCED, by=by, detail=detail)
+
+
+def _tell(tx: Connection, silence: Silence, kept: Sequence[Alert], *, by: str, ended: bool, now: int) -> None:
+    event = AlertSilenced(
+        silence_id=silence.silence_id,
+        ended=ended,
+        matchers=tuple(map(str, silence.matchers)),
+        starts_at=silence.starts_at,
+        ends_at=silence.ends_at,
+        alert_ids=tuple(alert.alert_id for alert in kept[:_MOST_NAMED]),
+        by=by,
+        comment=silence.comment,
+        at=now,
+    )
+    batch = outbox.Batch(now)
+    batch.tell_to(outbox.ALERTS, silence.silence_id, event, outbox.Cause(silence.silence_id, (silence.silence_id, str(ended))))
+    batch.write(tx)
 
 
 def _silence(row: Row[Any]) -> Silence:

@@ -64,8 +64,8 @@ def test_a_silence_that_is_ended_early_lets_go(parts) -> None:
     parts.take(detected())
     parts.pass_time(30)
     with parts.database.write() as tx:
-        ended = silences.end(tx, made, parts.clock.now_us())
-        assert silences.end(tx, ended, parts.clock.now_us() + 5) == ended
+        ended = silences.end(tx, made, by="me", now=parts.clock.now_us())
+        assert silences.end(tx, ended, by="me", now=parts.clock.now_us() + 5) == ended
     parts.pass_time(300)
     assert states(parts) == [("first", "suppressed"), ("first", "pending")]
 
