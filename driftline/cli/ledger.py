@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.cli import ledger_proofs, ledger_rollback
+from driftline.cli import ledger_proofs, ledger_rollback, ledger_witness
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
     Action,
@@ -29,6 +29,7 @@ from driftline.cli.ledger_inputs import (
     resource_of,
     verifier_key,
     vkey_file,
+    write_secret,
 )
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
@@ -43,6 +44,7 @@ from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, examine, 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_proofs.app)
 app.add_typer(ledger_rollback.app)
+app.add_typer(ledger_witness.app)
 
 DEFAULT_NAME = "driftline.local/audit"
 
@@ -225,7 +227,7 @@ def keygen(
 ) -> None:
     """Make the key that a ledger signs with, and beside it the verifier key (.vkey) to hand to anybody."""
     key = SigningKey(name, os.urandom(32))
-    _write_new(file, key.encode() + "\n", mode=0o600)
+    write_secret(file, key.encode() + "\n")
     beside = vkey_file(file)
     beside.write_text(key.verifier.encode() + "\n", encoding="utf-8")
     if as_json:
@@ -233,23 +235,6 @@ def keygen(
     else:
         typer.echo(f"{file} holds the signing key; keep it secret and backed up")
         typer.echo(f"verifier key ({beside}): {key.verifier.encode()}")
-
-
-def _write_new(path: Path, text: str, *, mode: int) -> None:
-    """Write a file that must not exist yet, readable by its owner only from its first byte."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        raise ConfigurationError(
-            f"{path} exists already; a ledger keeps its key, so move the file away if you mean it"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _trusted(given: Path | None, key: VerifierKey | None) -> tuple[list[SignedHead], Finding | None]:

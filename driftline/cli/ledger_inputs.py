@@ -155,3 +155,18 @@ def write(file: Path, data: bytes) -> None:
         file.write_bytes(data)
     except OSError as error:
         raise ConfigurationError(f"cannot write {file}: {error.strerror}") from error
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a key file that must not exist yet, readable by its owner only from its first byte."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigurationError(f"{path} exists already; a key is kept, so move the file away if you mean it") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

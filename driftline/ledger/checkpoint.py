@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -29,6 +30,10 @@ __all__ = [
     "Signature",
     "SigningKey",
     "VerifierKey",
+    "decode_key",
+    "encode_key",
+    "is_name",
+    "key_id",
     "open_checkpoint",
     "sign_checkpoint",
     "signed_text",
@@ -36,6 +41,8 @@ __all__ = [
 ]
 
 ED25519: Final = 1
+PRIVATE: Final = "PRIVATE+KEY+"
+_LENGTHS: Final[Mapping[int, int]] = {ED25519: 32}
 _MAX_NOTE: Final = 1_000_000
 _MAX_SIGNATURES: Final = 100
 _DASH: Final = "\u2014 "
@@ -112,7 +119,7 @@ class Note:
 
 def _signature(line: str) -> Signature:
     name, space, data = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not space or not _is_name(name):
+    if not line.startswith(_DASH) or not space or not is_name(name):
         msg = "a signature line is a dash, a key name and base64"
         raise NoteMalformed(msg)
     raw = unbase64(data)
@@ -122,7 +129,8 @@ def _signature(line: str) -> Signature:
     return Signature(name, raw[:4], raw[4:])
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Tell whether a key may have this name: text without spaces and plus signs."""
     return bool(name) and "+" not in name and not any(c.isspace() for c in name)
 
 
@@ -139,8 +147,33 @@ def unbase64(data: str) -> bytes:
     return raw
 
 
-def _key_id(name: str, public: bytes) -> bytes:
-    return sha256(name.encode() + b"\n" + bytes([ED25519]) + public).digest()[:4]
+def key_id(name: str, algorithm: int, public: bytes) -> bytes:
+    """Return the four bytes that name a key in a signature line."""
+    return sha256(name.encode() + b"\n" + bytes([algorithm]) + public).digest()[:4]
+
+
+def encode_key(name: str, algorithm: int, id_: bytes, data: bytes) -> str:
+    """Return a key as text: `data` is the public key of a vkey, the seed in a key file."""
+    return f"{name}+{id_.hex()}+{base64.b64encode(bytes([algorithm]) + data).decode()}"
+
+
+def decode_key(text: str, lengths: Mapping[int, int]) -> tuple[str, int, bytes, bytes]:
+    """Return name, algorithm, key id and data of a key whose data have the length of their algorithm; raises KeyMalformed.
+
+    That the id belongs to the key is not checked yet.
+    """
+    name, _, rest = text.partition("+")
+    id_, _, data = rest.partition("+")
+    try:
+        raw = unbase64(data)
+    except NoteMalformed as error:
+        msg = "a key is name+id+base64"
+        raise KeyMalformed(msg) from error
+    if not is_name(name) or not _KEY_ID.fullmatch(id_) or not raw or len(raw) - 1 != lengths.get(raw[0]):
+        known = ", ".join(map(str, lengths))
+        msg = f"a key is name+id+base64, here of algorithm {known} of C2SP signed-note"
+        raise KeyMalformed(msg)
+    return name, raw[0], bytes.fromhex(id_), raw[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +186,18 @@ class VerifierKey:
     @property
     def key_id(self) -> bytes:
         """Return the four bytes that name the key in a signature line."""
-        return _key_id(self.name, self.public)
+        return key_id(self.name, ED25519, self.public)
 
     def encode(self) -> str:
         """Return the vkey."""
-        key = base64.b64encode(bytes([ED25519]) + self.public).decode()
-        return f"{self.name}+{self.key_id.hex()}+{key}"
+        return encode_key(self.name, ED25519, self.key_id, self.public)
 
     @classmethod
     def parse(cls, vkey: str) -> VerifierKey:
         """Read a vkey; raises KeyMalformed."""
-        name, public = _key_parts(vkey.strip())
+        name, _, id_, public = decode_key(vkey.strip(), _LENGTHS)
         key = cls(name, public)
-        if key.encode() != vkey.strip():
+        if key.key_id != id_:
             msg = "the key id of the verifier key does not belong to the key"
             raise KeyMalformed(msg)
         return key
@@ -179,20 +211,6 @@ class VerifierKey:
         return True
 
 
-def _key_parts(text: str) -> tuple[str, bytes]:
-    name, _, rest = text.partition("+")
-    key_id, _, data = rest.partition("+")
-    try:
-        raw = unbase64(data)
-    except NoteMalformed as error:
-        msg = "a key is name+id+base64"
-        raise KeyMalformed(msg) from error
-    if not _is_name(name) or not _KEY_ID.fullmatch(key_id) or len(raw) != 33 or raw[0] != ED25519:
-        msg = "a key is name+id+base64, and only Ed25519 (algorithm 1) is known"
-        raise KeyMalformed(msg)
-    return name, raw[1:]
-
-
 class SigningKey:
     """The private key of a log. Its `repr` shows no key material."""
 
@@ -200,7 +218,7 @@ class SigningKey:
 
     def __init__(self, name: str, seed: bytes) -> None:
         """Build a key from 32 random bytes; raises KeyMalformed for a name with spaces or plus signs."""
-        if not _is_name(name) or len(seed) != 32:
+        if not is_name(name) or len(seed) != 32:
             msg = "a signing key has a name without spaces or '+', and a seed of 32 bytes"
             raise KeyMalformed(msg)
         self._seed = seed
@@ -213,19 +231,18 @@ class SigningKey:
 
     def encode(self) -> str:
         """Return the contents of a key file: a secret."""
-        key = base64.b64encode(bytes([ED25519]) + self._seed).decode()
-        return f"PRIVATE+KEY+{self.verifier.name}+{self.verifier.key_id.hex()}+{key}"
+        return PRIVATE + encode_key(self.verifier.name, ED25519, self.verifier.key_id, self._seed)
 
     @classmethod
     def parse(cls, text: str) -> SigningKey:
         """Read the contents of a key file; raises KeyMalformed."""
-        prefix = "PRIVATE+KEY+"
         stripped = text.strip()
-        if not stripped.startswith(prefix):
-            msg = "this is no signing key: it does not begin with PRIVATE+KEY+"
+        if not stripped.startswith(PRIVATE):
+            msg = f"this is no signing key: it does not begin with {PRIVATE}"
             raise KeyMalformed(msg)
-        key = cls(*_key_parts(stripped.removeprefix(prefix)))
-        if key.encode() != stripped:
+        name, _, id_, seed = decode_key(stripped.removeprefix(PRIVATE), _LENGTHS)
+        key = cls(name, seed)
+        if key.verifier.key_id != id_:
             msg = "the key id in the key file does not belong to the key"
             raise KeyMalformed(msg)
         return key

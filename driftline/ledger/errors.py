@@ -5,6 +5,7 @@ LedgerError
 |- NoteMalformed         bytes that are no signed checkpoint; reading: treat as tampering
 |- SignatureInvalid      a signature by a key that we know, but wrong; treat as tampering
 |- KeyMalformed          a key file or verifier key that cannot be read; ask the user for another
+|- PolicyMalformed       a policy file that cannot be read; ask the user for another
 |- ProofMalformed        bytes that are no receipt, consistency proof or bundle; reading: treat as tampering
 |- ProofInvalid          a proof that does not hold, or that proves something else than it says; treat as tampering
 |- StaleOffsets          another writer took these partitions' records; forget the batch, read positions again
@@ -24,6 +25,7 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailable",
     "NoteMalformed",
+    "PolicyMalformed",
     "ProofInvalid",
     "ProofMalformed",
     "RollbackDetected",
@@ -50,6 +52,10 @@ class SignatureInvalid(LedgerError):
 
 class KeyMalformed(LedgerError):
     """A key that cannot be read; never shows key material."""
+
+
+class PolicyMalformed(LedgerError):
+    """Lines that are no policy of logs, witnesses and their quorum."""
 
 
 class ProofMalformed(LedgerError):

@@ -18,14 +18,14 @@ from driftline.clock import Clock, SystemClock
 from driftline.errors import DriftlineError
 from driftline.runtime.health import Health
 from driftline.runtime.logs import configure_logs
-from driftline.runtime.settings import ServiceSettings, load
+from driftline.runtime.settings import ProcessSettings, load
 
 __all__ = ["Part", "run_parts", "run_service"]
 
 _LOG = structlog.get_logger("driftline.process")
 _DRAIN_SECONDS = 25.0
 
-_Settings = TypeVar("_Settings", bound=ServiceSettings)
+_Settings = TypeVar("_Settings", bound=ProcessSettings)
 
 
 class Part(Protocol):

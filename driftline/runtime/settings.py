@@ -1,6 +1,7 @@
 """Settings of a service: `DRIFTLINE_*` from the environment, or a YAML file; one frozen class per service.
 
-A service adds its own fields to `ServiceSettings` and calls `load`. The environment wins over the file
+A service adds its own fields to `ServiceSettings` (a process without tokens, database and replicas to `ProcessSettings`) and calls
+`load`. The environment wins over the file
 named by `DRIFTLINE_SETTINGS_FILE`, whose keys are the field names.
 """
 
@@ -22,27 +23,20 @@ from pydantic_settings import (
 
 from driftline.errors import ConfigurationError
 
-__all__ = ["ServiceSettings", "load"]
+__all__ = ["ProcessSettings", "ServiceSettings", "load"]
 
 PREFIX = "DRIFTLINE_"
 _FILE = f"{PREFIX}SETTINGS_FILE"
 
 
-class ServiceSettings(BaseSettings):
-    """What every service is told. Kafka's own settings are `DRIFTLINE_KAFKA_*`, read by the client."""
+class ProcessSettings(BaseSettings):
+    """What every process that listens is told."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_ignore_empty=True)
 
     data_dir: Path = Field(default=Path(".driftline"), description="folder for local state")
-    tokens_file: Path = Field(default=..., description="file of hashed access tokens (driftline token create)")
     http_host: str = Field(default="127.0.0.1", description="address to listen on")
     http_port: int = Field(default=..., ge=0, le=65535, description="port to listen on; 0 takes any free one")
-    database_url: str | None = Field(default=None, description="SQLAlchemy URL; None is SQLite in data_dir")
-    instance_id: str = Field(
-        default="1",
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="name of this replica, stable over restarts: static membership and transactions hang on it",
-    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -60,7 +54,19 @@ class ServiceSettings(BaseSettings):
         return init_settings, env_settings, from_file
 
 
-_Settings = TypeVar("_Settings", bound=ServiceSettings)
+class ServiceSettings(ProcessSettings):
+    """What every service is told. Kafka's own settings are `DRIFTLINE_KAFKA_*`, read by the client."""
+
+    tokens_file: Path = Field(default=..., description="file of hashed access tokens (driftline token create)")
+    database_url: str | None = Field(default=None, description="SQLAlchemy URL; None is SQLite in data_dir")
+    instance_id: str = Field(
+        default="1",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="name of this replica, stable over restarts: static membership and transactions hang on it",
+    )
+
+
+_Settings = TypeVar("_Settings", bound=ProcessSettings)
 
 
 def load(kind: type[_Settings]) -> _Settings:
@@ -80,7 +86,7 @@ def load(kind: type[_Settings]) -> _Settings:
         raise ConfigurationError(f"wrong settings: {error} (lists and mappings are written as JSON)") from None
 
 
-def _say(kind: type[ServiceSettings], field: str, problem: str) -> str:
+def _say(kind: type[ProcessSettings], field: str, problem: str) -> str:
     described = kind.model_fields[field].description if field in kind.model_fields else None
     about = f" ({described})" if described else ""
     return f"is not set{about}" if problem == "Field required" else f"is refused: {problem}{about}"
