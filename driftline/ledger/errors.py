@@ -10,6 +10,7 @@ LedgerError
 |- ProofInvalid          a proof that does not hold, or that proves something else than it says; treat as tampering
 |- StaleOffsets          another writer took these partitions' records; forget the batch, read positions again
 |- IdConflict            an entry without a source position repeats an id with other bytes
+|- WithdrawalRefused     a legal hold, or the time that entries are kept, forbids to erase; nothing was done
 |- RollbackDetected      the database lies behind what was signed before; do not start, find out why
 `- LedgerUnavailable     no database, no key, not our log: nothing can be said about the entries
 """
@@ -31,6 +32,7 @@ __all__ = [
     "RollbackDetected",
     "SignatureInvalid",
     "StaleOffsets",
+    "WithdrawalRefused",
 ]
 
 
@@ -72,6 +74,10 @@ class StaleOffsets(LedgerError):
 
 class IdConflict(LedgerError):
     """An entry without a source position repeats an id with other bytes."""
+
+
+class WithdrawalRefused(LedgerError):
+    """A legal hold, or the time that entries are kept, forbids it; nothing was done."""
 
 
 class RollbackDetected(LedgerError):

@@ -52,7 +52,7 @@ def examine(walk: Walk, row: Row, hashed: bytes, add: Add, *, log: str, sources:
 def _check_payload(row: Row, add: Add) -> None:
     seq, salt, body, details = row.seq, row.salt, row.body, row.details
     if salt is None or body is None:
-        add(seq, FindingKind.PAYLOAD_MISSING, "the payload is gone without an entry that erased it")
+        add(seq, FindingKind.PAYLOAD_MISSING, "the payload is gone without an entry that erased or archived it")
         return
     whole = isinstance(salt, bytes) and isinstance(body, bytes) and len(salt) == SALT_SIZE
     if not whole or data_hash(salt, body) != row.data_hash:

@@ -42,11 +42,18 @@ class FindingKind(StrEnum):
     COLUMN_CHANGED = "column_changed"
     PAYLOAD_CHANGED = "payload_changed"
     PAYLOAD_MISSING = "payload_missing"
+    """It is gone, and no entry says that it was erased or archived."""
+    ERASURE_UNDONE = "erasure_undone"
+    """An entry erased it, and it is here again."""
+    ARCHIVE_CHANGED = "archive_changed"
+    """The object in the archive is not the one that was archived."""
     DETAILS_CHANGED = "details_changed"
     TRAIL_BROKEN = "trail_broken"
     TIME_BACKWARDS = "time_backwards"
     NODE_CHANGED = "node_changed"
     SUBJECT_CHANGED = "subject_changed"
+    SUBJECT_MISSING = "subject_missing"
+    """The name behind a pseudonym is gone, and no entry erased it."""
     HEAD_CHANGED = "head_changed"
     TAIL_MISSING = "tail_missing"
     CHECKPOINT_INVALID = "checkpoint_invalid"
@@ -106,6 +113,10 @@ class Report:
     chain_breaks: int
     findings: tuple[Finding, ...]
     """The first hundred."""
+    erased: int = 0
+    """Entries whose payload an entry of the ledger erased."""
+    archived: int = 0
+    """Entries whose payload lies in the archive."""
     source: SourceCounts | None = None
     duplicates: tuple[str, ...] = ()
     """Which records repeat which entry, in words; the first hundred."""

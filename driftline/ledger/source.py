@@ -174,7 +174,7 @@ class PartitionCheck:
         same = data_hash(entry.salt, record.value() or b"") == entry.data_hash
         details = details_of(record)
         if entry.action == ID_CONFLICT:
-            same = same and _original_details(entry.details) == details
+            same = same and (entry.body is None or _original_details(entry.details) == details)
         else:
             same = same and details_hash(entry.salt, details) == entry.details_hash
             same = same and entry_id_of(self._source.topic_id, record) == entry.entry_id

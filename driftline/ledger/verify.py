@@ -5,7 +5,8 @@
            known (checkpoints, signed heads from elsewhere); the head row is that of the entries
     full   and the leaf that the columns, the trails of actor and resource (aseq, aprev, rseq, rprev), and the entry before
            give is byte for byte the stored one; payload and details have the hashes that the leaf commits to; time never
-           goes back; the stored tree nodes are those of the entries; the names are those of their pseudonyms
+           goes back; the stored tree nodes are those of the entries; the names are those of their pseudonyms; what is not
+           there, an entry has erased or archived
 
 Rows are fed page by page in order of their sequence; nothing is held but the tail of each actor and resource. All is
 computed from the stored bytes: no payload is parsed, none is serialised anew.
@@ -14,6 +15,7 @@ computed from the stored bytes: no payload is parsed, none is serialised anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 
 import orjson
@@ -26,6 +28,7 @@ from driftline.ledger.report import FindingKind, Findings, Level, Report, verdic
 from driftline.ledger.rows import Row, SourceName, Subject
 from driftline.ledger.tree import Frontier, Node, fold
 from driftline.ledger.walk import AtOnce, Walk
+from driftline.ledger.withdrawal import Withdrawals
 
 __all__ = ["ChainVerifier"]
 
@@ -35,6 +38,7 @@ class ChainVerifier:
 
     `heads`: every root that must hold at its size, signed or at least stored, smallest first; read as it goes.
     `at_once`: a quicker way over pages in which all is right, used up to the first in which it is not.
+    `withdrawn`: what entries of this log erased or archived.
     """
 
     def __init__(
@@ -47,7 +51,10 @@ class ChainVerifier:
         sources: Mapping[int, SourceName] | None = None,
         nodes: Mapping[tuple[int, int], bytes] | None = None,
         at_once: AtOnce | None = None,
+        withdrawn: Withdrawals | None = None,
     ) -> None:
+        self._withdrawn = withdrawn or Withdrawals()
+        self._erased = self._archived = 0
         self._log = log
         self._level = level
         self._findings = findings
@@ -99,6 +106,9 @@ class ChainVerifier:
 
     def _examined(self, rows: Sequence[Row]) -> list[bytes]:
         """Level full: over all rows that are right, examining each that is not."""
+        for seq in self._withdrawn.undone(rows):
+            detail = f"entry {self._withdrawn.erased_by(seq)} erased this payload, and it is here again"
+            self._findings.add(seq, FindingKind.ERASURE_UNDONE, detail)
         if self._at_once is not None:
             if self._at_once.over(rows):
                 return [row[11] for row in rows]
@@ -111,8 +121,18 @@ class ChainVerifier:
             if right < len(waiting):
                 row = Row._make(waiting[right])
                 hashes.append(_hash_of(row.leaf))
-                examine(self._walk, row, hashes[-1], self._findings.add, log=self._log, sources=self._sources)
+                judge = partial(self._judge, row)
+                examine(self._walk, row, hashes[-1], judge, log=self._log, sources=self._sources)
         return hashes
+
+    def _judge(self, row: Row, sequence: int | None, kind: FindingKind, detail: str) -> None:
+        """Note a finding; a payload that an entry erased or archived is none."""
+        if kind is not FindingKind.PAYLOAD_MISSING or not self._withdrawn.explain(row):
+            self._findings.add(sequence, kind, detail)
+        elif row.salt is None:
+            self._erased += 1
+        else:
+            self._archived += 1
 
     def _go_on_row_by_row(self) -> None:
         if self._at_once is not None:
@@ -146,12 +166,18 @@ class ChainVerifier:
             self._findings.add(min(precise, default=min(first, last)), FindingKind.HISTORY_REWRITTEN, detail)
 
     def check_subjects(self, subjects: Iterable[Subject]) -> None:
-        """Check that nobody exchanged the names behind pseudonyms."""
+        """Check that nobody exchanged the names behind pseudonyms, nor took one away that was not erased."""
         self._go_on_row_by_row()
+        erased = self._withdrawn.subjects
+        lost = {actor: seq for actor, seq in self._walk.first_by.items() if not is_service(actor) and actor not in erased}
         for subject in subjects:
+            lost.pop(subject.pseudonym, None)
             if not _is_sound(subject):
                 detail = f"the name behind {subject.pseudonym} was exchanged"
                 self._findings.add(self._walk.first_by.get(subject.pseudonym), FindingKind.SUBJECT_CHANGED, detail)
+        for actor, seq in lost.items():
+            detail = f"the name behind {actor} is gone without an entry that erased it"
+            self._findings.add(seq, FindingKind.SUBJECT_MISSING, detail)
 
     def check_head(self, head: Head) -> None:
         """Check the head row, which the next entry will be chained to."""
@@ -179,8 +205,9 @@ class ChainVerifier:
         for place in self._nodes:
             self._findings.add(size, FindingKind.NODE_CHANGED, f"a tree node of no entries is stored: level and index {place}")
         signed = 0 if signed_size is None else signed_size(size)
+        vouched = signed_size is not None and (size == 0 or signed > 0) and self._withdrawn.last < signed
         return Report(
-            verdict=verdict_of(self._findings, vouched=signed_size is not None and (size == 0 or signed > 0)),
+            verdict=verdict_of(self._findings, vouched=vouched),
             level=self._level,
             entries=size,
             root=self._tree.root(),
@@ -189,6 +216,8 @@ class ChainVerifier:
             invalid_entries=sum(self._findings.counts.values()),
             chain_breaks=self._findings.counts[FindingKind.CHAIN_BROKEN] + self._findings.counts[FindingKind.ENTRY_MISSING],
             findings=tuple(self._findings.kept),
+            erased=self._erased,
+            archived=self._archived,
         )
 
 

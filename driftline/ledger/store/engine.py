@@ -20,8 +20,14 @@ __all__ = ["SETTINGS", "create_schema", "insert_rows", "missing_guards", "open_e
 
 _BUSY_MS: Final = 30_000
 _TOGETHER: Final = 50  # rows of the widest table in one statement of at most 999 parameters
-SETTINGS: Final[Mapping[str, object]] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
-"""What SQLite says of every connection of ours, once it is told; synchronous 2 is FULL."""
+SETTINGS: Final[Mapping[str, object]] = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "trusted_schema": 0,
+    "secure_delete": 1,
+}
+"""What SQLite says of every connection of ours, once it is told; synchronous 2 is FULL. What is erased is overwritten."""
 _PRAGMAS: Final = (f"busy_timeout = {_BUSY_MS}", *(f"{name} = {value}" for name, value in SETTINGS.items()))
 
 

@@ -17,12 +17,14 @@ from driftline.ledger.chain import Head, Known
 from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import CheckpointRow
+from driftline.ledger.keeping import HOLD, RELEASE, RETENTION, Fact, Keeping, Statement, keeping_of
 from driftline.ledger.leaf import Source
 from driftline.ledger.rollback import ROLLBACK, Superseded, rollback_of, superseded
 from driftline.ledger.rows import Row, SourceName, Subject
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import open_engine, reading
 from driftline.ledger.tree import FetchNodes, root_at
+from driftline.ledger.withdrawal import ARCHIVED, ERASED, Withdrawal, may_be_withdrawn, withdrawal_of
 
 __all__ = ["LedgerStore", "Snapshot", "open_store"]
 
@@ -161,7 +163,14 @@ class Snapshot:
     def entries(self, query: Query) -> Iterator[StoredEntry]:
         """Stream entries that fit."""
         e = t.entry.c
-        statement: Select[Any] = select(*_COLUMNS).select_from(_JOINED).where(e.seq > query.after_seq)
+        statement = self._fitting(select(*_COLUMNS).select_from(_JOINED), query)
+        statement = statement.order_by(e.seq.desc() if query.newest_first else e.seq).limit(query.limit)
+        yield from self._named(self._connection.execution_options(yield_per=_PAGE).execute(statement))
+
+    def _fitting(self, statement: Select[Any], query: Query) -> Select[Any]:
+        """Return the statement with the conditions of a query."""
+        e = t.entry.c
+        statement = statement.where(e.seq > query.after_seq)
         if query.actor is not None:
             statement = statement.where(e.actor == self._pseudonym(query.actor))
         if query.resource is not None:
@@ -181,8 +190,7 @@ class Snapshot:
             statement = statement.where((e.seq < first) | (e.seq >= end))
         if query.before_seq is not None:
             statement = statement.where(e.seq < query.before_seq)
-        statement = statement.order_by(e.seq.desc() if query.newest_first else e.seq).limit(query.limit)
-        yield from self._named(self._connection.execution_options(yield_per=_PAGE).execute(statement))
+        return statement
 
     def entry(self, entry_id: bytes) -> StoredEntry | None:
         """Return one entry."""
@@ -214,6 +222,36 @@ class Snapshot:
         statement = select(t.entry.c.seq, t.payload.c.body).select_from(_JOINED).where(t.entry.c.action == ROLLBACK)
         found = (rollback_of(seq, body) for seq, body in self._connection.execute(statement))
         return superseded(rollback for rollback in found if rollback is not None)
+
+    def withdrawals(self) -> list[Withdrawal]:
+        """Return the statements that erased or archived payloads, oldest first."""
+        e = t.entry.c
+        columns = (e.seq, e.action, e.resource_type, e.resource_id, t.payload.c.body)
+        rows = self._connection.execute(
+            select(*columns).select_from(_JOINED).where(e.action.in_((ERASED, ARCHIVED))).order_by(e.seq)
+        )
+        found = (withdrawal_of(seq, action, (kind, name), body) for seq, action, kind, name, body in rows)
+        return [withdrawal for withdrawal in found if withdrawal is not None]
+
+    def keeping(self) -> Keeping:
+        """Return the legal holds and the retention in force."""
+        e = t.entry.c
+        columns = (e.seq, e.action, e.resource_id, t.payload.c.body)
+        rows = self._connection.execute(
+            select(*columns).select_from(_JOINED).where(e.action.in_((HOLD, RELEASE, RETENTION))).order_by(e.seq)
+        )
+        return keeping_of(Statement(*row) for row in rows)
+
+    def facts(self, query: Query | None = None, *, archived: bool = True) -> Iterator[Fact]:
+        """Stream what decides about the payloads, still there, of records that fit; without those `archived` already."""
+        e, o, p = t.entry.c, t.offset.c, t.payload.c
+        columns = (e.seq, e.ts_us, e.action, e.actor, e.resource_type, e.resource_id, o.topic)
+        joined = t.entry.join(t.payload, p.seq == e.seq).outerjoin(t.offset, o.source_id == e.source_id)
+        statement = self._fitting(select(*columns).select_from(joined), query or Query(limit=None)).order_by(e.seq)
+        if not archived:
+            statement = statement.where(p.body.is_not(None))
+        for page in self._stream(statement):
+            yield from (fact for row in page if may_be_withdrawn((fact := Fact(*row)).action))
 
     def sequence_of(self, entry_hash: bytes) -> int | None:
         """Return the sequence of the entry with a hash: the one that the next entry, or the head, links to."""

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import LONGBLOB, VARBINARY, VARCHAR
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["checkpoint", "entry", "head", "metadata", "node", "offset", "payload", "subject"]
+__all__ = ["checkpoint", "entry", "head", "metadata", "node", "offset", "payload", "subject", "withdrawal"]
 
 _MYSQL: Final = ("mysql", "mariadb")
 metadata: Final = MetaData()
@@ -116,9 +116,18 @@ payload: Final = Table(
     metadata,
     Column("seq", _rowid(), ForeignKey("ledger_entry.seq"), primary_key=True, autoincrement=False),
     Column("salt", _bytes(32), nullable=False),
-    Column("body", _blob(), nullable=False),
+    Column("body", _blob()),
     Column("details", _blob()),
 )
+"""What an entry commits to. Without `body` it is in the archive, to which `salt` is the key; erased, there is no row."""
+
+withdrawal: Final = Table(
+    "ledger_withdrawal",
+    metadata,
+    Column("seq", BigInteger, ForeignKey("ledger_entry.seq"), primary_key=True, autoincrement=False),
+    Column("by_seq", BigInteger, ForeignKey("ledger_entry.seq"), primary_key=True, autoincrement=False),
+)
+"""Whose payload which statement erased or archived: the guards let go of no other."""
 
 subject: Final = Table(
     "ledger_subject",

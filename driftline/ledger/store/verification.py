@@ -14,6 +14,7 @@ from driftline.ledger.rows import SourceName
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.verify import ChainVerifier
 from driftline.ledger.walk import AtOnce
+from driftline.ledger.withdrawal import Withdrawals
 
 __all__ = ["MANY", "verify_snapshot", "verify_store"]
 
@@ -66,6 +67,7 @@ def verify_snapshot(
         sources=sources,
         nodes=snapshot.nodes() if deep else None,
         at_once=_at_once(origin, sources) if deep and snapshot.last_sequence() >= many else None,
+        withdrawn=Withdrawals(snapshot.withdrawals()) if deep else None,
     )
     for page in snapshot.pages(payloads=deep):
         verifier.feed(page)

@@ -162,6 +162,25 @@ class LedgerWriter:
         writer was faster, IdConflict when a draft without a source repeats an id with other bytes,
         RollbackDetected when the database fell behind what was signed.
         """
+        return self._append(lambda _: drafts, moves, now=now)
+
+    def state(
+        self, make: Callable[[Snapshot], Draft], carry_out: Callable[[Connection, Entry], None] | None = None, *, now: int
+    ) -> Appended:
+        """Append a statement about the log as it is at that moment, and in the same transaction do as it says.
+
+        `make` sees all entries before it, and may refuse by raising. Nothing else is appended in between.
+        """
+        return self._append(lambda snapshot: [make(snapshot)], [], now=now, carry_out=carry_out)
+
+    def _append(
+        self,
+        make: Callable[[Snapshot], Sequence[Draft]],
+        moves: Sequence[OffsetMove],
+        *,
+        now: int,
+        carry_out: Callable[[Connection, Entry], None] | None = None,
+    ) -> Appended:
         with writing(self._engine) as connection:
             self._move(connection, moves)
             head = self._lock_head(connection)
@@ -169,14 +188,19 @@ class LedgerWriter:
             if head != self._head:
                 self._links.forget()
                 self._refuse_rollback(snapshot, head, self._signed.read())
+            drafts = make(snapshot)
             batch = sort_repeats(drafts, snapshot.known([draft.entry_id for draft in drafts]))
             self._refuse_conflicts(batch.drafts, batch.conflicts)
             links = self._links.prepare(connection, batch.drafts)
             grown = extend(self.store.origin, head, links.drafts, now=now, actors=links.actors, resources=links.resources)
             if grown.entries:
                 self._insert(connection, head, grown)
+            if carry_out is not None:
+                carry_out(connection, grown.entries[0])
         self._head = grown.head
         self._links.remember(links)
+        if carry_out is not None:
+            self._links.forget()  # it may have taken a name away
         note = self._sign(grown.head) if grown.entries else None
         return Appended(grown.entries, batch.duplicates, batch.conflicts, grown.head.size, note)
 

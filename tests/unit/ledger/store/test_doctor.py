@@ -10,8 +10,9 @@ from sqlalchemy import create_engine
 from driftline.ledger.report import Level
 from driftline.ledger.store.doctor import examine
 from driftline.ledger.store.engine import open_engine
+from driftline.ledger.store.erasing import Author, Subjected, erase
 from driftline.ledger.store.verification import verify_store
-from tests.unit.ledger.ledger_builders import KEY, draft, grow, writer_at
+from tests.unit.ledger.ledger_builders import KEY, Salts, draft, grow, writer_at
 
 DAMAGE = {
     "a guard is dropped": ("DROP TRIGGER ledger_entry_no_delete", {"trigger ledger_entry_no_delete", "ledger_entry refuses delete"}),
@@ -39,7 +40,8 @@ DAMAGE = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     writer = writer_at(tmp_path)
-    grow(writer, [[draft(number, actor="alice") for number in range(300)]])
+    grow(writer, [[draft(number, actor="bob" if number == 299 else "alice") for number in range(300)]])
+    assert erase(writer, Subjected("alice"), Author("carol", "asked", 1_000, Salts())) is not None
     writer.store.close()
     return tmp_path
 
@@ -56,10 +58,10 @@ def test_a_healthy_ledger_passes_every_check_and_is_left_as_it_was(folder: Path)
     checks = examine(engine)
     engine.dispose()
     assert [check for check in checks if not check.healthy] == []
-    assert sum("refuses" in check.name for check in checks) == 21
+    assert sum("refuses" in check.name for check in checks) == 24
     assert not [check for check in checks if check.detail.startswith("not tried")]
     report = verify_store(writer_at(folder).store, Level.FULL, key=KEY.verifier)
-    assert (report.valid, report.entries) == (True, 300)
+    assert (report.valid, report.entries) == (True, 301)
 
 
 @pytest.mark.parametrize("name", DAMAGE)
@@ -71,7 +73,7 @@ def test_what_is_taken_away_is_named(folder: Path, name: str) -> None:
     assert wrong(folder) == expected
     assert wrong(folder) == expected  # the trials of the first were undone
     connection = sqlite3.connect(folder / "ledger.db")
-    assert connection.execute("SELECT count(*), max(size) FROM ledger_entry, ledger_head").fetchone() == (300, 300)
+    assert connection.execute("SELECT count(*), max(size) FROM ledger_entry, ledger_head").fetchone() == (301, 301)
     connection.close()
 
 
