@@ -72,9 +72,11 @@ from driftline.events.profiles import (
     SourceTime,
     StateEntry,
 )
+from driftline.events.responses import ActionResult, GuardVerdict, ResponseStep, ServingCommand, ServingObserved
 from driftline.events.windows import ClosedBy, Decision, FamilyLevel, Measure, PastComparison, WindowReport
 
 __all__ = [
+    "ActionResult",
     "AlertAcknowledged",
     "AlertEscalated",
     "AlertFired",
@@ -104,6 +106,7 @@ __all__ = [
     "DriftDetected",
     "FamilyLevel",
     "Group",
+    "GuardVerdict",
     "HealthCleared",
     "HealthOpened",
     "Label",
@@ -132,7 +135,10 @@ __all__ = [
     "ProfileSet",
     "Progress",
     "Reference",
+    "ResponseStep",
     "SchemaRegistered",
+    "ServingCommand",
+    "ServingObserved",
     "SourceHeader",
     "SourceRange",
     "SourceTime",
@@ -147,12 +153,14 @@ __all__ = [
 
 NESTED = frozenset(
     {
+        "ActionResult",
         "BatchColumn",
         "BaselineColumn",
         "BaselineErrors",
         "BaselineJoint",
         "ColumnDrift",
         "FamilyLevel",
+        "GuardVerdict",
         "Measure",
         "MonitorColumn",
         "MonitorDetector",
