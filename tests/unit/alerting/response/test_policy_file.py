@@ -54,7 +54,7 @@ def test_an_empty_file_is_the_default():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("mode_ls: {}", "modles is not supported"),
+        ("mode_ls: {}", "mode_ls is not supported"),
         ("models: {m: {mode: on}}", "'on' is not known; known are off, shadow, approve, auto"),
         ("models: {m: {limits: {cool_down: soon}}}", "'soon' is no duration"),
         ("models: {m: {limits: {budget: 3}}}", "budget is not supported"),
