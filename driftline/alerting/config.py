@@ -8,6 +8,7 @@ from dataclasses import replace
 from driftline.alerting.alert import Priority
 from driftline.alerting.config_document import Field, open_document
 from driftline.alerting.config_escalations import read_policies, read_rotas
+from driftline.alerting.config_noise import read_noise
 from driftline.alerting.config_receivers import read_global, read_receivers
 from driftline.alerting.config_routes import RouteReader, inhibit_rules
 from driftline.alerting.config_time_intervals import time_intervals
@@ -15,6 +16,7 @@ from driftline.alerting.enrichment import EMERGENCY_CHANNELS, default_channels
 from driftline.alerting.errors import InvalidAlertingConfig
 from driftline.alerting.escalation import Rota
 from driftline.alerting.matcher_syntax import Syntax, parse_matchers
+from driftline.alerting.noise import NoiseControl
 from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Timers, escalation_levels
 
 _TOP = frozenset(
@@ -28,12 +30,16 @@ _TOP = frozenset(
         "time_intervals",
         "escalations",
         "on_call",
+        "noise_control",
     }
 )
+DIGEST_PERIOD = 86_400_000_000
+"""Microseconds between the mails about alerts of low priority without a configuration that says otherwise."""
 EMERGENCY_WAIT = 900_000_000
 """Microseconds that a critical alert may be on nobody's mind without a configuration that says otherwise (RSP-20)."""
 
 _EMERGENCY = "emergency"
+_LOW_AT_ONCE = "low at once"
 _REMEDIES = {
     "tracing": "is not supported; remove it",
     "event_recorder": "is not needed: every decision is on the topic notifications; remove it",
@@ -58,10 +64,11 @@ def load(text: str, *, source: str = "alerting.yml", syntax: Syntax = Syntax.FAL
         root = RouteReader(receivers, intervals, policies, syntax).root(top["route"])
     elif not findings.faults:
         document.fault("has no route; add one with a receiver")
-    rules = inhibit_rules(top.get("inhibit_rules"), syntax)
+    noise = read_noise(top.get("noise_control"))
+    rules = inhibit_rules(top.get("inhibit_rules"), syntax) + noise.inhibit_rules
     if findings.faults or root is None:
         raise InvalidAlertingConfig(*sorted(findings.faults, key=lambda fault: fault.line))
-    return Routing(root, receivers, rules, intervals, everywhere.resolve_timeout, tuple(findings.warnings))
+    return Routing(root, receivers, rules, intervals, noise, everywhere.resolve_timeout, tuple(findings.warnings))
 
 
 def _refuse_templates(field: Field | None) -> None:
@@ -72,11 +79,13 @@ def _refuse_templates(field: Field | None) -> None:
 def default_routing(*, webhook: bool, timers: Timers | None = None) -> Routing:
     """One route per priority with the channels of ALR-04, grouped by model; the webhook hears of all where there is one.
 
+    Those of low priority are mailed together once a day; the webhook hears of them at once.
     An alert of any other priority stays with the root, which sends e-mail. A critical one of which nobody takes care within
     15 minutes is an emergency (RSP-17, RSP-20).
     """
     receivers = {
-        name: Receiver(name, _named_channels(default_channels(name), webhook=webhook)) for name in ("default", *Priority)
+        name: Receiver(name, _named_channels(default_channels(name), webhook=webhook and name != Priority.LOW))
+        for name in ("default", *Priority)
     }
     receivers[_EMERGENCY] = Receiver(_EMERGENCY, _named_channels(EMERGENCY_CHANNELS, webhook=webhook))
     timers = timers or Timers()
@@ -91,12 +100,18 @@ def default_routing(*, webhook: bool, timers: Timers | None = None) -> Routing:
         )
         for priority in Priority
     )
-    *others, critical = children
+    low, *others, critical = children
+    daily = replace(timers, group_wait=DIGEST_PERIOD, group_interval=DIGEST_PERIOD)
+    digests = [replace(low, group_by=(), timers=daily, digest=True, continue_matching=webhook)]
+    if webhook:
+        receivers[_LOW_AT_ONCE] = Receiver(_LOW_AT_ONCE, _named_channels((), webhook=True))
+        digests.append(replace(low, key=f"{low.key}#2", receiver=_LOW_AT_ONCE))
     emergency = replace(critical, matchers=(), timers=replace(timers, group_wait=0))
     step = (EMERGENCY_WAIT, Rota(name=_EMERGENCY, shifts=(), otherwise=_EMERGENCY), emergency)
-    children = (*others, replace(critical, levels=escalation_levels(critical, [step])))
+    children = (*digests, *others, replace(critical, levels=escalation_levels(critical, [step])))
     root = Route(key="{}", receiver="default", group_by=("model_id",), timers=timers, routes=children)
-    return Routing(root, receivers)
+    noise = NoiseControl()
+    return Routing(root, receivers, noise.inhibit_rules, noise=noise)
 
 
 def with_timers(routing: Routing, *, wait: int | None, interval: int | None, repeat: int | None) -> Routing:

@@ -14,9 +14,10 @@ from driftline.alerting.matchers import Matcher, Operator, in_order
 from driftline.alerting.routing import Route, Timers, bounded, escalation_levels
 
 _TIMERS = ("group_wait", "group_interval", "repeat_interval")
+_TICKS = ("group_wait", "group_interval")
 _MUTES = ("mute_time_intervals", "active_time_intervals")
 _MATCHES = ("matchers", "match", "match_re")
-_ROUTE = frozenset({"receiver", "escalation", "group_by", "continue", "routes", *_MATCHES, *_TIMERS, *_MUTES})
+_ROUTE = frozenset({"receiver", "escalation", "group_by", "continue", "routes", "digest", *_MATCHES, *_TIMERS, *_MUTES})
 _LABELS_REMEDY = {"labels": "labels of routes are not supported; remove them and put labels into your alerting rules"}
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SIDES = ("source", "target")
@@ -59,12 +60,15 @@ class RouteReader:
         """`inherited` is the parent's escalation policy."""
         policy = self._policy(values.get("escalation")) or inherited
         group_by, by_all = _group_by(values.get("group_by"), self._syntax) or (parent.group_by, parent.group_by_all)
+        if "digest" in values and "group_by" not in values:
+            group_by, by_all = (), False
         route = Route(
             key=key,
             receiver=self._receiver(values.get("receiver")) or parent.receiver,
             group_by=group_by,
             group_by_all=by_all,
             timers=_timers(values, parent.timers),
+            digest="digest" in values or (parent.digest and not any(name in values for name in _TICKS)),
             matchers=matchers,
             continue_matching=_continues(values),
             mute_time_intervals=known_names(values.get("mute_time_intervals"), self._intervals, "time interval"),
@@ -106,6 +110,7 @@ def _step(route: Route, spec: LevelSpec) -> tuple[int, Rota, Route]:
     changed = replace(
         route,
         timers=replace(route.timers, group_wait=0, repeat_interval=repeat),
+        digest=False,
         matchers=(),
         mute_time_intervals=spec.mute_time_intervals,
         active_time_intervals=spec.active_time_intervals,
@@ -178,6 +183,14 @@ def _timers(values: Mapping[str, Field], inherited: Timers) -> Timers:
             values[name].fault("must be longer than 0")
         elif duration is not None:
             chosen[name] = duration
+    if "digest" in values:
+        if any(name in values for name in _TICKS):
+            values["digest"].fault("says when its group is told; remove group_wait and group_interval")
+        period = values["digest"].read(parse_duration)
+        if period == 0:
+            values["digest"].fault("must be longer than 0")
+        elif period is not None:
+            chosen |= {"group_wait": period, "group_interval": period}
     return replace(inherited, **chosen)
 
 

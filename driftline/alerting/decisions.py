@@ -14,6 +14,8 @@ class NotifyReason(StrEnum):
     """An alert is more urgent than anything told last time."""
     SOME_RESOLVED = "some_resolved"
     ALL_RESOLVED = "all_resolved"
+    DIGEST = "digest"
+    """The period of a digest is over, and something happened in it."""
     REPEAT = "repeat"
     """Nothing new, but it still fires and `repeat_interval` is over."""
 
@@ -29,6 +31,10 @@ class SuppressReason(StrEnum):
     """Silences hold for all that there was to tell."""
     INHIBITED = "inhibited"
     """Alerts that fire explain all that there was to tell."""
+    MODEL_CHANGED = "model_changed"
+    """A deployment or another baseline explains all that there was to tell."""
+    FLAPPING = "flapping"
+    """It begins and ends all the time; it is told once it has held for a while."""
     MUTED = "muted"
     """The route is in one of its mute intervals, or outside of its active ones."""
     RESOLVED_NOT_WANTED = "resolved_not_wanted"
@@ -57,7 +63,10 @@ class Suppress:
     instead_of: NotifyReason | None = None
 
 
-WITHHELD = frozenset({SuppressReason.SILENCED, SuppressReason.INHIBITED, SuppressReason.MUTED})
+HELD = frozenset({SuppressReason.SILENCED, SuppressReason.INHIBITED, SuppressReason.MODEL_CHANGED, SuppressReason.FLAPPING})
+"""Reasons that hold for single alerts."""
+
+WITHHELD = HELD | {SuppressReason.MUTED}
 """Reasons that pass: what was to be told is told later if it still holds."""
 
 Decision = Notify | Wait | Suppress

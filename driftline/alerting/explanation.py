@@ -15,6 +15,8 @@ WHY_NOT: dict[SuppressReason, str] = {
     SuppressReason.RESOLVED_BEFORE_TOLD: "it began and ended between two looks at its group, so nobody had heard of it",
     SuppressReason.SILENCED: "a silence held for all that there was to tell; what still fires is told when it ends",
     SuppressReason.INHIBITED: "another alert that fired explained all that there was to tell (inhibit_rules)",
+    SuppressReason.MODEL_CHANGED: "the model was deployed or got another baseline, which explains new drift; what still fires is told",
+    SuppressReason.FLAPPING: "it begins and ends all the time; what still fires is told once it has held for a while",
     SuppressReason.MUTED: "the route tells nothing at that time (mute_time_intervals, active_time_intervals); it is told afterwards",
     SuppressReason.RESOLVED_NOT_WANTED: "the channel wants to hear of no ends (send_resolved: false)",
 }
@@ -25,6 +27,7 @@ WHY: dict[NotifyReason, str] = {
     NotifyReason.RAISED: "an alert became more urgent",
     NotifyReason.SOME_RESOLVED: "some alerts of the group ended",
     NotifyReason.ALL_RESOLVED: "all alerts of the group ended",
+    NotifyReason.DIGEST: "the period of the digest is over",
     NotifyReason.REPEAT: "it still fires and repeat_interval is over",
 }
 
@@ -63,9 +66,10 @@ def explain(
     *,
     silences: Iterable[Silence],
     inhibitor: Alert | None,
+    held: Iterable[str],
     next_levels: Iterable[tuple[int, str]],
 ) -> tuple[str, ...]:
-    """Sentences in the order in which things are decided. `silences` are those that hold for it now.
+    """Sentences in the order in which things are decided. `silences` are those that hold for it now; `held` says what else keeps it back.
 
     `next_levels` are the times at which it is escalated, and to whom by the rotas that hold now.
     """
@@ -81,6 +85,7 @@ def explain(
     ]
     if inhibitor is not None:
         said.append(f"{inhibitor.title} ({inhibitor.alert_id}) fires and explains it: nothing new is told of it meanwhile.")
+    said += held
     found = list(places)
     if not found:
         said.append("No group tells of it: everybody who had heard of it knows that it is over.")

@@ -39,7 +39,7 @@ class Member:
     leaving: bool = False
     """It now belongs to another route and stays only until its end has been told here."""
     held: SuppressReason | None = None
-    """Why nothing new is told of it: silenced or inhibited. Its end is told all the same to those who had heard of it."""
+    """Why nothing new is told of it, such as silenced or inhibited. Its end is told all the same to those who had heard of it."""
 
 
 def group_labels(alert: Alert, route: Route) -> Mapping[str, str]:
@@ -58,7 +58,8 @@ def group_key(route: Route, labels: Mapping[str, str]) -> str:
 
 
 def new_group(route: Route, alert: Alert, now: int) -> Group:
-    """The group that an alert opens; it waits for company for `group_wait`."""
+    """The group that an alert opens; it waits for company for `group_wait`, that of a digest up to the end of its period."""
+    every = route.timers.group_interval
     labels = group_labels(alert, route)
     return Group(
         key=group_key(route, labels),
@@ -66,7 +67,7 @@ def new_group(route: Route, alert: Alert, now: int) -> Group:
         receiver=route.receiver,
         labels=labels,
         interval=route.timers.group_interval,
-        next_look_at=now + route.timers.group_wait,
+        next_look_at=(now // every + 1) * every if route.digest else now + route.timers.group_wait,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from driftline.alerting.alert import Priority, Status
-from driftline.alerting.decisions import WITHHELD, Decision, Notify, NotifyReason, Suppress, SuppressReason, Wait
+from driftline.alerting.decisions import HELD, WITHHELD, Decision, Notify, NotifyReason, Suppress, SuppressReason, Wait
 from driftline.alerting.grouping import Member
 from driftline.alerting.routing import ChannelSpec
 
@@ -48,6 +48,8 @@ class Look:
     """Whether the channel has an address to send to."""
     previous_id: str = ""
     """Id of the last notification of this group and channel; empty for the first."""
+    digest: bool = False
+    """Whether the route tells of all that happened since the last tick at once, and of nothing in between."""
     muted: bool = False
     """Whether the time is one in which the route tells nothing."""
     withheld: frozenset[str] = frozenset()
@@ -113,6 +115,8 @@ def needs_update(look: Look, _: Decision) -> Decision:
     """Whether there is something to tell, by what was told last."""
     firing = ids(look.firing)
     ended = ids(look.ended)
+    if look.digest and (firing - look.heard or ended - look.withheld):
+        return Notify(NotifyReason.DIGEST)
     if firing - look.heard:
         return Notify(NotifyReason.NEW_ALERTS if look.heard else NotifyReason.FIRST)
     if look.told is not None and look.staying and top_priority(look.staying).rank > look.told.priority.rank:
@@ -183,7 +187,7 @@ def decide(look: Look) -> Decision:
 def subject(look: Look, decision: Notify | Suppress) -> tuple[Member, ...]:
     """The members that a decision is about; of those that fire only they are shown that are not held."""
     match decision:
-        case Suppress(SuppressReason.SILENCED | SuppressReason.INHIBITED as reason):
+        case Suppress(reason) if reason in HELD:
             return tuple(member for member in look.held if member.held is reason)
         case Suppress(SuppressReason.RESOLVED_BEFORE_TOLD):
             return look.ended

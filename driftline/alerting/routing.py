@@ -8,6 +8,7 @@ from typing import Any
 from driftline.alerting.escalation import Rota
 from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matchers import Matcher, all_match
+from driftline.alerting.noise import NoiseControl
 from driftline.alerting.time_intervals import TimeInterval
 
 _MAX_LEVEL_KEY = 500
@@ -47,6 +48,8 @@ class Route:
     """Names of the intervals in which nobody is told; not inherited."""
     active_time_intervals: tuple[str, ...] = ()
     """Names of the intervals in which alone people are told; always where there is none. Not inherited."""
+    digest: bool = False
+    """Whether all that happened in a `group_interval` is told at once at its end; intervals are counted from 1970 UTC."""
     levels: tuple["Level", ...] = field(default=())
     """Who is told too, one after the other, while nobody takes care."""
 
@@ -136,6 +139,7 @@ class Routing:
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
+    noise: NoiseControl = field(default_factory=NoiseControl)
     resolve_timeout: int = 300_000_000
     """After which an alert without an end, that came over HTTP, counts as over unless it is sent again; microseconds."""
     warnings: tuple[str, ...] = ()

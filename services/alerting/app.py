@@ -43,7 +43,7 @@ from services.alerting.settings import AlertingSettings, AloneSettings
 from services.alerting.store import outbox
 from services.alerting.store.database import Database
 
-SOURCES = ("drift-events", "health")
+SOURCES = ("drift-events", "health", "governance", "monitors")
 TARGETS = ("alerts", "notifications")
 _LEASE_MARGIN_SECONDS = 30.0
 

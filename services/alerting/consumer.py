@@ -3,18 +3,19 @@
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
 
-from driftline import codec
+from driftline import codec, topics
 from driftline.alerting.alert import Alert, fingerprint
 from driftline.alerting.enrichment import Links, enrich
 from driftline.alerting.intake import Change, Event, Fired, Ignored, Resolved, identity, receive
-from driftline.alerting.life import ENDS_CARE, Entry, entry
+from driftline.alerting.life import ENDS_CARE, Entry, Happening, entry
+from driftline.alerting.noise import ChangeEvent, flapping_note, flaps_after, may_flap
 from driftline.alerting.posted import PostedAlert, receive_posted, timed_out
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
@@ -25,14 +26,17 @@ from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import PlanInForce
 from services.alerting.adapters.received import Received, received
 from services.alerting.metrics import EVENTS
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history, inbox, outbox, posted
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, inbox, noise, outbox, posted
 from services.alerting.store.database import Database
 
 _LOG = structlog.get_logger("driftline.alerting")
 
 
 class Intake:
-    """Handles records of `drift-events` and `health`. Handling one twice changes nothing."""
+    """Handles records of `drift-events` and `health`, and what `governance` and `monitors` say of changes of models.
+
+    Handling one twice changes nothing.
+    """
 
     def __init__(
         self, database: Database, in_force: PlanInForce, links: Links, topic_ids: Mapping[str, str], clock: Clock
@@ -51,7 +55,12 @@ class Intake:
         now = self._clock.now_us()
         with self._database.write() as tx:
             fresh = _fresh(tx, records)
-            outcomes = self._apply(tx, [_arrival(record, now) for record in fresh], now, news=news)
+            events = [(record, event) for record in fresh if (event := _decode(record)) is not None]
+            for _, event in events:
+                if isinstance(event, ChangeEvent):
+                    noise.note_change(tx, event, self._in_force.routing.noise, now)
+            arrivals = [_arrival(record, event, now) for record, event in events if not isinstance(event, ChangeEvent)]
+            outcomes = self._apply(tx, arrivals, now, news=news)
             inbox.mark_seen(tx, [record.event_id for record in fresh], now)
             inbox.set_positions(tx, _ends(records), self._topic_ids)
         EVENTS.labels("duplicate").inc(len(records) - len(fresh))
@@ -114,7 +123,7 @@ class Intake:
                 outcomes.append(change.value)
                 continue
             if (line := entry(change.alert, known.get(alert_id), now)) is not None:
-                lines.append(line)
+                lines.append(self._count_flaps(tx, change.alert, known.get(alert_id), line))
             known[alert_id] = changed[alert_id] = change.alert
             outcomes.append("fired" if isinstance(change, Fired) else "resolved")
             if news:
@@ -126,6 +135,15 @@ class Intake:
         escalations.forget(tx, [alert.alert_id for alert in changed.values() if alert.ends_at is not None])
         batch.write(tx)
         return outcomes
+
+    def _count_flaps(self, tx: Connection, alert: Alert, known: Alert | None, line: Entry) -> Entry:
+        """Note how often an alert has begun again; its history says so where it is held for that."""
+        if known is None or line.happening is not Happening.REOPENED or not may_flap(alert):
+            return line
+        former = noise.flaps_of(tx, alert.alert_id)
+        flaps = flaps_after(alert, known, former, rule=self._in_force.routing.noise.flapping, now=line.at)
+        noise.save_flaps(tx, flaps)
+        return replace(line, detail=f"{line.detail}. {flapping_note(flaps)}") if flaps.until else line
 
     def _tell_change(
         self, tx: Connection, batch: outbox.Batch, change: Fired | Resolved, cause: str, *, happened: str, now: int
@@ -196,8 +214,7 @@ class _Arrival:
     """What it means, given the alert as it is known."""
 
 
-def _arrival(record: Received, now: int) -> _Arrival:
-    event = _decode(record)
+def _arrival(record: Received, event: Event, now: int) -> _Arrival:
     change = partial(receive, event, event_id=record.cause, now=now)
     return _Arrival(fingerprint(identity(event)), record.cause, change)
 
@@ -267,10 +284,16 @@ def _fresh(tx: Connection, records: Sequence[Received]) -> list[Received]:
     return fresh
 
 
-def _decode(record: Received) -> Event:
+def _decode(record: Received) -> Event | ChangeEvent | None:
+    """The event of a record; None for those of other services' topics that mean nothing here."""
+    elsewhere = record.topic in (topics.name("governance"), topics.name("monitors"))
+    if record.value is None and elsewhere:
+        return None
     if record.value is None:
         raise InvalidRecord(Reason.MALFORMED_AVRO, f"{_place(record)} is empty")
     event = codec.decode(record.value)
+    if elsewhere:
+        return event if isinstance(event, ChangeEvent) else None
     if not isinstance(event, DriftDetected | DriftCleared | HealthOpened | HealthCleared):
         raise InvalidRecord(Reason.UNEXPECTED_EVENT, f"{_place(record)} holds a {type(event).__name__}")
     return event

@@ -75,6 +75,9 @@ class Message:
     @property
     def headline(self) -> str:
         """One line: what it is about."""
+        if self.reason == "digest":
+            count = len(self.items) + self.uncounted
+            return f"{self.lead.emoji} MLOps digest: {count} alert{'s' if count > 1 else ''}, such as {self.lead.title}"
         if not self.firing:
             return f"{RESOLVED_SIGN} MLOps Alert resolved: {self.lead.title}"
         return f"{self.lead.emoji} MLOps Alert: {self.lead.title}"

@@ -14,6 +14,7 @@ from driftline.alerting.explanation import Place, Telling, Waiting, explain, exp
 from driftline.alerting.grouping import Group, Member
 from driftline.alerting.inhibition import Inhibitors
 from driftline.alerting.life import Entry
+from driftline.alerting.noise import flapping_note, may_flap
 from driftline.alerting.notification import describe
 from driftline.alerting.pipeline import Look
 from driftline.alerting.routing import Routing
@@ -25,7 +26,7 @@ from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import VIEWERS, Actor
 from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.api.alerts import Limit, known_alert, notification_view
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox, silences
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, noise, outbox, silences
 from services.alerting.store.database import Database
 from services.alerting.store.holding import Holding
 
@@ -89,6 +90,7 @@ def explain_routes(database: Database, in_force: PlanInForce, access: Access, cl
                 places,
                 silences=_silences(tx, alert, now),
                 inhibitor=_inhibitor(tx, plan.routing, alert),
+                held=_held(tx, alert, now),
                 next_levels=_next_levels(tx, plan.routing, alert),
             )
         return {"alert_id": alert_id, "explanation": list(said)}
@@ -152,6 +154,7 @@ def _looks(
                 repeat_interval=route.timers.repeat_interval,
                 channel=channel,
                 configured=channel.name in plan.channels,
+                digest=route.digest,
                 muted=routing.muted(route, now),
             )
         )
@@ -179,6 +182,21 @@ def _inhibitor(tx: Connection, routing: Routing, alert: Alert) -> Alert | None:
     firing = ((one.alert_id, one.routing_labels) for one in alerts.firing(tx))
     found = Inhibitors(routing.inhibit_rules, firing).of(alert.routing_labels)
     return None if found is None else alerts.find(tx, found)
+
+
+def _held(tx: Connection, alert: Alert, now: int) -> list[str]:
+    """What holds it back besides silences and inhibition."""
+    if alert.status is not Status.FIRING:
+        return []
+    said = [
+        f"{change.detail} Drift that began around it is told if it still holds at {iso_time(change.until)}."
+        for change in noise.changed(tx, now)
+        if change.explains(alert, now)
+    ]
+    flaps = noise.flaps_of(tx, alert.alert_id)
+    if flaps is not None and now < flaps.until and may_flap(alert):
+        said.append(flapping_note(flaps))
+    return said
 
 
 def _next_levels(tx: Connection, routing: Routing, alert: Alert) -> list[tuple[int, str]]:

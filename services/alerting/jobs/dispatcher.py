@@ -114,6 +114,7 @@ class _Round:
                 channel=channel,
                 configured=channel.name in self._plan.channels,
                 previous_id=self._last_ids.get((group.key, channel.name), ""),
+                digest=route.digest,
                 muted=routing.muted(route, tick),
                 withheld=self._withheld.get((group.key, channel.name), frozenset()),
             )

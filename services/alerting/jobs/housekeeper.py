@@ -5,7 +5,7 @@ from collections.abc import Callable
 from driftline.alerting.alert import Priority
 from driftline.clock import Clock
 from services.alerting.metrics import ALERTS_ACTIVE, EVENT_OUTBOX_AGE_SECONDS, OUTBOX_AGE_SECONDS, OUTBOX_PENDING
-from services.alerting.store import alerts, history, inbox, outbox, silences
+from services.alerting.store import alerts, history, inbox, noise, outbox, silences
 from services.alerting.store.database import Database
 
 _SECOND_US = 1_000_000
@@ -36,6 +36,7 @@ class Housekeeper:
                 inbox.forget_seen(tx, now - SEEN_KEPT_US)
                 outbox.forget_finished(tx, now - NOTIFICATIONS_KEPT_US)
                 silences.forget_old(tx, now)
+                noise.forget_old(tx, now - _DAY_US)
                 history.forget_old(tx, now - NOTIFICATIONS_KEPT_US)
             self._cleaned_at = now
         return now + _SECOND_US

@@ -165,6 +165,37 @@ withheld = Table(
 )
 """Alerts that a channel was not told because they are silenced, inhibited or muted, and of which that was recorded."""
 
+flaps = Table(
+    "flaps",
+    metadata,
+    Column("alert_id", String(16), primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+"""How often in a row alerts began again soon after their end, and before when the present occurrence is not told."""
+
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("model_id", String(128), primary_key=True),
+    Column("monitor_version", Integer, nullable=False),
+    Column("baseline_id", String(128), nullable=False),
+)
+"""The baseline of the last monitor of each model."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("change_id", String(300), primary_key=True),
+    Column("model_id", String(128), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("quiet", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+)
+"""Deployments and other baselines that explain drift of their model for a while."""
+
 silences = Table(
     "silences",
     metadata,

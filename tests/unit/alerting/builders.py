@@ -10,7 +10,11 @@ from driftline.events import (
     DriftDetected,
     HealthCleared,
     HealthOpened,
+    Monitor,
     Reference,
+    Stage,
+    StageChanged,
+    Task,
 )
 
 DAY = 86_400_000_000
@@ -110,3 +114,37 @@ def alert(name: str = "a", **changes: Any) -> Alert:
         "source_event_id": f"event-{name}",
     }
     return Alert(**{**values, **changes})
+
+
+def deployed(**changes: Any) -> StageChanged:
+    values: dict[str, Any] = {
+        "model_id": "flights.delay",
+        "model_version": "2",
+        "from_stage": Stage.STAGING,
+        "to_stage": Stage.PRODUCTION,
+        "reason": "better",
+        "actor": "ada",
+        "at": 10 * DAY,
+    }
+    return StageChanged(**{**values, **changes})
+
+
+def monitor(**changes: Any) -> Monitor:
+    values: dict[str, Any] = {
+        "model_id": "flights.delay",
+        "monitor_version": 1,
+        "effective_from": 10 * DAY,
+        "task": Task.REGRESSION,
+        "columns": (),
+        "baseline_id": "b",
+        "labels": False,
+        "granularities": ("1 day",),
+        "alert_on": "1 day",
+        "minimum_n": 1,
+        "thresholds": (),
+        "weights": {},
+        "retired_versions": (),
+        "actor": "ada",
+    }
+    waits = ("lateness_us", "idle_timeout_us", "max_wait_us", "label_delay_us", "label_ttl_us", "future_skew_us")
+    return Monitor(**{**values, **dict.fromkeys(waits, 0), **changes})

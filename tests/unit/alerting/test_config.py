@@ -5,6 +5,7 @@ import pytest
 from driftline.alerting.config import default_routing, load, with_timers
 from driftline.alerting.config_receivers import NOT_SENT_TO
 from driftline.alerting.errors import InvalidAlertingConfig
+from driftline.alerting.noise import DATA_QUALITY_EXPLAINS_DRIFT, FlappingRule, NoiseControl
 
 MINUTE = 60_000_000
 
@@ -313,9 +314,66 @@ def test_scalars_stay_texts() -> None:
 def test_by_default_the_priority_chooses_the_channels(priority, channels) -> None:
     for webhook, more in ((False, []), (True, ["webhook"])):
         routing = default_routing(webhook=webhook)
-        (route,) = routing.root.match({"priority": priority})
-        assert [channel.kind for channel in routing.receivers[route.receiver].channels] == channels + more
-        assert route.group_by == ("model_id",)
+        routes = routing.root.match({"priority": priority})
+        told = [channel.kind for route in routes for channel in routing.receivers[route.receiver].channels]
+        assert told == channels + more
+        assert {route.group_by for route in routes if not route.digest} <= {("model_id",)}
+
+
+def test_by_default_mails_of_low_priority_are_a_daily_digest_of_all_models() -> None:
+    digest, at_once = default_routing(webhook=True).root.match({"priority": "low"})
+    assert (digest.digest, digest.group_by, digest.timers.group_interval) == (True, (), 24 * 60 * MINUTE)
+    assert (at_once.digest, at_once.group_by) == (False, ("model_id",))
+
+
+def test_a_digest_groups_all_and_is_told_at_the_end_of_its_period_by_its_children_too() -> None:
+    routing = load(
+        """
+route:
+  receiver: team
+  group_by: [model_id]
+  routes:
+    - matchers: ['priority="low"']
+      digest: 6h
+      routes:
+        - matchers: ['model_id="a"']
+        - matchers: ['model_id="b"']
+          group_interval: 1m
+receivers: [{name: team, channels: [email]}]
+"""
+    )
+    (low,) = routing.root.routes
+    assert (low.digest, low.group_by) == (True, ())
+    assert (low.timers.group_wait, low.timers.group_interval) == (360 * MINUTE, 360 * MINUTE)
+    assert [child.digest for child in low.routes] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "said"),
+    [
+        ("digest: 1d\n  group_wait: 1m", "route.digest", "remove group_wait and group_interval"),
+        ("digest: 0s", "route.digest", "longer than 0"),
+    ],
+)
+def test_a_digest_that_means_nothing_is_a_fault(line, field, said) -> None:
+    with pytest.raises(InvalidAlertingConfig) as refused:
+        load(f"route:\n  receiver: team\n  {line}\nreceivers: [{{name: team, channels: [email]}}]")
+    assert [(fault.field, said in fault.problem) for fault in refused.value.faults] == [(field, True)]
+
+
+def test_noise_control_is_read_and_its_defaults_hold_without() -> None:
+    plain = "route: {receiver: team}\nreceivers: [{name: team, channels: [email]}]\n"
+    assert load(plain).noise == NoiseControl()
+    assert load(plain).inhibit_rules == (DATA_QUALITY_EXPLAINS_DRIFT,)
+    routing = load(
+        plain
+        + "noise_control:\n  data_quality_explains_drift: false\n  quiet_after_change: 15m\n  flapping: {times: 5, steady: 2h}\n"
+    )
+    assert routing.inhibit_rules == ()
+    assert routing.noise.quiet_after_change == 15 * MINUTE
+    assert routing.noise.flapping == FlappingRule(times=5, steady=120 * MINUTE)
+    with pytest.raises(InvalidAlertingConfig, match=r"noise_control\.flapping\.times: must be a whole number"):
+        load(plain + "noise_control: {flapping: {times: often}}")
 
 
 def test_timers_can_be_overridden_everywhere() -> None:

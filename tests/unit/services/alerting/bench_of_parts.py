@@ -11,6 +11,7 @@ from driftline.alerting.enrichment import Links
 from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Timers
 from driftline.clock import ManualClock
 from driftline.envelope import Envelope, deterministic_id
+from driftline.events import DriftCleared, DriftDetected, Monitor, StageChanged
 from services.alerting.adapters.channels.port import Outgoing
 from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.adapters.received import Received
@@ -23,7 +24,7 @@ from services.alerting.store.database import Database
 SECOND = 1_000_000
 TIMERS = Timers(group_wait=30 * SECOND, group_interval=300 * SECOND, repeat_interval=3600 * SECOND)
 TOPIC = topics.name("drift-events")
-TOPIC_IDS = {TOPIC: "id-1", topics.name("health"): "id-2"}
+TOPIC_IDS = {TOPIC: "id-1", topics.name("health"): "id-2", topics.name("governance"): "id-3", topics.name("monitors"): "id-4"}
 
 
 def one_route(*channels: ChannelSpec) -> Routing:
@@ -39,11 +40,22 @@ def by_priority() -> Routing:
 def record(event: Any, offset: int = 0, *, event_id: str | None = None) -> Received:
     """A record as the drift service writes it."""
     name = type(event).__name__
-    drift = name.startswith("Drift")
-    made = event_id or deterministic_id(name, *((event.episode_id, event.sequence) if drift else (event.subject, event.at)))
+    topic, cause = _origin(event)
+    made = event_id or deterministic_id(name, *cause)
     envelope = Envelope(id=made, type=name, source="/drift", time_us=1)
-    topic = topics.name("drift-events" if drift else "health")
     return Received(topic=topic, partition=0, offset=offset, value=codec.encode(event), headers=envelope.headers())
+
+
+def _origin(event: Any) -> tuple[str, tuple[str | int, ...]]:
+    """The topic of an event, and what it is recognised by."""
+    match event:
+        case StageChanged():
+            return topics.name("governance"), (event.model_id, event.at)
+        case Monitor():
+            return topics.name("monitors"), (event.model_id, event.monitor_version)
+        case DriftDetected() | DriftCleared():
+            return topics.name("drift-events"), (event.episode_id, event.sequence)
+    return topics.name("health"), (event.subject, event.at)
 
 
 class FakeChannel:

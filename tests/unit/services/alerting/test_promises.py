@@ -135,8 +135,8 @@ class Story:
         self.parts.take(*self.history)
 
     def settle(self):
-        for _ in range(3):
-            self.parts.pass_time(300)
+        for seconds in (300, 300, 300, 3900, 86_400, 300):  # what flaps is told after an hour, a digest after a day
+            self.parts.pass_time(seconds)
             self.deliver("ok")
 
 

@@ -78,7 +78,9 @@ def test_timers_in_seconds_override_every_route(environment) -> None:
 
 def test_the_webhook_hears_of_every_priority_where_it_has_an_address(environment) -> None:
     routing = read_routing(environment(alerting_webhook_url="https://example.org/"))
-    assert all("webhook" in [channel.kind for channel in receiver.channels] for receiver in routing.receivers.values())
+    for priority in ("low", "medium", "high", "critical", "other"):
+        receivers = [routing.receivers[route.receiver] for route in routing.root.match({"priority": priority})]
+        assert "webhook" in [channel.kind for receiver in receivers for channel in receiver.channels]
 
 
 def test_a_config_file_that_is_missing_is_said(environment, tmp_path) -> None:
