@@ -13,10 +13,11 @@ from driftline.kafka.ports import Admin, Consumer, Isolation, Message, TopicPart
 from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerError, LedgerUnavailable
 from driftline.ledger.heads import SignedHead
-from driftline.ledger.report import Findings, Level, Report, verdict_of
+from driftline.ledger.report import Findings, Level, Report, Verdict, verdict_of
 from driftline.ledger.rows import SourceName
 from driftline.ledger.source import Extent, PartitionCheck, Repeat, Tally
 from driftline.ledger.store import LedgerStore, Snapshot
+from driftline.ledger.store.objects import Objects
 from driftline.ledger.store.verification import verify_snapshot
 
 BATCH = 2_000
@@ -113,6 +114,7 @@ def verify_source(
     key: VerifierKey | None,
     trusted: list[SignedHead],
     quiet_seconds: float = QUIET_SECONDS,
+    archive: Objects | None = None,
 ) -> Report:
     """Verify at level full, against the published heads, and against every record that the topics still keep."""
     reader = SourceReader(cluster, quiet_seconds=quiet_seconds)
@@ -120,9 +122,9 @@ def verify_source(
         published = [] if key is None else reader.published_heads(key, topics.name("checkpoints"))
         heads = [*trusted, *published]
         try:
-            return _compared(store, reader, key, heads, tolerant=False)
+            return _compared(store, reader, key, heads, archive, tolerant=False)
         except LedgerUnavailable:
-            return _compared(store, reader, key, heads, tolerant=True)
+            return _compared(store, reader, key, heads, archive, tolerant=True)
     except OffsetOutOfRange as error:
         raise Unavailable("retention removed records while they were read; run the verification again") from error
     finally:
@@ -130,14 +132,22 @@ def verify_source(
 
 
 def _compared(
-    store: LedgerStore, reader: SourceReader, key: VerifierKey | None, heads: list[SignedHead], *, tolerant: bool
+    store: LedgerStore,
+    reader: SourceReader,
+    key: VerifierKey | None,
+    heads: list[SignedHead],
+    archive: Objects | None,
+    *,
+    tolerant: bool,
 ) -> Report:
     """One snapshot at level full, then against the topics; `tolerant` reads texts that are none, too."""
     with store.snapshot(tolerant=tolerant) as snapshot:
         comparison = _Comparison(snapshot, reader)
-        report = verify_snapshot(snapshot, store.origin, Level.FULL, key=key, trusted=heads, findings=comparison.findings)
+        report = verify_snapshot(
+            snapshot, store.origin, Level.FULL, key=key, trusted=heads, findings=comparison.findings, archive=archive
+        )
         comparison.run()
-    return comparison.completed(report, vouched=key is not None and (report.entries == 0 or report.signed_size > 0))
+    return comparison.completed(report, vouched=report.verdict is not Verdict.UNVERIFIABLE)
 
 
 class _Comparison:

@@ -117,6 +117,8 @@ class Report:
     """Entries whose payload an entry of the ledger erased."""
     archived: int = 0
     """Entries whose payload lies in the archive."""
+    unread: tuple[str, ...] = ()
+    """Objects of the archive that are not there: about their payloads nothing can be said."""
     source: SourceCounts | None = None
     duplicates: tuple[str, ...] = ()
     """Which records repeat which entry, in words; the first hundred."""

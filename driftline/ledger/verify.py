@@ -192,10 +192,11 @@ class ChainVerifier:
                 max(0, min(head.size, size)), FindingKind.HEAD_CHANGED, "the head row is not that of the entries"
             )
 
-    def finish(self, signed_size: Callable[[int], int] | None) -> Report:
+    def finish(self, signed_size: Callable[[int], int] | None, *, unread: Sequence[str] = ()) -> Report:
         """Return the report. `signed_size`: the largest size up to a given one that a checked signature vouches for.
 
-        None: there was no key to check one with. It is asked after the last of the heads.
+        None: there was no key to check one with. It is asked after the last of the heads. `unread`: objects of the archive
+        that are not there.
         """
         size = self._tree.size
         while self._due is not None:
@@ -205,7 +206,7 @@ class ChainVerifier:
         for place in self._nodes:
             self._findings.add(size, FindingKind.NODE_CHANGED, f"a tree node of no entries is stored: level and index {place}")
         signed = 0 if signed_size is None else signed_size(size)
-        vouched = signed_size is not None and (size == 0 or signed > 0) and self._withdrawn.last < signed
+        vouched = signed_size is not None and (size == 0 or signed > 0) and self._withdrawn.last < signed and not unread
         return Report(
             verdict=verdict_of(self._findings, vouched=vouched),
             level=self._level,
@@ -218,6 +219,7 @@ class ChainVerifier:
             findings=tuple(self._findings.kept),
             erased=self._erased,
             archived=self._archived,
+            unread=tuple(unread),
         )
 
 

@@ -146,7 +146,7 @@ def withdraw(action: str, facts: Sequence[Fact]) -> Callable[[Connection, Entry]
     def carry_out(connection: Connection, entry: Entry) -> None:
         w, p, s, by = t.withdrawal.c, t.payload.c, t.subject.c, entry.leaf.seq
         for first, end in spans_of(fact.seq for fact in facts):
-            taken = (p.seq >= first, p.seq < end)
+            taken = (p.seq >= first, p.seq < end, *(() if action == ERASED else (p.body.is_not(None),)))
             named = select(p.seq, literal(by)).where(*taken)
             connection.execute(insert(t.withdrawal).from_select([w.seq, w.by_seq], named))
             if action == ERASED:

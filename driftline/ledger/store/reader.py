@@ -24,7 +24,7 @@ from driftline.ledger.rows import Row, SourceName, Subject
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import open_engine, reading
 from driftline.ledger.tree import FetchNodes, root_at
-from driftline.ledger.withdrawal import ARCHIVED, ERASED, Withdrawal, may_be_withdrawn, withdrawal_of
+from driftline.ledger.withdrawal import ARCHIVED, ERASED, Span, Withdrawal, may_be_withdrawn, withdrawal_of
 
 __all__ = ["LedgerStore", "Snapshot", "open_store"]
 
@@ -165,7 +165,7 @@ class Snapshot:
         e = t.entry.c
         statement = self._fitting(select(*_COLUMNS).select_from(_JOINED), query)
         statement = statement.order_by(e.seq.desc() if query.newest_first else e.seq).limit(query.limit)
-        yield from self._named(self._connection.execution_options(yield_per=_PAGE).execute(statement))
+        yield from self._named(self._connection.execute(statement, execution_options={"yield_per": _PAGE}))
 
     def _fitting(self, statement: Select[Any], query: Query) -> Select[Any]:
         """Return the statement with the conditions of a query."""
@@ -252,6 +252,14 @@ class Snapshot:
             statement = statement.where(p.body.is_not(None))
         for page in self._stream(statement):
             yield from (fact for row in page if may_be_withdrawn((fact := Fact(*row)).action))
+
+    def rows_of(self, spans: Iterable[Span]) -> Iterator[Row]:
+        """Stream the entries of spans, payloads joined."""
+        e = t.entry.c
+        for first, end in spans:
+            statement = select(*_COLUMNS).select_from(_JOINED).where(e.seq >= first, e.seq < end).order_by(e.seq)
+            for page in self._stream(statement):
+                yield from (Row(*row) for row in page)
 
     def sequence_of(self, entry_hash: bytes) -> int | None:
         """Return the sequence of the entry with a hash: the one that the next entry, or the head, links to."""

@@ -11,6 +11,8 @@ from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import HeadCheck, SignedHead
 from driftline.ledger.report import Findings, Level, Report
 from driftline.ledger.rows import SourceName
+from driftline.ledger.store.archiving import check_archive
+from driftline.ledger.store.objects import Objects
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.verify import ChainVerifier
 from driftline.ledger.walk import AtOnce
@@ -29,19 +31,21 @@ def verify_store(
     key: VerifierKey | None,
     trusted: Sequence[SignedHead] = (),
     many: int = MANY,
+    archive: Objects | None = None,
 ) -> Report:
     """Verify a whole log at level hash or full (source: the part that needs no topic).
 
     `trusted`: heads with checked signatures from outside the database (last-signed file, topic, witness).
     `many`: how many entries are verified by whole pages at level full (where numba is installed), fewer row by row.
+    `archive`: where archived payloads are verified as well; without it they are counted.
     Without a key the verdict is at best `unverifiable`. Raises LedgerUnavailable.
     """
     try:
         with store.snapshot() as snapshot:
-            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, many=many)
+            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, many=many, archive=archive)
     except LedgerUnavailable:
         with store.snapshot(tolerant=True) as snapshot:
-            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, many=many)
+            return verify_snapshot(snapshot, store.origin, level, key=key, trusted=trusted, many=many, archive=archive)
 
 
 def verify_snapshot(
@@ -53,6 +57,7 @@ def verify_snapshot(
     trusted: Sequence[SignedHead],
     findings: Findings | None = None,
     many: int = MANY,
+    archive: Objects | None = None,
 ) -> Report:
     """Verify one state of a log; see `verify_store`."""
     findings = Findings() if findings is None else findings
@@ -74,7 +79,8 @@ def verify_snapshot(
     if deep:
         verifier.check_subjects(snapshot.subjects())
     verifier.check_head(snapshot.head())
-    return verifier.finish(None if key is None else check.signed_size)
+    unread = check_archive(snapshot, archive, findings) if deep and archive is not None else ()
+    return verifier.finish(None if key is None else check.signed_size, unread=unread)
 
 
 def _at_once(origin: str, sources: Mapping[int, SourceName]) -> AtOnce | None:

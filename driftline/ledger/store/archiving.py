@@ -1,0 +1,150 @@
+"""Moving payloads into an archive by entries that name the objects, and reading and verifying them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from driftline.ledger.archive import object_name, pack, seal, unpack, unseal
+from driftline.ledger.chain import Draft
+from driftline.ledger.entries import Query
+from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofMalformed
+from driftline.ledger.keeping import Fact
+from driftline.ledger.leaf import data_hash, details_hash
+from driftline.ledger.report import FindingKind, Findings
+from driftline.ledger.rows import Row
+from driftline.ledger.store.erasing import Author, purge, withdraw
+from driftline.ledger.store.objects import Objects, put_once
+from driftline.ledger.store.reader import Snapshot
+from driftline.ledger.store.writer import LedgerWriter
+from driftline.ledger.withdrawal import ARCHIVED, Span, Withdrawal, spans_of, withdrawal_draft
+
+__all__ = ["Archived", "archive", "check_archive", "payload_from"]
+
+_TOGETHER: Final = 2_000
+"""Payloads in one object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """An object: the sequence of its entry, its name, bytes, and how many payloads it holds."""
+
+    seq: int
+    object: str
+    size: int
+    entries: int
+
+
+def archive(writer: LedgerWriter, objects: Objects, author: Author, *, before: int | None = None) -> Iterator[Archived]:
+    """Archive what is due, object by object: older than `before` (microseconds), else by the retention in force.
+
+    An object is written and read back before the payloads leave the database. Raises LedgerUnavailable for an archive that cannot
+    be written, LedgerError for a payload that is not what its leaf commits to.
+    """
+    with writer.store.snapshot() as snapshot:
+        keeping = snapshot.keeping()
+        query = Query(until=before, limit=None)
+        facts = snapshot.facts(query, archived=False)
+        due = [fact for fact in facts if before is not None or keeping.archivable(fact, author.now)]
+    for first in range(0, len(due), _TOGETHER):
+        yield _archived(writer, objects, author, due[first : first + _TOGETHER])
+
+
+def _archived(writer: LedgerWriter, objects: Objects, author: Author, facts: Sequence[Fact]) -> Archived:
+    spans = spans_of(fact.seq for fact in facts)
+    with writer.store.snapshot() as snapshot:
+        sealed = [(row.seq, _sealed(row)) for row in snapshot.rows_of(spans)]
+    data = pack(writer.store.origin, sealed)
+    name = object_name(data, facts[0].seq)
+    put_once(objects, name, data)
+
+    def make(_: Snapshot) -> Draft:
+        return withdrawal_draft(
+            ARCHIVED,
+            spans,
+            resource=("archive", name),
+            actor=author.actor,
+            reason=author.reason,
+            entry_id=author.random(16),
+            salt=author.random(32),
+            archive=(name, sha256(data).digest()),
+        )
+
+    done = writer.state(make, withdraw(ARCHIVED, facts), now=author.now)
+    purge(writer.store.engine)
+    return Archived(done.size - 1, name, len(data), len(sealed))
+
+
+def _sealed(row: Row) -> bytes:
+    """Return a payload sealed; what was changed is not carried into the archive as if it were sound."""
+    if row.salt is None or row.body is None or not _committed(row, row.salt, row.body, row.details):
+        raise LedgerError(f"the payload of entry {row.seq} is not what its leaf commits to: run `driftline ledger verify`")
+    return seal(row.salt, row.body, row.details)
+
+
+def _committed(row: Row, salt: bytes, payload: bytes, details: bytes | None) -> bool:
+    return data_hash(salt, payload) == row.data_hash and row.details_hash == (
+        None if details is None else details_hash(salt, details)
+    )
+
+
+def payload_from(objects: Objects, snapshot: Snapshot, seq: int) -> tuple[bytes, bytes | None] | None:
+    """Return payload and details of an archived entry; None for one that is not archived, or erased.
+
+    Raises LedgerUnavailable for an object that is gone, ProofMalformed for one that was changed.
+    """
+    row = next(snapshot.rows_of((Span(seq, seq + 1),)), None)
+    if row is None or row.salt is None:
+        return None
+    for withdrawal in snapshot.withdrawals():
+        if withdrawal.object is not None and any(first <= seq < end for first, end in withdrawal.entries):
+            payload, details = unseal(row.salt, _contents(objects, withdrawal)[seq])
+            if not _committed(row, row.salt, payload, details):
+                raise ProofMalformed(f"{withdrawal.object} holds another payload of entry {seq}")
+            return payload, details
+    return None
+
+
+def _contents(objects: Objects, withdrawal: Withdrawal) -> Mapping[int, bytes]:
+    name = withdrawal.object or ""
+    data = objects.get(name)
+    if data is None:
+        raise LedgerUnavailable(f"the object {name} is not in the archive")
+    if sha256(data).digest() != withdrawal.sha256:
+        raise ProofMalformed(f"{name} is not the object that was archived")
+    return unpack(data)
+
+
+def check_archive(snapshot: Snapshot, objects: Objects, findings: Findings) -> tuple[str, ...]:
+    """Open everything that was archived and not erased, and compare it with the leaves; returns objects that are gone.
+
+    An object of which everything was erased need not be there.
+    """
+    missing: list[str] = []
+    for withdrawal in snapshot.withdrawals():
+        if withdrawal.object is None:
+            continue
+        rows = {row.seq: row for row in snapshot.rows_of(withdrawal.entries) if row.salt is not None}
+        if not rows:
+            continue
+        try:
+            contents = _contents(objects, withdrawal)
+        except LedgerUnavailable:
+            missing.append(withdrawal.object)
+        except ProofMalformed as error:
+            findings.add(min(rows), FindingKind.ARCHIVE_CHANGED, str(error))
+        else:
+            _check_contents(withdrawal.object, contents, rows, findings)
+    return tuple(missing)
+
+
+def _check_contents(name: str, contents: Mapping[int, bytes], rows: Mapping[int, Row], findings: Findings) -> None:
+    for seq, row in rows.items():
+        try:
+            sound = row.salt is not None and _committed(row, row.salt, *unseal(row.salt, contents[seq]))
+        except (ProofMalformed, KeyError, TypeError):
+            sound = False
+        if not sound:
+            findings.add(seq, FindingKind.ARCHIVE_CHANGED, f"{name} does not hold what the leaf commits to")
