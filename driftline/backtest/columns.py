@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
+from driftline.drift.profile import read_columns
 from driftline.envelope import moment_of
 from driftline.errors import ConfigurationError
+from driftline.events import ColumnKind
 
-__all__ = ["numbers", "texts", "times_us"]
+__all__ = ["counted", "moments", "numbers", "texts", "times_us"]
+
+Integers = NDArray[np.int64]
 
 _SECOND, _MILLISECOND, _MICROSECOND = 1e11, 1e14, 1e17
 """A whole number below this, as a time since 1970, is in these units: seconds last until the year 5138."""
@@ -37,15 +41,30 @@ def texts(array: pa.Array) -> Column:
     return Column(b"".join(distinct), kind, start=start[codes], length=length[codes], hash=hashes[codes])
 
 
-def times_us(array: pa.Array, column: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def counted(array: pa.Array, kind: ColumnKind, event_time: Integers, rows: Integers | None = None) -> Column:
+    """A column as profiles count it: of times and texts the numbers that `read_columns` makes, of these rows (indices) alone."""
+    if kind is ColumnKind.NUMERIC:
+        return numbers(array)
+    if kind is ColumnKind.TIMESTAMP and not pa.types.is_string(array.type):
+        column = numbers(moments(array) if pa.types.is_temporal(array.type) else array)
+    else:
+        column = texts(array)
+    return read_columns({"": kind}, {"": column}, event_time, np.arange(len(column)) if rows is None else rows)[""]
+
+
+def moments(array: pa.Array) -> pa.Array:
+    """Dates and times of Arrow as microseconds UTC."""
+    return array.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+
+
+def times_us(array: pa.Array, column: str) -> tuple[Integers, NDArray[np.bool_]]:
     """Microseconds UTC of each row, and whether there is one. Numbers are seconds, ms, us or ns since 1970 by their size.
 
     Text is read as ISO 8601; what names no zone is UTC. Raises ConfigurationError for a value that is no time.
     """
     known = array.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_temporal(array.type):
-        whole = array.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
-        return pc.fill_null(whole, 0).to_numpy(zero_copy_only=False), known
+        return pc.fill_null(moments(array), 0).to_numpy(zero_copy_only=False), known
     if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
         values = pc.fill_null(array.cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False)
         largest = float(np.abs(values[known]).max(initial=0.0))

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from driftline.avro import Column
 from driftline.backtest.beyond import Beyond, Outcomes
-from driftline.backtest.columns import numbers, texts, times_us
+from driftline.backtest.columns import counted, times_us
 from driftline.backtest.roles import Roles
 from driftline.drift.labels.cells import class_codes, count_pairs
 from driftline.drift.labels.rows import Features, Pairs
 from driftline.drift.profile import Layout, Profile, Reservoir, Sampler, SliceCodes, Tally, portions
 from driftline.drift.slices import Slicer
 from driftline.drift.sqlmetrics.packing import pack
-from driftline.events import ColumnKind, Monitor, PaneProfile, Part, Task
+from driftline.events import Monitor, PaneProfile, Part, Task
 
 __all__ = ["Counter", "Place", "Refusals"]
 
@@ -91,7 +91,7 @@ class Counter:
     def add(self, batch: pa.RecordBatch, times: tuple[Integers, NDArray[np.bool_]] | None = None) -> None:
         """Count the rows of a batch; `times` where they are not in a column of it."""
         found, known = times or times_us(batch.column(self._roles.time), self._roles.time or "")
-        columns = {name: _column(batch, column, kind) for name, (column, kind) in self._watched.items()}
+        columns = {name: counted(batch.column(column), kind, found) for name, (column, kind) in self._watched.items()}
         chosen = np.flatnonzero(known & self._finite(columns, known))
         versions = self._coded_versions(batch)
         self._sampler.add(versions.astype(np.uint64), found, columns, chosen, (self._read + chosen).astype(np.uint64))
@@ -223,11 +223,6 @@ class Counter:
 
     def _name(self, code: int) -> str:
         return next(name for name, known in self._versions.items() if known == code)
-
-
-def _column(batch: pa.RecordBatch, column: str, kind: ColumnKind) -> Column:
-    array = batch.column(column)
-    return numbers(array) if kind is ColumnKind.NUMERIC else texts(array)
 
 
 def _floats(array: pa.Array) -> NDArray[np.float64]:

@@ -147,7 +147,8 @@ def _profiled(table: pa.Table, categorical: frozenset[str]) -> tuple[FrameProfil
     if not kept or not table.num_rows:
         raise ConfigurationError("the frame has no rows, or no column but times; there is nothing to profile")
     kinds = {name: _kind(table, name, categorical) for name in kept}
-    columns = {name: values_of(_array(table, name, kinds[name]), kinds[name]) for name in kept}
+    rows = np.arange(table.num_rows)
+    columns = {name: values_of(_array(table, name, kinds[name]), kinds[name], rows, rows) for name in kept}
     try:
         baseline = fit_baseline("frame", columns, kinds, sampled=True)
     except ValueError as error:

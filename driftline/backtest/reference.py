@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftline.backtest.columns import times_us
+from driftline.backtest.columns import Integers, counted, times_us
 from driftline.backtest.roles import Roles
 from driftline.backtest.table import Table
 from driftline.drift.baseline import Values, fit_baseline
@@ -24,7 +24,13 @@ MAXIMUM_ROWS = 1_000_000
 """Of a longer reference every second row is fitted, or every fourth, and so on."""
 _FEW = 10
 """Distinct whole numbers that are taken for classes."""
+_TYPES = {
+    ColumnKind.NUMERIC: pa.float64(),
+    ColumnKind.CATEGORICAL: pa.string(),
+    ColumnKind.TEXT_LENGTH: pa.string(),
+}
 _IDENTIFIER = 0.9
+"""Distinct values by rows, beyond which a column of text tells rows apart; also how much of prose has a space."""
 _IDENTIFIER_ROWS = 100
 
 
@@ -59,7 +65,7 @@ def read_kinds(table: Table, roles: Roles) -> dict[str, pa.DataType]:
     """The type that each column in use is read as."""
     kinds: dict[str, pa.DataType] = {}
     for name, kind in roles.watched(table.columns).values():
-        kinds[name] = pa.float64() if kind is ColumnKind.NUMERIC else pa.string()
+        kinds[name] = table.moments(name) if kind is ColumnKind.TIMESTAMP else _TYPES[kind]
     if roles.label is not None:
         kinds[roles.label] = pa.string() if kinds.get(roles.prediction or "") != pa.float64() else pa.float64()
     for moment in (roles.time, roles.label_time):
@@ -77,27 +83,31 @@ def fit_reference(table: Table, roles: Roles, model: str) -> Reference:
     rows = len(next(iter(columns.values()))) if columns else 0
     if not rows:
         raise ConfigurationError(f"{table.path} has a header but no rows; the reference needs some hundreds at least")
-    roles, identifiers = _without_identifiers(roles, columns, kinds, rows)
+    roles, identifiers, prose = _without_identifiers(roles, columns, kinds, rows)
     wanted = roles.watched(kinds)
     if roles.label is not None:
         wanted[LABEL] = (roles.label, roles.kind_of(roles.label, kinds))
     notes = []
     if identifiers:
         notes.append(f"left out, because nearly every row has a value of its own: {', '.join(identifiers)}")
+    if prose:
+        notes.append(f"watched by the length of its text: {', '.join(prose)}")
     constant = [name for name in roles.features if pc.count_distinct(columns[name]).as_py() == 1]
     if constant:
         notes.append(f"the same in every row of the reference, so that any other value is drift: {', '.join(constant)}")
     if stride > 1:
         notes.append(f"the reference is long: every {stride}th row of it was fitted, {rows:,} in all")
-    times = None
+    times, known = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
     if roles.time is not None and roles.time in columns:
-        found, known = times_us(columns[roles.time], roles.time)
-        times = found[known] if known.all() else None
+        times, known = times_us(columns[roles.time], roles.time)
     provenance = {"file": table.path.name, "sha256": _digest(table), "stride": str(stride)}
-    values = {name: values_of(columns[column], kind) for name, (column, kind) in wanted.items()}
+    timed = np.flatnonzero(known)
+    values = {name: values_of(columns[column], kind, times, timed) for name, (column, kind) in wanted.items()}
     sorts = {name: kind for name, (_, kind) in wanted.items()}
     try:
-        baseline = fit_baseline(model, values, sorts, event_times=times, provenance=provenance, sampled=True)
+        baseline = fit_baseline(
+            model, values, sorts, event_times=times if known.all() else None, provenance=provenance, sampled=True
+        )
     except ValueError as error:
         raise ConfigurationError(f"{table.path}: {error}") from error
     return Reference(baseline, kinds, roles, tuple(notes), values)
@@ -122,9 +132,10 @@ def _columns(table: Table, kinds: Mapping[str, pa.DataType]) -> tuple[dict[str, 
 
 def _without_identifiers(
     roles: Roles, columns: Mapping[str, pa.Array], kinds: Mapping[str, pa.DataType], rows: int
-) -> tuple[Roles, list[str]]:
+) -> tuple[Roles, list[str], list[str]]:
+    """Roles, names of the columns that were taken out, and of those of prose, which are counted by length."""
     if rows < _IDENTIFIER_ROWS:
-        return roles, []
+        return roles, [], []
     found = [
         name
         for name in roles.features
@@ -132,11 +143,17 @@ def _without_identifiers(
         and name not in roles.categorical
         and pc.count_distinct(columns[name]).as_py() > _IDENTIFIER * rows
     ]
-    return replace(roles, features=tuple(name for name in roles.features if name not in found)), found
+    prose = [name for name in found if pc.mean(pc.match_substring(columns[name], " ")).as_py() > _IDENTIFIER]
+    found = [name for name in found if name not in prose]
+    kept = tuple(name for name in roles.features if name not in found)
+    return replace(roles, features=kept, texts=(*roles.texts, *prose)), found, prose
 
 
-def values_of(array: pa.Array, kind: ColumnKind) -> Values:
-    """A column as `fit_baseline` takes it; null stays null."""
+def values_of(array: pa.Array, kind: ColumnKind, event_time: Integers, rows: Integers) -> Values:
+    """A column as `fit_baseline` takes it; null stays null. A time is null but in the rows (indices) whose event has one."""
+    if kind in {ColumnKind.TIMESTAMP, ColumnKind.TEXT_LENGTH}:
+        column = counted(array, kind, event_time, rows if kind is ColumnKind.TIMESTAMP else None)
+        return np.ma.MaskedArray(column.numbers(), ~column.valid)
     if kind is ColumnKind.CATEGORICAL:
         texts: list[float | str | None] = array.cast(pa.string()).to_pylist()
         return texts

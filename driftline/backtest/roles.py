@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -26,6 +27,10 @@ class Roles:
     version: str | None = None
     categorical: tuple[str, ...] = ()
     """Columns of numbers that are to be counted by value."""
+    timestamps: tuple[str, ...] = ()
+    """Columns of times, counted by their age; those of Arrow's types are added by `resolve`."""
+    texts: tuple[str, ...] = ()
+    """Columns of texts to be counted by their length."""
     ignore: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     """Watched columns; filled in by `resolve`."""
@@ -34,7 +39,8 @@ class Roles:
     def named(self) -> tuple[str, ...]:
         """Every column that somebody named."""
         alone = (self.time, self.prediction, self.score, self.label, self.label_time, self.version)
-        return (*(name for name in alone if name is not None), *self.categorical, *self.ignore)
+        lists = (self.categorical, self.timestamps, self.texts, self.ignore)
+        return tuple(name for name in (*alone, *(name for names in lists for name in names)) if name is not None)
 
     def watched(self, kinds: Kinds) -> dict[str, tuple[str, ColumnKind]]:
         """Column in the file and kind, by the name that a monitor has for it."""
@@ -47,6 +53,10 @@ class Roles:
 
     def kind_of(self, name: str, kinds: Kinds) -> ColumnKind:
         """How a column is counted."""
+        if name in self.texts:
+            return ColumnKind.TEXT_LENGTH
+        if name in self.timestamps:
+            return ColumnKind.TIMESTAMP
         by_value = name in self.categorical or not pa.types.is_floating(kinds[name])
         return ColumnKind.CATEGORICAL if by_value else ColumnKind.NUMERIC
 
@@ -54,8 +64,8 @@ class Roles:
 def resolve(said: Roles, reference: Table, data: Table) -> tuple[Roles, list[str]]:
     """Roles with their features, and what a person should know of the choice.
 
-    Features are the columns of both files that nobody gave another part to, times left out. Raises ConfigurationError
-    for a name that a file does not have, and where nothing is left to watch.
+    Features are the columns of both files that nobody gave another part to. Times are among them where the reference has event
+    times to take their age at. Raises ConfigurationError for a name that a file does not have, and where nothing is left to watch.
     """
     for table in (reference, data):
         for name in said.named:
@@ -64,16 +74,33 @@ def resolve(said: Roles, reference: Table, data: Table) -> tuple[Roles, list[str
     notes = []
     taken = {said.time, said.prediction, said.score, said.label, said.label_time, said.version, *said.ignore}
     features = [name for name in reference.columns if name in data.columns and name not in taken]
-    times = [name for name in features if pa.types.is_temporal(reference.columns[name])]
-    if times:
-        notes.append(f"left out, because they are times: {', '.join(times)}")
+    times, ageless = _times(said, reference, features)
+    if ageless:
+        notes.append(f"left out, because they are times and the reference has no event times: {', '.join(ageless)}")
     missing = [name for name in reference.columns if name not in data.columns and name not in taken]
     if missing:
         notes.append(f"in the reference only, so not watched: {', '.join(missing)}")
-    found = replace(said, features=tuple(name for name in features if name not in times))
+    found = replace(said, features=tuple(name for name in features if name not in ageless), timestamps=times)
     if said.label is not None and said.prediction is None and said.score is None:
         notes.append(f"no prediction is named, so {said.label!r} is watched as a column and no performance is measured")
         found = replace(found, label=None, features=(*found.features, said.label))
     if not found.watched(reference.columns):
         raise ConfigurationError(f"{reference.path} and {data.path} have no column in common that could be watched")
     return found, notes
+
+
+def _times(said: Roles, reference: Table, features: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Columns of times that can be watched, and those that cannot: for want of an event time, or times of day."""
+    temporal = [name for name in features if pa.types.is_temporal(reference.columns[name])]
+    if said.time is None or said.time not in reference.columns:
+        if said.timestamps:
+            raise ConfigurationError(
+                f"{reference.path} needs a column {said.time or '(--time)'!r}: ages are taken at event times"
+            )
+        return (), temporal
+    dated = [name for name in temporal if _dated(reference.columns[name])]
+    return tuple(dict.fromkeys((*said.timestamps, *dated))), [name for name in temporal if name not in dated]
+
+
+def _dated(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))

@@ -136,6 +136,7 @@ def _data_kinds(reference: Reference, data: Table) -> dict[str, pa.DataType]:
     for name in (roles.time, roles.label_time):
         if name is not None:
             kinds[name] = data.columns[name]
+    kinds |= {name: data.moments(name) for name in roles.timestamps if name in kinds}
     if roles.version is not None:
         kinds[roles.version] = pa.string()
     return kinds

@@ -42,6 +42,8 @@ def backtest(
     positive: Annotated[str | None, typer.Option(help="Class that the score is the probability of.")] = None,
     version: Annotated[str | None, typer.Option(help="Column with the model version.")] = None,
     categorical: Annotated[str, typer.Option(help="Columns of numbers to count by value, separated by commas.")] = "",
+    timestamps: Annotated[str, typer.Option(help="Columns of times to count by age; in Parquet they are seen.")] = "",
+    texts: Annotated[str, typer.Option(help="Columns of text to count by length, separated by commas.")] = "",
     ignore: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("backtest"),
     as_json: Json = False,
@@ -50,7 +52,8 @@ def backtest(
 
     Writes report.html, windows.jsonl, profile_metrics.csv, drift_metrics.csv, psi_summary.csv, telemetry.json and monitor.yaml to a folder.
     """
-    roles = Roles(time, prediction, score, label, label_time, version, names(categorical), names(ignore))
+    lists = (names(categorical), names(timestamps), names(texts), names(ignore))
+    roles = Roles(time, prediction, score, label, label_time, version, *lists)
     evenly = None if every is None else Evenly(_moment(start), _duration(every))
     definition = None if monitor is None else text_of(monitor)
     asked = Backtest(data, reference, roles, evenly, definition, positive)

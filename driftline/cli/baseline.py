@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from driftline.cli.inputs import names, text_of
 from driftline.cli.publishing import publish_once
-from driftline.drift.baseline import NULLS, fit_baseline, with_metrics
-from driftline.envelope import Envelope, time_of
+from driftline.drift.ages import ages, instant
+from driftline.drift.baseline import NULLS, Values, fit_baseline, with_metrics
+from driftline.envelope import Envelope, moment_of, time_of
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind, Monitor
 from driftline.events.columns import LABEL, PREDICTION, SCORE
@@ -40,6 +41,8 @@ def fit(
     label: Annotated[str | None, typer.Option(help="Column with the true outcome, for drift of the outcomes.")] = None,
     time: Annotated[str | None, typer.Option(help="Column with the event time (RFC 3339).")] = None,
     categorical: Annotated[str, typer.Option(help="Columns to count by value, separated by commas.")] = "",
+    timestamps: Annotated[str, typer.Option(help="Columns of times to count by age, beside those that look so.")] = "",
+    texts: Annotated[str, typer.Option(help="Columns of text to count by length, separated by commas.")] = "",
     ignore: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
     sample: Annotated[
         bool, typer.Option(help="Keep some rows (500 at most) for multivariate tests; they are published.")
@@ -59,6 +62,8 @@ def fit(
         label=label,
         time=time,
         categorical=names(categorical),
+        timestamps=names(timestamps),
+        texts=names(texts),
         ignore=names(ignore),
         sampled=sample,
         monitor=None if monitor is None else text_of(monitor),
@@ -82,6 +87,8 @@ def fit_file(
     label: str | None = None,
     time: str | None = None,
     categorical: Collection[str] = (),
+    timestamps: Collection[str] = (),
+    texts: Collection[str] = (),
     ignore: Collection[str] = (),
     sampled: bool = False,
     monitor: str | None = None,
@@ -91,18 +98,22 @@ def fit_file(
     Raises ConfigurationError naming the file, column or value at fault, and DefinitionRefused.
     """
     table = _read(file)
-    for name in (prediction, score, label, time, *categorical, *ignore):
+    for name in (prediction, score, label, time, *categorical, *timestamps, *texts, *ignore):
         if name is not None and name not in table:
             message = f"{file} has no column {name!r}; it has {', '.join(table)}"
             raise ConfigurationError(message)
     times = None if time is None else _times(table.pop(time), file, time)
     renamed = {prediction: PREDICTION, score: SCORE, label: LABEL}
-    kept = {renamed.get(name, name): texts for name, texts in table.items() if name not in ignore}
-    kinds = {
-        name: ColumnKind.CATEGORICAL if name in categorical or not _numeric(texts) else ColumnKind.NUMERIC
-        for name, texts in kept.items()
-    }
-    columns = {name: _values(texts, kinds[name]) for name, texts in kept.items()}
+    kept = {renamed.get(name, name): column for name, column in table.items() if name not in ignore}
+    said = dict.fromkeys(categorical, ColumnKind.CATEGORICAL) | dict.fromkeys(texts, ColumnKind.TEXT_LENGTH)
+    said |= dict.fromkeys(timestamps, ColumnKind.TIMESTAMP)
+    kinds = {name: said.get(name) or _seen(column, timed=times is not None) for name, column in kept.items()}
+    if times is None and (aged := [name for name, kind in kinds.items() if kind is ColumnKind.TIMESTAMP]):
+        message = (
+            f"{', '.join(aged)}: a time is counted by its age at the event; say which column holds the event time (--time)"
+        )
+        raise ConfigurationError(message)
+    columns = {name: _values(column, kinds[name], times) for name, column in kept.items()}
     provenance = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     try:
         baseline = fit_baseline(model, columns, kinds, event_times=times, provenance=provenance, sampled=sampled)
@@ -162,17 +173,30 @@ def _times(texts: list[str], file: Path, column: str) -> NDArray[np.int64]:
         raise ConfigurationError(message) from error
 
 
-def _numeric(texts: list[str]) -> bool:
+def _seen(texts: list[str], *, timed: bool) -> ColumnKind:
+    """The kind that a column seems to be; times only where they have an age."""
     present = [text for text in texts if text not in NULLS]
+    if _all_are(float, present):
+        return ColumnKind.NUMERIC
+    return ColumnKind.TIMESTAMP if timed and _all_are(moment_of, present) else ColumnKind.CATEGORICAL
+
+
+def _all_are(read: Callable[[str], object], texts: list[str]) -> bool:
     try:
-        for text in present:
-            float(text)
+        for text in texts:
+            read(text)
     except ValueError:
         return False
-    return bool(present)
+    return bool(texts)
 
 
-def _values(texts: list[str], kind: ColumnKind) -> list[float | str | None]:
+def _values(texts: list[str], kind: ColumnKind, times: NDArray[np.int64] | None) -> Values:
     if kind is ColumnKind.CATEGORICAL:
         return [None if text in NULLS else text for text in texts]
-    return [None if text in NULLS else float(text) for text in texts]
+    if kind is ColumnKind.NUMERIC:
+        return [None if text in NULLS else float(text) for text in texts]
+    null = [text in NULLS for text in texts]
+    if kind is ColumnKind.TEXT_LENGTH:
+        return np.ma.MaskedArray([float(len(text)) for text in texts], null)
+    assert times is not None  # asked for above
+    return np.ma.MaskedArray(ages(np.array([instant(text) for text in texts]), times), null)

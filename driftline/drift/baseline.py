@@ -46,7 +46,7 @@ def fit_baseline(
     """Fit fine cells, PSI bins, categories, counts and moments of every column named in `kinds`.
 
     None (in a masked array: what is masked) is null and NaN is NaN: they have cells of their own, so say None for a
-    missing value if producers send null.
+    missing value if producers send null. Of columns of times and texts it takes the numbers that `profile.readings` makes.
     `sampled`: keep some of the rows themselves, at most 500, for the multivariate tests of monitors that ask for one.
     A column may be empty, constant or all null. Raises ValueError, naming the column, for infinities, for text in a
     NUMERIC column or numbers in a CATEGORICAL one, for columns of different lengths and for one that is missing.
@@ -136,10 +136,10 @@ def _sample(fitted: Sequence[BaselineColumn], columns: Mapping[str, Values]) -> 
 
 
 def _fit_column(name: str, kind: ColumnKind, values: Values) -> BaselineColumn:
-    return _fit_categories(name, values) if kind is ColumnKind.CATEGORICAL else _fit_numbers(name, values)
+    return _fit_numbers(name, kind, values) if kind.numeric else _fit_categories(name, values)
 
 
-def _fit_numbers(name: str, values: Values) -> BaselineColumn:
+def _fit_numbers(name: str, kind: ColumnKind, values: Values) -> BaselineColumn:
     nulls, numbers = _numbers(name, values)
     finite = np.sort(numbers[~np.isnan(numbers)])
     edges = _fine_edges(finite)
@@ -151,7 +151,7 @@ def _fit_numbers(name: str, values: Values) -> BaselineColumn:
     low, high = (float(finite[0]), float(finite[-1])) if len(finite) else (0.0, 0.0)
     return BaselineColumn(
         name=name,
-        kind=ColumnKind.NUMERIC,
+        kind=kind,
         edges=tuple(edges.tolist()),
         psi_edges=tuple(_psi_edges(finite, edges, inside)),
         categories=(),

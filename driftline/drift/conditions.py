@@ -37,7 +37,7 @@ class Condition:
     @staticmethod
     def of(text: str, kinds: Mapping[str, ColumnKind]) -> Condition:
         """Compile a condition on these columns. Raises MetricRefused with what is wrong, its line and column."""
-        seen = Seen({name: Type.NUMBER if kind is ColumnKind.NUMERIC else Type.TEXT for name, kind in kinds.items()})
+        seen = Seen({name: Type.NUMBER if kind.numeric else Type.TEXT for name, kind in kinds.items()})
         try:
             return _compiled(text, seen)
         except Fault as fault:

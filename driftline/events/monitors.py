@@ -12,6 +12,15 @@ class ColumnKind(StrEnum):
 
     NUMERIC = "NUMERIC"
     CATEGORICAL = "CATEGORICAL"
+    TIMESTAMP = "TIMESTAMP"
+    """Counted as a number: its age at the event, in seconds; negative for a time to come."""
+    TEXT_LENGTH = "TEXT_LENGTH"
+    """Counted as a number: how many characters the text has."""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether a column is counted as a number, in cells between edges."""
+        return self is not ColumnKind.CATEGORICAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +30,7 @@ class MonitorColumn:
     name: str
     """Feature name, or :prediction, :score."""
     kind: ColumnKind
-    """Numeric columns are binned, categorical ones counted by value."""
+    """Numeric columns are binned, categorical ones counted by value, times and texts binned by age and by length."""
     required: bool = False
     """A row without it is refused (missing_field); otherwise it counts as null."""
 

@@ -321,9 +321,11 @@ def _column(section: Fields, name: str, baseline: Mapping[str, ColumnKind] | Non
     try:
         kind = ColumnKind(word.upper()) if word is not None else known or ColumnKind.NUMERIC
     except ValueError:
-        section.problem(name, f"{word!r} is no kind of column; write numeric or categorical")
+        section.problem(name, f"{word!r} is no kind of column; write {', '.join(each.lower() for each in ColumnKind)}")
         return MonitorColumn(name=name, kind=known or ColumnKind.NUMERIC)
-    if baseline is not None and known is None:
+    if name.startswith(":") and kind in {ColumnKind.TIMESTAMP, ColumnKind.TEXT_LENGTH}:
+        section.problem(name, "is what the model says; write numeric or categorical")
+    elif baseline is not None and known is None:
         section.problem(name, f"the baseline has no such column; {nearest(name, baseline)}")
     elif known is not None and known is not kind:
         section.problem(
@@ -385,4 +387,4 @@ def _weights(fields: Fields) -> dict[str, float]:
 
 
 def _numeric_features(columns: tuple[MonitorColumn, ...]) -> int:
-    return sum(column.kind is ColumnKind.NUMERIC and not column.name.startswith(":") for column in columns)
+    return sum(column.kind.numeric and not column.name.startswith(":") for column in columns)

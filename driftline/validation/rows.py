@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.avro import Column
+from driftline.avro import Column, Kind
 from driftline.errors import Reason
 from driftline.events import ColumnKind, Monitor, Task
 from driftline.events.columns import PREDICTION, SCORE
@@ -135,6 +135,8 @@ def _refuse_column(rule: _Rule, column: Column | None, chosen: NDArray[np.int64]
             missing = chosen[verdict.code[chosen] == 0]
             verdict.code[missing] = kernels.MISSING
             verdict.place[missing] = place
+    elif rule.kind in _TAKEN:
+        _refuse_others(rule, column, chosen[verdict.code[chosen] == 0], place, verdict)
     elif rule.kind is ColumnKind.CATEGORICAL:
         if kernels.texts_suspect(column.kind, rule.required):
             kernels.refuse_texts(column.kind, chosen, rule.required, place, verdict.code, verdict.place)
@@ -142,6 +144,21 @@ def _refuse_column(rule: _Rule, column: Column | None, chosen: NDArray[np.int64]
         numbers, score = column.numbers(), rule.name == SCORE
         if kernels.numbers_suspect(column.kind, numbers, rule.required, score):
             kernels.refuse_numbers(column.kind, numbers, chosen, rule.required, score, place, verdict.code, verdict.place)
+
+
+_TAKEN = {ColumnKind.TIMESTAMP: (Kind.INTEGER, Kind.REAL, Kind.TEXT), ColumnKind.TEXT_LENGTH: (Kind.TEXT,)}
+"""What columns hold that are read as numbers. A text need not be a time: it counts, as NaN."""
+
+
+def _refuse_others(rule: _Rule, column: Column, rows: NDArray[np.int64], place: int, verdict: Verdict) -> None:
+    kind = column.kind[rows]
+    code = np.where(np.isin(kind, _TAKEN[rule.kind]), kernels.ACCEPTED, kernels.WRONG_TYPE).astype(np.uint8)
+    code[kind <= Kind.NULL] = kernels.MISSING if rule.required else kernels.ACCEPTED
+    if rule.kind is ColumnKind.TIMESTAMP and column.reals is not None:
+        code[(kind == Kind.REAL) & np.isinf(column.reals[rows])] = kernels.NON_FINITE
+    refused = code != kernels.ACCEPTED
+    verdict.code[rows[refused]] = code[refused]
+    verdict.place[rows[refused]] = place
 
 
 def partitions_of(ids: Column, chosen: NDArray[np.int64], partitions: int) -> NDArray[np.int32]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift.ages import instant
+
 __all__ = ["Kind", "Sample", "Values", "kind_of", "numbers", "sample", "samples"]
 
 Values = Collection[Any] | NDArray[Any]
@@ -103,8 +105,8 @@ def kind_of(values: NDArray[Any]) -> Kind | None:
 def numbers(values: NDArray[Any], kind: Kind) -> NDArray[np.float64]:
     """Turn the values of a NUMERIC, TIMESTAMP or TEXT_LENGTH column into float64, nulls left out.
 
-    The one place where times and texts become numbers. A time is microseconds since 1970 in UTC: datetime64, datetime or
-    date (without a zone they are taken as UTC), ISO 8601 text, or a number that already is one. A text is its number of
+    A time is microseconds since 1970 in UTC: datetime64, datetime or
+    date (without a zone they are taken as UTC), text as `driftline.drift.ages` reads it (NaN for what is none), or a number that already is one. A text is its number of
     characters. A boolean is 0 or 1. Raises TypeError for anything else.
     """
     if values.dtype.kind in "biuf" and kind is not Kind.TEXT_LENGTH:
@@ -141,7 +143,7 @@ def _number(value: object) -> float:
 
 def _microseconds(value: object) -> float:
     if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
+        return instant(value)
     if isinstance(value, dt.datetime):
         aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
         return float((aware - _EPOCH) // _MICROSECOND)

@@ -6,6 +6,7 @@ from driftline.drift.profile.pairs import PairLayout
 from driftline.drift.profile.panes import Granularity, Unit, pane_start, pane_us
 from driftline.drift.profile.partial import Partial
 from driftline.drift.profile.profile import Accumulator, Profile
+from driftline.drift.profile.readings import read_columns
 from driftline.drift.profile.reservoir import Reservoir, ReservoirAccumulator
 from driftline.drift.profile.sampler import Sampler
 from driftline.drift.profile.tally import PairCodes, SliceCodes, Tally, latest_by_source, portions, profile_rows
@@ -36,4 +37,5 @@ __all__ = [
     "pane_us",
     "portions",
     "profile_rows",
+    "read_columns",
 ]

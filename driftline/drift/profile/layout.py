@@ -5,6 +5,8 @@ A vector of cells is a row of blocks. INPUTS has one block for each watched colu
     NUMERIC      null | nan | below | fine 0 .. fine k | above     k = len(edges)
     CATEGORICAL  null | unseen | category 0 .. category k-1
 
+Columns of times and texts are counted as NUMERIC ones (`readings.py`); a text that is no time is NaN.
+
 `fine i` holds edges[i-1] <= x < edges[i]; below is x < minimum of the baseline, above is x > its maximum, so that
 `below` to `above` are in the order of values. The parts that labels can change (IN_TIME, LATER) are vectors of `PairLayout`,
 without real sums.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftline.drift.sqlmetrics.vectors import Type
-from driftline.events import ColumnKind, Monitor, Task
+from driftline.events import Monitor, Task
 from driftline.events.columns import LABEL, LATENCY, PREDICTION, SCORE
 
 __all__ = ["Seen", "columns_of"]
@@ -23,7 +23,7 @@ _OTHER_NAMES = {
 
 def columns_of(monitor: Monitor) -> dict[str, Type]:
     """Name and type of every column: the watched features, :prediction, :score, :latency_ms and, with labels, :label."""
-    watched = {column.name: Type.NUMBER if column.kind is ColumnKind.NUMERIC else Type.TEXT for column in monitor.columns}
+    watched = {column.name: Type.NUMBER if column.kind.numeric else Type.TEXT for column in monitor.columns}
     outcome = Type.NUMBER if monitor.task is Task.REGRESSION else Type.TEXT
     found = {**watched, PREDICTION: outcome, LATENCY: Type.NUMBER}
     if monitor.task is Task.BINARY:

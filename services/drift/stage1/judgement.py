@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.avro import Column, Joined
+from driftline.drift.profile import read_columns
 from driftline.errors import Reason
 from driftline.events import Monitor, PredictionBatch
 from driftline.kafka.ports import Message
@@ -159,6 +160,14 @@ class Chunk:
     """By index of their message; empty for single predictions."""
     number: Integers | None = None
     """By row: its number within its batch; None for single predictions."""
+
+    def read_for(self, monitor: Monitor, chosen: Integers) -> Chunk:
+        """The same with the times and texts that a monitor watches as the numbers that they are counted as, of accepted rows."""
+        kinds = {column.name: column.kind for column in monitor.columns}
+        times = self.rows.event_time.integers
+        assert times is not None  # an accepted row has one
+        columns = read_columns(kinds, self.rows.columns, times, chosen)
+        return self if columns is self.rows.columns else replace(self, rows=replace(self.rows, columns=columns))
 
     def refuse(self, rows: Integers, reason: Reason, name: str, model_id: str | None, out: Judgement[Any]) -> None:
         """Refuse rows for one reason: those of a batch together, else each message by itself."""

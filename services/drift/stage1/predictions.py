@@ -166,7 +166,7 @@ class PredictionReader(Reader[Judged]):
                     chunk.refuse(mine[~home], Reason.WRONG_PARTITION, "prediction_id", model_id, out)
                     mine = mine[home]
             if len(mine):
-                out.judged.append(Judged(monitor, chunk, mine, stream))
+                out.judged.append(Judged(monitor, chunk.read_for(monitor, mine), mine, stream))
 
     def _encode_streams(self, chunk: Chunk, candidates: Integers) -> NDArray[np.int32]:
         """Stream code of each candidate."""

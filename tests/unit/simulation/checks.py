@@ -8,7 +8,8 @@ from itertools import pairwise
 from driftline.drift.fairness import OF_OUTCOMES, OF_PREDICTIONS
 from driftline.drift.profile import Layout, Profile
 from driftline.events import CheckExecution, CheckStatus, CheckTrigger, ClosedBy, Decision, DriftDetected, Part, WindowReport
-from tests.unit.simulation.world import BASELINE, TOLD, World, counts_of, input_measures, label_measures
+from tests.unit.simulation.events import aged, remark
+from tests.unit.simulation.world import BASELINE, HOUR, TOLD, World, counts_of, input_measures, label_measures
 
 
 def check_final_counts(world: World) -> None:
@@ -128,6 +129,30 @@ def _content(report: WindowReport) -> tuple:
             if report.decision is Decision.PERFORMANCE or m.column or m.family in ("business", "multivariate")
         ),
     )
+
+
+def check_times_and_texts(world: World) -> None:
+    """Ages and lengths of every final window are those of its rows, cell for cell."""
+    found: dict[tuple, dict[str, Counter]] = {}
+    for _, _, row in world.sent:
+        if row.carrier:
+            start = row.time // HOUR * HOUR
+            window = found.setdefault((row.model, row.version, "1 hour", start, ""), {"booked": Counter(), "remark": Counter()})
+            text = remark(row)
+            window["booked"][str(aged(row))] += 1
+            window["remark"]["None" if text is None else str(float(len(text)))] += 1
+    for key, window in found.items():
+        last = world.reports()[key][-1]
+        layout = Layout.of(world.monitors[last.model_id], BASELINE)
+        profile = Profile.decode(layout, Part.INPUTS, last.n, last.cells, last.sums)
+        for name, counts in window.items():
+            block = layout.by_column[name]
+            values = [str(value) for value in (block.minimum, *block.edges)]  # each is a cell of its own
+            assert profile.cells[block.null] == counts.pop("None", 0), key
+            assert profile.cells[block.nan] == counts.pop("nan", 0), key
+            cells = profile.cells[block.ordered].tolist()
+            assert cells[1:-1] == [counts.pop(value, 0) for value in values], key
+            assert cells[0] + cells[-1] == counts.total(), key
 
 
 def check_all(world: World) -> None:

@@ -6,6 +6,9 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from math import nan
+from zlib import crc32
 
 from driftline.drift.windows.calendar import spans_of
 from driftline.events import Deduplicate, Monitor
@@ -133,6 +136,40 @@ _SCORES = {"late": 0.75, "on time": 0.25}
 def score(row: Row) -> float:
     """Probability of `late` that goes with the guess."""
     return _SCORES[predicted(row)]
+
+
+def hours(row: Row) -> int | None:
+    """How long before its event a row was booked; None = nobody says."""
+    number = crc32(row.id.encode()) % 6
+    return None if number == 0 else number - 2
+
+
+def booked(row: Row) -> float | str | None:
+    """The same as a moment: a number, a text in some zone or none, or no time at all."""
+    before = hours(row)
+    if before is None:
+        return None
+    number = crc32(row.id.encode()) // 6 % 4
+    zone = (UTC, None, timezone(timedelta(hours=9)), UTC)[number]
+    at = row.time - before * 3_600_000_000
+    if number == 0:
+        return float(at)
+    if number == 3:
+        return "some day"
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+    return (moment.astimezone(zone) if zone else moment.replace(tzinfo=None)).isoformat()
+
+
+def remark(row: Row) -> str | None:
+    """Free text, of two letters and more bytes for each third of an id's hash."""
+    number = crc32(row.id.encode()) % 5
+    return None if number == 4 else "äé" * number
+
+
+def aged(row: Row) -> float | None:
+    """What `booked` counts as, without reading it: seconds, NaN where it is no time."""
+    before, moment = hours(row), booked(row)
+    return None if before is None else nan if moment == "some day" else before * 3600.0
 
 
 def predicted(row: Row) -> str:

@@ -20,7 +20,7 @@ from services.drift.profile.duplicates import Duplicates
 from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.predictions import PredictionReader
 from services.drift.stage1.profile_sets import Place
-from tests.unit.simulation.events import Row, predicted, score
+from tests.unit.simulation.events import Row, booked, predicted, remark, score
 from tests.unit.simulation.world import BASELINE, INPUT_TOPICS, PARTITIONS, PROFILES_PARTITIONS, SECOND, World
 
 
@@ -82,6 +82,6 @@ class RealWorld(World):
                 event_time=row.time,
                 prediction=predicted(row),
                 score=score(row),
-                features={"carrier": row.carrier},
+                features={"carrier": row.carrier, "booked": booked(row), "remark": remark(row)},
             )
         )

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from driftline.events import ClosedBy, DeadLetter, Deduplicate, MonitorSlice
+from driftline.events import ClosedBy, DeadLetter, Deduplicate, MonitorColumn, MonitorSlice
 from tests.unit.simulation.chaos import Chaos, traffic
-from tests.unit.simulation.checks import check_all, check_slices, decisions, drift
+from tests.unit.simulation.checks import check_all, check_slices, check_times_and_texts, decisions, drift
 from tests.unit.simulation.events import MODELS
 from tests.unit.simulation.real_stage1 import RealWorld
 from tests.unit.simulation.test_schedules import CUTS
-from tests.unit.simulation.world import HOUR, MINUTE, World, monitor_of
+from tests.unit.simulation.world import HOUR, KINDS, MINUTE, READ, World, monitor_of
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "60")) // 10
 FIRST = int(os.environ.get("DRIFTLINE_FIRST_SCHEDULE", "0"))
@@ -60,6 +60,14 @@ def test_slices_and_their_labels_survive_everything_that_rows_do(seed):
     check_slices(world)
     assert decisions(world) == decisions(reference)
     assert drift(world) == drift(reference)
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + max(2, SCHEDULES // 3)))
+def test_times_and_texts_are_counted_once_by_age_and_length_in_every_schedule(seed):
+    columns = tuple(MonitorColumn(name=name, kind=kind) for name, kind in (KINDS | READ).items())
+    world = play(seed, patient=seed % 2 == 0, columns=columns)
+    check_all(world)
+    check_times_and_texts(world)
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + max(2, SCHEDULES // 3)))

@@ -63,7 +63,18 @@ INPUT_TOPICS = ("predictions", "labels")
 TOLD = ("windows", "drift-events", "monitor-status", "health", "checks")
 """What stage 2 writes to, besides its state."""
 KINDS = {"carrier": ColumnKind.CATEGORICAL, ":prediction": ColumnKind.CATEGORICAL}
-BASELINE = fit_baseline("north", {"carrier": ["AA", "UA"] * 50, ":prediction": ["late", "on time"] * 50}, KINDS)
+READ = {"booked": ColumnKind.TIMESTAMP, "remark": ColumnKind.TEXT_LENGTH}
+"""What the real stage 1 makes numbers of; watched where a schedule is about it."""
+BASELINE = fit_baseline(
+    "north",
+    {
+        "carrier": ["AA", "UA"] * 50,
+        ":prediction": ["late", "on time"] * 50,
+        "booked": [3600.0 * hours for hours in (0, 1, 2, 3)] * 25,
+        "remark": [float(length) for length in (0, 2, 4, 6)] * 25,
+    },
+    KINDS | READ,
+)
 
 
 DETECTORS = tuple(

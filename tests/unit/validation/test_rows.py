@@ -263,3 +263,35 @@ def test_a_batch_whose_lengths_disagree_is_refused_before_anything_is_allocated(
     batch = dataclasses.replace(from_rows([prediction(0)]), rows=2**31 - 1)
     with pytest.raises(InvalidRecord, match="row_count_mismatch"):
         batch_rows(batch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "reason"),
+    [
+        (ColumnKind.TIMESTAMP, 5, None),
+        (ColumnKind.TIMESTAMP, 5.5, None),
+        (ColumnKind.TIMESTAMP, math.nan, None),
+        (ColumnKind.TIMESTAMP, "2026-03-01", None),
+        (ColumnKind.TIMESTAMP, "no time", None),
+        (ColumnKind.TIMESTAMP, None, None),
+        (ColumnKind.TIMESTAMP, -math.inf, Reason.NON_FINITE),
+        (ColumnKind.TIMESTAMP, True, Reason.WRONG_TYPE),
+        (ColumnKind.TIMESTAMP, b"raw", Reason.WRONG_TYPE),
+        (ColumnKind.TEXT_LENGTH, "", None),
+        (ColumnKind.TEXT_LENGTH, None, None),
+        (ColumnKind.TEXT_LENGTH, 5, Reason.WRONG_TYPE),
+        (ColumnKind.TEXT_LENGTH, False, Reason.WRONG_TYPE),
+    ],
+)
+def test_times_and_texts_are_held_to_what_can_be_read(kind, value, reason):
+    monitor = dataclasses.replace(MONITOR, columns=(MonitorColumn(name="it", kind=kind),))
+    verdict = judge(GOOD | {"it": value}, GOOD | {"it": None}, monitor=monitor)
+    assert (verdict.reason(0), verdict.field(0)) == (reason, "it" if reason else None)
+    assert verdict.reason(1) is None
+
+
+@pytest.mark.parametrize("kind", [ColumnKind.TIMESTAMP, ColumnKind.TEXT_LENGTH])
+def test_a_time_or_text_that_is_required_must_be_there(kind):
+    monitor = dataclasses.replace(MONITOR, columns=(MonitorColumn(name="it", kind=kind, required=True),))
+    verdict = judge(GOOD | {"it": None}, GOOD, GOOD | {"it": "2026-03-01"}, monitor=monitor, chosen=np.array([0, 2]))
+    assert [verdict.reason(row) for row in range(3)] == [Reason.MISSING_FIELD, None, None]

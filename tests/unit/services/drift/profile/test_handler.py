@@ -61,8 +61,8 @@ change = dataclasses.replace
 class World(StageWorld):
     """A stage profile that reads what is sent to it."""
 
-    def __init__(self, *monitors):
-        super().__init__(BASELINE, *(monitors or (MONITOR,)))
+    def __init__(self, *monitors, baseline=BASELINE):
+        super().__init__(baseline, *(monitors or (MONITOR,)))
 
     def started(self):
         catalogue = Catalogue(self.cluster.consumer())
@@ -661,3 +661,68 @@ def test_who_looks_at_rows_gets_a_bounded_sample_beside_the_counts_and_others_no
     other = World()
     other.send(prediction(0))
     assert [pane.part for each in other.flush().sets for pane in each.panes] == [Part.INPUTS]
+
+
+READ = {"age": ColumnKind.NUMERIC, "booked": ColumnKind.TIMESTAMP, "remark": ColumnKind.TEXT_LENGTH}
+
+
+def watching_times_and_texts():
+    data = {"age": np.arange(100.0), "booked": 3600.0 * np.arange(100), "remark": np.arange(100.0)}
+    return monitored(READ, data, labels=False)
+
+
+def test_times_and_texts_count_alike_by_every_road():
+    monitor, baseline = watching_times_and_texts()
+    world = World(monitor, baseline=baseline)
+    cells = [(START - HOUR, "grüß"), (None, None), (START - 3 * HOUR, ""), (START + HOUR, "x" * 5000)]
+    rows = [prediction(i, booked=None if at is None else float(at), remark=text) for i, (at, text) in enumerate(cells)]
+    for row in rows:
+        world.send(row)
+    single = world.flush()
+    world.send(from_rows(rows), partition=0)
+    batch = world.flush()
+    schema = typed(score="double", age="double", booked=["null", "long"], remark=["null", "string"])
+    register(world, schema)
+    for i, (at, text) in enumerate(cells):
+        record = {
+            "model_id": "m",
+            "model_version": "v1",
+            "prediction_id": f"p{i}",
+            "event_time": START,
+            "score": 0.5,
+            "age": 5.0,
+        }
+        world.put("predictions", write(schema, record | {"booked": at, "remark": text}))
+    typed_out = world.flush()
+    layout = Layout.of(monitor, baseline)
+    found = [Profile.from_event(layout, out.sets[0].panes[0]) for out in (single, batch, typed_out)]
+    ages, lengths = layout.by_column["booked"], layout.by_column["remark"]
+    assert found[0].cells.tolist() == found[1].cells.tolist() == found[2].cells.tolist()
+    assert found[0].sums.tolist() == found[1].sums.tolist() == found[2].sums.tolist()
+    assert (found[0].cells[ages.null], found[0].cells[ages.offset + 2], found[0].cells[lengths.null]) == (1, 1, 1)
+    assert found[0].sums[layout.maximum("booked")] == 3 * 3600.0
+    assert found[0].sums[layout.maximum("remark")] == 5000.0
+
+
+def test_a_text_that_is_no_time_counts_and_what_is_neither_time_nor_text_is_refused():
+    monitor, baseline = watching_times_and_texts()
+    world = World(monitor, baseline=baseline)
+    world.send(prediction(0, booked="soon", remark="a"))
+    world.send(prediction(1, booked="2015-08-19T16:00:00+02:00", remark=2.5))
+    world.send(prediction(2, booked=math.inf, remark="b"))
+    out = world.flush()
+    layout = Layout.of(monitor, baseline)
+    profile = Profile.from_event(layout, out.sets[0].panes[0])
+    assert (profile.rows, int(profile.cells[layout.by_column["booked"].nan])) == (1, 1)
+    assert sorted(out.reasons()) == [(Reason.NON_FINITE, "booked"), (Reason.WRONG_TYPE, "remark")]
+
+
+def test_columns_of_other_kinds_are_not_touched_on_their_way():
+    world = World()
+    world.send(prediction())
+    world.read()
+    judged = []
+    world.stage._count = judged.append
+    world.stage._count_gathered()
+    (one,) = judged
+    assert one.chunk.read_for(MONITOR, one.chosen) is one.chunk
