@@ -15,12 +15,13 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from types import TracebackType
 from typing import Self
 
 from driftline import batches, codec, topics
 from driftline.clock import Clock, SystemClock
-from driftline.envelope import Envelope
+from driftline.envelope import Envelope, moment_of
 from driftline.errors import DriftlineError, InvalidRecord, Reason
 from driftline.events import Label, Prediction, PredictionBatch, Watermark
 from driftline.kafka.confluent import ConfluentCluster
@@ -31,7 +32,8 @@ SOURCE = "/sdk"
 _ROWS_PER_BATCH = 1000
 _MAXIMUM_ID_BYTES = 128
 
-Value = float | int | bool | str | None
+Value = float | int | bool | str | date | None
+"""A feature, or an outcome; a datetime is a date. Without a zone it is UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +264,11 @@ def _identifier(text: str, field: str) -> str:
 
 
 def _plain(value: Value, field: str) -> float | str | None:
-    """Numbers as float, truth values as "true" / "false", texts and null as they are."""
+    """Numbers as float, truth values as "true" / "false", times as microseconds since 1970, texts and null as they are."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, date):
+        return None if type(value).__name__ == "NaTType" else float(moment_of(value.isoformat()))
     if value is None or isinstance(value, str):
         return value
     number = float(value)

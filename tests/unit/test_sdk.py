@@ -1,5 +1,7 @@
 """driftline.sdk: what a producer sees, on a fake broker."""
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
 from driftline import batches, codec, sdk
@@ -147,3 +149,16 @@ def test_values_that_cannot_be_an_event_are_refused_by_name(producer, bad):
 def test_an_unknown_outcome_is_no_label(producer):
     with client(producer) as emit, pytest.raises(InvalidRecord, match="missing_field"):
         emit.label("m", "a", None)
+
+
+def test_a_datetime_travels_as_microseconds_utc(producer):
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    features = {"aware": noon.astimezone(timezone(timedelta(hours=9))), "naive": noon.replace(tzinfo=None), "day": noon.date()}
+    with client(producer) as emit:
+        emit.predict("m", "1", "id-1", features)
+    columns = batches.to_columns(producer.records[0][1]).columns
+    assert {name: columns[name].values.tolist() for name in features} == {
+        "aware": [1_772_366_400_000_000.0],
+        "naive": [1_772_366_400_000_000.0],
+        "day": [1_772_323_200_000_000.0],
+    }

@@ -88,3 +88,33 @@ def test_publishing_without_a_broker_named_says_which_setting_to_give(file, caps
         cli.main(["baseline", "fit", str(file), "--model", "m"])
     assert ended.value.code == 2
     assert "DRIFTLINE_KAFKA_BOOTSTRAP" in capsys.readouterr().err
+
+
+TIMES = (
+    "when,signup,since,note\n2013-01-02T00:00:00Z,2013-01-01T00:00:00Z,1357000000000000,hello\n"
+    "2013-01-02T00:00:00Z,,,Gr\u00fc\u00dfe\n"
+)
+
+
+def test_times_are_counted_by_age_and_named_texts_by_length(tmp_path):
+    path = tmp_path / "reference.csv"
+    path.write_text(TIMES, encoding="utf-8")
+    baseline = fit_file(path, model="m", time="when", timestamps=("since",), texts=("note",))
+    columns = {column.name: column for column in baseline.columns}
+    assert {name: column.kind for name, column in columns.items()} == {
+        "signup": ColumnKind.TIMESTAMP,
+        "since": ColumnKind.TIMESTAMP,
+        "note": ColumnKind.TEXT_LENGTH,
+    }
+    assert (columns["signup"].counts[0], columns["signup"].sums[3:]) == (1, (86_400.0, 86_400.0))
+    assert columns["since"].sums[3] == 1_357_084_800 - 1_357_000_000
+    assert columns["note"].sums[3:] == (5.0, 5.0)
+
+
+def test_a_time_without_event_times_is_a_category_or_a_sentence(tmp_path):
+    path = tmp_path / "reference.csv"
+    path.write_text(TIMES, encoding="utf-8")
+    (signup,) = [column for column in fit_file(path, model="m").columns if column.name == "signup"]
+    assert signup.kind is ColumnKind.CATEGORICAL
+    with pytest.raises(ConfigurationError, match=r"signup: .*--time"):
+        fit_file(path, model="m", timestamps=("signup",))

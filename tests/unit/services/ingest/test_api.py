@@ -30,6 +30,7 @@ from services.ingest.consumer import TOPICS as FOLLOWED
 from services.ingest.consumer import MonitorDirectory
 
 NOW = 1_790_000_000_000_000
+NOON = 1_772_366_400_000_000
 MINUTE = 60_000_000
 TOPICS = ("predictions", "labels", "dead-letters", "monitors", "baselines")
 
@@ -562,3 +563,22 @@ def test_memory_of_keys_that_does_not_answer_is_503(house):
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert house.stored_ids() == []
+
+
+def test_times_and_texts_are_taken_as_they_are_and_lists_are_not(house):
+    kinds = {"booked": ColumnKind.TIMESTAMP, "remark": ColumnKind.TEXT_LENGTH}
+    columns = tuple(MonitorColumn(name=name, kind=kind) for name, kind in kinds.items())
+    house.watch(monitor(model_id="shop.trips", baseline_id="b2", columns=columns))
+    features = [
+        {"booked": "2026-03-01T12:00:00+01:00", "remark": "gr\u00fc\u00df"},
+        {"booked": NOON, "remark": None},
+        {"booked": "some day", "remark": ""},
+        {"booked": [1], "remark": "a"},
+        {"booked": None, "remark": 7},
+    ]
+    answer = house.post(
+        "/v1/predictions", {"events": [event(n, model_id="shop.trips", features=f) for n, f in enumerate(features)]}
+    )
+
+    assert answer.json()["accepted"] == 3
+    assert [(refused["index"], refused["field"]) for refused in answer.json()["rejected"]] == [(3, "booked"), (4, "remark")]
