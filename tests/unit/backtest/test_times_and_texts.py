@@ -21,7 +21,7 @@ def rows(seed, days, *, older_hours=0, longer=0, odd=False):
     n = ROWS * days
     at = np.datetime64("2026-01-01T00:00:00", "us") + (np.arange(n) * (86_400_000_000 // ROWS)).astype("timedelta64[us]")
     booked = at - (rng.exponential(7 * 86_400, n) + 3600 * older_hours).astype("timedelta64[s]")
-    comment = [" ".join(rng.choice(WORDS, 3 + rng.integers(5) + longer)) + f" {row}" for row in range(n)]
+    comment: list[str | None] = [" ".join(rng.choice(WORDS, 3 + rng.integers(5) + longer)) + f" {row}" for row in range(n)]
     texts = [str(moment) for moment in booked]
     if odd:
         texts[:40] = ["some day"] * 40

@@ -111,7 +111,7 @@ def oracle_age(value: Any, event_time: int) -> float | None:
 def test_profiles_of_any_values_are_those_of_a_count_one_by_one(rows):
     moments, texts, times = ([row[place] for row in rows] for place in range(3))
     data = {
-        "booked": ages(np.arange(0, 100 * DAY, DAY, float) + NOON - 50 * DAY, np.full(100, NOON)),
+        "booked": ages(DAY * np.arange(100.0) + NOON - 50 * DAY, np.full(100, NOON)),
         "remark": np.arange(100.0),
     }
     layout = Layout.of(*monitored(KINDS, data))
