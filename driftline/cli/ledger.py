@@ -31,6 +31,7 @@ from driftline.cli.ledger_inputs import (
     vkey_file,
     write_secret,
 )
+from driftline.cli.ledger_witness import make_cosigner
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey, VerifierKey
@@ -39,7 +40,7 @@ from driftline.ledger.errors import LedgerUnavailable, RollbackDetected
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, examine, signed_file, verify_store
+from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, cosigner_file, examine, signed_file, verify_store
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_proofs.app)
@@ -223,6 +224,9 @@ def keygen(
     name: Annotated[
         str, typer.Option(help="Name of the log, without spaces and '+': a host and path of yours.")
     ] = DEFAULT_NAME,
+    post_quantum: Annotated[
+        bool, typer.Option("--post-quantum", help="Make a key of ML-DSA-44, too, that cosigns each head (.cosigner).")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make the key that a ledger signs with, and beside it the verifier key (.vkey) to hand to anybody."""
@@ -230,11 +234,15 @@ def keygen(
     write_secret(file, key.encode() + "\n")
     beside = vkey_file(file)
     beside.write_text(key.verifier.encode() + "\n", encoding="utf-8")
+    cosigner = make_cosigner(file, name) if post_quantum else None
     if as_json:
-        print_json({"file": str(file), "vkey_file": str(beside), "vkey": key.verifier.encode()})
-    else:
-        typer.echo(f"{file} holds the signing key; keep it secret and backed up")
-        typer.echo(f"verifier key ({beside}): {key.verifier.encode()}")
+        more = {} if cosigner is None else {"cosigner_vkey": cosigner.encode()}
+        print_json({"file": str(file), "vkey_file": str(beside), "vkey": key.verifier.encode(), **more})
+        return
+    typer.echo(f"{file} holds the signing key; keep it secret and backed up")
+    typer.echo(f"verifier key ({beside}): {key.verifier.encode()}")
+    if cosigner is not None:
+        typer.echo(f"verifier key of ML-DSA-44, for policies: {vkey_file(cosigner_file(file))}")
 
 
 def _trusted(given: Path | None, key: VerifierKey | None) -> tuple[list[SignedHead], Finding | None]:

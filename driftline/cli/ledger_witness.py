@@ -7,12 +7,21 @@ from typing import Annotated, Final
 import typer
 
 from driftline.cli.ledger_inputs import Json, print_json, vkey_file, write_secret
-from driftline.ledger.cosignature import Algorithm, Cosigner
+from driftline.ledger.cosignature import Algorithm, Cosigner, CosignerKey
+from driftline.ledger.store import cosigner_file
 
 app = typer.Typer()
 
 WITNESS_KEY_VARIABLE: Final = "DRIFTLINE_WITNESS_KEY_FILE"
 DEFAULT_NAME: Final = "driftline.local/witness"
+
+
+def make_cosigner(key_file: Path, name: str) -> CosignerKey:
+    """Make the key of ML-DSA-44 by which a ledger cosigns its own heads, beside its signing key."""
+    key, file = Cosigner(name, os.urandom(32), Algorithm.ML_DSA_44), cosigner_file(key_file)
+    write_secret(file, key.encode() + "\n")
+    vkey_file(file).write_text(key.verifier.encode() + "\n", encoding="utf-8")
+    return key.verifier
 
 
 @app.command(name="witness-keygen")

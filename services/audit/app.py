@@ -2,33 +2,40 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 from prometheus_client import REGISTRY
 
+from driftline.alerting.addresses import parse_allow_list
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Producer
 from driftline.ledger.checkpoint import SigningKey
-from driftline.ledger.errors import KeyMalformed, RollbackDetected
+from driftline.ledger.cosignature import Cosigner, cosigners
+from driftline.ledger.errors import KeyMalformed, PolicyMalformed, RollbackDetected
+from driftline.ledger.policy import Policy, parse_policy
 from driftline.ledger.rows import SourceName
-from driftline.ledger.store import LedgerWriter, examine, open_writer
+from driftline.ledger.store import LedgerStore, LedgerWriter, examine, open_writer
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.http import Access, HttpServer, create_app
 from driftline.runtime.preflight import require_topics
-from driftline.runtime.process import run_parts
+from driftline.runtime.process import Part, run_parts
 from driftline.runtime.tokens import TokenBook
+from driftline.runtime.witness_client import WitnessClient
 from services.audit import api, metrics
 from services.audit.actions import LEDGERED
 from services.audit.adapters.checkpoints import CheckpointPublisher
 from services.audit.consumer import Pace, Recorder, RecorderPart
 from services.audit.jobs import VerificationJob, Verifier, tell_rollback
 from services.audit.settings import AuditSettings
+from services.audit.witnessing import Witnessing, WitnessingPart
 
 SOURCE_LOST = "ledger_source_lost"
 GUARD_MISSING = "ledger_guard_missing"
+NO_WITNESS = Policy((), (), (), None)
 
 log = structlog.get_logger("driftline.audit")
 
@@ -58,6 +65,9 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     job = VerificationJob(
         verifier, events, clock, origin=writer.store.origin, every_us=round(settings.ledger_verify_seconds * 1e6)
     )
+    parts: dict[str, Part] = {"verification": job}
+    if (witnessing := open_witnessing(settings, writer.store, clock, events, publisher)) is not None:
+        parts["witnessing"] = WitnessingPart(witnessing, every_us=round(settings.ledger_witness_seconds * 1e6))
     app = create_app("Driftline audit", health=health, registry=REGISTRY)
     app.include_router(api.routes(writer.store, access, verifier.verify))
     server = HttpServer(app, settings.http_host, settings.http_port)
@@ -76,7 +86,7 @@ def run(settings: AuditSettings, clock: Clock) -> int:
 
     try:
         part = RecorderPart(recorder, clock, moved=moved, rolled_back=rolled_back)
-        return run_parts({"recorder": part, "verification": job}, health)
+        return run_parts({"recorder": part, **parts}, health)
     finally:
         server.stop()
         publisher.close()
@@ -104,6 +114,46 @@ def read_key(settings: AuditSettings) -> SigningKey:
         raise ConfigurationError(f"cannot read the ledger's key {path} ({error.strerror}): driftline ledger keygen") from error
     except (KeyMalformed, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is no signing key: {error}") from error
+
+
+def open_witnessing(
+    settings: AuditSettings, store: LedgerStore, clock: Clock, events: HealthEvents, publisher: CheckpointPublisher
+) -> Witnessing | None:
+    """Read policy and cosigner's keys; None without both. Raises ConfigurationError for what cannot be used."""
+    own = read_cosigners(settings.cosigner_file) if settings.cosigner_file.exists() else ()
+    if settings.ledger_policy_file is None and not own:
+        return None
+    policy = NO_WITNESS if settings.ledger_policy_file is None else read_policy(settings.ledger_policy_file)
+    try:
+        allowed = parse_allow_list(settings.ledger_witness_allow_addresses)
+    except ValueError as error:
+        raise ConfigurationError(f"DRIFTLINE_LEDGER_WITNESS_ALLOW_ADDRESSES: {error}") from error
+    clients = {
+        witness.name: WitnessClient(witness.url, allowed=allowed, timeout_seconds=settings.ledger_witness_timeout_seconds)
+        for witness in policy.witnesses
+        if witness.url is not None
+    }
+    return Witnessing(store, policy, clients, clock, events=events, quorum=publisher.cosigned, own=own)
+
+
+def read_policy(path: Path) -> Policy:
+    """Read the policy of witnesses; raises ConfigurationError."""
+    try:
+        return parse_policy(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the policy of witnesses {path} ({error.strerror})") from error
+    except PolicyMalformed as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def read_cosigners(path: Path) -> Sequence[Cosigner]:
+    """Read the ledger's cosigning keys; raises ConfigurationError for a file that is open to others, or holds none."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}")
+        return cosigners(path.read_text(encoding="utf-8"))
+    except (OSError, KeyMalformed, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} holds no cosigning keys: {error}") from error
 
 
 def open_ledger(settings: AuditSettings, key: SigningKey, events: HealthEvents, producer: Producer) -> LedgerWriter:

@@ -44,3 +44,21 @@ VERIFY_TIME = Gauge(
 VERIFY_SECONDS = Gauge("driftline_ledger_verify_seconds", "How long the last verification took.")
 VERIFY_FINDINGS = Gauge("driftline_ledger_verify_findings", "Findings of the last verification.")
 PUBLISHED = Counter("driftline_ledger_checkpoints_published_total", "Signed heads published on the topic checkpoints.")
+UNWITNESSED_ENTRIES = Gauge(
+    "driftline_ledger_unwitnessed_entries",
+    "Entries that no head with a quorum of witnesses covers; NaN where there is no policy of witnesses.",
+)
+UNWITNESSED_ENTRIES.set(math.nan)
+UNWITNESSED_SECONDS = Gauge(
+    "driftline_ledger_unwitnessed_seconds",
+    "Age of the oldest entry that no head with a quorum of witnesses covers, 0 for none; NaN where there is no policy of witnesses.",
+)
+UNWITNESSED_SECONDS.set(math.nan)
+WITNESS_SIZE = Gauge(
+    "driftline_ledger_witness_size_entries", "Entries under the last head that a witness cosigned.", ["witness"]
+)
+WITNESS_REQUESTS = Counter(
+    "driftline_ledger_witness_requests_total",
+    "Heads shown to a witness: cosigned, away, failed, history_refused.",
+    ["witness", "result"],
+)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from driftline.ledger.store import signed_file
+from driftline.ledger.store import cosigner_file, signed_file
 from driftline.runtime.settings import ServiceSettings
 
 
@@ -29,10 +29,24 @@ class AuditSettings(ServiceSettings):
     )
     ledger_verify_seconds: float = Field(default=3_600.0, ge=0, description="time between verifications; 0 for none")
 
+    ledger_policy_file: Path | None = Field(
+        default=None, description="witnesses and their quorum (C2SP tlog-policy); None: no witness is asked"
+    )
+    ledger_witness_seconds: float = Field(default=1.0, gt=0, le=3_600, description="time between heads shown to witnesses")
+    ledger_witness_timeout_seconds: float = Field(default=5.0, gt=0, le=60, description="how long a witness may take")
+    ledger_witness_allow_addresses: list[str] = Field(
+        default=[], description="private networks in which witnesses may be asked, such as 10.20.0.0/16"
+    )
+
     @property
     def database(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.database_url or f"sqlite:///{self.data_dir / 'audit.db'}"
+
+    @property
+    def cosigner_file(self) -> Path:
+        """Keys of the ledger that cosign its heads, if it has any (driftline ledger keygen --post-quantum)."""
+        return cosigner_file(self.ledger_key_file)
 
     @property
     def signed_file(self) -> Path:

@@ -3,10 +3,11 @@
 `open_store` gives a `LedgerStore` to read with; `LedgerWriter` appends and signs.
 """
 
+from driftline.ledger.store.cosigned import add_cosignatures
 from driftline.ledger.store.doctor import Check, examine
 from driftline.ledger.store.proving import bundle_of, growth_of, receipt_of, signed_head
 from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
-from driftline.ledger.store.signed import LastSigned, signed_file
+from driftline.ledger.store.signed import LastSigned, cosigner_file, signed_file
 from driftline.ledger.store.verification import verify_store
 from driftline.ledger.store.writer import Appended, LedgerWriter, OffsetMove, Position, open_writer
 
@@ -19,7 +20,9 @@ __all__ = [
     "OffsetMove",
     "Position",
     "Snapshot",
+    "add_cosignatures",
     "bundle_of",
+    "cosigner_file",
     "examine",
     "growth_of",
     "open_store",

@@ -14,7 +14,14 @@ from typing import Final
 
 __all__ = ["guards_of"]
 
-_APPEND_ONLY: Final = ("ledger_entry", "ledger_payload", "ledger_subject", "ledger_node", "ledger_withdrawal")
+_APPEND_ONLY: Final = (
+    "ledger_entry",
+    "ledger_payload",
+    "ledger_subject",
+    "ledger_node",
+    "ledger_withdrawal",
+    "ledger_cosignature",
+)
 _KEPT: Final = ("ledger_head", "ledger_offset", "ledger_checkpoint")
 
 # Which existing rows a new one would collide with; REPLACE would delete them.
@@ -28,6 +35,7 @@ _COLLISIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "ledger_node": ("level = NEW.level AND idx = NEW.idx",),
     "ledger_withdrawal": ("seq = NEW.seq AND by_seq = NEW.by_seq",),
     "ledger_checkpoint": ("size = NEW.size",),
+    "ledger_cosignature": ("size = NEW.size AND cosigner = NEW.cosigner",),
     "ledger_head": ("id = NEW.id",),
     "ledger_offset": (
         "source_id = NEW.source_id",

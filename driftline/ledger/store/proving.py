@@ -30,12 +30,20 @@ def signed_head(snapshot: Snapshot) -> tuple[Checkpoint, str]:
     return signed_text(note), note
 
 
+def _cosigned_head(snapshot: Snapshot, entry: int) -> tuple[Checkpoint, str]:
+    """Return the newest head that a witness has cosigned, the newest signed one for an entry that none covers yet."""
+    note = next(snapshot.cosigned_notes(), None)
+    if note is None or (head := signed_text(note)).size <= entry:
+        return signed_head(snapshot)
+    return head, note
+
+
 def receipt_of(snapshot: Snapshot, entry: StoredEntry, *, payload: bool) -> Receipt:
     """Return the receipt of an entry.
 
     Raises LedgerUnavailable while no signed head covers it, ProofInvalid for a ledger that was tampered with.
     """
-    head, note = signed_head(snapshot)
+    head, note = _cosigned_head(snapshot, entry.seq)
     if entry.seq >= head.size:
         raise LedgerUnavailable(f"entry {entry.seq} is not signed yet; try again in a moment")
     receipt = Receipt(opening_of(entry, payload=payload), entry.seq, _inclusion(snapshot, entry.seq, head.size), note)
@@ -53,12 +61,12 @@ def _inclusion(snapshot: Snapshot, index: int, size: int) -> tuple[bytes, ...]:
         raise ProofInvalid(f"{error}: {_REWRITTEN}") from error
 
 
-def growth_of(snapshot: Snapshot, old: int) -> Growth:
-    """Return the proof that the log of `old` entries is a prefix of the newest signed head.
+def growth_of(snapshot: Snapshot, old: int, note: str | None = None) -> Growth:
+    """Return the proof that the log of `old` entries is a prefix of a signed head: that of a note of ours, or the newest.
 
-    Raises LedgerUnavailable for a size that no signed head has reached, ProofInvalid for a ledger that was tampered with.
+    Raises LedgerUnavailable for a size that the head has not reached, ProofInvalid for a ledger that was tampered with.
     """
-    head, note = signed_head(snapshot)
+    head, note = signed_head(snapshot) if note is None else (signed_text(note), note)
     if not 0 <= old <= head.size:
         raise LedgerUnavailable(f"there is no proof from {old} entries: {head.size} are signed")
     fetch = by_tile(snapshot.fetch_nodes(), head.size)

@@ -112,9 +112,28 @@ class Snapshot:
         return self._connection.scalar(select(func.count()).select_from(t.checkpoint)) or 0
 
     def latest_note(self) -> str | None:
-        """Return the newest signed checkpoint."""
+        """Return the newest signed checkpoint, with the cosignatures that it has by now."""
         c = t.checkpoint.c
-        return self._connection.scalar(select(c.note).where(c.note.is_not(None)).order_by(c.size.desc()).limit(1))
+        newest = select(c.size, c.note).where(c.note.is_not(None)).order_by(c.size.desc()).limit(1)
+        row = self._connection.execute(newest).first()
+        return None if row is None else row.note + self._cosignatures(row.size)
+
+    def cosigned_notes(self) -> Iterator[str]:
+        """Yield the checkpoints that somebody has cosigned, with their cosignatures, the newest first."""
+        c, w = t.checkpoint.c, t.cosignature.c
+        below: int | None = None
+        while True:
+            statement = select(func.max(w.size)) if below is None else select(func.max(w.size)).where(w.size < below)
+            below = self._connection.scalar(statement)
+            if below is None:
+                return
+            note = self._connection.scalar(select(c.note).where(c.size == below))
+            if note is not None:
+                yield note + self._cosignatures(below)
+
+    def _cosignatures(self, size: int) -> str:
+        w = t.cosignature.c
+        return "".join(self._connection.scalars(select(w.line).where(w.size == size).order_by(w.cosigner)))
 
     def nodes(self) -> dict[tuple[int, int], bytes]:
         """Return all stored tree nodes by (level, index)."""

@@ -11,12 +11,17 @@ from pathlib import Path
 from driftline.ledger.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerUnavailable, NoteMalformed, RollbackDetected, SignatureInvalid
 
-__all__ = ["LastSigned", "signed_file"]
+__all__ = ["LastSigned", "cosigner_file", "signed_file"]
 
 
 def signed_file(key_file: Path) -> Path:
     """Return where the last signed head of the ledger with this key is kept: beside the key, not beside the database."""
     return key_file.with_name(key_file.name + ".last-signed")
+
+
+def cosigner_file(key_file: Path) -> Path:
+    """Return where the keys are by which the ledger with this key cosigns its own heads, if it has any."""
+    return key_file.with_name(key_file.name + ".cosigner")
 
 
 class LastSigned:

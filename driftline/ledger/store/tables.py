@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import LONGBLOB, VARBINARY, VARCHAR
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["checkpoint", "entry", "head", "metadata", "node", "offset", "payload", "subject", "withdrawal"]
+__all__ = ["checkpoint", "cosignature", "entry", "head", "metadata", "node", "offset", "payload", "subject", "withdrawal"]
 
 _MYSQL: Final = ("mysql", "mariadb")
 metadata: Final = MetaData()
@@ -152,3 +152,12 @@ checkpoint: Final = Table(
     Column("root", _bytes(32), nullable=False),
     Column("note", Text),
 )
+
+cosignature: Final = Table(
+    "ledger_cosignature",
+    metadata,
+    Column("size", _rowid(), ForeignKey("ledger_checkpoint.size"), primary_key=True, autoincrement=False),
+    Column("cosigner", _text(265), primary_key=True),
+    Column("line", Text, nullable=False),
+)
+"""What witnesses put under a head; `cosigner` is name and key id of the key, `line` that of the note."""

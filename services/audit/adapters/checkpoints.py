@@ -32,9 +32,13 @@ class CheckpointPublisher:
         now = self._clock.now_us()
         if self._waiting is not None and now >= self._due:
             self._due = now + EVERY_US
-            self._publish(*self._waiting, now=now)
+            self._publish(*self._waiting, now=now, key=self._origin)
             self._waiting = None
         self._producer.poll(0.0)
+
+    def cosigned(self, size: int, note: str) -> None:
+        """Publish a head that a quorum of witnesses has cosigned, under a key of its own: compaction keeps the newest of both. From any thread."""
+        self._publish(size, note, now=self._clock.now_us(), key=f"{self._origin}#cosigned")
 
     def close(self) -> None:
         """Publish what waits and see it through."""
@@ -43,17 +47,15 @@ class CheckpointPublisher:
         self._producer.flush(_FLUSH_SECONDS)
         self._producer.close()
 
-    def _publish(self, size: int, note: str, *, now: int) -> None:
+    def _publish(self, size: int, note: str, *, now: int, key: str) -> None:
         root = Note.parse(note).text.split("\n")[2]
         event = CheckpointSigned(log_id=self._origin, size=size, root=root, note=note, at=now)
         envelope = Envelope(
-            id=deterministic_id("checkpoint", self._origin, size, root),
+            id=deterministic_id("checkpoint", key, size, root),
             type="CheckpointSigned",
             source="/audit",
             time_us=now,
             subject=self._origin,
         )
-        self._producer.produce(
-            topics.name("checkpoints"), codec.encode(event), key=self._origin.encode(), headers=envelope.headers()
-        )
+        self._producer.produce(topics.name("checkpoints"), codec.encode(event), key=key.encode(), headers=envelope.headers())
         metrics.PUBLISHED.inc()

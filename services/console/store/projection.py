@@ -95,7 +95,9 @@ def _apply(connection: Connection, event: Any) -> str:
             _execution(connection, event)
         case CheckpointSigned():
             key = {"log_id": event.log_id}
-            _upsert(connection, tables.checkpoints, key, {"size": event.size, "root": event.root, "at": event.at})
+            known = connection.scalar(select(tables.checkpoints.c.size).filter_by(**key))
+            if known is None or event.size >= known:  # a head is published again when witnesses have cosigned it
+                _upsert(connection, tables.checkpoints, key, {"size": event.size, "root": event.root, "at": event.at})
             return FLEET
         case _:  # an event of a later version of Driftline: nothing is shown of it
             return FLEET

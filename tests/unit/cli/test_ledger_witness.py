@@ -1,4 +1,4 @@
-"""`driftline ledger witness-keygen`."""
+"""`driftline ledger witness-keygen`, and `keygen --post-quantum`."""
 
 import json
 import stat
@@ -8,7 +8,19 @@ import pytest
 
 from driftline.cli import main
 from driftline.ledger.cosignature import Algorithm, cosigner_keys
+from services.audit.app import read_cosigners
 from services.audit.witness.app import read_keys
+
+
+def test_a_ledger_may_have_a_key_of_ml_dsa_beside_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "ledger.key"
+    with pytest.raises(SystemExit) as ended:
+        main(["ledger", "keygen", "--file", str(file), "--name", "log.example.com", "--post-quantum", "--json"])
+    assert not ended.value.code
+    (key,) = read_cosigners(tmp_path / "ledger.key.cosigner")
+    assert key.verifier.algorithm is Algorithm.ML_DSA_44
+    assert json.loads(capsys.readouterr().out)["cosigner_vkey"] == key.verifier.encode()
+    assert cosigner_keys((tmp_path / "ledger.key.cosigner.vkey").read_text()) == (key.verifier,)
 
 
 def keygen(*words: object) -> int:
