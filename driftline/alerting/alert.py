@@ -6,7 +6,6 @@ from enum import StrEnum
 
 _FNV_OFFSET = 0xCBF29CE484222325
 _FNV_PRIME = 0x100000001B3
-_SEPARATOR = b"\xff"
 
 
 class AlertType(StrEnum):
@@ -31,7 +30,10 @@ class Priority(StrEnum):
     @property
     def rank(self) -> int:
         """0 for low up to 3 for critical."""
-        return tuple(Priority).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 class Status(StrEnum):
@@ -133,12 +135,10 @@ def fingerprint(labels: Mapping[str, str]) -> str:
 
     An empty label counts as absent.
     """
+    text = b"".join(b"%b\xff%b\xff" % (name.encode(), labels[name].encode()) for name in sorted(labels) if labels[name])
     digest = _FNV_OFFSET
-    for name in sorted(labels):
-        if not labels[name]:
-            continue
-        for byte in name.encode() + _SEPARATOR + labels[name].encode() + _SEPARATOR:
-            digest = ((digest ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
+    for byte in text:
+        digest = (digest ^ byte) * _FNV_PRIME & 0xFFFFFFFFFFFFFFFF
     return f"{digest:016x}"
 
 

@@ -1,7 +1,7 @@
 """Alerts that others send over HTTP, as Prometheus sends them to Alertmanager, and what they mean for the alerts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from driftline.alerting.alert import Alert, AlertType, Posted, Priority, fingerprint
 from driftline.alerting.intake import Change, Fired, Ignored, Resolved
@@ -29,17 +29,15 @@ class PostedAlert:
     ends_at: int
     """When it counts as over unless it is sent again; over already where that is past."""
     generator_url: str = ""
+    alert_id: str = field(init=False)
+    """Fingerprint, the same as in Alertmanager."""
 
     def __post_init__(self) -> None:
         if not self.labels:
             raise ValueError("at least one label pair required")
         if self.ends_at < self.starts_at:
             raise ValueError("start time must be before end time")
-
-    @property
-    def alert_id(self) -> str:
-        """Fingerprint, the same as in Alertmanager."""
-        return fingerprint(self.labels)
+        object.__setattr__(self, "alert_id", fingerprint(self.labels))
 
 
 def posted_alert(

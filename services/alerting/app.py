@@ -95,10 +95,10 @@ def run_alone(settings: AloneSettings, clock: Clock) -> int:
     health = Health()
     access = OpenAccess() if settings.is_open else Access(TokenBook(settings.tokens_file))
     in_force = PlanInForce(read_plan(settings, clock))
-    database = Database(settings.database)
+    database = Database(settings.database, keeps_events=False)
     tidy_outbox(database, in_force.configured, clock)
     tools = Tools(database, in_force, clock, health)
-    desk = set_up(settings, tools, {}, Unheard(database))
+    desk = set_up(settings, tools, {}, Unheard())
     desk.intake.open_all()
     desk.intake.place_again()
     if settings.is_open:

@@ -17,6 +17,7 @@ from driftline.alerting.intake import Change, Event, Fired, Ignored, Resolved, i
 from driftline.alerting.life import ENDS_CARE, Entry, Happening, entry
 from driftline.alerting.noise import ChangeEvent, flapping_note, flaps_after, may_flap
 from driftline.alerting.posted import PostedAlert, receive_posted, timed_out
+from driftline.alerting.routing import Route
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
 from driftline.events import AlertFired, AlertResolved, DriftCleared, DriftDetected, HealthCleared, HealthOpened
@@ -26,10 +27,25 @@ from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import PlanInForce
 from services.alerting.adapters.received import Received, received
 from services.alerting.metrics import EVENTS
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history, inbox, noise, outbox, posted
+from services.alerting.store import (
+    acknowledgements,
+    alerts,
+    escalations,
+    groups,
+    history,
+    inbox,
+    noise,
+    outbox,
+    placing,
+    posted,
+)
 from services.alerting.store.database import Database
 
 _LOG = structlog.get_logger("driftline.alerting")
+
+
+_POSTED_AT_ONCE = 1_000
+"""Posted alerts in one transaction; the dispatcher waits for it."""
 
 
 class Intake:
@@ -74,10 +90,7 @@ class Intake:
             if inbox.has_flag(tx, inbox.HISTORY_READ):
                 return 0
             holding = alerts.firing(tx)
-            batch = outbox.Batch(now)
-            for alert in holding:
-                self._tell(tx, batch, alert, alert.source_event_id, now)
-            batch.write(tx)
+            self._tell(tx, [_Told(Fired(alert), alert.source_event_id, "fired") for alert in holding], now)
             inbox.set_flag(tx, inbox.HISTORY_READ, now)
         return len(holding)
 
@@ -85,11 +98,15 @@ class Intake:
         """After the routing may have changed: put every alert that holds where it now belongs."""
         now = self._clock.now_us()
         with self._database.write() as tx:
-            for alert in alerts.firing(tx) if inbox.has_flag(tx, inbox.HISTORY_READ) else ():
-                groups.place(tx, alert, self._in_force.routing, now)
+            if inbox.has_flag(tx, inbox.HISTORY_READ):
+                placing.place(tx, alerts.firing(tx), self._in_force.routing, now)
 
     def post(self, given: Sequence[PostedAlert]) -> None:
-        """Take in alerts that came over HTTP."""
+        """Take in alerts that came over HTTP; those of one request are in one transaction up to a number."""
+        for start in range(0, len(given), _POSTED_AT_ONCE):
+            self._post(given[start : start + _POSTED_AT_ONCE])
+
+    def _post(self, given: Sequence[PostedAlert]) -> None:
         now = self._clock.now_us()
         arrivals = [_Arrival(one.alert_id, str(now), partial(receive_posted, one, now=now)) for one in given]
         with self._database.write() as tx:
@@ -115,7 +132,7 @@ class Intake:
         known = alerts.find_all(tx, [arrival.alert_id for arrival in arrivals])
         stored, changed, outcomes = frozenset(known), dict[str, Alert](), []
         lines: list[Entry] = []
-        batch = outbox.Batch(now)
+        told: list[_Told] = []
         for arrival in arrivals:
             alert_id = arrival.alert_id
             change = arrival.receive(known.get(alert_id))
@@ -126,14 +143,13 @@ class Intake:
                 lines.append(self._count_flaps(tx, change.alert, known.get(alert_id), line))
             known[alert_id] = changed[alert_id] = change.alert
             outcomes.append("fired" if isinstance(change, Fired) else "resolved")
-            if news:
-                happened = "" if line is None else line.happening.value
-                self._tell_change(tx, batch, change, arrival.cause, happened=happened, now=now)
+            told.append(_Told(change, arrival.cause, "" if line is None else line.happening.value))
+        if news:
+            self._tell(tx, told, now)
         alerts.save(tx, changed.values(), stored, now)
         history.add(tx, lines)
         acknowledgements.forget(tx, {line.alert_id for line in lines if line.happening in ENDS_CARE})
         escalations.forget(tx, [alert.alert_id for alert in changed.values() if alert.ends_at is not None])
-        batch.write(tx)
         return outcomes
 
     def _count_flaps(self, tx: Connection, alert: Alert, known: Alert | None, line: Entry) -> Entry:
@@ -145,24 +161,32 @@ class Intake:
         noise.save_flaps(tx, flaps)
         return replace(line, detail=f"{line.detail}. {flapping_note(flaps)}") if flaps.until else line
 
-    def _tell_change(
-        self, tx: Connection, batch: outbox.Batch, change: Fired | Resolved, cause: str, *, happened: str, now: int
-    ) -> None:
-        if isinstance(change, Fired):
-            self._tell(tx, batch, change.alert, cause, now, happened=happened)
-        else:
-            self._tell_end(tx, batch, change.alert, change.reason, cause)
-            groups.look_soon(tx, change.alert.alert_id, now)
+    def _tell(self, tx: Connection, changes: Sequence["_Told"], now: int) -> None:
+        """Bring alerts into their groups, and tell Kafka of what changed and of what made it."""
+        firing = {one.change.alert.alert_id: one.change.alert for one in changes if isinstance(one.change, Fired)}
+        over = [one.change.alert.alert_id for one in changes if isinstance(one.change, Resolved)]
+        placing.place(tx, list(firing.values()), self._in_force.routing, now)
+        placing.look_soon(tx, over, now)
+        if not self._database.keeps_events:
+            return
+        batch = outbox.Batch(now)
+        keys = groups.keys_of(tx, over)
+        for one in changes:
+            alert = one.change.alert
+            route = self._in_force.routing.root.match(alert.routing_labels)[0]
+            if isinstance(one.change, Fired):
+                event: AlertFired | AlertResolved = self._fired(alert, route, one)
+            else:
+                key = keys.get(alert.alert_id) or groups.key_for(route, alert)
+                event = _resolved(alert, key, one.change.reason, one.cause)
+            batch.tell(event, alert.alert_id, one.cause)
+        batch.write(tx)
 
-    def _tell(
-        self, tx: Connection, batch: outbox.Batch, alert: Alert, cause: str, now: int, *, happened: str = "fired"
-    ) -> None:
-        key = groups.place(tx, alert, self._in_force.routing, now)
+    def _fired(self, alert: Alert, route: Route, told: "_Told") -> AlertFired:
         more = enrich(alert, self._links)
-        route = self._in_force.routing.root.match(alert.routing_labels)[0]
-        event = AlertFired(
+        return AlertFired(
             alert_id=alert.alert_id,
-            group_key=key,
+            group_key=groups.key_for(route, alert),
             alert_type=alert.alert_type.value,
             title=alert.title,
             model_id=alert.model_id,
@@ -180,27 +204,32 @@ class Intake:
             details=alert.details,
             affected_segments=alert.affected_segments,
             starts_at=alert.starts_at,
-            source_event_id=cause,
-            happening=happened,
+            source_event_id=told.cause,
+            happening=told.happening,
         )
-        batch.tell(event, alert.alert_id, cause)
 
-    def _tell_end(self, tx: Connection, batch: outbox.Batch, alert: Alert, reason: str, cause: str) -> None:
-        ends_at = alert.ends_at
-        assert ends_at is not None
-        route = self._in_force.routing.root.match(alert.routing_labels)[0]
-        key = groups.key_of(tx, alert.alert_id) or groups.key_for(route, alert)
-        event = AlertResolved(
-            alert_id=alert.alert_id,
-            group_key=key,
-            model_id=alert.model_id,
-            labels=alert.labels,
-            starts_at=alert.starts_at,
-            ends_at=ends_at,
-            reason=reason,
-            source_event_id=cause,
-        )
-        batch.tell(event, alert.alert_id, cause)
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A change of an alert, its cause, and what it is in the life of the alert; empty where it is nothing."""
+
+    change: Fired | Resolved
+    cause: str
+    happening: str
+
+
+def _resolved(alert: Alert, key: str, reason: str, cause: str) -> AlertResolved:
+    assert alert.ends_at is not None
+    return AlertResolved(
+        alert_id=alert.alert_id,
+        group_key=key,
+        model_id=alert.model_id,
+        labels=alert.labels,
+        starts_at=alert.starts_at,
+        ends_at=alert.ends_at,
+        reason=reason,
+        source_event_id=cause,
+    )
 
 
 @dataclass(frozen=True, slots=True)

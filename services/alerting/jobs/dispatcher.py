@@ -19,7 +19,7 @@ from services.alerting.store import groups, outbox, withheld
 from services.alerting.store.database import Database
 from services.alerting.store.holding import Holding
 
-_GROUPS_AT_ONCE = 50
+_GROUPS_AT_ONCE = 100
 """Groups in one transaction; the intake waits for it."""
 
 
@@ -129,7 +129,7 @@ class _Round:
         place = (group.key, look.channel.name)
         if (now_withheld := withheld_after(look, decision)) != look.withheld:
             self._withheld_now[place] = now_withheld
-        look = replace(look, withheld=now_withheld)
+            look = replace(look, withheld=now_withheld)
         if isinstance(decision, Wait):
             return look_again(look)
         if isinstance(decision, Suppress) and decision.reason in WITHHELD:

@@ -16,18 +16,10 @@ _PAUSE_US = 1_000_000
 
 
 class Unheard:
-    """Without Kafka nobody hears of events: they are forgotten."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    """Without Kafka nobody hears of events, and none are kept."""
 
     def run_once(self, _wake: Callable[[], None]) -> int | None:
-        """Forget what has come together."""
-        with self._database.read() as tx:
-            events = outbox.pending_events(tx, _AT_ONCE)
-        if events:
-            with self._database.write() as tx:
-                outbox.remove_events(tx, [event.seq for event in events])
+        """There is nothing to bring anywhere."""
         return None
 
     def close(self) -> None:

@@ -75,13 +75,13 @@ class Sender:
                 del self._sending[future]
             free = 0 if self._on_idle is not None else self._options.workers - len(self._sending)
             claimed = self._claim(tx, free) if free else []
-            known = [threads.find(tx, parcel.group_key, parcel.channel) for parcel in claimed]
+            known = threads.find_all(tx, [parcel.group_key for parcel in claimed], self._options.name)
             # With anything under way its answer wakes us before we need to know.
             following = None if claimed or self._sending else outbox.next_due(tx, self._options.name)
         if answered:
             self._on_recorded()
-        for parcel, thread in zip(claimed, known, strict=True):
-            future = self._pool.submit(self._send, self._channel, parcel, thread)
+        for parcel in claimed:
+            future = self._pool.submit(self._send, self._channel, parcel, known.get(parcel.group_key))
             self._sending[future] = parcel
             future.add_done_callback(lambda _: wake())
         if not self._sending:
@@ -127,30 +127,35 @@ class Sender:
             return
         now = self._clock.now_us()
         batch = outbox.Batch(now)
+        # Where a lease was over, another replica may have noted the end first.
+        ours = outbox.still_pending(tx, [parcel for parcel, _ in answers])
+        delivered: list[tuple[Parcel, Delivered]] = []
         for parcel, outcome in answers:
-            self._record_one(tx, batch, parcel, outcome, now)
+            if parcel.seq not in ours:
+                continue
+            if isinstance(outcome, Delivered):
+                delivered.append((parcel, outcome))
+            else:
+                self._undelivered(tx, batch, parcel, outcome, now)
+        if delivered:
+            self._note_working(tx, batch, now)
+            self._delivered(tx, batch, delivered, now)
         batch.write(tx)
 
-    def _record_one(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Outcome, now: int) -> None:
-        match outcome:
-            case Delivered(code):
-                self._note_working(tx, batch, now)
-                if self._delivered(tx, batch, parcel, code, now):
-                    _note_thread(tx, parcel, outcome)
-            case Refused(error, code):
-                self._note_failing(tx, batch, error, now)
-                self._failed(tx, batch, parcel, outcome, now)
-            case TryAgain(error, code):
-                if parcel.attempts >= _TRIES_TILL_FAILING:
-                    self._note_failing(tx, batch, error, now)
-                attempt = Attempt(parcel.attempts, parcel.decided_at, now)
-                due = next_try(outcome, attempt, self._options.retry, jitter=self._jitter())
-                if due is None:
-                    self._failed(tx, batch, parcel, outcome, now)
-                    return
-                outbox.postpone(tx, parcel, due_at=due, code=code, error=error)
-                batch.tell(_failed_event(parcel, error, due, now), parcel.notification_id, parcel.attempts)
-                NOTIFICATIONS.labels(parcel.kind, "retried").inc()
+    def _undelivered(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
+        due = None
+        if isinstance(outcome, TryAgain):
+            attempt = Attempt(parcel.attempts, parcel.decided_at, now)
+            due = next_try(outcome, attempt, self._options.retry, jitter=self._jitter())
+        if isinstance(outcome, Refused) or parcel.attempts >= _TRIES_TILL_FAILING:
+            self._note_failing(tx, batch, outcome.error, now)
+        if due is None:
+            NOTIFICATIONS.labels(parcel.kind, "failed").inc()
+            _give_up(tx, batch, parcel, outcome, now)
+            return
+        outbox.postpone(tx, outbox.Result(parcel.seq, outcome.code, outcome.error), due_at=due)
+        batch.tell(_failed_event(parcel, outcome.error, due, now), parcel.notification_id, parcel.attempts)
+        NOTIFICATIONS.labels(parcel.kind, "retried").inc()
 
     def _note_failing(self, tx: Connection, batch: outbox.Batch, error: str, now: int) -> None:
         if self._failing or (self._failing is None and channel_health.is_open(tx, self._options.name)):
@@ -165,35 +170,32 @@ class Sender:
             channel_health.close_condition(batch, self._options.name, now)
         self._failing = False
 
-    def _delivered(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, code: int | None, now: int) -> bool:
-        NOTIFICATIONS.labels(parcel.kind, "sent").inc()
-        if not outbox.finish(tx, parcel, state=outbox.SENT, code=code, error=None, now=now):
-            return False
-        groups.note_delivered(tx, parcel.group_key, parcel.channel, parcel.known)
-        if parcel.known.resolved:  # only who was told of an end can let go of it
-            self._forget_settled(tx, parcel)
-        event = NotificationSent(
-            notification_id=parcel.notification_id,
-            group_key=parcel.group_key,
-            channel=parcel.kind,
-            status=parcel.status,
-            alert_ids=parcel.alert_ids,
-            attempts=parcel.attempts,
-            response_code=code,
-            sent_at=now,
-        )
-        batch.tell(event, parcel.notification_id)
-        return True
+    def _delivered(self, tx: Connection, batch: outbox.Batch, sent: Sequence[tuple[Parcel, Delivered]], now: int) -> None:
+        results = [outbox.Result(parcel.seq, outcome.code, None) for parcel, outcome in sent]
+        outbox.finish(tx, results, state=outbox.SENT, now=now)
+        groups.note_delivered(tx, self._options.name, [(parcel.group_key, parcel.known) for parcel, _ in sent])
+        for parcel, outcome in sent:
+            NOTIFICATIONS.labels(parcel.kind, "sent").inc()
+            if parcel.known.resolved:  # only who was told of an end can let go of it
+                self._forget_settled(tx, parcel)
+            _note_thread(tx, parcel, outcome)
+            event = NotificationSent(
+                notification_id=parcel.notification_id,
+                group_key=parcel.group_key,
+                channel=parcel.kind,
+                status=parcel.status,
+                alert_ids=parcel.alert_ids,
+                attempts=parcel.attempts,
+                response_code=outcome.code,
+                sent_at=now,
+            )
+            batch.tell(event, parcel.notification_id)
 
     def _forget_settled(self, tx: Connection, parcel: Parcel) -> None:
         group = groups.find(tx, parcel.group_key)
         receiver = self._in_force.routing.receivers.get(group.receiver) if group is not None else None
         if receiver is not None:
             groups.forget_settled(tx, parcel.group_key, [channel.name for channel in receiver.channels])
-
-    def _failed(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
-        NOTIFICATIONS.labels(parcel.kind, "failed").inc()
-        _give_up(tx, batch, parcel, outcome, now)
 
 
 def _note_thread(tx: Connection, parcel: Parcel, outcome: Delivered) -> None:
@@ -205,8 +207,7 @@ def _note_thread(tx: Connection, parcel: Parcel, outcome: Delivered) -> None:
 
 def _give_up(tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
     """End a notification undelivered; the next look at its group decides as if it had never been."""
-    if not outbox.finish(tx, parcel, state=outbox.FAILED, code=outcome.code, error=outcome.error, now=now):
-        return
+    outbox.finish(tx, [outbox.Result(parcel.seq, outcome.code, outcome.error)], state=outbox.FAILED, now=now)
     groups.take_back(tx, parcel.group_key, parcel.channel, parcel.notification_id, now)
     batch.tell(_failed_event(parcel, outcome.error, None, now), parcel.notification_id, parcel.attempts)
 

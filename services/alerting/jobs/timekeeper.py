@@ -11,7 +11,7 @@ from driftline.alerting.life import Entry, Happening
 from driftline.clock import Clock
 from driftline.events import AlertEscalated
 from services.alerting.adapters.plan import PlanInForce
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox, placing
 from services.alerting.store.database import Database
 
 _AT_ONCE = 200
@@ -64,7 +64,7 @@ class Timekeeper:
         if not escalations.save(tx, climbed, seen=climb):
             return  # another replica was quicker
         history.add(tx, [_line(alert, climbed.level, to.receiver, now)])
-        groups.place(tx, alert, routing, now)
+        placing.place(tx, [alert], routing, now)
         _tell(tx, alert, climbed.level, to.receiver, now)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from driftline.alerting.alert import Acknowledgement
 from driftline.alerting.life import Entry, Happening
 from driftline.events import AlertAcknowledged, AlertUnacknowledged
-from services.alerting.store import alerts, escalations, groups, history, outbox
+from services.alerting.store import alerts, escalations, groups, history, outbox, placing
 from services.alerting.store.tables import acknowledgements
 
 _SINCE = select(acknowledgements.c.at).where(acknowledgements.c.alert_id == bindparam("id"))
@@ -38,7 +38,7 @@ def set_for(tx: Connection, alert_id: str, given: Acknowledgement) -> None:
         at=given.at,
     )
     _tell(tx, event)
-    groups.look_at_once(tx, alert_id, given.at)
+    placing.look_at_once(tx, alert_id, given.at)
 
 
 def take_back(tx: Connection, alert_id: str, *, by: str, detail: str, now: int) -> bool:
@@ -59,7 +59,7 @@ def take_back(tx: Connection, alert_id: str, *, by: str, detail: str, now: int) 
         at=now,
     )
     _tell(tx, event)
-    groups.look_soon(tx, alert_id, now)
+    placing.look_soon(tx, [alert_id], now)
     return True
 
 

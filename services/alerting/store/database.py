@@ -13,6 +13,9 @@ from sqlalchemy.exc import ArgumentError
 from driftline.errors import ConfigurationError
 from services.alerting.store.tables import metadata
 
+KEEPS_EVENTS = "driftline_keeps_events"
+"""Execution option of the connections of a database."""
+
 _BUSY_MS = 30_000
 
 
@@ -22,7 +25,9 @@ class Database:
     On SQLite a lock beside the file keeps a second replica out. Raises ConfigurationError.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, keeps_events: bool = True) -> None:
+        """`keeps_events=False`: there is no Kafka that they would be kept for."""
+        self.keeps_events = keeps_events
         try:
             parsed = make_url(url)
         except ArgumentError as error:
@@ -33,7 +38,7 @@ class Database:
         self._owner: IO[str] | None = None
         if self.single_replica and parsed.database:
             self._owner = _own(Path(parsed.database))
-        self._engine = create_engine(parsed)
+        self._engine = create_engine(parsed, execution_options={KEEPS_EVENTS: keeps_events})
         if self.single_replica:
             _tune_sqlite(self._engine)
         metadata.create_all(self._engine)

@@ -8,92 +8,33 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, insert, select, update
 
 from driftline.alerting.alert import Alert, Priority
-from driftline.alerting.escalation import Climb
-from driftline.alerting.grouping import Group, Member, group_key, group_labels, new_group, tick_for
+from driftline.alerting.grouping import Group, Member, group_key, group_labels, tick_for
 from driftline.alerting.pipeline import NOTHING_TOLD, Told, settled
-from driftline.alerting.routing import Route, Routing
-from services.alerting.store import alerts, escalations
+from driftline.alerting.routing import Route
+from services.alerting.store import alerts
 from services.alerting.store.tables import groups, members, threads, told, withheld
 
 # Statements are built once: building one costs more than running it.
 _THIS_GROUP = groups.c.group_key == bindparam("key")
 _THESE: BindParameter[list[str]] = bindparam("keys", expanding=True)
-_THIS_MEMBER = (members.c.group_key == bindparam("key")) & (members.c.alert_id == bindparam("id"))
 _THIS_TOLD = (told.c.group_key == bindparam("key")) & (told.c.channel == bindparam("name"))
 
 _GROUP = select(groups).where(_THIS_GROUP)
-_ADD_GROUP = insert(groups)
 _GROUPS_OF_ALERT = select(groups, members.c.leaving).join(members, members.c.group_key == groups.c.group_key)
 _GROUPS_OF_ALERT = _GROUPS_OF_ALERT.where(members.c.alert_id == bindparam("id"))
-_KEY_OF_ALERT = select(members.c.group_key).where(members.c.alert_id == bindparam("id"))
-_KEY_OF_ALERT = _KEY_OF_ALERT.order_by(members.c.leaving, members.c.group_key).limit(1)
+_KEYS_OF_ALERTS = select(members.c.alert_id, members.c.group_key)
+_KEYS_OF_ALERTS = _KEYS_OF_ALERTS.where(members.c.alert_id.in_(bindparam("ids", expanding=True)))
+_KEYS_OF_ALERTS = _KEYS_OF_ALERTS.order_by(members.c.leaving, members.c.group_key)
 _DUE = select(groups).where(groups.c.next_look_at <= bindparam("now")).order_by(groups.c.next_look_at).limit(bindparam("most"))
-_CLAIM = update(groups).where(_THIS_GROUP, groups.c.epoch == bindparam("seen")).values(epoch=bindparam("seen") + 1)
-_LOOK_AT = update(groups).where(_THIS_GROUP).values(next_look_at=bindparam("at"))
+_DUE = _DUE.with_for_update(skip_locked=True)  # SQLite knows of no row locks: there one writer at a time is at work
+_CLAIM = update(groups).where(groups.c.group_key.in_(_THESE)).values(epoch=groups.c.epoch + 1)
+LOOK_AT = update(groups).where(_THIS_GROUP).values(next_look_at=bindparam("at"))
 _LOOKED = update(groups).where(_THIS_GROUP)
 _LOOKED = _LOOKED.values(last_look_at=bindparam("tick"), next_look_at=bindparam("at"), interval=bindparam("every"))
-_ADD_MEMBER = insert(members)
-_SET_LEAVING = update(members).where(_THIS_MEMBER).values(leaving=bindparam("left"))
 _MEMBERS = select(members).where(members.c.group_key.in_(_THESE))
 _TOLD = select(told).where(told.c.group_key.in_(_THESE))
 _ADD_TOLD = insert(told)
 _SET_TOLD = update(told).where(_THIS_TOLD)
-
-
-def place(tx: Connection, alert: Alert, routing: Routing, now: int) -> str:
-    """Put a firing alert into the groups of its routes, and on its way out of all others; returns the first group's key.
-
-    Each of these groups is looked at on its next tick.
-    """
-    present = {row.group_key: (_group(row), row.leaving) for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert.alert_id})}
-    matched = routing.root.match(alert.routing_labels)
-    levels = _levels(tx, alert, matched, routing, now) if routing.escalates else []
-    wanted = {key_for(route, alert): route for route in (*matched, *levels)}
-    for key, route in wanted.items():
-        if key in present:
-            group, leaving = present[key]
-            if leaving:
-                tx.execute(_SET_LEAVING, {"key": key, "id": alert.alert_id, "left": False})
-            _look_by(tx, group, now)
-        else:
-            _join(tx, new_group(route, alert, now), alert, now)
-    for key, (group, leaving) in present.items():
-        if key not in wanted:
-            if not leaving:
-                tx.execute(_SET_LEAVING, {"key": key, "id": alert.alert_id, "left": True})
-            _look_by(tx, group, now)
-    return next(iter(wanted))
-
-
-def _levels(tx: Connection, alert: Alert, matched: Collection[Route], routing: Routing, now: int) -> list[Route]:
-    """The routes of the levels that the alert has reached on those that it matches; where it is new, the climb begins."""
-    known = escalations.of(tx, alert.alert_id)
-    by_key = {route.key: route for route in matched if route.levels}
-    for key, climb in known.items():
-        if key not in by_key or climb.fired_at != alert.fired_at:
-            escalations.remove(tx, climb)
-    reached: list[Route] = []
-    for key, route in by_key.items():
-        present = known.get(key)
-        if present is None or present.fired_at != alert.fired_at:
-            due_at = now + route.levels[0].wait
-            escalations.add(tx, Climb(alert_id=alert.alert_id, route_key=key, fired_at=alert.fired_at, due_at=due_at))
-        else:
-            reached += [level for name in present.reached if (level := routing.route(name)) is not None]
-    return reached
-
-
-def look_soon(tx: Connection, alert_id: str, now: int) -> None:
-    """An alert ended: look at each of its groups at its next tick."""
-    for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id}).all():
-        _look_by(tx, _group(row), now)
-
-
-def look_at_once(tx: Connection, alert_id: str, now: int) -> None:
-    """Somebody takes care of an alert: look at those of its groups that have been looked at, so that their channels show it."""
-    for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id}).all():
-        if row.last_look_at is not None and (row.next_look_at is None or now < row.next_look_at):
-            tx.execute(_LOOK_AT, {"key": row.group_key, "at": now})
 
 
 def key_for(route: Route, alert: Alert) -> str:
@@ -103,18 +44,28 @@ def key_for(route: Route, alert: Alert) -> str:
 
 def key_of(tx: Connection, alert_id: str) -> str | None:
     """The group that tells of an alert, one that it is not leaving first."""
-    return tx.execute(_KEY_OF_ALERT, {"id": alert_id}).scalar_one_or_none()
+    return keys_of(tx, [alert_id]).get(alert_id)
+
+
+def keys_of(tx: Connection, alert_ids: Collection[str]) -> dict[str, str]:
+    """The same of several alerts, by their ids."""
+    found: dict[str, str] = {}
+    for row in tx.execute(_KEYS_OF_ALERTS, {"ids": list(alert_ids)}) if alert_ids else ():
+        found.setdefault(row.alert_id, row.group_key)
+    return found
 
 
 def of_alert(tx: Connection, alert_id: str) -> list[tuple[Group, bool]]:
     """The groups that an alert is in, and whether it is leaving them."""
-    return [(_group(row), row.leaving) for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id})]
+    return [(group_of(row), row.leaving) for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id})]
 
 
 def claim_due(tx: Connection, now: int, limit: int) -> list[Group]:
-    """Groups whose look is due; each is claimed by moving its epoch, so that no replica takes it too."""
-    due = [_group(row) for row in tx.execute(_DUE, {"now": now, "most": limit})]
-    return [group for group in due if tx.execute(_CLAIM, {"key": group.key, "seen": group.epoch}).rowcount]
+    """Groups whose look is due; their rows are locked and their epochs moved, so that no replica takes them too."""
+    due = [group_of(row) for row in tx.execute(_DUE, {"now": now, "most": limit})]
+    if due:
+        tx.execute(_CLAIM, {"keys": [group.key for group in due]})
+    return due
 
 
 def next_due(tx: Connection) -> int | None:
@@ -171,18 +122,27 @@ def save_told(tx: Connection, changed: Mapping[tuple[str, str], Knowledge], know
         tx.execute(_SET_TOLD, old)
 
 
-def note_delivered(tx: Connection, key: str, channel: str, known: Told) -> None:
-    """Note what a channel now really knows."""
-    values = {"delivered_firing": ids_text(known.firing), "delivered_resolved": ids_text(known.resolved)}
-    tx.execute(_SET_TOLD, {"key": key, "name": channel, **values})
+def note_delivered(tx: Connection, channel: str, known: Iterable[tuple[str, Told]]) -> None:
+    """Note what a channel now really knows of some groups."""
+    rows = [
+        {
+            "key": key,
+            "name": channel,
+            "delivered_firing": ids_text(told.firing),
+            "delivered_resolved": ids_text(told.resolved),
+        }
+        for key, told in known
+    ]
+    if rows:
+        tx.execute(_SET_TOLD, rows)
 
 
 def take_back(tx: Connection, key: str, channel: str, notification_id: str, now: int) -> None:
     """Undo a decision that could not be delivered, unless a later one stands: the next look then decides afresh."""
     here = (told.c.group_key == key) & (told.c.channel == channel) & (told.c.notification_id == notification_id)
     tx.execute(update(told).where(here).values(firing=told.c.delivered_firing, resolved=told.c.delivered_resolved))
-    if (group := find(tx, key)) is not None:
-        _look_by(tx, group, now)
+    if (group := find(tx, key)) is not None and (tick := earlier_tick(group, now)) is not None:
+        tx.execute(LOOK_AT, {"key": key, "at": tick})
 
 
 def forget_settled(tx: Connection, key: str, channels: Collection[str]) -> None:
@@ -206,49 +166,28 @@ def remove(tx: Connection, key: str) -> None:
 def find(tx: Connection, key: str) -> Group | None:
     """A group by its key."""
     row = tx.execute(_GROUP, {"key": key}).one_or_none()
-    return None if row is None else _group(row)
+    return None if row is None else group_of(row)
 
 
 def page(tx: Connection, *, limit: int, offset: int) -> Sequence[Group]:
     """Groups in the order of their keys."""
     query = select(groups).order_by(groups.c.group_key).limit(limit).offset(offset)
-    return [_group(row) for row in tx.execute(query)]
+    return [group_of(row) for row in tx.execute(query)]
 
 
 def ids_text(ids: frozenset[str]) -> str:
-    """Alert ids as a JSON list."""
-    return json.dumps(sorted(ids))
+    """Alert ids as a JSON list; they are hex digits, so that nothing needs to be escaped."""
+    return '["' + '", "'.join(sorted(ids)) + '"]' if ids else "[]"
 
 
-def _join(tx: Connection, group: Group, alert: Alert, now: int) -> None:
-    existing = find(tx, group.key)
-    if existing is None:
-        tx.execute(_ADD_GROUP, _group_values(group))
-    else:
-        _look_by(tx, existing, now)
-    tx.execute(_ADD_MEMBER, {"group_key": group.key, "alert_id": alert.alert_id, "leaving": False})
-
-
-def _look_by(tx: Connection, group: Group, at: int) -> None:
+def earlier_tick(group: Group, at: int) -> int | None:
+    """The first tick at or after a time, where the next look at the group comes later than that or never."""
     tick = tick_for(group, at)
-    if group.next_look_at is None or tick < group.next_look_at:
-        tx.execute(_LOOK_AT, {"key": group.key, "at": tick})
+    return tick if group.next_look_at is None or tick < group.next_look_at else None
 
 
-def _group_values(group: Group) -> dict[str, Any]:
-    return {
-        "group_key": group.key,
-        "route_key": group.route_key,
-        "receiver": group.receiver,
-        "labels": json.dumps(dict(group.labels), ensure_ascii=False),
-        "interval": group.interval,
-        "next_look_at": group.next_look_at,
-        "last_look_at": group.last_look_at,
-        "epoch": group.epoch,
-    }
-
-
-def _group(row: Row[Any]) -> Group:
+def group_of(row: Row[Any]) -> Group:
+    """A row of `groups` as the core knows it."""
     return Group(
         key=row.group_key,
         route_key=row.route_key,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, delete, exists, func, insert, select, update
 
 from driftline import codec, topics
 from driftline.alerting.notification import Notification
@@ -24,11 +24,14 @@ from driftline.events import (
     NotificationSent,
     NotificationSuppressed,
 )
+from services.alerting.store.database import KEEPS_EVENTS
 from services.alerting.store.groups import ids_text
 from services.alerting.store.tables import event_outbox, outbox
 
 SOURCE = "/alerting"
 PENDING, SENT, FAILED, SUPPRESSED = "pending", "sent", "failed", "suppressed"
+
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 ALERTS, NOTIFICATIONS = topics.name("alerts"), topics.name("notifications")
 
@@ -81,7 +84,7 @@ class Batch:
     def __init__(self, now: int) -> None:
         self._now = now
         self._notifications: list[dict[str, Any]] = []
-        self._events: list[dict[str, Any]] = []
+        self._events: list[tuple[str, str, Event, Cause]] = []
 
     def notify(self, message: Notification, told: Told, *, state: str, error: str | None = None) -> None:
         """Add a notification: PENDING to be sent, SUPPRESSED for the record only, with the reason as its error."""
@@ -96,7 +99,7 @@ class Batch:
                 "alert_ids": json.dumps(message.alert_ids),
                 "firing": ids_text(told.firing),
                 "resolved": ids_text(told.resolved),
-                "body": json.dumps(message.body, ensure_ascii=False, separators=(",", ":")).encode(),
+                "body": _AS_JSON(message.body).encode(),
                 "state": state,
                 "decided_at": self._now,
                 "due_at": self._now,
@@ -115,38 +118,45 @@ class Batch:
 
     def tell_to(self, topic: str, key: str, event: Event, cause: Cause) -> None:
         """Add an event for a topic."""
-        name = type(event).__name__
-        self._events.append(
-            {
-                "event_id": deterministic_id(SOURCE, name, *cause.parts),
-                "topic": topic,
-                "key": key,
-                "type": name,
-                "subject": cause.subject,
-                "at": self._now,
-                "value": codec.encode(event),
-            }
-        )
+        self._events.append((topic, key, event, cause))
 
     def write(self, tx: Connection) -> None:
-        """Put everything into the outboxes; an event that stands there already stays as it is."""
+        """Put everything into the outboxes; an event that stands there already stays as it is.
+
+        Where the database keeps no events they are dropped.
+        """
         if self._notifications:
             tx.execute(_ADD_NOTIFICATION, self._notifications)
-        events = {event["event_id"]: event for event in self._events}
+        if not tx.get_execution_options().get(KEEPS_EVENTS, True):
+            return
+        events = {row["event_id"]: row for row in map(self._event_values, self._events)}
         for event_id in tx.execute(_WAITING, {"ids": list(events)}).scalars().all() if events else ():
             del events[event_id]
         if events:
             tx.execute(_ADD_EVENT, list(events.values()))
+
+    def _event_values(self, told: tuple[str, str, Event, Cause]) -> dict[str, Any]:
+        topic, key, event, cause = told
+        name = type(event).__name__
+        return {
+            "event_id": deterministic_id(SOURCE, name, *cause.parts),
+            "topic": topic,
+            "key": key,
+            "type": name,
+            "subject": cause.subject,
+            "at": self._now,
+            "value": codec.encode(event),
+        }
 
 
 # Statements are built once: building one costs more than running it.
 _ADD_NOTIFICATION = insert(outbox)
 _ADD_EVENT = insert(event_outbox)
 _WAITING = select(event_outbox.c.event_id).where(event_outbox.c.event_id.in_(bindparam("ids", expanding=True)))
-_THIS_PENDING = (outbox.c.seq == bindparam("number")) & (outbox.c.state == PENDING)
-_CLAIM = update(outbox).where(_THIS_PENDING, outbox.c.attempts == bindparam("tries"))
-_CLAIM = _CLAIM.values(attempts=bindparam("tries") + 1, due_at=bindparam("until"))
-_SET_PENDING = update(outbox).where(_THIS_PENDING)
+_THESE: BindParameter[list[int]] = bindparam("numbers", expanding=True)
+_CLAIM = update(outbox).where(outbox.c.seq.in_(_THESE)).values(attempts=outbox.c.attempts + 1, due_at=bindparam("until"))
+_STILL_PENDING = select(outbox.c.seq).where(outbox.c.seq.in_(_THESE), outbox.c.state == PENDING).with_for_update()
+_SET = update(outbox).where(outbox.c.seq == bindparam("number"))
 
 
 def last_ids(tx: Connection, keys: Collection[str]) -> dict[tuple[str, str], str]:
@@ -163,14 +173,12 @@ _LAST_IDS = select(outbox.c.group_key, outbox.c.channel, outbox.c.notification_i
 def claim(tx: Connection, channel: str, *, now: int, lease_us: int, limit: int) -> list[Parcel]:
     """Take due notifications of a channel, the oldest of each group only, and count the try.
 
-    A claim that is not answered within the lease is due again; whoever claims by the count of tries wins.
+    A claim that is not answered within the lease is due again. The rows are locked while they are claimed, so one replica wins.
     """
     rows = tx.execute(_READY, {"name": channel, "now": now, "most": limit}).all()
-    return [
-        _parcel(row)
-        for row in rows
-        if tx.execute(_CLAIM, {"number": row.seq, "tries": row.attempts, "until": now + lease_us}).rowcount
-    ]
+    if rows:
+        tx.execute(_CLAIM, {"numbers": [row.seq for row in rows], "until": now + lease_us})
+    return [_parcel(row) for row in rows]
 
 
 def next_due(tx: Connection, channel: str) -> int | None:
@@ -184,15 +192,34 @@ def release_claims(tx: Connection, now: int) -> None:
     tx.execute(update(outbox).where(waiting).values(due_at=now))
 
 
-def finish(tx: Connection, parcel: Parcel, *, state: str, code: int | None, error: str | None, now: int) -> bool:
-    """Note the end of a notification; False where another replica did so before."""
-    values = {"number": parcel.seq, "state": state, "response_code": code, "error": error, "finished_at": now}
-    return bool(tx.execute(_SET_PENDING, values).rowcount)
+def still_pending(tx: Connection, parcels: Collection[Parcel]) -> frozenset[int]:
+    """Numbers of those parcels whose end nobody has noted yet; it is for this transaction to do so."""
+    return frozenset(tx.execute(_STILL_PENDING, {"numbers": [parcel.seq for parcel in parcels]}).scalars())
 
 
-def postpone(tx: Connection, parcel: Parcel, *, due_at: int, code: int | None, error: str) -> None:
-    """Note a failed try and when the next one is due."""
-    tx.execute(_SET_PENDING, {"number": parcel.seq, "due_at": due_at, "response_code": code, "error": error})
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one try of a parcel."""
+
+    seq: int
+    code: int | None
+    error: str | None
+
+
+def finish(tx: Connection, results: Collection[Result], *, state: str, now: int) -> None:
+    """Note the end of notifications that were still pending."""
+    rows = [_result_values(one, state=state, finished_at=now) for one in results]
+    if rows:
+        tx.execute(_SET, rows)
+
+
+def postpone(tx: Connection, result: Result, *, due_at: int) -> None:
+    """Note a failed try of a notification that was still pending, and when the next one is due."""
+    tx.execute(_SET, _result_values(result, due_at=due_at))
+
+
+def _result_values(one: Result, **others: Any) -> dict[str, Any]:
+    return {"number": one.seq, "response_code": one.code, "error": one.error, **others}
 
 
 def pending_elsewhere(tx: Connection, channels: Collection[str]) -> list[Parcel]:
@@ -270,6 +297,7 @@ _READY = (
     .where(_first_of_group())
     .order_by(outbox.c.due_at, outbox.c.seq)
     .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)  # SQLite knows of no row locks: there one writer at a time is at work
 )
 _NEXT_READY = select(func.min(outbox.c.due_at)).where(
     outbox.c.state == PENDING, outbox.c.channel == bindparam("name"), _first_of_group()

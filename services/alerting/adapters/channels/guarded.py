@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
@@ -20,6 +21,9 @@ from driftline.errors import ConfigurationError
 
 _READ_BYTES = 64 * 1024
 """Of an answer's body no more is read."""
+
+_WATCH_SECONDS = 0.05
+"""By so much an exchange may exceed its timeout."""
 
 Resolve = Callable[[str, int], Sequence[Address]]
 
@@ -173,11 +177,11 @@ class _Deadline:
 
     def __init__(self, connection: _Pinned, seconds: float) -> None:
         self._connection = connection
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
+        self.ends_at = time.monotonic() + seconds
         self.over = False
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Its time is over."""
         self.over = True
         sock = self._connection.sock
         if sock is not None:
@@ -187,12 +191,48 @@ class _Deadline:
                 return
 
     def __enter__(self) -> None:
-        self._timer.start()
+        _WATCH.add(self)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        self._timer.cancel()
+        _WATCH.remove(self)
         if self.over and error is not None:
             raise TimeoutError from error
+
+
+class _Watch:
+    """Ends whatever is over its deadline: one thread for all, for a timer of its own costs each message more than its signature."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running: set[_Deadline] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, deadline: _Deadline) -> None:
+        with self._changed:
+            self._running.add(deadline)
+            if len(self._running) == 1:
+                self._changed.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                self._thread.start()
+
+    def remove(self, deadline: _Deadline) -> None:
+        with self._changed:
+            self._running.discard(deadline)
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                while not self._running:
+                    self._changed.wait()
+                now = time.monotonic()
+                over = [one for one in self._running if one.ends_at <= now and not one.over]
+            for one in over:
+                one.end()
+            time.sleep(_WATCH_SECONDS)
+
+
+_WATCH = _Watch()
 
 
 def _checked(url: str, name: str) -> SplitResult:

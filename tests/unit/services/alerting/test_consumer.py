@@ -54,13 +54,25 @@ def test_begin_and_end_in_one_batch_are_both_told_to_kafka(parts) -> None:
 
 def test_an_alert_that_becomes_worse_moves_to_its_new_route_and_leaves_the_old(make_parts) -> None:
     parts = make_parts(by_priority())
-    parts.take(detected(), detected(sequence=2, severity="CRITICAL"))
-    with parts.database.read() as tx:
-        places = groups.members_of(tx, [group.key for group in groups.page(tx, limit=9, offset=0)])
-    assert {key: members[0].leaving for key, members in places.items()} == {
+    parts.take(detected())
+    parts.take(detected(sequence=2, severity="CRITICAL"))
+    assert places(parts) == {
         '{}/{priority="medium"}:{model_id="flights.delay"}': True,
         '{}/{priority="critical"}:{model_id="flights.delay"}': False,
     }
+
+
+def test_an_alert_that_becomes_worse_in_the_same_batch_was_never_in_its_old_route(make_parts) -> None:
+    parts = make_parts(by_priority())
+    parts.take(detected(), detected(sequence=2, severity="CRITICAL"))
+    assert places(parts) == {'{}/{priority="critical"}:{model_id="flights.delay"}': False}
+
+
+def places(parts) -> dict[str, bool]:
+    """The group of each place of the only alert, and whether it leaves."""
+    with parts.database.read() as tx:
+        found = groups.members_of(tx, [group.key for group in groups.page(tx, limit=9, offset=0)])
+    return {key: members[0].leaving for key, members in found.items()}
 
 
 def test_an_end_of_something_unknown_is_no_event(parts) -> None:
