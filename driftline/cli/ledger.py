@@ -9,19 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.cli import ledger_proofs, ledger_rollback, ledger_witness
+from driftline.cli import ledger_keeping, ledger_proofs, ledger_rollback, ledger_witness
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
     Action,
     Actor,
+    Archive,
     Database,
     Effective,
     Json,
     Key,
     Mentions,
     Resource,
+    SignedFile,
     Since,
     Until,
+    archive_at,
     opened,
     pick,
     print_json,
@@ -40,11 +43,22 @@ from driftline.ledger.errors import LedgerUnavailable, RollbackDetected
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LastSigned, LedgerStore, bundle_of, cosigner_file, examine, signed_file, verify_store
+from driftline.ledger.store import (
+    LastSigned,
+    LedgerStore,
+    UrlObjects,
+    bundle_of,
+    cosigner_file,
+    examine,
+    signed_file,
+    verify_store,
+)
+from driftline.ledger.store.archiving import payload_from
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_proofs.app)
 app.add_typer(ledger_rollback.app)
+app.add_typer(ledger_keeping.app)
 app.add_typer(ledger_witness.app)
 
 DEFAULT_NAME = "driftline.local/audit"
@@ -62,10 +76,8 @@ def verify(
     ] = (Level.FULL),
     database: Database = None,
     key: Key = None,
-    last_signed: Annotated[
-        Path | None,
-        typer.Option(envvar="DRIFTLINE_LEDGER_SIGNED_FILE", help="File with the last signed head; by default beside the key."),
-    ] = None,
+    last_signed: SignedFile = None,
+    archive: Archive = None,
     as_json: Json = False,
 ) -> None:
     """Verify the whole ledger; exit 0 valid, 1 tampering, 2 cannot be verified."""
@@ -73,7 +85,7 @@ def verify(
     with opened(database) as store:
         verifier = verifier_key(key)
         trusted, stray = _trusted(last_signed, verifier)
-        report = _verified(store, level, verifier, trusted)
+        report = _verified(store, level, verifier, trusted, archive_at(archive))
     seconds = time.monotonic() - began
     if as_json:
         print_json(_as_json(report, seconds, stray))
@@ -211,10 +223,15 @@ def export_entries(
 
 
 @app.command()
-def entry(entry_id: Annotated[str, typer.Argument(help="Id of the entry.")], database: Database = None) -> None:
-    """Show one entry in full, as JSON."""
+def entry(
+    entry_id: Annotated[str, typer.Argument(help="Id of the entry.")], archive: Archive = None, database: Database = None
+) -> None:
+    """Show one entry in full, as JSON; its payload from the archive, if it is there."""
     with opened(database) as store, store.snapshot() as snapshot:
-        found = pick(snapshot, entry_id, None)
+        found, objects = pick(snapshot, entry_id, None), archive_at(archive)
+        if objects is not None and found.payload is None:
+            payload, details = payload_from(objects, snapshot, found.seq) or (None, None)
+            found = replace(found, payload=payload, details=details)
     print_json(view(found))
 
 
@@ -262,13 +279,15 @@ def _trusted(given: Path | None, key: VerifierKey | None) -> tuple[list[SignedHe
     return [SignedHead(last.size, last.root, f"last-signed file {path}")], None
 
 
-def _verified(store: LedgerStore, level: Level, key: VerifierKey | None, trusted: list[SignedHead]) -> Report:
+def _verified(
+    store: LedgerStore, level: Level, key: VerifierKey | None, trusted: list[SignedHead], archive: UrlObjects | None
+) -> Report:
     if level is not Level.SOURCE:
-        return verify_store(store, level, key=key, trusted=trusted)
+        return verify_store(store, level, key=key, trusted=trusted, archive=archive)
     from driftline.cli.ledger_source import verify_source
     from driftline.kafka.confluent import ConfluentCluster
 
-    return verify_source(store, ConfluentCluster.from_environment(), key=key, trusted=trusted)
+    return verify_source(store, ConfluentCluster.from_environment(), key=key, trusted=trusted, archive=archive)
 
 
 def _as_json(report: Report, seconds: float, stray: Finding | None) -> dict[str, Any]:
@@ -285,6 +304,9 @@ def _as_json(report: Report, seconds: float, stray: Finding | None) -> dict[str,
         "findings": [{"sequence": f.sequence, "kind": f.kind.value, "detail": f.detail} for f in report.findings],
         "source": None if source is None else {name: getattr(source, name) for name in source.__slots__},
         "duplicates": list(report.duplicates),
+        "erased": report.erased,
+        "archived": report.archived,
+        "unread": list(report.unread),
         "seconds": round(seconds, 3),
     }
 
@@ -301,10 +323,14 @@ def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
             typer.echo(f"  ... and {report.invalid_entries - 20} more")
     elif report.verdict is Verdict.VALID:
         typer.echo(f"valid: {report.entries} entries verified at level {report.level.value}{rate}, 0 invalid, 0 breaks")
+    elif report.unread:
+        typer.echo(f"unverifiable: of the archive {len(report.unread)} objects are gone, the first is {report.unread[0]}")
     else:
         typer.echo(f"unverifiable: {report.entries} entries are consistent{rate}, but nothing signed vouches for them")
         typer.echo(f"  give the verifier key with --key, or set {KEY_VARIABLE}")
     typer.echo(f"head: {report.entries} entries, {report.signed_size} signed, root {report.root.hex()}")
+    if report.erased or report.archived:
+        typer.echo(f"payloads: {report.erased} erased, {report.archived} archived, each by an entry that says so")
     if report.source is not None:
         counts = ", ".join(f"{getattr(report.source, name)} {name}" for name in report.source.__slots__)
         typer.echo(f"source: {counts}")

@@ -15,7 +15,7 @@ from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey, VerifierKey
 from driftline.ledger.entries import Query, StoredEntry
 from driftline.ledger.errors import KeyMalformed
-from driftline.ledger.store import LedgerStore, Snapshot, open_store
+from driftline.ledger.store import LedgerStore, LedgerWriter, Snapshot, UrlObjects, open_store, open_writer, signed_file
 
 KEY_VARIABLE = "DRIFTLINE_LEDGER_KEY_FILE"
 
@@ -43,6 +43,26 @@ Until = Annotated[str | None, typer.Option(help="Only before this time.")]
 Mentions = Annotated[
     str | None, typer.Option(help="Only where payload, key or headers contain this, such as an id that events share.")
 ]
+
+SigningKeyFile = Annotated[Path, typer.Option("--key-file", envvar=KEY_VARIABLE, help="Signing key of the ledger.")]
+SignedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--last-signed",
+        envvar="DRIFTLINE_LEDGER_SIGNED_FILE",
+        help="File with the last signed head; by default beside the key.",
+    ),
+]
+Archive = Annotated[
+    str | None,
+    typer.Option(
+        "--archive",
+        envvar="DRIFTLINE_LEDGER_ARCHIVE_URL",
+        help="URL of the archive of payloads, such as file:///archive or s3://bucket/ledger.",
+    ),
+]
+By = Annotated[str, typer.Option("--actor", help="Who decides it.")]
+Reason = Annotated[str, typer.Option(help="Why.")]
 
 Effective = Annotated[bool, typer.Option("--effective", help="Without what a rollback took out of force.")]
 
@@ -80,6 +100,27 @@ def opened(database: str | None) -> Iterator[LedgerStore]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def opened_to_write(database: str | None, key_file: Path, last_signed: Path | None) -> Iterator[LedgerWriter]:
+    """Open the ledger that a command appends a decision to; one that is not there is not made."""
+    try:
+        key = SigningKey.parse(key_file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the signing key {key_file}: {error.strerror}") from error
+    url = database_url(database)
+    open_store(url, key.verifier.name).close()
+    writer, _ = open_writer(url, key, signed_path=last_signed or signed_file(key_file), random=os.urandom)
+    try:
+        yield writer
+    finally:
+        writer.store.close()
+
+
+def archive_at(url: str | None) -> UrlObjects | None:
+    """Open the archive, None without one."""
+    return None if url is None else UrlObjects(url)
 
 
 def verifier_key(given: str | None) -> VerifierKey | None:

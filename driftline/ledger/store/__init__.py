@@ -5,6 +5,7 @@
 
 from driftline.ledger.store.cosigned import add_cosignatures
 from driftline.ledger.store.doctor import Check, examine
+from driftline.ledger.store.objects import Objects, UrlObjects
 from driftline.ledger.store.proving import bundle_of, growth_of, receipt_of, signed_head
 from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
 from driftline.ledger.store.signed import LastSigned, cosigner_file, signed_file
@@ -17,9 +18,11 @@ __all__ = [
     "LastSigned",
     "LedgerStore",
     "LedgerWriter",
+    "Objects",
     "OffsetMove",
     "Position",
     "Snapshot",
+    "UrlObjects",
     "add_cosignatures",
     "bundle_of",
     "cosigner_file",

@@ -1,0 +1,89 @@
+"""`driftline ledger erase | hold | release | retain | expire | archive`: exit codes, JSON, and what verification says then."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from driftline.cli import main
+from tests.unit.ledger.ledger_builders import KEY, draft, grow, writer_at
+
+Run = Callable[..., tuple[int, Any, str]]
+DECIDED = ("--actor", "carol", "--reason", "Article 17")
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A ledger of ten entries of alice and ten of a service, and the command on it; its JSON is read."""
+    writer = writer_at(tmp_path)
+    people = ["alice"] * 10 + ["service:drift"] * 10
+    grow(writer, [[draft(n, actor=who, payload=f"{who} {n}".encode()) for n, who in enumerate(people)]])
+    writer.store.close()
+    (tmp_path / "key").write_text(KEY.encode())
+    (tmp_path / "last-signed").rename(tmp_path / "key.last-signed")
+    monkeypatch.delenv("DRIFTLINE_LEDGER_SIGNED_FILE", raising=False)
+    monkeypatch.delenv("DRIFTLINE_LEDGER_VKEY", raising=False)
+    monkeypatch.setenv("DRIFTLINE_LEDGER_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("DRIFTLINE_DATABASE_URL", f"sqlite:///{tmp_path}/ledger.db")
+    monkeypatch.setenv("DRIFTLINE_LEDGER_ARCHIVE_URL", f"file://{tmp_path}/archive")
+
+    def call(*words: object) -> tuple[int, Any, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["ledger", *map(str, words), *(() if words[0] == "entry" else ("--json",))])
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(captured.out) if captured.out else None, captured.err
+
+    return call
+
+
+def test_a_person_is_erased_and_the_ledger_stays_valid(run: Run) -> None:
+    code, told, _ = run("erase", "--subject", "alice", *DECIDED, "--dry-run")
+    assert (code, told["entries"], told["sequences"]) == (0, 10, list(range(10)))
+    code, told, _ = run("erase", "--subject", "alice", *DECIDED)
+    assert (code, told["sequence"], told["entries"], told["purged"], told["still_mentioned"]) == (0, 20, 10, True, 0)
+    code, told, _ = run("verify")
+    assert (code, told["verdict"], told["erased"], told["archived"]) == (0, "valid", 10, 0)
+    code, told, error = run("erase", "--subject", "alice", *DECIDED)
+    assert (code, told) == (1, None)
+    assert "nothing of 'alice'" in error
+
+
+def test_a_legal_hold_makes_erasing_exit_1_until_it_is_released(run: Run) -> None:
+    assert run("hold", "case-7", "--of-actor", "alice", *DECIDED)[:2] == (0, {"sequence": 20})
+    for dry_run in ((), ("--dry-run",)):
+        code, _, error = run("erase", "--subject", "alice", *DECIDED, *dry_run)
+        assert code == 1
+        assert "'case-7'" in error
+    assert run("hold", "case-7", *DECIDED)[0] == 1
+    assert run("release", "case-7", *DECIDED)[:2] == (0, {"sequence": 21})
+    assert run("release", "case-7", *DECIDED)[0] == 1
+    assert run("erase", "--subject", "alice", *DECIDED)[0] == 0
+
+
+def test_retention_expires_what_is_due(run: Run) -> None:
+    assert run("expire", "--actor", "carol")[:2] == (0, {"entries": 0, "sequences": []})
+    assert run("retain", "*", "--expire-days", 30, *DECIDED)[0] == 0
+    assert run("expire", "--actor", "carol")[:2] == (0, {"entries": 20, "sequences": [21]})
+    assert run("verify")[1]["erased"] == 20
+    code, _, error = run("retain", "*", "--keep-days", 30, "--expire-days", 10, *DECIDED)
+    assert code == 2
+    assert "--keep-days" in error
+
+
+def test_archived_payloads_are_verified_and_shown_from_the_archive(run: Run, tmp_path: Path) -> None:
+    code, told, _ = run("archive", "--before", "2026-01-01T00:00:00Z", "--actor", "carol")
+    assert (code, told["entries"], len(told["objects"])) == (0, 20, 1)
+    code, found, _ = run("entries", "--limit", 1)
+    code, shown, _ = run("entry", found["entries"][0]["entry_id"])
+    assert (code, shown["payload"]) == (0, "YWxpY2UgMA==")  # alice 0
+    code, told, _ = run("verify")
+    assert (code, told["archived"], told["unread"]) == (0, 20, [])
+    (name,) = (tmp_path / "archive" / "payloads").iterdir()
+    name.rename(name.with_suffix(".gone"))
+    code, told, _ = run("verify")
+    assert (code, told["verdict"], told["unread"]) == (2, "unverifiable", [f"payloads/{name.name}"])
+    name.write_bytes(b"forged")
+    code, told, _ = run("verify")
+    assert (code, told["first_bad"]["kind"], told["first_bad"]["sequence"]) == (1, "archive_changed", 0)
