@@ -27,6 +27,8 @@ WHY: dict[NotifyReason, str] = {
     NotifyReason.RAISED: "an alert became more urgent",
     NotifyReason.SOME_RESOLVED: "some alerts of the group ended",
     NotifyReason.ALL_RESOLVED: "all alerts of the group ended",
+    NotifyReason.ACKNOWLEDGED: "somebody takes care of it",
+    NotifyReason.UNACKNOWLEDGED: "nobody takes care of it any more",
     NotifyReason.DIGEST: "the period of the digest is over",
     NotifyReason.REPEAT: "it still fires and repeat_interval is over",
 }

@@ -28,6 +28,8 @@ class Told:
     at: int
     """The tick, microseconds."""
     notification_id: str
+    acknowledged: frozenset[str] = frozenset()
+    """Those of which somebody took care."""
     sent: bool = True
     """False where the channel had no address, so nothing went out."""
 
@@ -48,6 +50,8 @@ class Look:
     """Whether the channel has an address to send to."""
     previous_id: str = ""
     """Id of the last notification of this group and channel; empty for the first."""
+    shows_care: bool = False
+    """Whether the channel shows that somebody takes care."""
     digest: bool = False
     """Whether the route tells of all that happened since the last tick at once, and of nothing in between."""
     muted: bool = False
@@ -76,6 +80,11 @@ class Look:
     def staying(self) -> tuple[Member, ...]:
         """Members that fire and may be told of again."""
         return tuple(member for member in self.firing if not (member.leaving or member.held))
+
+    @property
+    def acknowledged(self) -> frozenset[str]:
+        """Of those that fire the ones that somebody takes care of."""
+        return ids(member for member in self.firing if member.alert.acknowledged is not None)
 
     @property
     def held(self) -> tuple[Member, ...]:
@@ -129,6 +138,16 @@ def needs_update(look: Look, _: Decision) -> Decision:
     return Suppress(SuppressReason.RESOLVED_BEFORE_TOLD) if ended else Wait(due)
 
 
+def care_changed(look: Look, decision: Decision) -> Decision:
+    """Where there is nothing else to tell, a channel that shows who takes care is told of that."""
+    if not isinstance(decision, Wait) or not look.shows_care or look.told is None:
+        return decision
+    shown = look.told.acknowledged & ids(look.firing)
+    if look.acknowledged == shown:
+        return decision
+    return Notify(NotifyReason.ACKNOWLEDGED if look.acknowledged - shown else NotifyReason.UNACKNOWLEDGED)
+
+
 def held_back(look: Look, decision: Decision) -> Decision:
     """Where there is nothing to tell but what is silenced or inhibited, that is said once."""
     new = [member for member in look.held if member.alert.alert_id not in look.withheld]
@@ -169,6 +188,7 @@ def channel_configured(look: Look, decision: Decision) -> Decision:
 
 PIPELINE: tuple[Stage, ...] = (
     needs_update,
+    care_changed,
     held_back,
     resolved_wanted,
     not_muted,
@@ -219,6 +239,7 @@ def told_after(look: Look, decision: Notify | Suppress, notification_id: str) ->
         firing=ids(look.firing),
         resolved=ids(resolved),
         priority=top_priority(look.firing),
+        acknowledged=look.acknowledged,
         at=look.now,
         notification_id=notification_id,
         sent=look.configured,

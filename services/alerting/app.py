@@ -21,10 +21,12 @@ from driftline.runtime.http import Access, HttpServer, create_app
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import Part, run_parts, run_service
 from driftline.runtime.tokens import TokenBook
+from services.alerting.adapters.channels.configured import secret
 from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import Plan, PlanInForce, read_plan
 from services.alerting.api.access import OpenAccess
 from services.alerting.api.alerts import routes
+from services.alerting.api.answers import Secrets, answer_routes
 from services.alerting.api.compatible import compatible_routes
 from services.alerting.api.life import explain_routes, life_routes
 from services.alerting.api.operations import operation_routes
@@ -124,6 +126,7 @@ def serve(settings: AlertingSettings, tools: "Tools", desk: "Desk", access: Acce
         explain_routes(database, in_force, access, clock),
         silence_routes(database, access, clock),
         operation_routes(desk.reloader.reload, access),
+        answer_routes(database, answer_secrets(settings), clock, desk.on_handled),
         compatible_routes(database, in_force, access, clock, post),
     ):
         http.include_router(router)
@@ -204,6 +207,11 @@ def wake(*beats: Beat | Senders) -> None:
     """Something was written for them."""
     for beat in beats:
         beat.wake()
+
+
+def answer_secrets(settings: AlertingSettings) -> Secrets:
+    """By what the requests of Slack and PagerDuty are recognised."""
+    return Secrets(secret(settings.alerting_slack_signing_secret), secret(settings.alerting_pagerduty_webhook_secret))
 
 
 def sender_options(settings: AlertingSettings, routing: Routing, channel: str) -> SenderOptions:

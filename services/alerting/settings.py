@@ -27,12 +27,18 @@ class ChannelSettings(ServiceSettings):
     )
     alerting_slack_channel: str | None = Field(default=None, description="channel that the bot writes to, best by its id C...")
     alerting_slack_api_url: str = Field(default="https://slack.com/api", description="Web API of Slack")
+    alerting_slack_signing_secret: SecretStr | None = Field(
+        default=None, description="signing secret of the application: with it messages have buttons to acknowledge and silence"
+    )
     alerting_teams_webhook_url: SecretStr | None = Field(default=None, description="Workflows webhook of Microsoft Teams")
     alerting_pagerduty_routing_key: SecretStr | None = Field(
         default=None, description="integration key of PagerDuty, type Events API v2"
     )
     alerting_pagerduty_url: str = Field(
         default="https://events.pagerduty.com/v2/enqueue", description="Events API; events.eu.pagerduty.com in Europe"
+    )
+    alerting_pagerduty_webhook_secret: SecretStr | None = Field(
+        default=None, description="secret of a webhook subscription V3: an incident acknowledged in PagerDuty is so here too"
     )
     alerting_email_from: str | None = Field(default=None, description="sender of mails, such as mlops@example.com")
     alerting_email_to: str = Field(default="", description="recipients of mails, with commas between them")

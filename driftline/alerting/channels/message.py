@@ -41,6 +41,8 @@ class Item:
     firing: bool
     runbook_url: str | None
     dashboard_url: str | None
+    care: str | None
+    """Who takes care of it; None where nobody does."""
 
     @property
     def risk(self) -> str:
@@ -81,6 +83,21 @@ class Message:
         if not self.firing:
             return f"{RESOLVED_SIGN} MLOps Alert resolved: {self.lead.title}"
         return f"{self.lead.emoji} MLOps Alert: {self.lead.title}"
+
+    @property
+    def care(self) -> str | None:
+        """Who takes care of the leading alert, and whether of all that fire; None where nobody does."""
+        firing = [item for item in self.items if item.firing]
+        taken = [item for item in firing if item.care is not None]
+        if not taken:
+            return None
+        return taken[0].care if self.cared_for else f"{taken[0].care} ({len(taken)} of {len(firing) + self.uncounted})"
+
+    @property
+    def cared_for(self) -> bool:
+        """Whether somebody takes care of everything that fires."""
+        firing = [item for item in self.items if item.firing]
+        return bool(firing) and not self.uncounted and all(item.care is not None for item in firing)
 
     @property
     def color(self) -> str:
@@ -127,7 +144,15 @@ def _item(alert: Mapping[str, Any]) -> Item:
         firing=alert.get("status") == "firing",
         runbook_url=link(alert.get("runbook_url")),
         dashboard_url=link(alert.get("dashboard_url")),
+        care=_care(alert.get("acknowledged")),
     )
+
+
+def _care(given: object) -> str | None:
+    if not isinstance(given, dict):
+        return None
+    until = _line(given, "until")
+    return _line(given, "by") + (f" until {until}" if until else "")
 
 
 def _line(alert: Mapping[str, Any], name: str) -> str:

@@ -35,9 +35,11 @@ def dedup_key(group_key: str) -> str:
 
 
 def event(message: Message, routing_key: str) -> dict[str, Any]:
-    """What the notification does: trigger, also of what is open already, or resolve once nothing fires."""
+    """What the notification does: trigger, also of what is open already, acknowledge once somebody takes care of all, or resolve."""
     if not message.firing:
         return answer(message.group_key, routing_key, Action.RESOLVE)
+    if message.reason == "acknowledged" and message.cared_for:
+        return answer(message.group_key, routing_key, Action.ACKNOWLEDGE)
     lead = message.lead
     payload = {
         "routing_key": routing_key,

@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from driftline.alerting.answers import Wish
 from driftline.alerting.channels.message import FOOTER, Item, Message
-from driftline.alerting.channels.texts import clip
+from driftline.alerting.channels.texts import clean, clip
 
 _HEADER, _TEXT, _FIELD, _FALLBACK = 150, 2_900, 1_000, 1_000
+_VALUE = 2_000
+"""Characters of a button's value."""
+
 _LISTED = 10
 """Alerts named beside the leading one; the others are counted."""
 
@@ -23,31 +27,37 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def webhook(message: Message) -> Payload:
-    """What an incoming webhook takes. It answers 200; it cannot thread nor update."""
+def webhook(message: Message, *, buttons: bool = False) -> Payload:
+    """What an incoming webhook takes. It answers 200; it cannot thread nor update.
+
+    `buttons`: to acknowledge and to silence the group; Slack sends what is pressed to the request URL of the application.
+    """
     return {
         "text": clip(message.headline, _FALLBACK, escape),
         "blocks": [_header(message)],
-        "attachments": [{"color": message.color, "fallback": clip(message.headline, _FALLBACK), "blocks": _blocks(message)}],
+        "attachments": [
+            {"color": message.color, "fallback": clip(message.headline, _FALLBACK), "blocks": _blocks(message, buttons=buttons)}
+        ],
         "unfurl_links": False,
         "unfurl_media": False,
     }
 
 
-def post(message: Message, channel: str) -> Payload:
+def post(message: Message, channel: str, *, buttons: bool = False) -> Payload:
     """For chat.postMessage: the message that opens the thread of a group."""
-    return {"channel": channel, "link_names": False, **webhook(message), "metadata": _metadata(message)}
+    return {"channel": channel, "link_names": False, **webhook(message, buttons=buttons), "metadata": _metadata(message)}
 
 
-def update(message: Message, channel: str, ts: str) -> Payload:
+def update(message: Message, channel: str, ts: str, *, buttons: bool = False) -> Payload:
     """For chat.update: the same message again as things stand now."""
-    said = {name: value for name, value in post(message, channel).items() if not name.startswith("unfurl")}
+    said = {name: value for name, value in post(message, channel, buttons=buttons).items() if not name.startswith("unfurl")}
     return {**said, "ts": ts}
 
 
 def reply(message: Message, channel: str, ts: str) -> Payload:
     """For chat.postMessage: one line into the thread, so that those who follow it hear; to the channel where it got worse."""
-    text = clip(f"{message.headline} ({message.reason})", _FALLBACK, escape)
+    by = f" by {message.care}" if message.reason == "acknowledged" and message.care else ""
+    text = clip(f"{message.headline} ({message.reason}{by})", _FALLBACK, escape)
     return {
         "channel": channel,
         "thread_ts": ts,
@@ -61,7 +71,7 @@ def reply(message: Message, channel: str, ts: str) -> Payload:
     }
 
 
-def _blocks(message: Message) -> list[Payload]:
+def _blocks(message: Message, *, buttons: bool) -> list[Payload]:
     lead = message.lead
     fields = (
         ("Model", lead.model),
@@ -76,8 +86,13 @@ def _blocks(message: Message) -> list[Payload]:
         blocks.append({"type": "section", "text": _mrkdwn(_labelled("Affected segments", ", ".join(lead.segments)))})
     if message.others or message.uncounted:
         blocks.append({"type": "section", "text": _mrkdwn(_list_of_others(message))})
-    if lead.links:
-        blocks.append({"type": "actions", "elements": [_button(words, url) for words, url in lead.links]})
+    if message.care is not None:
+        blocks.append({"type": "section", "text": _mrkdwn(_labelled("Taken care of by", message.care))})
+    elements = [_button(words, url) for words, url in lead.links]
+    if buttons and message.firing and _is_value(message.group_key):
+        elements += [_choice(words, wish, message.group_key) for words, wish in _choices(message)]
+    if elements:
+        blocks.append({"type": "actions", "elements": elements})
     since = [_mrkdwn(clip(f"{FOOTER} · {message.reason}", _FIELD, escape)), _mrkdwn(_times(lead))]
     blocks.append({"type": "context", "elements": since, "block_id": message.notification_id})
     return blocks
@@ -128,6 +143,19 @@ def _mrkdwn(text: str) -> Payload:
 
 def _button(words: str, url: str) -> Payload:
     return {"type": "button", "text": _plain(words), "url": url, "action_id": words.lower().replace(" ", "_")}
+
+
+def _is_value(group_key: str) -> bool:
+    return 0 < len(group_key) <= _VALUE and clean(group_key) == group_key
+
+
+def _choices(message: Message) -> tuple[tuple[str, Wish], ...]:
+    care = ("Not mine", Wish.UNACKNOWLEDGE) if message.cared_for else ("Acknowledge", Wish.ACKNOWLEDGE)
+    return (care, ("Silence 2h", Wish.SILENCE))
+
+
+def _choice(words: str, wish: Wish, group_key: str) -> Payload:
+    return {"type": "button", "text": _plain(words), "action_id": wish.value, "value": group_key}
 
 
 def _metadata(message: Message) -> Mapping[str, Any]:

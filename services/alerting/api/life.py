@@ -24,6 +24,7 @@ from driftline.envelope import iso_time
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import VIEWERS, Actor
+from services.alerting.adapters.channels.port import shows_care
 from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.api.alerts import Limit, known_alert, notification_view
 from services.alerting.store import acknowledgements, alerts, escalations, groups, history, noise, outbox, silences
@@ -154,6 +155,7 @@ def _looks(
                 repeat_interval=route.timers.repeat_interval,
                 channel=channel,
                 configured=channel.name in plan.channels,
+                shows_care=shows_care(plan.channels.get(channel.name)),
                 digest=route.digest,
                 muted=routing.muted(route, now),
             )

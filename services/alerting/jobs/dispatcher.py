@@ -13,6 +13,7 @@ from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, l
 from driftline.alerting.routing import Receiver
 from driftline.clock import Clock
 from driftline.events import NotificationSuppressed
+from services.alerting.adapters.channels.port import shows_care
 from services.alerting.adapters.plan import PlanInForce
 from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
 from services.alerting.store import groups, outbox, withheld
@@ -114,6 +115,7 @@ class _Round:
                 channel=channel,
                 configured=channel.name in self._plan.channels,
                 previous_id=self._last_ids.get((group.key, channel.name), ""),
+                shows_care=shows_care(self._plan.channels.get(channel.name)),
                 digest=route.digest,
                 muted=routing.muted(route, tick),
                 withheld=self._withheld.get((group.key, channel.name), frozenset()),

@@ -169,6 +169,11 @@ def find(tx: Connection, key: str) -> Group | None:
     return None if row is None else group_of(row)
 
 
+def keys(tx: Connection) -> Sequence[str]:
+    """The keys of all groups."""
+    return tx.execute(select(groups.c.group_key)).scalars().all()
+
+
 def page(tx: Connection, *, limit: int, offset: int) -> Sequence[Group]:
     """Groups in the order of their keys."""
     query = select(groups).order_by(groups.c.group_key).limit(limit).offset(offset)
@@ -206,6 +211,7 @@ def _told_values(state: Knowledge) -> dict[str, Any]:
         "firing": ids_text(decided.firing),
         "resolved": ids_text(decided.resolved),
         "priority": decided.priority.value,
+        "acknowledged": ids_text(decided.acknowledged),
         "at": decided.at,
         "notification_id": decided.notification_id,
         "sent": decided.sent,
@@ -223,6 +229,7 @@ def _told(row: Row[Any], firing: str, resolved: str) -> Told:
         firing=frozenset(json.loads(firing)),
         resolved=frozenset(json.loads(resolved)),
         priority=Priority(row.priority),
+        acknowledged=frozenset(json.loads(row.acknowledged)),
         at=row.at,
         notification_id=row.notification_id,
         sent=row.sent,

@@ -139,6 +139,7 @@ told = Table(
     Column("firing", Text, nullable=False),
     Column("resolved", Text, nullable=False),
     Column("priority", String(10), nullable=False),
+    Column("acknowledged", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("notification_id", String(64), nullable=False),
     Column("sent", Boolean, nullable=False),

@@ -27,6 +27,8 @@ class PagerDutyService:
 class PagerDutyChannel:
     """Sends events to one integration."""
 
+    shows_care = True
+
     def __init__(self, service: PagerDutyService, reach: Reach) -> None:
         """Raises ConfigurationError for a URL that can never be sent to."""
         self._routing_key = service.routing_key

@@ -33,3 +33,8 @@ class Channel(Protocol):
     def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+def shows_care(channel: object) -> bool:
+    """Whether a channel shows that somebody takes care of an alert, and so is told of that; it then says `shows_care = True`."""
+    return bool(getattr(channel, "shows_care", False))

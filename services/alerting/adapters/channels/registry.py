@@ -71,9 +71,10 @@ def _keys(spec: ChannelSpec) -> tuple[bytes, ...]:
 
 def _slack(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
     where = configured.slack(Given(spec), settings)
+    buttons = settings.alerting_slack_signing_secret is not None
     if isinstance(where, SlackBot):
-        return SlackBotChannel(where, _reach(spec, settings, clock, calls=_CALLS_OF_A_BOT))
-    return None if where is None else SlackWebhookChannel(where, _reach(spec, settings, clock))
+        return SlackBotChannel(where, _reach(spec, settings, clock, calls=_CALLS_OF_A_BOT), buttons=buttons)
+    return None if where is None else SlackWebhookChannel(where, _reach(spec, settings, clock), buttons=buttons)
 
 
 def _teams(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:

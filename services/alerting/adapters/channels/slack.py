@@ -29,14 +29,15 @@ _ROOT_IS_GONE = frozenset({"message_not_found", "cant_update_message", "edit_win
 class SlackWebhookChannel:
     """Posts to an incoming webhook."""
 
-    def __init__(self, place: Place, reach: Reach) -> None:
-        """Raises ConfigurationError for a URL that can never be sent to."""
+    def __init__(self, place: Place, reach: Reach, *, buttons: bool = False) -> None:
+        """`buttons` to answer by; raises ConfigurationError for a URL that can never be sent to."""
         self._post = JsonPost(place, reach)
         self._clock = reach.clock
+        self.shows_care = self._buttons = buttons
 
     def send(self, message: Outgoing) -> Outcome:
         """Post; see the Channel port."""
-        answer = self._post(slack.webhook(message.message))
+        answer = self._post(slack.webhook(message.message, buttons=self._buttons))
         if not isinstance(answer, Answer):
             return answer
         outcome = judge(answer.code, retry_after=answer.retry_after, now=self._clock.now_us(), delivered=_ONLY_OK)
@@ -59,8 +60,11 @@ class SlackBot:
 class SlackBotChannel:
     """Writes by the Web API."""
 
-    def __init__(self, bot: SlackBot, reach: Reach) -> None:
-        """Raises ConfigurationError for a URL that can never be sent to."""
+    shows_care = True
+
+    def __init__(self, bot: SlackBot, reach: Reach, *, buttons: bool = False) -> None:
+        """`buttons` to answer by; raises ConfigurationError for a URL that can never be sent to."""
+        self._buttons = buttons
         self._bot = bot
         self._call = JsonPost(Place(bot.api_url.rstrip("/"), "DRIFTLINE_ALERTING_SLACK_API_URL"), reach)
         self._clock = reach.clock
@@ -71,7 +75,7 @@ class SlackBotChannel:
         if message.thread is None:
             return self._open(told)
         channel, _, ts = message.thread.partition(" ")
-        updated = self._answered("chat.update", slack.update(told, channel, ts))
+        updated = self._answered("chat.update", slack.update(told, channel, ts, buttons=self._buttons))
         if isinstance(updated, Refused) and updated.error in _ROOT_IS_GONE:
             return self._open(told)
         if not isinstance(updated, Delivered):
@@ -84,7 +88,7 @@ class SlackBotChannel:
         self._call.close()
 
     def _open(self, message: Message) -> Outcome:
-        return self._answered("chat.postMessage", slack.post(message, self._bot.channel))
+        return self._answered("chat.postMessage", slack.post(message, self._bot.channel, buttons=self._buttons))
 
     def _answered(self, method: str, payload: dict[str, Any]) -> Outcome:
         answer = self._call(payload, {"Authorization": f"Bearer {self._bot.token}"}, below=f"/{method}")

@@ -1,9 +1,11 @@
 import pytest
 from hypothesis import given, settings
 
+from driftline.alerting.alert import Acknowledgement
 from driftline.alerting.channels import pagerduty
 from driftline.alerting.channels.pagerduty import Action
 from driftline.alerting.channels.texts import encoded, units
+from driftline.alerting.decisions import NotifyReason
 from tests.unit.alerting.builders import alert
 from tests.unit.alerting.channels.notices import ROUTING_KEY, example, hostile, message, resolved, schema
 
@@ -52,6 +54,15 @@ def test_all_events_of_a_group_have_its_key_and_those_of_others_have_not() -> No
     told = pagerduty.answer(example().group_key, ROUTING_KEY, Action.ACKNOWLEDGE)
     assert (told["event_action"], told["dedup_key"]) == ("acknowledge", key)
     PAGERDUTY.validate(told)
+
+
+def test_an_incident_is_acknowledged_once_somebody_takes_care_of_all_that_fires() -> None:
+    care = Acknowledgement(by="ada", at=1, until=None)
+    mine, other = alert("a", acknowledged=care), alert("b")
+    told = pagerduty.event(message(mine, reason=NotifyReason.ACKNOWLEDGED), ROUTING_KEY)
+    assert (told["event_action"], told["dedup_key"]) == ("acknowledge", pagerduty.dedup_key(message(mine).group_key))
+    assert pagerduty.event(message(mine, other, reason=NotifyReason.ACKNOWLEDGED), ROUTING_KEY)["event_action"] == "trigger"
+    assert pagerduty.event(message(mine, reason=NotifyReason.RAISED), ROUTING_KEY)["event_action"] == "trigger"
 
 
 @given(hostile())

@@ -4,7 +4,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from driftline.alerting.alert import Priority
+from driftline.alerting.alert import Acknowledgement, Priority
 from driftline.alerting.channels import slack
 from driftline.alerting.channels.texts import units
 from driftline.alerting.decisions import NotifyReason
@@ -83,6 +83,32 @@ def test_an_end_is_green_and_says_so() -> None:
     assert " until <!date^1036800^" in json.dumps(payload)
 
 
+CARE = Acknowledgement(by="slack:<!here>", at=1, until=86_400_000_000)
+
+
+def choices(payload):
+    return [(one["action_id"], one["value"]) for one in blocks(payload, "actions")[0]["elements"] if "value" in one]
+
+
+def test_buttons_answer_for_the_group_and_are_gone_with_its_end() -> None:
+    key = example().group_key
+    assert choices(slack.webhook(example())) == []
+    assert choices(slack.webhook(example(), buttons=True)) == [("acknowledge", key), ("silence", key)]
+    taken = message(alert(**EXAMPLE, acknowledged=CARE), reason=NotifyReason.ACKNOWLEDGED)
+    assert choices(slack.update(taken, "C1", "1.0", buttons=True)) == [("unacknowledge", key), ("silence", key)]
+    assert choices(slack.webhook(resolved(), buttons=True)) == []
+    SLACK.validate(slack.webhook(taken, buttons=True))
+
+
+def test_who_takes_care_is_shown_and_said_in_the_thread() -> None:
+    taken = message(alert(**EXAMPLE, acknowledged=CARE), reason=NotifyReason.ACKNOWLEDGED)
+    said = "*Taken care of by*\nslack:&lt;!here&gt; until 1970-01-02T00:00:00.000000Z"
+    assert said in [block["text"]["text"] for block in blocks(slack.post(taken, "C1"), "section") if "text" in block]
+    assert "(acknowledged by slack:&lt;!here&gt; until" in slack.reply(taken, "C1", "1.0")["text"]
+    some = message(alert("a", acknowledged=CARE), alert("b"), reason=NotifyReason.ACKNOWLEDGED)
+    assert (some.cared_for, some.care) == (False, "slack:<!here> until 1970-01-02T00:00:00.000000Z (1 of 2)")
+
+
 def test_a_repeat_can_be_recognised() -> None:
     told = example()
     for payload in (slack.post(told, "C1"), slack.update(told, "C1", "1.2"), slack.reply(told, "C1", "1.2")):
@@ -103,6 +129,7 @@ def test_what_got_worse_is_said_to_the_channel_too() -> None:
 def test_every_payload_keeps_to_the_published_limits_and_holds_no_markup_of_others(told) -> None:
     for payload in (
         slack.webhook(told),
+        slack.webhook(told, buttons=True),
         slack.post(told, "C1"),
         slack.update(told, "C1", "1700000000.000100"),
         slack.reply(told, "C1", "1700000000.000100"),

@@ -40,6 +40,7 @@ class Story:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.parts = Parts(folder, by_priority(), configured=frozenset({"webhook"}))
+        self.parts.channel.shows_care = True
         self.believed: dict[str, set[str]] = {}
         self.delivered: dict[str, bytes] = {}
         self.history: list[object] = []
@@ -125,6 +126,7 @@ class Story:
         self.parts.database.close()
         self.parts = Parts(self.folder, by_priority(), configured=frozenset({"webhook"}), clock=self.parts.clock)
         self.parts.offset = offset
+        self.parts.channel.shows_care = True
         self._put_in_force()
         self.parts.intake.place_again()
         with self.parts.database.write() as tx:
