@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["Finding", "FindingKind", "Findings", "Level", "Report", "SourceCounts", "Verdict", "verdict_of"]
+__all__ = ["Finding", "FindingKind", "Findings", "Level", "Report", "SourceCounts", "Verdict", "Witnessed", "verdict_of"]
 
 _KEPT: Final = 100
 
@@ -21,6 +21,8 @@ class Level(StrEnum):
     """And every column, payload, pseudonym and trail against its leaf."""
     SOURCE = "source"
     """And every record of the Kafka topics against the entries."""
+    WITNESS = "witness"
+    """As full, and against every head that witnesses have cosigned, of which one must have a quorum."""
 
 
 class Verdict(StrEnum):
@@ -99,6 +101,18 @@ class SourceCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Witnessed:
+    """What witnesses vouch for."""
+
+    size: int
+    """Entries under the newest head with a quorum, 0 without any."""
+    cosigners: tuple[tuple[str, int], ...]
+    """Who has cosigned that head (names of the policy), and when (seconds since 1970)."""
+    unchecked: tuple[str, ...]
+    """What could not be looked at, or proves nothing, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result. `first_bad` is the finding with the smallest sequence."""
 
@@ -119,6 +133,8 @@ class Report:
     """Entries whose payload lies in the archive."""
     unread: tuple[str, ...] = ()
     """Objects of the archive that are not there: about their payloads nothing can be said."""
+    witnessed: Witnessed | None = None
+    """Level witness only."""
     source: SourceCounts | None = None
     duplicates: tuple[str, ...] = ()
     """Which records repeat which entry, in words; the first hundred."""

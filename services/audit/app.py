@@ -18,6 +18,7 @@ from driftline.ledger.errors import KeyMalformed, PolicyMalformed, RollbackDetec
 from driftline.ledger.policy import Policy, parse_policy
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import LedgerStore, LedgerWriter, examine, open_writer
+from driftline.ledger.store.objects import UrlObjects
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.http import Access, HttpServer, create_app
@@ -28,6 +29,7 @@ from driftline.runtime.witness_client import WitnessClient
 from services.audit import api, metrics
 from services.audit.actions import LEDGERED
 from services.audit.adapters.checkpoints import CheckpointPublisher
+from services.audit.anchoring import Anchoring
 from services.audit.consumer import Pace, Recorder, RecorderPart
 from services.audit.jobs import VerificationJob, Verifier, tell_rollback
 from services.audit.settings import AuditSettings
@@ -68,6 +70,9 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     parts: dict[str, Part] = {"verification": job}
     if (witnessing := open_witnessing(settings, writer.store, clock, events, publisher)) is not None:
         parts["witnessing"] = WitnessingPart(witnessing, every_us=round(settings.ledger_witness_seconds * 1e6))
+    if settings.ledger_anchor_url is not None:
+        anchors = UrlObjects(settings.ledger_anchor_url)
+        parts["anchoring"] = Anchoring(writer.store, anchors, events, every_seconds=settings.ledger_anchor_seconds)
     app = create_app("Driftline audit", health=health, registry=REGISTRY)
     app.include_router(api.routes(writer.store, access, verifier.verify))
     server = HttpServer(app, settings.http_host, settings.http_port)

@@ -62,3 +62,5 @@ WITNESS_REQUESTS = Counter(
     "Heads shown to a witness: cosigned, away, failed, history_refused.",
     ["witness", "result"],
 )
+ANCHORED = Counter("driftline_ledger_anchors_written_total", "Signed heads written to the place for anchors.")
+ANCHORED_SIZE = Gauge("driftline_ledger_anchored_size_entries", "Entries under the last head that was anchored.")

@@ -37,6 +37,11 @@ class AuditSettings(ServiceSettings):
     ledger_witness_allow_addresses: list[str] = Field(
         default=[], description="private networks in which witnesses may be asked, such as 10.20.0.0/16"
     )
+    ledger_anchor_url: str | None = Field(
+        default=None,
+        description="folder or bucket for signed heads (file:///..., s3://...), away from the database; None for none",
+    )
+    ledger_anchor_seconds: float = Field(default=60.0, gt=0, le=86_400, description="time between anchors")
 
     @property
     def database(self) -> str:

@@ -1,4 +1,4 @@
-"""Receipts, growth and bundles before golang.org/x/mod (sumdb/note and sumdb/tlog, unmodified): what we sign it accepts, what is
+"""Receipts, growth, bundles and cosignatures before golang.org/x/mod (sumdb/note and sumdb/tlog, unmodified): what we sign it accepts, what is
 changed it rejects. Skipped where Go, or the module, is not to be had; `tests/unit/ledger/proof_vectors.json` was accepted by it."""
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from typing import Any
 import orjson
 import pytest
 
+from driftline.ledger.checkpoint import Note
 from driftline.ledger.entries import Query
 from driftline.ledger.store import bundle_of, growth_of, receipt_of
 from tests.unit.ledger.ledger_builders import KEY, ledger
+from tests.unit.services.audit.witness.log_and_witness import W1, Log, witness_at
 
 pytestmark = pytest.mark.integration
 
 SOURCE = Path(__file__).parent / "ledger_go"
 VECTORS = Path(__file__).parent.parent / "unit" / "ledger" / "proof_vectors.json"
+COSIGNED = VECTORS.with_name("vectors.json")
 Judge = Callable[[list[dict[str, Any]]], list[str]]
 
 
@@ -109,3 +112,47 @@ def test_go_rejects_changed_missing_and_foreign_entries(judge: Judge, good: list
         changed = bundle[place].replace(b"drift.detected", b"drift.approved")
         forged.append(case("bundle", b"".join([*bundle[:place], changed, *bundle[place + 1 :]])))
     assert all(verdict.startswith("rejected") for verdict in judge(forged))
+
+
+def cosigned(note: str, witness: str) -> dict[str, Any]:
+    return case("cosigned", note.encode()) | {"witness": witness}
+
+
+def test_go_accepts_what_the_witness_cosigns(judge: Judge, tmp_path: Path) -> None:
+    log, witness, old, cases = Log(), witness_at(tmp_path), 0, []
+    for size in (1, 2, 3, 100, 300):
+        _, lines = witness.add_checkpoint(log.growth(old, size))
+        cases += [
+            cosigned(log.note(size) + lines, W1.verifier.encode()),
+            case("growth", log.growth(old or 1, size), log.note(old or 1)),
+        ]
+        old = size
+    assert judge(cases) == ["accepted"] * len(cases)
+
+
+def test_go_accepts_the_committed_cosignatures(judge: Judge) -> None:
+    vectors = json.loads(COSIGNED.read_text())
+    cases = [cosigned(tree["note"], vectors["witness_vkey"]) for tree in vectors["trees"]]
+    assert judge(cases) == ["accepted"] * len(cases)
+
+
+def test_go_rejects_every_change_of_a_cosigned_head(judge: Judge, tmp_path: Path) -> None:
+    log = Log()
+    _, lines = witness_at(tmp_path).add_checkpoint(log.growth(0, 20))
+    note = (log.note(20) + lines).encode()
+    log_line, witness_line = (Note.parse(note.decode()).signatures[at].line() for at in (0, 1))
+    forged = [
+        cosigned(log.note(20), W1.verifier.encode()),
+        cosigned(note.decode().replace(log_line, ""), W1.verifier.encode()),
+        cosigned(log.note(21) + witness_line, W1.verifier.encode()),
+    ]
+    for place in range(len(note)):
+        # As above: the last digit of base64 has bits that mean nothing to Go.
+        if note[place + 1 : place + 2] not in {b"=", b""} and note[place : place + 2] != b"=\n":
+            changed = bytearray(note)
+            changed[place] ^= 1
+            encoded = base64.b64encode(changed).decode()
+            forged.append(cosigned("", W1.verifier.encode()) | {"data": encoded})
+    verdicts = judge(forged)
+    assert len(forged) > 300
+    assert [verdict.split(":")[0] for verdict in verdicts] == ["rejected"] * len(forged)

@@ -5,7 +5,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,10 +22,59 @@ import (
 )
 
 type testCase struct {
-	Kind  string `json:"kind"` // receipt, growth, bundle
-	Vkey  string `json:"vkey"`
-	Data  []byte `json:"data"`
-	Older []byte `json:"older"` // growth: the older checkpoint
+	Kind    string `json:"kind"` // receipt, growth, bundle, cosigned
+	Vkey    string `json:"vkey"`
+	Data    []byte `json:"data"`
+	Older   []byte `json:"older"`   // growth: the older checkpoint
+	Witness string `json:"witness"` // cosigned: the vkey of the witness
+}
+
+// cosigner verifies C2SP cosignature/v1 as a note.Verifier: the signature begins with its time, which is signed, too.
+type cosigner struct {
+	name string
+	id   uint32
+	key  ed25519.PublicKey
+}
+
+func (c cosigner) Name() string    { return c.name }
+func (c cosigner) KeyHash() uint32 { return c.id }
+
+func (c cosigner) Verify(msg, sig []byte) bool {
+	if len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	time := binary.BigEndian.Uint64(sig)
+	signed := fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, msg)
+	return ed25519.Verify(c.key, []byte(signed), sig[8:])
+}
+
+func newCosigner(vkey string) (cosigner, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return cosigner{}, errors.New("not a vkey")
+	}
+	key, err := base64.StdEncoding.Strict().DecodeString(parts[2])
+	if err != nil || len(key) != 1+ed25519.PublicKeySize || key[0] != 4 {
+		return cosigner{}, errors.New("not a cosigner of Ed25519")
+	}
+	hash := sha256.Sum256(append([]byte(parts[0]+"\n"), key...))
+	if hex.EncodeToString(hash[:4]) != parts[1] {
+		return cosigner{}, errors.New("the key id is wrong")
+	}
+	return cosigner{parts[0], binary.BigEndian.Uint32(hash[:4]), key[1:]}, nil
+}
+
+// checkCosigned wants both signatures under one checkpoint: that of the log, and that of the witness.
+func checkCosigned(c testCase) error {
+	if _, err := openCheckpoint(c.Data, c.Vkey); err != nil {
+		return err
+	}
+	witness, err := newCosigner(c.Witness)
+	if err != nil {
+		return err
+	}
+	_, err = note.Open(c.Data, note.VerifierList(witness))
+	return err
 }
 
 type tree struct {
@@ -213,7 +266,7 @@ func checkBundle(c testCase) error {
 }
 
 func main() {
-	checks := map[string]func(testCase) error{"receipt": checkReceipt, "growth": checkGrowth, "bundle": checkBundle}
+	checks := map[string]func(testCase) error{"receipt": checkReceipt, "growth": checkGrowth, "bundle": checkBundle, "cosigned": checkCosigned}
 	scanner := bufio.NewScanner(os.Stdin)
 	scanner.Buffer(nil, 1<<26)
 	for scanner.Scan() {

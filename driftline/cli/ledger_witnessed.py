@@ -1,0 +1,60 @@
+"""Level witness of `driftline ledger verify`: the evidence, from the database, the anchors, and the witnesses themselves."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from driftline.cli.ledger_inputs import contents
+from driftline.errors import ConfigurationError, Unavailable
+from driftline.ledger.checkpoint import VerifierKey
+from driftline.ledger.heads import SignedHead
+from driftline.ledger.policy import Policy, parse_policy
+from driftline.ledger.report import Witnessed
+from driftline.ledger.store import LedgerStore
+from driftline.ledger.store.anchors import anchored_notes
+from driftline.ledger.store.objects import UrlObjects
+from driftline.ledger.witnessed import FoundNote, check_witnessed
+from driftline.runtime.witness_client import WitnessClient
+
+_STORED: Final = 1_000
+
+
+def witnessed(
+    store: LedgerStore, key: VerifierKey | None, *, policy_file: Path | None, anchor: str | None
+) -> tuple[Witnessed, list[SignedHead]]:
+    """Gather every cosigned head that can be had. Raises ConfigurationError, PolicyMalformed, LedgerUnavailable."""
+    if key is None:
+        raise ConfigurationError("give the verifier key of the ledger with --key: without it no cosignature says anything")
+    if policy_file is None:
+        raise ConfigurationError("name the witnesses and their quorum with --policy, or in DRIFTLINE_LEDGER_POLICY_FILE")
+    policy = parse_policy(contents(policy_file))
+    if policy.quorum is None:
+        raise ConfigurationError(f"{policy_file} wants no witness (`quorum none`): verify at level full")
+    with store.snapshot() as snapshot:
+        found = [FoundNote(note, "database") for note in islice(snapshot.cosigned_notes(), _STORED)]
+    if anchor is not None:
+        found += anchored_notes(UrlObjects(anchor), store.origin)
+    unchecked: list[str] = []
+    found += _asked(policy, store.origin, unchecked)
+    return check_witnessed(found, policy=policy, key=key, unchecked=unchecked)
+
+
+def _asked(policy: Policy, origin: str, unchecked: list[str]) -> Iterator[FoundNote]:
+    """Ask each witness for the largest head that it knows: nobody who holds the ledger can take that back."""
+    for witness in policy.witnesses:
+        if witness.url is None:
+            unchecked.append(f"witness {witness.name}: not asked itself, the policy has no URL of it")
+            continue
+        client = WitnessClient(witness.url)
+        try:
+            answer = client.head(origin)
+        except Unavailable as error:
+            unchecked.append(f"witness {witness.name}: {error}")
+            continue
+        finally:
+            client.close()
+        if answer.code == 200:
+            yield FoundNote(answer.text, f"witness {witness.name}")
+        else:
+            unchecked.append(f"witness {witness.name}: it answers {answer.code} when asked for its newest head")
