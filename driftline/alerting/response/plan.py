@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from driftline.alerting.response.actions import Action, Band, Category
+from driftline.alerting.response.evidence import RISK_MODEL
 from driftline.alerting.response.policy import Mode
 from driftline.events import ActionResult, GuardVerdict, ResponseStep
 
@@ -150,8 +151,10 @@ def settle(plan: Plan, key: str, *, error: str | None) -> Plan:
     return replace(plan, results=results)
 
 
-def recorded(plan: Plan, step: Step, *, risk_model: str, actor: str, now: int) -> tuple[Plan, ResponseStep]:
-    """The plan with one more step recorded, and the event that tells of it."""
+def recorded(
+    plan: Plan, step: Step, *, actor: str, now: int, more: Mapping[str, str] | None = None
+) -> tuple[Plan, ResponseStep]:
+    """The plan with one more step recorded, and the event that tells of it, with `more` among its details."""
     plan = replace(plan, sequence=plan.sequence + 1)
     return plan, ResponseStep(
         plan_id=plan.plan_id,
@@ -166,14 +169,14 @@ def recorded(plan: Plan, step: Step, *, risk_model: str, actor: str, now: int) -
         category=plan.category.value,
         risk_score=plan.risk,
         confidence=plan.confidence,
-        risk_model_version=risk_model,
+        risk_model_version=RISK_MODEL,
         policy_version=plan.policy_version,
         attempt=plan.attempt,
         guards=plan.guards if step in (Step.DECIDE, Step.REMEDIATE) else (),
         results=plan.results,
         actor=actor,
         reason=plan.reason,
-        details=plan.evidence if step in (Step.ASSESS, Step.EVALUATE) else _details(plan),
+        details={**(plan.evidence if step in (Step.ASSESS, Step.EVALUATE) else _details(plan)), **(more or {})},
         at=now,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from driftline.alerting.response.actions import Action, Band
 from driftline.alerting.response.deciding import OF_THE_ACTION, candidates, decide, propose, vetoed_by
 from driftline.alerting.response.escalation import Level, level_of
-from driftline.alerting.response.evidence import RISK_MODEL, Assessment, Observation, Standing, assess
+from driftline.alerting.response.evidence import Assessment, Observation, Standing, assess
 from driftline.alerting.response.guards import Deed, Situation
 from driftline.alerting.response.plan import AUTOMATION, Plan, State, Step, incident_id_of, move, recorded
 from driftline.alerting.response.policy import Mode, ResponsePolicy
@@ -129,7 +129,7 @@ def _told(plan: Plan, now: int) -> tuple[Plan, tuple[ResponseStep, ...]]:
     decided = plan
     for step in (Step.ASSESS, Step.EVALUATE, Step.DECIDE):
         shown = decided if step is Step.DECIDE else replace(decided, state=State.PROPOSED)
-        recorded_plan, event = recorded(shown, step, risk_model=RISK_MODEL, actor=AUTOMATION, now=now)
+        recorded_plan, event = recorded(shown, step, actor=AUTOMATION, now=now)
         decided = replace(decided, sequence=recorded_plan.sequence)
         steps.append(event)
     return decided, tuple(steps)
