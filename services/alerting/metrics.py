@@ -39,3 +39,17 @@ EVENT_OUTBOX_AGE_SECONDS = Gauge(
 GROUP_LATENESS_SECONDS = Gauge(
     "driftline_alerting_group_lateness_seconds", "By how much the last look at a group came after its tick."
 )
+RESPONSE_WINDOWS = Counter(
+    "driftline_alerting_response_windows_total", "Decided windows and words of serving adapters that the response took in."
+)
+RESPONSE_PLANS = Counter(
+    "driftline_alerting_response_plans_total", "Steps of plans of the response, by the state that they led to.", ["state"]
+)
+RESPONSE_EFFECTS = Counter(
+    "driftline_alerting_response_effects_total",
+    "Tries to bring an action to the outside, by way and result: sent, retried or failed (given up).",
+    ["delivery", "result"],
+)
+RESPONSE_SWITCHED_OFF = Gauge(
+    "driftline_alerting_response_switched_off", "Models whose automation is switched off, by hand or because it did not help."
+)

@@ -99,8 +99,33 @@ class ChannelSettings(ServiceSettings):
         return tuple(dict.fromkeys(_listed(self.alerting_email_to)))
 
 
-class AlertingSettings(ChannelSettings):
-    """The shared settings, those of the channels, and those of this service."""
+class ResponseSettings(ChannelSettings):
+    """The automated response. Without a policy every model is in shadow: plans are recorded, nothing is done."""
+
+    alerting_response_policy: Path | None = Field(default=None, description="YAML that says what may be done to which model")
+    alerting_response_webhook_url: SecretStr | None = Field(default=None, description="where actions are posted to")
+    alerting_response_webhook_secret: SecretStr | None = Field(
+        default=None, description="signs them: whsec_ and base64 of 24 to 64 bytes; several with spaces while rotating"
+    )
+    alerting_response_mlflow_url: str | None = Field(default=None, description="tracking server whose aliases are moved")
+    alerting_response_mlflow_token: SecretStr | None = Field(default=None, description="bearer token for it")
+
+    @field_validator("alerting_response_webhook_secret")
+    @classmethod
+    def _response_secret_is_usable(cls, value: SecretStr | None) -> SecretStr | None:
+        for text in () if value is None else value.get_secret_value().split():
+            parse_secret(text)
+        return value
+
+    @property
+    def response_webhook_keys(self) -> tuple[bytes, ...]:
+        """Keys that sign actions."""
+        secret = self.alerting_response_webhook_secret
+        return () if secret is None else tuple(map(parse_secret, secret.get_secret_value().split()))
+
+
+class AlertingSettings(ResponseSettings):
+    """The shared settings, those of the channels and of the response, and those of this service."""
 
     http_port: int = Field(default=8083, ge=0, le=65535, description="port to listen on; 0 takes any free one")
     alerting_config: Path | None = Field(

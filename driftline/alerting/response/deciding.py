@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from driftline.alerting.response.actions import EMERGENCY_ACTIONS, Action, Band
+from driftline.alerting.response.actions import EMERGENCY_ACTIONS, Action, Band, Category
 from driftline.alerting.response.evidence import HYSTERESIS, Assessment, Observation
 from driftline.alerting.response.guards import NO_ENDPOINT, Situation, first_held, judge_all
 from driftline.alerting.response.plan import Plan, State, idempotency_key, move, plan_id_of
@@ -55,6 +55,7 @@ def propose(situation: Situation, *, incident_id: str, attempt: int) -> Plan:
         evidence=described(situation),
         created_at=situation.now,
         window_end=newest.end,
+        window_length=newest.end - newest.start,
         results=tuple(
             ActionResult(
                 action=action.value,
@@ -117,12 +118,19 @@ class Outcome:
     """The serving adapter says that the command is in effect; without an endpoint there is nothing to say."""
 
 
+def verified_by(plan: Plan, policy: ModelPolicy, now: int) -> int:
+    """Until when the outcome must be seen: the windows that it takes, one more, and the timeout."""
+    return now + (policy.verification.windows + 1) * plan.window_length + policy.verification.timeout
+
+
 def verify(plan: Plan, outcome: Outcome, policy: ModelPolicy) -> Plan | None:
     """The judged plan; None while it is too early. No data is never a pass, but of a pause without a fallback."""
     serves = any(action.serves for action in plan.actions)
     enough = policy.verification.windows
     borders = policy.thresholds.floor(plan.band) - HYSTERESIS
-    seen = outcome.windows[:enough]
+    # Bad results show only where outcomes are known.
+    needs_labels = plan.category is Category.PERFORMANCE_DEGRADATION
+    seen = [one for one in outcome.windows if one.labelled or not needs_labels][:enough]
     late = plan.due_at is not None and outcome.now >= plan.due_at
     if serves and plan.target_version is None:
         if outcome.applied:

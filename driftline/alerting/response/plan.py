@@ -98,6 +98,8 @@ class Plan:
     executed_at: int | None = None
     window_end: int
     """End of the newest window when it was decided, later: when it was executed."""
+    window_length: int
+    """Of the windows that it was decided on."""
     requested_by: str = AUTOMATION
     approved_by: str | None = None
     guards: tuple[GuardVerdict, ...] = ()

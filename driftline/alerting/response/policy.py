@@ -99,7 +99,8 @@ class Verification:
     windows: int = 2
     """So many of the next windows must be below the band, less its hysteresis."""
     timeout: int = DAY
-    """After which a plan without them counts as ineffective: no data is never a pass."""
+    """Beyond the time that those windows and one more take, for labels to come; then a plan counts as ineffective: no data is
+    never a pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

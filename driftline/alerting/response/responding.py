@@ -88,7 +88,7 @@ def look(windows: Sequence[Observation], standing: Standing, facts: Facts, polic
         return Answer(standing=following, assessment=assessment, incident_id=None)
     incident_id = incident_id_of(newest.model_id, newest.model_version, since)
     found = Answer(standing=following, assessment=assessment, incident_id=incident_id, level=level_of(assessment.band))
-    if facts.mode is Mode.OFF or facts.open_plan is not None:
+    if facts.mode is Mode.OFF or facts.open_plan is not None or _shadowed(facts, assessment.band):
         return found
     plan = _plan(assessment, facts, policy, incident_id, now)
     if plan is None:
@@ -102,6 +102,11 @@ def overtaken(plan: Plan, band: Band) -> Plan | None:
     if band <= plan.band or plan.state not in _OVERTAKEN:
         return None
     return move(plan, _OVERTAKEN[plan.state], reason=f"the incident reached the band {band.word}")
+
+
+def _shadowed(facts: Facts, band: Band) -> bool:
+    """Whether it is said already what would have been done: a plan that has no effect is no reason for the next."""
+    return facts.mode is Mode.SHADOW and any(one.state is State.SHADOWED and one.band >= band for one in facts.plans)
 
 
 def _plan(assessment: Assessment, facts: Facts, policy: ResponsePolicy, incident_id: str, now: int) -> Plan | None:

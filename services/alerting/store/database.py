@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from driftline.errors import ConfigurationError
+from services.alerting.store.response import tables as _response  # noqa: F401  its tables are created with the others
 from services.alerting.store.tables import metadata
 
 KEEPS_EVENTS = "driftline_keeps_events"

@@ -23,6 +23,8 @@ from driftline.events import (
     NotificationFailed,
     NotificationSent,
     NotificationSuppressed,
+    ResponseStep,
+    ServingCommand,
 )
 from services.alerting.store.database import KEEPS_EVENTS
 from services.alerting.store.groups import ids_text
@@ -37,7 +39,7 @@ ALERTS, NOTIFICATIONS = topics.name("alerts"), topics.name("notifications")
 
 AlertEvent = AlertFired | AlertAcknowledged | AlertUnacknowledged | AlertEscalated | AlertResolved
 NotificationEvent = NotificationSent | NotificationFailed | NotificationSuppressed
-Event = AlertEvent | AlertSilenced | NotificationEvent | HealthOpened | HealthCleared
+Event = AlertEvent | AlertSilenced | NotificationEvent | HealthOpened | HealthCleared | ResponseStep | ServingCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

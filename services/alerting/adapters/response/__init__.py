@@ -1,0 +1,1 @@
+"""Ways of an action to the outside."""

@@ -1,0 +1,1 @@
+"""The automated response: what it reads, how it decides, how its actions get out."""
