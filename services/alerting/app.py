@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
+from fastapi import APIRouter
 from prometheus_client import REGISTRY
 
 from driftline import topics
@@ -24,12 +25,14 @@ from driftline.runtime.tokens import TokenBook
 from services.alerting.adapters.channels.configured import secret
 from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import Plan, PlanInForce, read_plan
+from services.alerting.adapters.response.ways import build_ways
 from services.alerting.api.access import OpenAccess
 from services.alerting.api.alerts import routes
 from services.alerting.api.answers import Secrets, answer_routes
 from services.alerting.api.compatible import compatible_routes
 from services.alerting.api.life import explain_routes, life_routes
 from services.alerting.api.operations import operation_routes
+from services.alerting.api.response import response_routes
 from services.alerting.api.silences import silence_routes
 from services.alerting.consumer import Following, Intake
 from services.alerting.jobs.beat import Beat, Work
@@ -38,6 +41,7 @@ from services.alerting.jobs.dispatcher import Dispatcher, Outlook
 from services.alerting.jobs.housekeeper import Housekeeper
 from services.alerting.jobs.publisher import Publisher, Unheard
 from services.alerting.jobs.reloader import Reloader
+from services.alerting.jobs.response import desk as response
 from services.alerting.jobs.sender import Sender, SenderOptions, give_up_elsewhere
 from services.alerting.jobs.senders import Senders
 from services.alerting.jobs.timekeeper import Expiry, Timekeeper
@@ -76,7 +80,7 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
     in_force = PlanInForce(read_plan(settings, clock))
     client = client_properties()
     cluster = ConfluentCluster(client)
-    require_topics(cluster.admin(), (*SOURCES, *TARGETS))
+    require_topics(cluster.admin(), (*SOURCES, *TARGETS, *response.TOPICS))
     sources = cluster.admin().describe([topics.name(topic) for topic in SOURCES])
     reader = FaustConsumer(client, list(sources), instance_id=settings.instance_id, data_dir=settings.data_dir)
     database = Database(settings.database)
@@ -89,7 +93,18 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
     history = CatchUp(database, cluster.admin(), cluster.consumer(start_at=StartAt.STOP), sources)
     following = Following(reader, history, desk.intake, health, on_handled=desk.on_handled)
 
-    return serve(settings, tools, desk, access, {"consumer": following, **desk.parts})
+    responding = response.set_up_response(
+        database=database,
+        cluster=cluster,
+        policy=in_force.response,
+        ways=build_ways(settings, clock),
+        clock=clock,
+        health=health,
+        on_told=desk.on_handled,
+    )
+    routes_of_it = response_routes(database, in_force.response, access, responding.people)
+    parts = {"consumer": following, **responding.parts, **desk.parts}
+    return serve(settings, tools, desk, access, parts, routes_of_it)
 
 
 def run_alone(settings: AloneSettings, clock: Clock) -> int:
@@ -111,7 +126,9 @@ def run_alone(settings: AloneSettings, clock: Clock) -> int:
     return serve(settings, tools, desk, access, desk.parts)
 
 
-def serve(settings: AlertingSettings, tools: "Tools", desk: "Desk", access: Access, parts: Mapping[str, Part]) -> int:
+def serve(
+    settings: AlertingSettings, tools: "Tools", desk: "Desk", access: Access, parts: Mapping[str, Part], *more: APIRouter
+) -> int:
     """Open the door and work until a signal."""
     database, in_force, clock = tools.database, tools.in_force, tools.clock
 
@@ -128,6 +145,7 @@ def serve(settings: AlertingSettings, tools: "Tools", desk: "Desk", access: Acce
         operation_routes(desk.reloader.reload, access),
         answer_routes(database, answer_secrets(settings), clock, desk.on_handled),
         compatible_routes(database, in_force, access, clock, post),
+        *more,
     ):
         http.include_router(router)
     server = HttpServer(http, settings.http_host, settings.http_port)

@@ -72,11 +72,13 @@ def decide(plan: Plan, situation: Situation) -> Plan:
     """What becomes of a proposed plan."""
     verdicts = judge_all(situation)
     plan = replace(plan, guards=verdicts)
-    if situation.mode is Mode.SHADOW and first_held(verdicts, "mode", "approval") is None:
+    shadow = situation.mode is Mode.SHADOW
+    held = first_held(verdicts, "approval", *(("mode",) if shadow else ()))
+    if held is not None:
+        return _vetoed(plan, held.guard, held.reason)
+    if shadow:
         results = tuple(replace(one, status="would_have_done") for one in plan.results)
         return replace(move(plan, State.SHADOWED, reason="would have been done"), results=results)
-    if (held := first_held(verdicts, "approval")) is not None:
-        return _vetoed(plan, held.guard, held.reason)
     if (held := first_held(verdicts)) is not None:
         timeout = situation.policy.of(plan.model_id).limits.approval_timeout
         return move(plan, State.AWAITING_APPROVAL, reason=held.reason, due_at=situation.now + timeout)

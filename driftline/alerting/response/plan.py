@@ -113,6 +113,10 @@ class NotAllowed(Exception):
     """The step does not exist, or this person may not take it."""
 
 
+class NotNow(Exception):
+    """The step exists, but its time has passed or has not come."""
+
+
 def idempotency_key(action: Action, model_id: str, model_version: str, incident_id: str, attempt: int) -> str:
     """The same for every repeat of one effect."""
     return hashlib.sha256("|".join((action, model_id, model_version, incident_id, str(attempt))).encode()).hexdigest()

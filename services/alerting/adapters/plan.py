@@ -1,11 +1,13 @@
 """What the configuration makes of the service: the routing, and the channels that can send."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from driftline.alerting.config import default_routing, load, with_timers
+from driftline.alerting.response import policy_file
+from driftline.alerting.response.policy import ResponsePolicy
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
@@ -23,6 +25,8 @@ class Plan:
     routing: Routing
     channels: Mapping[str, Channel]
     """Those that have an address, by name."""
+    response: ResponsePolicy = field(default_factory=ResponsePolicy)
+    """What automation may do to which model."""
 
 
 class PlanInForce:
@@ -36,6 +40,10 @@ class PlanInForce:
         """Routes, receivers, and what holds notifications back."""
         return self.plan.routing
 
+    def response(self) -> ResponsePolicy:
+        """What automation may do now."""
+        return self.plan.response
+
     @property
     def configured(self) -> frozenset[str]:
         """Names of the channels that have an address."""
@@ -45,7 +53,20 @@ class PlanInForce:
 def read_plan(settings: AlertingSettings, clock: Clock) -> Plan:
     """Read everything that a reload reads again. Raises ConfigurationError, and then nothing is left open."""
     routing = read_routing(settings)
-    return Plan(routing, build_channels(routing.channels, settings, clock))
+    response = read_policy(settings)
+    return Plan(routing, build_channels(routing.channels, settings, clock), response)
+
+
+def read_policy(settings: AlertingSettings) -> ResponsePolicy:
+    """The policy of the automated response; without a file every model is in shadow."""
+    path = settings.alerting_response_policy
+    if path is None:
+        return ResponsePolicy()
+    try:
+        return policy_file.load(path.read_text(encoding="utf-8"), source=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise ConfigurationError(f"DRIFTLINE_ALERTING_RESPONSE_POLICY={path} cannot be read: {problem}") from error
 
 
 def read_routing(settings: AlertingSettings) -> Routing:

@@ -43,7 +43,8 @@ def call(tx: Connection, batch: outbox.Batch, wanted: Call, policy: ModelPolicy)
 
 def called(kind: str, incident_id: str, model_id: str, level: Level, *, reason: str, now: int) -> Call:
     """A call of this kind; an emergency must be answered within 15 minutes."""
-    made = escalate(f"{incident_id}|{kind}", model_id, level, reason=reason, now=now)
+    # What tells two calls of a second apart: a plan that waits is named in its reason.
+    made = escalate(f"{incident_id}|{kind}|{reason}", model_id, level, reason=reason, now=now)
     return Call(
         call_id=made.escalation_id,
         kind=kind,

@@ -128,11 +128,15 @@ class Work:
             self._look(version)
             self.drive()
 
-    def approve(self, following: Plan, actor: str) -> None:
-        """A person decided about the open plan."""
+    def decided(self, following: Plan, actor: str, words: str) -> None:
+        """A person decided about the open plan, and said why."""
         assert self._plan is not None
-        self._record(self._plan, following, actor=actor)
+        self._record(self._plan, replace(following, reason=f"{following.reason}: {words}"), actor=actor)
         self.drive()
+
+    def switched_on(self) -> None:
+        """A person set the mode: whoever was called because automation was off need not care any more."""
+        self._end_calls(_SWITCHED_OFF)
 
     def finish(self) -> None:
         """Write what is to be told."""

@@ -26,6 +26,11 @@ def set_desired(tx: Connection, wanted: Desired, endpoint: str | None) -> None:
     _put(tx, wanted.model_id, values)
 
 
+def endpoint_of(tx: Connection, model_id: str) -> str | None:
+    """Where the last command went."""
+    return tx.execute(select(serving.c.endpoint).where(serving.c.model_id == model_id)).scalar_one_or_none()
+
+
 def observe(tx: Connection, said: ServingObserved) -> None:
     """Note what an adapter says; an older revision says nothing new."""
     row = tx.execute(select(serving.c.observed_revision).where(serving.c.model_id == said.model_id)).one_or_none()

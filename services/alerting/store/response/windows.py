@@ -80,9 +80,10 @@ def set_standing(tx: Connection, model_id: str, model_version: str, now: Standin
         tx.execute(insert(standings).values(model_id=model_id, model_version=model_version, **values))
 
 
-def count_by_band(tx: Connection) -> dict[int, int]:
-    """How many versions hold each band."""
-    return {row[0]: row[1] for row in tx.execute(select(standings.c.band, func.count()).group_by(standings.c.band))}
+def bands(tx: Connection) -> dict[str, Band]:
+    """The worst band that a version of each model holds."""
+    worst = select(standings.c.model_id, func.max(standings.c.band)).group_by(standings.c.model_id)
+    return {row[0]: Band(row[1]) for row in tx.execute(worst)}
 
 
 def _observation(row: Row[Any]) -> Observation:
