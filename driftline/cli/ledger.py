@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.cli import ledger_keeping, ledger_proofs, ledger_rollback, ledger_witness
+from driftline.cli import ledger_keeping, ledger_messages, ledger_proofs, ledger_rollback, ledger_witness
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
     Action,
@@ -59,6 +59,7 @@ app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_proofs.app)
 app.add_typer(ledger_rollback.app)
 app.add_typer(ledger_keeping.app)
+app.add_typer(ledger_messages.app)
 app.add_typer(ledger_witness.app)
 
 DEFAULT_NAME = "driftline.local/audit"

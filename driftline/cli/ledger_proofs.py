@@ -69,12 +69,12 @@ def check_receipt_file(
     as_json: Json = False,
 ) -> None:
     """Check a receipt without any database; exit 0 proven, 1 refused, 2 cannot be checked."""
-    verifier, data = _key(key), contents(file)
+    verifier, data = key_or_refusal(key), contents(file)
     try:
         receipt = Receipt.parse(data)
         checked = check_receipt(receipt, verifier)
     except LedgerError as error:
-        raise _refused(file, error, as_json=as_json) from None
+        raise refusal(file, error, as_json=as_json) from None
     if as_json:
         print_json({"valid": True, "reason": None, **_shown(receipt, checked)})
         return
@@ -93,11 +93,11 @@ def check_growth_file(
     as_json: Json = False,
 ) -> None:
     """Check that a log only grew since a head that you kept; exit 0 proven, 1 refused, 2 cannot be checked."""
-    verifier, data, kept = _key(key), contents(file), contents(older)
+    verifier, data, kept = key_or_refusal(key), contents(file), contents(older)
     try:
         before, after = check_growth(Growth.parse(data), kept.decode("utf-8", "replace"), verifier)
     except LedgerError as error:
-        raise _refused(file, error, as_json=as_json) from None
+        raise refusal(file, error, as_json=as_json) from None
     if as_json:
         print_json({"valid": True, "reason": None, "log": after.origin, "from": before.size, "to": after.size})
     else:
@@ -111,14 +111,14 @@ def check_bundle_file(
     as_json: Json = False,
 ) -> None:
     """Check a bundle without any database; exit 0 proven, 1 refused, 2 cannot be checked."""
-    verifier = _key(key)
+    verifier = key_or_refusal(key)
     try:
         with file.open("rb") as lines:
             report = check_bundle(lines, verifier)
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
     except LedgerError as error:
-        raise _refused(file, error, as_json=as_json) from None
+        raise refusal(file, error, as_json=as_json) from None
     head, last = report.checkpoint, report.last
     if as_json:
         print_json(
@@ -139,7 +139,7 @@ def check_bundle_file(
     typer.echo(_COMPLETE[report.complete])
 
 
-def _key(given: str | None) -> VerifierKey:
+def key_or_refusal(given: str | None) -> VerifierKey:
     """Without a key nothing is proven: refuse."""
     try:
         key = verifier_key(given)
@@ -150,7 +150,7 @@ def _key(given: str | None) -> VerifierKey:
     return key
 
 
-def _refused(file: Path, error: LedgerError, *, as_json: bool) -> typer.Exit:
+def refusal(file: Path, error: LedgerError, *, as_json: bool) -> typer.Exit:
     """Say that a file proves nothing."""
     if as_json:
         print_json({"valid": False, "reason": str(error)})

@@ -17,8 +17,12 @@ from driftline.ledger.cosignature import Cosigner, cosigners
 from driftline.ledger.errors import KeyMalformed, PolicyMalformed, RollbackDetected
 from driftline.ledger.policy import Policy, parse_policy
 from driftline.ledger.rows import SourceName
+<<<<<<< HEAD
 from driftline.ledger.store import LedgerStore, LedgerWriter, examine, open_writer
 from driftline.ledger.store.objects import UrlObjects
+=======
+from driftline.ledger.store import LedgerStore, LedgerWriter, UrlObjects, examine, open_writer
+>>>>>>> 2d9ca7a (Keep what is digested, a file for each digest, and prove every message of it)
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.http import Access, HttpServer, create_app
@@ -29,7 +33,11 @@ from driftline.runtime.witness_client import WitnessClient
 from services.audit import api, metrics
 from services.audit.actions import LEDGERED
 from services.audit.adapters.checkpoints import CheckpointPublisher
+<<<<<<< HEAD
 from services.audit.anchoring import Anchoring
+=======
+from services.audit.adapters.message_archive import MessageArchive
+>>>>>>> 2d9ca7a (Keep what is digested, a file for each digest, and prove every message of it)
 from services.audit.consumer import Pace, Recorder, RecorderPart
 from services.audit.jobs import VerificationJob, Verifier, tell_rollback
 from services.audit.settings import AuditSettings
@@ -53,6 +61,7 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     events = HealthEvents(producer, source="audit", clock=clock)
     writer = open_ledger(settings, key, events, producer)
     publisher = CheckpointPublisher(cluster.producer(), writer.store.origin, clock)
+    archive = open_archive(settings)
     recorder = Recorder(
         cluster,
         writer,
@@ -60,7 +69,11 @@ def run(settings: AuditSettings, clock: Clock) -> int:
         salts=os.urandom,
         signed=publisher.signed,
         cluster_name=settings.ledger_cluster,
-        pace=Pace(round(settings.ledger_digest_seconds * 1e6), settings.ledger_digest_records),
+        pace=Pace(
+            round(settings.ledger_digest_seconds * 1e6),
+            settings.ledger_digest_records,
+            MessageArchive(archive) if archive is not None and settings.ledger_keep_messages else None,
+        ),
         lost=lambda names: tell_lost(events, names),
     )
     verifier = Verifier(writer.store, key.verifier, settings.signed_file)
@@ -159,6 +172,13 @@ def read_cosigners(path: Path) -> Sequence[Cosigner]:
         return cosigners(path.read_text(encoding="utf-8"))
     except (OSError, KeyMalformed, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} holds no cosigning keys: {error}") from error
+
+
+def open_archive(settings: AuditSettings) -> UrlObjects | None:
+    """Open the archive, if there is one; raises ConfigurationError where messages are to be kept and there is none."""
+    if settings.ledger_keep_messages and settings.ledger_archive_url is None:
+        raise ConfigurationError("DRIFTLINE_LEDGER_KEEP_MESSAGES needs DRIFTLINE_LEDGER_ARCHIVE_URL, where they are kept")
+    return None if settings.ledger_archive_url is None else UrlObjects(settings.ledger_archive_url)
 
 
 def open_ledger(settings: AuditSettings, key: SigningKey, events: HealthEvents, producer: Producer) -> LedgerWriter:

@@ -6,7 +6,7 @@ recorded the batch, the other one's append is refused whole and it reads its pos
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -58,10 +58,11 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When a digest is closed: after so much time (microseconds) or so many records."""
+    """When a digest is closed: after so much time (microseconds) or so many records; `keep` is given its messages before."""
 
     digest_us: int = 1_000_000
     digest_records: int = 10_000
+    keep: Callable[[Source, Sequence[Message]], None] | None = None
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class _Partition:
     digest: DigestBuilder | None
     opened: int = 0
     """When the first record of the open digest was read."""
+    kept: list[Message] = field(default_factory=list)
+    """The records of the open digest, if they are kept."""
 
 
 class Recorder:
@@ -208,6 +211,8 @@ class Recorder:
                 if not part.digest.count:
                     part.opened = now
                 part.digest.add(message.key(), message.value(), message.headers(), message.timestamp()[1])
+                if self._pace.keep is not None:
+                    part.kept.append(message)
                 continue
             source = _source(part.name, offset, offset + 1)
             drafts.append(draft_of(message, source, salt=salts[32 * number : 32 * number + 32]))
@@ -232,6 +237,8 @@ class Recorder:
             if digest is None:
                 continue
             source = _source(part.name, digest.start, end)
+            if self._pace.keep is not None:
+                self._pace.keep(source, part.kept)
             first_ms = digest.first_time or 0
             drafts.append(digest_draft(source, digest.statement(end), event_ts=first_ms * 1_000, salt=self._salts(32)))
             reached[place] = end
@@ -254,7 +261,7 @@ class Recorder:
         for part, end in parts:
             part.recorded = end
             if part.digest is not None:
-                part.digest = DigestBuilder(end)
+                part.digest, part.kept = DigestBuilder(end), []
         self._count(done)
         if done.note is not None:
             self._signed(done.size, done.note)

@@ -64,3 +64,5 @@ WITNESS_REQUESTS = Counter(
 )
 ANCHORED = Counter("driftline_ledger_anchors_written_total", "Signed heads written to the place for anchors.")
 ANCHORED_SIZE = Gauge("driftline_ledger_anchored_size_entries", "Entries under the last head that was anchored.")
+MESSAGES_KEPT = Counter("driftline_ledger_messages_kept_total", "Messages written to the archive beside their digest.")
+MESSAGE_BYTES_KEPT = Counter("driftline_ledger_message_bytes_kept_total", "Bytes of the files of messages in the archive.")

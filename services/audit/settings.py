@@ -27,6 +27,12 @@ class AuditSettings(ServiceSettings):
     ledger_digest_records: int = Field(
         default=10_000, ge=1, le=1_000_000, description="a digest covers at most so many records"
     )
+    ledger_archive_url: str | None = Field(
+        default=None, description="archive of payloads and messages, such as file:///archive or s3://bucket/ledger"
+    )
+    ledger_keep_messages: bool = Field(
+        default=False, description="write what is digested to the archive, a file for each digest; needs ledger_archive_url"
+    )
     ledger_verify_seconds: float = Field(default=3_600.0, ge=0, description="time between verifications; 0 for none")
 
     ledger_policy_file: Path | None = Field(
