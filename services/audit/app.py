@@ -17,12 +17,8 @@ from driftline.ledger.cosignature import Cosigner, cosigners
 from driftline.ledger.errors import KeyMalformed, PolicyMalformed, RollbackDetected
 from driftline.ledger.policy import Policy, parse_policy
 from driftline.ledger.rows import SourceName
-<<<<<<< HEAD
 from driftline.ledger.store import LedgerStore, LedgerWriter, examine, open_writer
 from driftline.ledger.store.objects import UrlObjects
-=======
-from driftline.ledger.store import LedgerStore, LedgerWriter, UrlObjects, examine, open_writer
->>>>>>> 2d9ca7a (Keep what is digested, a file for each digest, and prove every message of it)
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.http import Access, HttpServer, create_app
@@ -33,11 +29,8 @@ from driftline.runtime.witness_client import WitnessClient
 from services.audit import api, metrics
 from services.audit.actions import LEDGERED
 from services.audit.adapters.checkpoints import CheckpointPublisher
-<<<<<<< HEAD
-from services.audit.anchoring import Anchoring
-=======
 from services.audit.adapters.message_archive import MessageArchive
->>>>>>> 2d9ca7a (Keep what is digested, a file for each digest, and prove every message of it)
+from services.audit.anchoring import Anchoring
 from services.audit.consumer import Pace, Recorder, RecorderPart
 from services.audit.jobs import VerificationJob, Verifier, tell_rollback
 from services.audit.settings import AuditSettings
