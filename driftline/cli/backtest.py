@@ -87,9 +87,10 @@ def _write(outcome: Outcome, out: Path, title: str) -> None:
         with (out / "windows.jsonl").open("w", encoding="utf-8") as file:
             for report in reports:
                 file.write(json.dumps(_plain(report), ensure_ascii=False) + "\n")
-        for name, rows_of in ((PROFILE_METRICS, profile_metrics), (DRIFT_METRICS, drift_metrics)):
-            rows = (row for report in reports for row in rows_of(report))
-            (out / f"{name}.csv").write_text(as_csv(rows), encoding="utf-8")
+        profiles = (row for report in reports for row in profile_metrics(report, outcome.layout))
+        (out / f"{PROFILE_METRICS}.csv").write_text(as_csv(profiles), encoding="utf-8")
+        drifts = (row for report in reports for row in drift_metrics(report))
+        (out / f"{DRIFT_METRICS}.csv").write_text(as_csv(drifts), encoding="utf-8")
         (out / "psi_summary.csv").write_text(as_csv(psi_summary(deciding(outcome.findings, outcome.monitor))), encoding="utf-8")
         found = telemetry(deciding(outcome.findings, outcome.monitor), outcome.monitor, outcome.baseline)
         (out / "telemetry.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")

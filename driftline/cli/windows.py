@@ -1,6 +1,6 @@
 """`driftline windows`: windows as rows of tables, and the versions of a model side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,12 +39,6 @@ class Table(StrEnum):
     DRIFT_METRICS = "drift_metrics"
 
 
-_ROWS: dict[Table, Callable[[WindowReport], list[dict[str, Any]]]] = {
-    Table.PROFILE_METRICS: profile_metrics,
-    Table.DRIFT_METRICS: drift_metrics,
-}
-
-
 @app.callback()
 def _windows() -> None:
     """Export windows as rows of tables, and see the versions of a model side by side."""
@@ -69,8 +63,13 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export the last revision of each window as rows, with the column names of lakehouse monitors."""
-    found = last_revisions(cluster(bootstrap), model, granularity, since, until)
-    rows = [row for report in found for row in _ROWS[table](report)]
+    kafka = cluster(bootstrap)
+    found = last_revisions(kafka, model, granularity, since, until)
+    rows = (
+        _profiles(kafka, model, found)
+        if table is Table.PROFILE_METRICS
+        else [row for one in found for row in drift_metrics(one)]
+    )
     if as_json:
         print_json(rows)
     elif out is None:
@@ -150,6 +149,11 @@ def last_revisions(
             if key not in found or report.revision > found[key].revision:
                 found[key] = report
     return [report for _, report in sorted(found.items(), key=lambda item: item[0])]
+
+
+def _profiles(kafka: Cluster, model: str, reports: Sequence[WindowReport]) -> list[dict[str, Any]]:
+    layout_of = _layouts(kafka, model)
+    return [row for report in reports for row in profile_metrics(report, layout_of(report))]
 
 
 def _layouts(kafka: Cluster, model: str) -> Callable[[WindowReport], Layout | None]:

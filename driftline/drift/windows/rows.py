@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from driftline.drift.profile import ALL_ROWS
+from driftline.drift.performance.multiclass import summary
+from driftline.drift.profile import ALL_ROWS, BlockKind, Layout, Profile
 from driftline.envelope import iso_time
-from driftline.events import Measure, Reference, WindowReport
+from driftline.events import Measure, Part, Reference, WindowReport
+from driftline.events.columns import PREDICTION
 
 __all__ = ["DRIFT_METRICS", "PROFILE_METRICS", "TABLE", "drift_metrics", "features", "profile_metrics"]
 
@@ -20,6 +22,8 @@ PROFILE_METRICS, DRIFT_METRICS = "profile_metrics", "drift_metrics"
 """Names of the tables."""
 TABLE = ":table"
 """`column_name` of what is said of the model as a whole."""
+OTHER = "(other)"
+"""Predictions of a class that the baseline does not know."""
 
 Row = dict[str, Any]
 
@@ -63,8 +67,12 @@ _PERCENT = 100.0
 _COLUMN = re.compile(r"([\w.:]+)=(.+)")
 
 
-def profile_metrics(report: WindowReport) -> list[Row]:
-    """Return the rows of a window: `:table` first, then its columns by name. Rates are in percent."""
+def profile_metrics(report: WindowReport, layout: Layout | None = None) -> list[Row]:
+    """Return the rows of a window: `:table` first, then its columns by name. Rates are in percent.
+
+    With the layout of its counts `:table` has for a classifier how often each class was predicted
+    (`prediction_distribution.<class>`), and of its in-time pairs macro and weighted means over the classes (`f1_score.macro`).
+    """
     place = _place(report)
     whole: Row = {"column_name": TABLE, "count": report.n, "label_count": report.labels_in_time + report.labels_later}
     whole |= {"label_coverage": report.label_coverage, "risk_score": report.risk_score, "severity_level": report.severity}
@@ -74,6 +82,8 @@ def profile_metrics(report: WindowReport) -> list[Row]:
             continue
         row = whole if measure.column is None else columns.setdefault(measure.column, {"count": report.n})
         row[_OF_WINDOW.get(measure.name, measure.name)] = _percent(measure)
+    if layout is not None and layout.hash == report.layout:
+        whole |= _predicted(report, layout) | _means(report, layout)
     return [place | whole, *(place | {"column_name": name} | row for name, row in sorted(columns.items()))]
 
 
@@ -98,6 +108,25 @@ def features(report: WindowReport, reference: Reference = Reference.CONSECUTIVE)
         "total_features_checked": len(details),
         "details": details,
     }
+
+
+def _predicted(report: WindowReport, layout: Layout) -> Row:
+    block = layout.by_column.get(PREDICTION)
+    if block is None or block.kind is not BlockKind.CATEGORICAL:
+        return {}
+    cells = Profile.decode(layout, Part.INPUTS, report.n, report.cells, report.sums).cells
+    counts = dict(zip(block.categories, cells[block.unseen + 1 :].tolist(), strict=False)) | {OTHER: int(cells[block.unseen])}
+    return {f"prediction_distribution.{name}": count for name, count in counts.items() if count or name != OTHER}
+
+
+def _means(report: WindowReport, layout: Layout) -> Row:
+    if not layout.classes:
+        return {}
+    pairs = Profile.decode(layout, Part.IN_TIME, report.labels_in_time, report.label_cells, b"")
+    found = summary(layout.pairs.confusion(pairs.cells), layout.classes)
+    names = {"precision": "precision", "recall": "recall", "f1": "f1_score"}
+    means = (("macro", found.macro), ("weighted", found.weighted))
+    return {f"{names[name]}.{mean}": value for mean, values in means for name, value in values.items()}
 
 
 def _place(report: WindowReport) -> Row:

@@ -1,12 +1,16 @@
 """Business metrics of a backtest, to the value: customers who may leave, half of whom nobody knows of yet whether they did."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from driftline.backtest.page import render
 from driftline.backtest.roles import Roles
 from driftline.backtest.run import Backtest, run
 from driftline.backtest.story import deciding
+from driftline.drift.windows.rows import profile_metrics
 from driftline.events import Decision
 from tests.unit.backtest.conftest import write_csv
 
@@ -150,3 +154,22 @@ def test_a_limit_follows_the_windows_before_and_learns_nothing_from_those_that_b
     assert [measure.limit for measure in measures[:8]] == [None] * 8
     assert [measure.violated for measure in measures[8:]] == [False, False, True, True, False]
     assert measures[11].limit == measures[10].limit == pytest.approx(0.2 + 4 * 1.4826 * 0.01)
+
+
+def test_the_table_of_a_binary_model_has_what_dashboards_read(outcome):
+    """Means over the classes are scikit-learn's, of the labelled half alone; predictions are counted whether labelled or not."""
+    report = deciding(outcome.findings, outcome.monitor)[0]
+    table, *_ = profile_metrics(report, outcome.layout)
+    rows = customers(1)
+    known = rows["outcome"] != ""
+    was, said = rows["outcome"][known].astype(str), rows["predicted"][known]
+    precision, recall, f1, _ = precision_recall_fscore_support(was, said, average="macro")
+    assert [table[f"{name}.macro"] for name in ("precision", "recall", "f1_score")] == pytest.approx([precision, recall, f1])
+    assert table["f1_score.weighted"] == pytest.approx(f1_score(was, said, average="weighted"))
+    assert table["accuracy"] == pytest.approx(np.mean(was == said))
+    predicted = {name: count for name, count in table.items() if name.startswith("prediction_distribution.")}
+    assert predicted == {f"prediction_distribution.{name}": int((rows["predicted"] == name).sum()) for name in ("Yes", "No")}
+    for name in ("expected_loss", "revenue_at_risk", "false_positive_cost", "high_value_accuracy"):
+        assert table[name] == told(report, name).value is not None
+    assert not {"f1_score.macro", "prediction_distribution.Yes"} & profile_metrics(report)[0].keys()
+    assert "f1_score.macro" not in profile_metrics(replace(report, layout="another"), outcome.layout)[0]

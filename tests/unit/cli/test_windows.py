@@ -65,6 +65,7 @@ def test_windows_are_exported_as_csv_with_their_last_revision(capsys):
         ("2", "1000"),
     ]
     assert {row["column_name"] for row in rows} == {":table", "carrier", ":prediction"}
+    assert [row["prediction_distribution.late"] for row in whole] == [row["count"] for row in whole]
 
 
 @pytest.mark.usefixtures("cluster")
