@@ -20,7 +20,7 @@ class Prediction:
     prediction: float | str | None = None
     """Predicted class (string) or value (double)."""
     score: float | None = None
-    """Probability of the positive class, 0 to 1."""
+    """Probability of the positive class (of many: of the predicted one), 0 to 1."""
     latency_ms: float | None = None
     """Time the model took, milliseconds."""
     features: Mapping[str, float | str | None]

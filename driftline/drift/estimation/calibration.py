@@ -1,4 +1,4 @@
-"""From the score of a model to the chance of its positive class, learned from counts of the reference."""
+"""From the score of a model to the chance that it is right, learned from counts of the reference."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
-__all__ = ["Calibration", "isotonic", "platt"]
+__all__ = ["Calibration", "isotonic"]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """The chance of the positive class by cell of score, and how well it is known."""
+    """The chance of the positive class (of many classes: that the prediction is right) by cell of score, and how well it is known."""
 
-    method: str
     chance: Floats
     doubt: Floats
     """(cells, k): the covariance of `chance` is doubt doubt^T."""
@@ -49,33 +46,7 @@ def isotonic(negatives: Integers, positives: Integers) -> Calibration:
     nearest = seen[np.clip(np.searchsorted(seen, np.arange(len(n))), 0, len(seen) - 1)]
     of_cell = block[np.searchsorted(seen, nearest)]
     doubt[np.arange(len(n)), of_cell] = deviation[of_cell]
-    return Calibration("isotonic", chance, doubt, n)
-
-
-def platt(negatives: Integers, positives: Integers) -> Calibration:
-    """Platt's scaling (1999): the chance is a logistic function of the score's logit; two parameters, for small references.
-
-    Newton's method on the counts, with Platt's smoothed targets. Raises ValueError without rows of both outcomes.
-    """
-    n, _ = _seen(negatives, positives)
-    if not negatives.sum() or not positives.sum():
-        raise ValueError("the reference has one outcome only; nothing can be learned of the other")
-    size = len(n)
-    x = np.column_stack((np.ones(size), logit((np.arange(size) + 0.5) / size)))
-    high, low = (positives.sum() + 1) / (positives.sum() + 2), 1 / (negatives.sum() + 2)
-    target = positives * high + negatives * low
-    weights = np.zeros(2)
-    covariance: Floats = np.eye(2)
-    for _ in range(_STEPS):
-        chance = expit(x @ weights)
-        covariance = np.linalg.inv((x * (n * chance * (1 - chance))[:, None]).T @ x + 1e-9 * np.eye(2)).astype(np.float64)
-        step = covariance @ (x.T @ (target - n * chance))
-        weights = weights + np.clip(step, -2.0, 2.0)
-        if float(np.abs(step).max()) < 1e-10:
-            break
-    chance = expit(x @ weights)
-    slope = (chance * (1 - chance))[:, None] * x
-    return Calibration("platt", chance, slope @ np.linalg.cholesky(covariance), n)
+    return Calibration(chance, doubt, n)
 
 
 def _seen(negatives: Integers, positives: Integers) -> tuple[Integers, Integers]:

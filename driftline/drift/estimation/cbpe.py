@@ -9,7 +9,6 @@ kind that the reference did not have. `CAVEAT` says so wherever an estimate is s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +17,11 @@ from numpy.typing import NDArray
 from driftline.drift.estimation.calibration import Calibration
 from driftline.drift.performance.intervals import LEVEL, UNKNOWN, Estimate, quantile_of
 
-__all__ = ["CAVEAT", "CELLS", "Estimation", "count_scores", "estimate", "estimate_classes"]
+__all__ = ["CAVEAT", "Estimation", "estimate", "estimate_accuracy"]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-CELLS = 128
-"""Cells of score, of equal width over [0, 1]."""
 CAVEAT = "estimated from scores; valid only while a score means what it meant in the reference (no concept drift)"
 _KNOWN = 10
 """Rows of the reference that a cell needs for its chance to be its own."""
@@ -41,22 +38,10 @@ class Estimation:
     caveat: str = CAVEAT
 
 
-def count_scores(predicted: Integers, scores: Floats, classes: int = 2, *, cells: int = CELLS, sign: int = 1) -> Integers:
-    """Counts (classes, cells) of scores by predicted class; they add and subtract. NaN = no score, left out.
-
-    For `estimate`, predicted is 1 for the positive class and the score is that of the positive class, whatever was
-    predicted; for `estimate_classes` the score is that of the predicted class.
-    """
-    known = np.flatnonzero(~np.isnan(scores))
-    cell = np.minimum((scores[known] * cells).astype(np.int64), cells - 1)
-    counts = np.bincount(predicted[known] * cells + cell, minlength=classes * cells)
-    return sign * counts.reshape(classes, cells).astype(np.int64)
-
-
 def estimate(calibration: Calibration, counts: Integers | Floats, level: float = LEVEL) -> Estimation:
     """Estimate accuracy, precision, recall, f1, specificity, balanced_accuracy and auc of a binary classifier.
 
-    `counts` are those of the window, (2, cells); expected ones will do. The interval is the delta method's: outcomes that are drawn with the
+    `counts` are those of the window, (2, cells) by predicted class, of the score of the positive one; expected ones will do. The interval is the delta method's: outcomes that are drawn with the
     calibrated chances, and the doubt about these. A measure with nothing below the line is unknown.
     """
     n = round(float(counts.sum()))
@@ -73,26 +58,19 @@ def estimate(calibration: Calibration, counts: Integers | Floats, level: float =
     return Estimation(values, n, foreign)
 
 
-def estimate_classes(
-    calibrations: Sequence[Calibration], counts: Integers, names: Sequence[str], level: float = LEVEL
-) -> Estimation:
-    """Estimate the accuracy of a classifier of many classes, and the precision of each, `precision:<class>`.
+def estimate_accuracy(calibration: Calibration, counts: Integers | Floats, level: float = LEVEL) -> Estimation:
+    """Estimate how often a classifier of many classes is right.
 
-    `calibrations` are of "the prediction is right" by the score of the predicted class, one a class; `counts` (classes,
-    cells) those of the window. Recall and f1 would need the scores of all classes and are not estimated.
+    `calibration` is of "the prediction is right" by the score of the predicted class; `counts` (cells,) those of the window. Figures
+    of single classes would need the scores of all of them.
     """
-    n = int(counts.sum())
-    values: dict[str, Estimate] = {"accuracy": UNKNOWN}
-    right = variance = foreign = 0.0
-    for name, calibration, row in zip(names, calibrations, counts.astype(np.float64), strict=True):
-        of_class = float(row.sum())
-        hits = float((row * calibration.chance).sum())
-        spread = _Noise(calibration, row, np.zeros_like(row)).variance(np.ones_like(row), np.zeros_like(row))
-        values[f"precision:{name}"] = _within(hits, spread, of_class, level)
-        right, variance = right + hits, variance + spread
-        foreign += _foreign(calibration.rows, row) * of_class
-    values["accuracy"] = _within(right, variance, float(n), level)
-    return Estimation(values, n, foreign / n if n else 0.0)
+    n = float(counts.sum())
+    if n <= 0:
+        return Estimation({"accuracy": UNKNOWN}, 0, 0.0)
+    rows, ones = counts.astype(np.float64), np.ones(len(counts))
+    variance = _Noise(calibration, rows, np.zeros_like(rows)).variance(ones, ones)
+    found = _around(float((rows * calibration.chance).sum()) / n, variance / n**2, level)
+    return Estimation({"accuracy": found}, round(n), _foreign(calibration.rows, counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +153,6 @@ def _ranking(hits: Floats, n: Floats, noise: _Noise, level: float) -> Estimate:
 def _around(value: float, variance: float, level: float) -> Estimate:
     half = quantile_of(level) * math.sqrt(max(variance, 0.0))
     return Estimate(value, max(value - half, 0.0), min(value + half, 1.0))
-
-
-def _within(right: float, variance: float, n: float, level: float) -> Estimate:
-    return _around(right / n, variance / n**2, level) if n > 0 else UNKNOWN
 
 
 def _foreign(reference: Integers, counts: NDArray[np.generic]) -> float:

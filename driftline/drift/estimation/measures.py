@@ -7,6 +7,8 @@ their scores, somebody has changed how decisions are made, and nothing is estima
 
 Of a regression it says how large errors are by the cells of one column (`absolute_error`): counts of those cells become the errors
 to expect, as long as they depend on that column as in the reference.
+
+Of a classifier of many classes the score is that of the predicted class, and the reference says how often a prediction with it is right.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from driftline.drift.estimation.absolute_error import ErrorModel
 from driftline.drift.estimation.calibration import Calibration, isotonic
-from driftline.drift.estimation.cbpe import estimate
+from driftline.drift.estimation.cbpe import estimate, estimate_accuracy
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.profile.layout import BELOW, Block
 from driftline.drift.thresholds import check
@@ -48,10 +50,9 @@ class _Reference:
 
 
 def estimates(layout: Layout, baseline: Baseline, monitor: Monitor, profile: Profile) -> tuple[Measure, ...]:
-    """Return the estimates of a window, checked: of a binary classifier, or mae, mse and rmse of a regression."""
-    if layout.task is Task.REGRESSION:
-        return check(list(_errors(layout, baseline, profile)), monitor.thresholds)
-    return check(_decisions(layout, baseline, profile), monitor.thresholds)
+    """Return the estimates of a window, checked: figures of a binary classifier, accuracy of any, mae, mse, rmse of a regression."""
+    of_task = {Task.REGRESSION: _errors, Task.MULTICLASS: _rightness, Task.BINARY: _decisions}[layout.task]
+    return check(list(of_task(layout, baseline, profile)), monitor.thresholds)
 
 
 def _errors(layout: Layout, baseline: Baseline, profile: Profile) -> Iterator[Measure]:
@@ -60,12 +61,24 @@ def _errors(layout: Layout, baseline: Baseline, profile: Profile) -> Iterator[Me
         block = layout.by_column.get(kept.column)
         if block is not None:
             model = _error_model(kept.model)
-            kinds = model.tree.leaf_of(np.arange(block.size)[:, None])
-            counts = np.zeros(model.tree.leaves, np.int64)
-            np.add.at(counts, kinds, profile.cells[block.cells])
-            found = model.estimate(counts)
+            found = model.estimate(profile.cells[block.cells])
             for name, one in found.values.items():
                 yield Measure(family=FAMILY, name=name, value=one.value, low=one.low, high=one.high, n=found.n)
+
+
+def _rightness(layout: Layout, baseline: Baseline, profile: Profile) -> Iterator[Measure]:
+    """Accuracy of a classifier of many classes; nothing where the reference has no scores with predictions and outcomes."""
+    block, joints = layout.by_column.get(SCORE), _scored(baseline)
+    calibration = _confidence(joints) if block is not None and joints else None
+    if block is not None and calibration is not None:
+        found = estimate_accuracy(calibration, profile.cells[block.ordered])
+        for name, one in found.values.items():
+            yield Measure(family=FAMILY, name=name, value=one.value, low=one.low, high=one.high, n=found.n)
+
+
+def _scored(baseline: Baseline) -> tuple[BaselineJoint, ...]:
+    """What the reference knows of scores by prediction and outcome."""
+    return tuple(joint for joint in baseline.joints if joint.column == SCORE and joint.actual is not None)
 
 
 def _decisions(layout: Layout, baseline: Baseline, profile: Profile) -> list[Measure]:
@@ -76,7 +89,7 @@ def _decisions(layout: Layout, baseline: Baseline, profile: Profile) -> list[Mea
     are made in another way.
     """
     block, positive = layout.by_column.get(SCORE), layout.positive_class
-    joints = tuple(joint for joint in baseline.joints if joint.column == SCORE and joint.actual is not None)
+    joints = _scored(baseline)
     if block is None or positive is None or layout.pairs.positive is None or not joints:
         return []
     reference = _reference(joints, positive)
@@ -107,6 +120,16 @@ def differences(measures: Iterable[Measure]) -> Iterator[tuple[str, float, bool]
 @lru_cache(REMEMBERED)
 def _error_model(text: str) -> ErrorModel:
     return ErrorModel.from_json(text)
+
+
+@lru_cache(REMEMBERED)
+def _confidence(joints: tuple[BaselineJoint, ...]) -> Calibration | None:
+    """Calibrate once for all windows; None where the reference was always right, or always wrong."""
+    counts = np.array([joint.counts[BELOW:] for joint in joints], np.int64)
+    right = np.array([joint.actual == joint.predicted for joint in joints])
+    if not counts[right].any() or not counts[~right].any():
+        return None
+    return isotonic(counts[~right].sum(axis=0), counts[right].sum(axis=0))
 
 
 @lru_cache(REMEMBERED)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from driftline.drift.estimation.absolute_error import ErrorModel
 from driftline.drift.joints import Values, cells_of, numbers_of
-from driftline.events import BaselineColumn, BaselineErrors, ColumnKind
+from driftline.events import BaselineColumn, BaselineErrors
 from driftline.events.columns import LABEL, PREDICTION
 
 __all__ = ["errors_of"]
@@ -32,9 +32,8 @@ def errors_of(fitted: Sequence[BaselineColumn], columns: Mapping[str, Values]) -
     found = []
     for column in fitted:
         if column.name != LABEL:
-            cells = cells_of(column, columns[column.name])[chosen, None]
-            categorical = (0,) if column.kind is ColumnKind.CATEGORICAL else ()
-            model = ErrorModel.fit(cells, [len(column.counts)], errors[chosen], categorical=categorical)
+            cells = cells_of(column, columns[column.name])[chosen]
+            model = ErrorModel.fit(cells, len(column.counts), errors[chosen], categorical=not column.kind.numeric)
             found.append((_told(model), column.name, model))
     told, name, best = max(found, key=lambda each: (each[0], each[1]))
     return (BaselineErrors(column=name, model=best.to_json()),) if told > 0 else ()

@@ -139,6 +139,32 @@ def test_on_the_car_loans_the_estimate_is_as_near_as_nannymls():
         assert found["auc"].value == pytest.approx(loan["auc"], abs=1e-3)
 
 
+def test_of_many_classes_accuracy_is_estimated_from_the_score_of_the_predicted_one():
+    """Of a hundred rows with each score 30, 50, 70 and 90 were right, whatever was predicted."""
+    classes = ("a", "b", "c", "d")
+    said = [classes[row % 4] for _ in SCORES for row in range(100)]
+    right = [row < rows for rows in (30, 50, 70, 90) for row in range(100)]
+    columns: dict[str, Any] = {
+        ":score": [score for score in SCORES for _ in range(100)],
+        ":prediction": said,
+        ":label": [name if hit else classes[classes.index(name) - 1] for name, hit in zip(said, right, strict=True)],
+    }
+    baseline = fit_baseline("m", columns, KINDS)
+    monitor = change(SCORED, task=Task.MULTICLASS, positive_class=None, baseline_id=baseline.baseline_id)
+    layout = Layout.of(monitor, baseline)
+    shape, block = layout.shape(Part.INPUTS), layout.by_column[":score"]
+    cells = np.zeros(shape.cells, np.int64)
+    cells[block.offset + 3 : block.offset + 7] = (100, 200, 300, 400)
+    found = told(Profile(shape, 1000, cells, Profile.zero(shape).sums), monitor=monitor, baseline=baseline, layout=layout)
+    assert list(found) == ["accuracy"]
+    accuracy = found["accuracy"]
+    assert accuracy.value == pytest.approx((100 * 0.3 + 200 * 0.5 + 300 * 0.7 + 400 * 0.9) / 1000)
+    assert (accuracy.n, accuracy.limit, accuracy.violated) == (1000, 0.8, True)
+    assert accuracy.low < accuracy.value < accuracy.high
+    never_wrong = fit_baseline("m", columns | {":label": said}, KINDS)
+    assert told(Profile.zero(shape), monitor=monitor, baseline=never_wrong, layout=layout) == {}
+
+
 def regression(n=4000):
     """Errors of 1 where the plan is a, of 3 where it is b."""
     plan = ["a", "a", "b", "b"] * (n // 4)
