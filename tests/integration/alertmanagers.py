@@ -43,6 +43,7 @@ class Router:
         self.config = folder / "am.yml"
         self.config.write_text(config)
         self.process: subprocess.Popen[bytes] | None = None
+        self._client = httpx.Client(base_url=self.url, timeout=30)
 
     def __enter__(self) -> Self:
         self.start()
@@ -51,6 +52,7 @@ class Router:
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.kill()
+        self._client.close()
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -78,29 +80,29 @@ class Router:
         return (self.folder / "log").read_text()
 
     def post(self, *alerts: Mapping[str, Any]) -> None:
-        httpx.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=30).raise_for_status()
+        self._client.post("/api/v2/alerts", json=list(alerts)).raise_for_status()
 
     def silence(self, **labels: str) -> str:
         """Silence alerts with these labels for an hour; returns the silence's id."""
         matchers = [{"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in labels.items()]
         given = {"matchers": matchers, "startsAt": moment(), "endsAt": moment(3600), "createdBy": "me", "comment": "test"}
-        answer = httpx.post(f"{self.url}/api/v2/silences", json=given, timeout=10).raise_for_status()
+        answer = self._client.post("/api/v2/silences", json=given).raise_for_status()
         return str(answer.json()["silenceID"])
 
     def unsilence(self, silence: str) -> None:
-        httpx.delete(f"{self.url}/api/v2/silence/{silence}", timeout=10).raise_for_status()
+        self._client.delete(f"/api/v2/silence/{silence}").raise_for_status()
 
     def get(self, path: str) -> Any:
-        return httpx.get(f"{self.url}{path}", timeout=30).raise_for_status().json()
+        return self._client.get(path).raise_for_status().json()
 
     def reload(self) -> None:
-        httpx.post(f"{self.url}/-/reload", timeout=30).raise_for_status()
+        self._client.post("/-/reload").raise_for_status()
 
     def _ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log
         try:
-            return httpx.get(f"{self.url}{self.ready_path}", timeout=2).is_success
+            return self._client.get(self.ready_path).is_success
         except httpx.TransportError:
             return False
 
@@ -157,6 +159,8 @@ class Sink:
     told: list[Told] = field(default_factory=list)
     answers: dict[str, list[tuple[int, float, str]]] = field(default_factory=dict)
     """By path: status, seconds to wait before it, further header lines."""
+    delay: float = 0.0
+    """Seconds before every answer."""
     under_way: int = 0
     keep: bool = True
     """Whether bodies are read; without it they are counted only."""
@@ -206,7 +210,7 @@ class _Connection(asyncio.Protocol):
     def _take(self, path: str, message: str, body: bytes) -> None:
         sink = self._sink
         planned = sink.answers.get(path)
-        status, wait, more = planned.pop(0) if planned else (200, 0.0, "")
+        status, wait, more = planned.pop(0) if planned else (200, sink.delay, "")
         sink.under_way += 1
         begun = time.monotonic()
 
