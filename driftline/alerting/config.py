@@ -14,7 +14,7 @@ from driftline.alerting.config_routes import RouteReader, inhibit_rules
 from driftline.alerting.config_time_intervals import time_intervals
 from driftline.alerting.enrichment import EMERGENCY_CHANNELS, default_channels
 from driftline.alerting.errors import InvalidAlertingConfig
-from driftline.alerting.escalation import Rota
+from driftline.alerting.escalation import Rota, Step
 from driftline.alerting.matcher_syntax import Syntax, parse_matchers
 from driftline.alerting.noise import NoiseControl
 from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Timers, escalation_levels
@@ -68,7 +68,7 @@ def load(text: str, *, source: str = "alerting.yml", syntax: Syntax = Syntax.FAL
     rules = inhibit_rules(top.get("inhibit_rules"), syntax) + noise.inhibit_rules
     if findings.faults or root is None:
         raise InvalidAlertingConfig(*sorted(findings.faults, key=lambda fault: fault.line))
-    return Routing(root, receivers, rules, intervals, noise, everywhere.resolve_timeout, tuple(findings.warnings))
+    return Routing(root, receivers, rules, intervals, rotas, noise, everywhere.resolve_timeout, tuple(findings.warnings))
 
 
 def _refuse_templates(field: Field | None) -> None:
@@ -106,9 +106,12 @@ def default_routing(*, webhook: bool, timers: Timers | None = None) -> Routing:
     if webhook:
         receivers[_LOW_AT_ONCE] = Receiver(_LOW_AT_ONCE, _named_channels((), webhook=True))
         digests.append(replace(low, key=f"{low.key}#2", receiver=_LOW_AT_ONCE))
-    emergency = replace(critical, matchers=(), timers=replace(timers, group_wait=0))
-    step = (EMERGENCY_WAIT, Rota(name=_EMERGENCY, shifts=(), otherwise=_EMERGENCY), emergency)
-    children = (*digests, *others, replace(critical, levels=escalation_levels(critical, [step])))
+    step = Step(wait=EMERGENCY_WAIT, rota="", otherwise=_EMERGENCY, repeat_interval=timers.repeat_interval)
+    children = (
+        *digests,
+        *others,
+        replace(critical, levels=escalation_levels(critical, [(step, Rota(name="", otherwise=_EMERGENCY))])),
+    )
     root = Route(key="{}", receiver="default", group_by=("model_id",), timers=timers, routes=children)
     noise = NoiseControl()
     return Routing(root, receivers, noise.inhibit_rules, noise=noise)
@@ -123,8 +126,13 @@ def with_timers(routing: Routing, *, wait: int | None, interval: int | None, rep
             group_interval=route.timers.group_interval if interval is None else interval,
             repeat_interval=route.timers.repeat_interval if repeat is None else repeat,
         )
-        levels = tuple(replace(level, routes=tuple(map(at_once, level.routes))) for level in route.levels)
+        levels = tuple(
+            replace(level, step=repeated(level.step), routes=tuple(map(at_once, level.routes))) for level in route.levels
+        )
         return replace(route, timers=timers, routes=tuple(map(changed, route.routes)), levels=levels)
+
+    def repeated(step: Step) -> Step:
+        return replace(step, repeat_interval=step.repeat_interval if repeat is None else repeat)
 
     def at_once(route: Route) -> Route:
         again = changed(route)

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from driftline.alerting.config_document import Field
+from driftline.alerting.config_document import Field, open_document
 from driftline.alerting.durations import parse_duration
-from driftline.alerting.escalation import Rota, Shift
+from driftline.alerting.errors import InvalidAlertingConfig
+from driftline.alerting.escalation import REFRESH, Rota, RotaSource, Shift
 from driftline.envelope import time_of
 
 _LEVEL = frozenset({"wait", "receiver", "on_call", "repeat_interval", "mute_time_intervals", "active_time_intervals"})
@@ -33,14 +34,44 @@ def read_rotas(field: Field | None, receivers: Collection[str]) -> dict[str, Rot
     """The section `on_call`, by name."""
     rotas: dict[str, Rota] = {}
     for item in () if field is None else field.items():
-        values = item.mapping({"name", "shifts", "otherwise"})
+        values = item.mapping({"name", "shifts", "otherwise", "source"})
         name, otherwise = _text(item, values, "name"), _receiver(item, values, "otherwise", receivers)
         shifts = tuple(filter(None, (_shift(one, receivers) for one in values["shifts"].items()))) if "shifts" in values else ()
+        source = _source(values["source"]) if "source" in values else None
+        if source is not None and "shifts" in values:
+            values["shifts"].fault("come from the source; remove one of both")
         if name in rotas:
             values["name"].fault(f"{name!r} is the name of an earlier rota; choose another")
         elif name is not None and otherwise is not None:
-            rotas[name] = Rota(name=name, shifts=shifts, otherwise=otherwise)
+            possible = () if source is None else tuple(receivers)
+            rotas[name] = Rota(name=name, shifts=shifts, otherwise=otherwise, source=source, possible=possible)
     return rotas
+
+
+def read_shifts(text: str, receivers: Collection[str], *, source: str) -> tuple[Shift, ...]:
+    """The shifts in a YAML or JSON text, as the section `on_call` has them. Raises InvalidAlertingConfig with all faults."""
+    document = open_document(text, source)
+    values = document.mapping({"shifts"})
+    if "shifts" not in values and not document.findings.faults:
+        document.fault("has no shifts; an empty list says that nobody has one")
+    shifts = tuple(filter(None, (_shift(one, receivers) for one in values["shifts"].items()))) if "shifts" in values else ()
+    if document.findings.faults:
+        raise InvalidAlertingConfig(*document.findings.faults)
+    return shifts
+
+
+def _source(field: Field) -> RotaSource | None:
+    values = field.mapping({"url", "file", "refresh"})
+    if ("url" in values) == ("file" in values):
+        field.fault("must name either a url or a file")
+        return None
+    refresh = values["refresh"].read(parse_duration) if "refresh" in values else REFRESH
+    if refresh == 0:
+        values["refresh"].fault("must be longer than 0")
+    url, file = (values[name].text() if name in values else None for name in ("url", "file"))
+    if url is not None and not url.startswith(("https://", "http://")):
+        values["url"].fault("must begin with https:// or http://")
+    return None if refresh is None else RotaSource(url=url, file=file, refresh=refresh)
 
 
 def read_policies(
@@ -88,7 +119,7 @@ def _who(field: Field, values: Mapping[str, Field], receivers: Collection[str], 
         return None
     if "receiver" in values:
         receiver = _receiver(field, values, "receiver", receivers)
-        return None if receiver is None else Rota(name=receiver, shifts=(), otherwise=receiver)
+        return None if receiver is None else Rota(name="", otherwise=receiver)
     name = values["on_call"].text()
     if name is not None and name not in rotas:
         values["on_call"].fault(f"{name!r} is no rota; defined under on_call are {', '.join(rotas) or 'none'}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from driftline.alerting.config_document import Field
 from driftline.alerting.config_escalations import LevelSpec, Policies, known_names
 from driftline.alerting.durations import parse_duration
-from driftline.alerting.escalation import Rota
+from driftline.alerting.escalation import Rota, Step
 from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matcher_syntax import Syntax, disagreement, parse_matchers
 from driftline.alerting.matchers import Matcher, Operator, in_order
@@ -104,18 +104,16 @@ class RouteReader:
         return name
 
 
-def _step(route: Route, spec: LevelSpec) -> tuple[int, Rota, Route]:
-    """What a level changes about its route: it is told at once, of all that it had not heard of."""
-    repeat = route.timers.repeat_interval if spec.repeat_interval is None else spec.repeat_interval
-    changed = replace(
-        route,
-        timers=replace(route.timers, group_wait=0, repeat_interval=repeat),
-        digest=False,
-        matchers=(),
+def _step(route: Route, spec: LevelSpec) -> tuple[Step, Rota]:
+    step = Step(
+        wait=spec.wait,
+        rota=spec.rota.name,
+        otherwise=spec.rota.otherwise,
+        repeat_interval=route.timers.repeat_interval if spec.repeat_interval is None else spec.repeat_interval,
         mute_time_intervals=spec.mute_time_intervals,
         active_time_intervals=spec.active_time_intervals,
     )
-    return spec.wait, spec.rota, changed
+    return step, spec.rota
 
 
 def inhibit_rules(field: Field | None, syntax: Syntax) -> tuple[InhibitRule, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from driftline.alerting.escalation import Rota
+from driftline.alerting.escalation import Rota, Step
 from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matchers import Matcher, all_match
 from driftline.alerting.noise import NoiseControl
@@ -76,16 +76,9 @@ class Route:
 class Level:
     """One level of the escalation of a route."""
 
-    wait: int
-    """From the level before, or from the firing; microseconds."""
-    rota: Rota
+    step: Step
     routes: tuple[Route, ...]
     """One for each receiver that may be on call, without matchers."""
-
-    def route_at(self, at: int) -> Route:
-        """The route to whoever is on call."""
-        receiver = self.rota.receiver_at(at)
-        return next(route for route in self.routes if route.receiver == receiver)
 
 
 def bounded(key: str, most: int) -> str:
@@ -95,14 +88,28 @@ def bounded(key: str, most: int) -> str:
     return f"{key[: most - 34]}..{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
-def escalation_levels(route: Route, steps: Iterable[tuple[int, Rota, Route]]) -> tuple[Level, ...]:
-    """The levels of a route, of waits, rotas and what each level changes about the route."""
-    levels = []
-    for number, (wait, rota, changed) in enumerate(steps, 1):
-        to = {receiver: f"{route.key}!{number}@{receiver}" for receiver in rota.receivers}
-        routes = tuple(replace(changed, key=bounded(key, _MAX_LEVEL_KEY), receiver=name) for name, key in to.items())
-        levels.append(Level(wait=wait, rota=rota, routes=routes))
-    return tuple(levels)
+def level_route(route: Route, number: int, step: Step, receiver: str) -> Route:
+    """The route of a level, from 1: it is told at once, of all that it had not heard of."""
+    return replace(
+        route,
+        key=bounded(f"{route.key}!{number}@{receiver}", _MAX_LEVEL_KEY),
+        receiver=receiver,
+        timers=replace(route.timers, group_wait=0, repeat_interval=step.repeat_interval),
+        digest=False,
+        matchers=(),
+        mute_time_intervals=step.mute_time_intervals,
+        active_time_intervals=step.active_time_intervals,
+        routes=(),
+        levels=(),
+    )
+
+
+def escalation_levels(route: Route, steps: Iterable[tuple[Step, Rota]]) -> tuple[Level, ...]:
+    """The levels of a route."""
+    return tuple(
+        Level(step=step, routes=tuple(level_route(route, number, step, name) for name in rota.receivers))
+        for number, (step, rota) in enumerate(steps, 1)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +146,7 @@ class Routing:
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
+    rotas: Mapping[str, Rota] = field(default_factory=dict)
     noise: NoiseControl = field(default_factory=NoiseControl)
     resolve_timeout: int = 300_000_000
     """After which an alert without an end, that came over HTTP, counts as over unless it is sent again; microseconds."""

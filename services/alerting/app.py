@@ -23,6 +23,7 @@ from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import Part, run_parts, run_service
 from driftline.runtime.tokens import TokenBook
 from services.alerting.adapters.channels.configured import secret
+from services.alerting.adapters.channels.guarded import GuardedClient
 from services.alerting.adapters.faust_app import FaustConsumer
 from services.alerting.adapters.plan import Plan, PlanInForce, read_plan
 from services.alerting.adapters.response.ways import build_ways
@@ -35,6 +36,7 @@ from services.alerting.api.operations import operation_routes
 from services.alerting.api.response import response_routes
 from services.alerting.api.silences import silence_routes
 from services.alerting.consumer import Following, Intake
+from services.alerting.jobs.auditor import Auditor
 from services.alerting.jobs.beat import Beat, Work
 from services.alerting.jobs.catch_up import CatchUp
 from services.alerting.jobs.dispatcher import Dispatcher, Outlook
@@ -42,6 +44,7 @@ from services.alerting.jobs.housekeeper import Housekeeper
 from services.alerting.jobs.publisher import Publisher, Unheard
 from services.alerting.jobs.reloader import Reloader
 from services.alerting.jobs.response import desk as response
+from services.alerting.jobs.rota_sources import RotaSources, SourceReader
 from services.alerting.jobs.sender import Sender, SenderOptions, give_up_elsewhere
 from services.alerting.jobs.senders import Senders
 from services.alerting.jobs.timekeeper import Expiry, Timekeeper
@@ -210,7 +213,9 @@ def set_up(settings: AlertingSettings, tools: Tools, topic_ids: Mapping[str, str
 
     reloader = Reloader(lambda: read_plan(settings, clock), put_in_force)
     housekeeper = beat("housekeeper", Housekeeper(database, clock), 0.0)
-    beats = {part.name: part for part in (timekeeper, expiry, dispatcher)}
+    sources = beat("rotas", RotaSources(database, in_force, clock, SourceReader(settings.allowed)), 0.0)
+    auditor = beat("auditor", Auditor(database, clock, heartbeat_of(settings)), 0.0)
+    beats = {part.name: part for part in (sources, auditor, timekeeper, expiry, dispatcher)}
     parts: dict[str, Part] = {
         "reloader": reloader,
         **beats,
@@ -225,6 +230,13 @@ def wake(*beats: Beat | Senders) -> None:
     """Something was written for them."""
     for beat in beats:
         beat.wake()
+
+
+def heartbeat_of(settings: AlertingSettings) -> GuardedClient | None:
+    """Where the heartbeat goes. Raises ConfigurationError for a URL that can never be read."""
+    url = secret(settings.alerting_heartbeat_url)
+    name = "DRIFTLINE_ALERTING_HEARTBEAT_URL"
+    return None if url is None else GuardedClient(url, settings.allowed, timeout_seconds=10.0, name=name)
 
 
 def answer_secrets(settings: AlertingSettings) -> Secrets:

@@ -22,6 +22,17 @@ CONFIG_RELOAD_SUCCESSFUL = Gauge(
     "driftline_alerting_config_last_reload_successful",
     "1 where the configuration as it was last read is in force, 0 where it could not be used and an older one is.",
 )
+ROTA_AGE_SECONDS = Gauge(
+    "driftline_alerting_rota_age_seconds", "Since when the source of a rota could not be read and used any more.", ["rota"]
+)
+OVERDUE = Gauge(
+    "driftline_alerting_overdue",
+    "1 where something was due for minutes and was not done: escalation, acknowledgement, group, event or notification.",
+    ["what"],
+)
+AUDIT_SUCCESS_TIMESTAMP_SECONDS = Gauge(
+    "driftline_alerting_audit_success_timestamp_seconds", "When the auditor last found everything done that was due."
+)
 SEND_SECONDS = Histogram(
     "driftline_alerting_send_seconds",
     "Time that a channel took to answer one try.",

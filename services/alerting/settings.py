@@ -142,6 +142,9 @@ class AlertingSettings(ResponseSettings):
         default=3600.0, gt=0, description="after which a notification that cannot be delivered counts as failed"
     )
     alerting_send_workers: int = Field(default=32, ge=1, le=64, description="messages under way at once per channel")
+    alerting_heartbeat_url: SecretStr | None = Field(
+        default=None, description="read once a minute while all that is due is done; who watches it tells when it stops"
+    )
     console_url: str = Field(default="http://127.0.0.1:8080", description="where the console is, for links")
     alerting_runbooks_url: str | None = Field(default=None, description="before /mlops/<name>-runbook; else the console")
     alerting_dashboards_url: str | None = Field(default=None, description="before /model-monitoring-<model>; else the console")

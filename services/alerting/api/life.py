@@ -27,7 +27,7 @@ from driftline.runtime.tokens import VIEWERS, Actor
 from services.alerting.adapters.channels.port import shows_care
 from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.api.alerts import Limit, known_alert, notification_view
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history, noise, outbox, silences
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, noise, outbox, rotas, silences
 from services.alerting.store.database import Database
 from services.alerting.store.holding import Holding
 
@@ -204,9 +204,8 @@ def _held(tx: Connection, alert: Alert, now: int) -> list[str]:
 def _next_levels(tx: Connection, routing: Routing, alert: Alert) -> list[tuple[int, str]]:
     found = []
     for key, climb in escalations.of(tx, alert.alert_id).items():
-        route = routing.route(key)
-        if route is not None and climb.due_at is not None and climb.level < len(route.levels):
-            found.append((climb.due_at, route.levels[climb.level].rota.receiver_at(climb.due_at)))
+        if routing.route(key) is not None and climb.due_at is not None and climb.level < len(climb.steps):
+            found.append((climb.due_at, rotas.on_call(tx, routing, climb.steps[climb.level], climb.due_at)))
     return sorted(found)
 
 

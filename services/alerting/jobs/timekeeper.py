@@ -11,7 +11,7 @@ from driftline.alerting.life import Entry, Happening
 from driftline.clock import Clock
 from driftline.events import AlertEscalated
 from services.alerting.adapters.plan import PlanInForce
-from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox, placing
+from services.alerting.store import acknowledgements, alerts, escalations, groups, history, outbox, placing, rotas
 from services.alerting.store.database import Database
 
 _AT_ONCE = 200
@@ -52,20 +52,20 @@ class Timekeeper:
         routing = self._in_force.routing
         alert = alerts.find(tx, climb.alert_id)
         route = routing.route(climb.route_key)
-        if alert is None or alert.ends_at is not None or route is None or climb.level >= len(route.levels):
-            # Ended, or the configuration has no such level any more.
+        if alert is None or alert.ends_at is not None or route is None or climb.level >= len(climb.steps):
+            # Ended, or the configuration has no such route any more.
             escalations.save(tx, replace(climb, due_at=None), seen=climb)
             return
-        to = route.levels[climb.level].route_at(now)
-        above = route.levels[climb.level + 1 :]
+        receiver = rotas.on_call(tx, routing, climb.steps[climb.level], now)
+        above = climb.steps[climb.level + 1 :]
         climbed = replace(
-            climb, level=climb.level + 1, due_at=now + above[0].wait if above else None, reached=(*climb.reached, to.key)
+            climb, level=climb.level + 1, due_at=now + above[0].wait if above else None, reached=(*climb.reached, receiver)
         )
         if not escalations.save(tx, climbed, seen=climb):
             return  # another replica was quicker
-        history.add(tx, [_line(alert, climbed.level, to.receiver, now)])
+        history.add(tx, [_line(alert, climbed.level, receiver, now)])
         placing.place(tx, [alert], routing, now)
-        _tell(tx, alert, climbed.level, to.receiver, now)
+        _tell(tx, alert, climbed.level, receiver, now)
 
 
 class Expiry:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
 
-from driftline.alerting.escalation import Climb
+from driftline.alerting.escalation import Climb, Step
 from services.alerting.store.tables import acknowledgements, escalations
 
 _OF = select(escalations).where(escalations.c.alert_id == bindparam("id"))
@@ -31,7 +32,16 @@ def of(tx: Connection, alert_id: str) -> dict[str, Climb]:
 
 def add(tx: Connection, climb: Climb) -> None:
     """Begin to climb."""
-    tx.execute(_ADD, {"alert_id": climb.alert_id, "route_key": climb.route_key, "fired_at": climb.fired_at, **_values(climb)})
+    tx.execute(
+        _ADD,
+        {
+            "alert_id": climb.alert_id,
+            "route_key": climb.route_key,
+            "fired_at": climb.fired_at,
+            "steps": _steps(climb),
+            **_values(climb),
+        },
+    )
 
 
 def save(tx: Connection, climb: Climb, *, seen: Climb) -> bool:
@@ -66,6 +76,15 @@ def put_off(tx: Connection, alert_id: str, later: int) -> None:
     tx.execute(_SHIFT, {"id": alert_id, "later": later})
 
 
+def _steps(climb: Climb) -> str:
+    return json.dumps([asdict(step) for step in climb.steps], ensure_ascii=False)
+
+
+def _step(values: dict[str, Any]) -> Step:
+    names = ("mute_time_intervals", "active_time_intervals")
+    return Step(**{**values, **{name: tuple(values[name]) for name in names}})
+
+
 def _values(climb: Climb) -> dict[str, Any]:
     return {"level": climb.level, "due_at": climb.due_at, "reached": json.dumps(climb.reached)}
 
@@ -77,5 +96,6 @@ def _climb(row: Row[Any]) -> Climb:
         fired_at=row.fired_at,
         level=row.level,
         due_at=row.due_at,
+        steps=tuple(map(_step, json.loads(row.steps))),
         reached=tuple(json.loads(row.reached)),
     )

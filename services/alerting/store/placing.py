@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from driftline.alerting.alert import Alert
 from driftline.alerting.escalation import Climb
 from driftline.alerting.grouping import Group, new_group
-from driftline.alerting.routing import Route, Routing
+from driftline.alerting.routing import Route, Routing, level_route
 from services.alerting.store import escalations
 from services.alerting.store.groups import LOOK_AT, earlier_tick, group_of, key_for
 from services.alerting.store.tables import groups, members
@@ -123,25 +123,28 @@ class _Placing:
 def _wanted(tx: Connection, alert: Alert, routing: Routing, now: int) -> dict[str, Route]:
     """The routes that tell of an alert, by the key of its group there."""
     matched = routing.root.match(alert.routing_labels)
-    levels = _levels(tx, alert, matched, routing, now) if routing.escalates else []
+    levels = _levels(tx, alert, matched, now) if routing.escalates else []
     return {key_for(route, alert): route for route in (*matched, *levels)}
 
 
-def _levels(tx: Connection, alert: Alert, matched: Collection[Route], routing: Routing, now: int) -> list[Route]:
+def _levels(tx: Connection, alert: Alert, matched: Collection[Route], now: int) -> list[Route]:
     """The routes of the levels that the alert has reached on those that it matches; where it is new, the climb begins."""
     known = escalations.of(tx, alert.alert_id)
-    by_key = {route.key: route for route in matched if route.levels}
+    by_key = {route.key: route for route in matched}
     for key, climb in known.items():
         if key not in by_key or climb.fired_at != alert.fired_at:
             escalations.remove(tx, climb)
     reached: list[Route] = []
     for key, route in by_key.items():
         present = known.get(key)
-        if present is None or present.fired_at != alert.fired_at:
-            due_at = now + route.levels[0].wait
-            escalations.add(tx, Climb(alert_id=alert.alert_id, route_key=key, fired_at=alert.fired_at, due_at=due_at))
-        else:
-            reached += [level for name in present.reached if (level := routing.route(name)) is not None]
+        if present is not None and present.fired_at == alert.fired_at:
+            told = zip(present.steps, present.reached, strict=False)
+            reached += [level_route(route, number, step, name) for number, (step, name) in enumerate(told, 1)]
+        elif route.levels:
+            steps = tuple(level.step for level in route.levels)
+            due_at = now + steps[0].wait
+            climb = Climb(alert_id=alert.alert_id, route_key=key, fired_at=alert.fired_at, due_at=due_at, steps=steps)
+            escalations.add(tx, climb)
     return reached
 
 

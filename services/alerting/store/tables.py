@@ -83,9 +83,19 @@ escalations = Table(
     Column("fired_at", BigInteger, nullable=False),
     Column("level", Integer, nullable=False),
     Column("due_at", BigInteger, index=True),
+    Column("steps", Text, nullable=False),
     Column("reached", Text, nullable=False),
 )
-"""How far alerts that fire have been escalated: levels reached, the keys of their routes, and when the next one is due."""
+"""How far alerts that fire have been escalated: levels reached, who was told, when the next one is due, and the policy of the start."""
+
+rotas = Table(
+    "rotas",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("shifts", Text, nullable=False),
+    Column("read_at", BigInteger, nullable=False),
+)
+"""What the source of a rota said last that could be used."""
 
 posted = Table(
     "posted",

@@ -3,7 +3,9 @@
 import pytest
 
 from driftline.alerting.config import EMERGENCY_WAIT, default_routing, load, with_timers
+from driftline.alerting.config_escalations import read_shifts
 from driftline.alerting.errors import InvalidAlertingConfig
+from driftline.alerting.escalation import RotaSource
 from driftline.alerting.routing import Timers
 from driftline.envelope import time_of
 
@@ -41,7 +43,7 @@ receivers: [{name: team}, {name: lead}, {name: ada}, {name: grace}]
 def test_the_levels_of_a_route_are_routes_to_other_receivers() -> None:
     lead, primary = load(GOOD).root.levels
     (route,) = lead.routes
-    assert (lead.wait, route.receiver, route.active_time_intervals) == (5 * MINUTE, "lead", ("office",))
+    assert (lead.step.wait, route.receiver, route.active_time_intervals) == (5 * MINUTE, "lead", ("office",))
     assert route.timers == Timers(group_wait=0, group_interval=MINUTE, repeat_interval=240 * MINUTE)
     assert [route.receiver for route in primary.routes] == ["ada", "grace", "lead"]
     assert {route.timers.repeat_interval for route in primary.routes} == {10 * MINUTE}
@@ -49,8 +51,8 @@ def test_the_levels_of_a_route_are_routes_to_other_receivers() -> None:
 
 def test_children_inherit_the_policy_and_may_have_their_own() -> None:
     critical, low = load(GOOD).root.routes
-    assert [level.wait for level in critical.levels] == [5 * MINUTE, 15 * MINUTE]
-    assert [level.wait for level in low.levels] == [1440 * MINUTE]
+    assert [level.step.wait for level in critical.levels] == [5 * MINUTE, 15 * MINUTE]
+    assert [level.step.wait for level in low.levels] == [1440 * MINUTE]
 
 
 @pytest.mark.parametrize(
@@ -64,8 +66,40 @@ def test_children_inherit_the_policy_and_may_have_their_own() -> None:
     ],
 )
 def test_whoever_is_on_call_is_told_and_somebody_always_is(at, receiver) -> None:
-    _, primary = load(GOOD).root.levels
-    assert primary.route_at(time_of(at)).receiver == receiver
+    assert load(GOOD).rotas["primary"].receiver_at(time_of(at)) == receiver
+
+
+SOURCED = """
+route: {receiver: a, escalation: p}
+receivers: [{name: a, channels: [email]}, {name: b, channels: [slack]}]
+escalations: [{name: p, levels: [{wait: 1m, on_call: r}]}]
+on_call: [{name: r, otherwise: a, source: SOURCE}]
+"""
+
+
+def test_a_source_may_name_every_receiver_and_is_asked_when_the_level_is_reached() -> None:
+    routing = load(SOURCED.replace("SOURCE", "{url: https://rota.example.org/, refresh: 1m}"))
+    rota = routing.rotas["r"]
+    assert rota.source == RotaSource(url="https://rota.example.org/", refresh=MINUTE)
+    assert [route.receiver for route in routing.root.levels[0].routes] == ["a", "b"]
+    said = read_shifts("shifts: [{receiver: b, from: '2026-11-16T09:00:00Z', until: '2026-11-23T09:00:00Z'}]", "ab", source="x")
+    assert rota.receiver_at(time_of("2026-11-17T00:00:00Z"), said) == "b"
+    assert rota.receiver_at(time_of("2026-11-17T00:00:00Z")) == "a"
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("{url: https://x.org, file: /y}", "must name either a url or a file"),
+        ("{refresh: 1m}", "must name either a url or a file"),
+        ("{url: ftp://x.org}", "must begin with https:// or http://"),
+        ("{file: /y, refresh: 0s}", "must be longer than 0"),
+        ("{file: /y}, shifts: []", "come from the source"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_a_fault(source, problem) -> None:
+    with pytest.raises(InvalidAlertingConfig, match=problem):
+        load(SOURCED.replace("SOURCE", source))
 
 
 def test_the_routes_of_levels_are_found_by_their_keys_of_which_no_two_are_equal() -> None:
@@ -105,8 +139,8 @@ def test_without_a_configuration_a_critical_alert_on_nobodys_mind_is_an_emergenc
     routing = default_routing(webhook=False)
     (route,) = routing.root.match({"priority": "critical"})
     (level,) = route.levels
-    assert (level.wait, EMERGENCY_WAIT) == (15 * MINUTE, 15 * MINUTE)
-    assert [one.kind for one in routing.receivers[level.route_at(0).receiver].channels] == ["pagerduty", "slack", "teams"]
+    assert (level.step.wait, EMERGENCY_WAIT) == (15 * MINUTE, 15 * MINUTE)
+    assert [one.kind for one in routing.receivers[level.step.otherwise].channels] == ["pagerduty", "slack", "teams"]
     assert not any(one.levels for one in routing.root.match({"priority": "high"}))
 
 

@@ -62,8 +62,16 @@ def checked_address(host: str, port: int, allowed: AllowList, resolver: Resolve)
     return addresses[0]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Request:
+    method: str
+    target: str
+    body: bytes | None
+    headers: Mapping[str, str]
+
+
 class GuardedClient:
-    """Posts to one URL over connections that are kept open, one per thread."""
+    """Posts to one URL, or reads it, over connections that are kept open, one per thread."""
 
     def __init__(
         self,
@@ -84,6 +92,13 @@ class GuardedClient:
 
     def post(self, body: bytes, headers: Mapping[str, str], *, below: str = "") -> Answer | TryAgain | Refused:
         """Post to the URL, or to `below` it; anything but an Answer means that there was none."""
+        return self._request("POST", body, headers, below)
+
+    def get(self, headers: Mapping[str, str]) -> Answer | TryAgain | Refused:
+        """Read the URL; anything but an Answer means that there was none."""
+        return self._request("GET", None, headers, "")
+
+    def _request(self, method: str, body: bytes | None, headers: Mapping[str, str], below: str) -> Answer | TryAgain | Refused:
         host = self._parts.hostname or ""
         try:
             address = checked_address(host, _port(self._parts), self._allowed, self._resolve)
@@ -93,24 +108,24 @@ class GuardedClient:
             return Refused(str(error))
         path = (self._parts.path or "/") + below
         target = f"{path}?{self._parts.query}" if self._parts.query else path
-        return self._post(address, target, body, headers)
+        return self._send(address, _Request(method, target, body, headers))
 
     def close(self) -> None:
         """Connections of other threads close with them."""
         self._drop()
 
-    def _post(self, address: Address, target: str, body: bytes, headers: Mapping[str, str]) -> Answer | TryAgain:
+    def _send(self, address: Address, request: "_Request") -> Answer | TryAgain:
         kept: _Pinned | None = getattr(self._local, "connection", None)
         reuse = kept is not None and kept.address == address
         connection = kept if kept is not None and reuse else self._connect(address)
         try:
-            return self._exchange(connection, target, body, headers)
+            return self._exchange(connection, request)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
             self._drop()
             if not reuse:
                 return TryAgain(f"the connection broke: {type(error).__name__}")
             # The server closed a kept connection meanwhile: that is no failure of this message.
-            return self._post(address, target, body, headers)
+            return self._send(address, request)
         except TimeoutError:
             self._drop()
             return TryAgain(f"no answer within {self._timeout_seconds:g} s")
@@ -121,10 +136,10 @@ class GuardedClient:
             self._drop()
             return TryAgain(f"{type(error).__name__}: {error}")
 
-    def _exchange(self, connection: "_Pinned", target: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _exchange(self, connection: "_Pinned", request: "_Request") -> Answer:
         deadline = _Deadline(connection, self._timeout_seconds)
         with deadline:
-            connection.request("POST", target, body=body, headers=dict(headers))
+            connection.request(request.method, request.target, body=request.body, headers=dict(request.headers))
             answer = connection.getresponse()
             if deadline.over:
                 raise TimeoutError

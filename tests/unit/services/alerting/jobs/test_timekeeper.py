@@ -6,6 +6,8 @@ import pytest
 
 from driftline.alerting.alert import Acknowledgement
 from driftline.alerting.config import load
+from driftline.errors import ConfigurationError
+from services.alerting.jobs.rota_sources import RotaSources
 from services.alerting.jobs.timekeeper import Timekeeper
 from services.alerting.store import acknowledgements, alerts, escalations, history
 from tests.unit.alerting.builders import cleared, detected
@@ -147,7 +149,7 @@ def test_a_level_outside_of_its_hours_is_told_when_they_begin(make_parts) -> Non
     assert [name for name, _ in told(parts)].count("lead") == 2
 
 
-def test_a_configuration_without_the_next_level_leaves_the_alert_where_it_is(make_parts) -> None:
+def test_a_changed_policy_holds_for_the_next_alert_and_one_that_climbs_keeps_its_own(make_parts) -> None:
     parts = make_parts(routing())
     parts.take(detected())
     parts.intake.open_all()
@@ -155,7 +157,46 @@ def test_a_configuration_without_the_next_level_leaves_the_alert_where_it_is(mak
     parts = make_parts(routing(levels=""))
     parts.intake.place_again()
     live(parts, 1000)
-    assert told(parts) == [("team", "first"), ("lead", "first"), ("lead", "repeat")]
+    assert told(parts) == [("team", "first"), ("lead", "first"), ("lead", "repeat"), ("ada", "first")]
+    parts.take(cleared(), detected(episode_id="b", since=20 * 86_400 * SECOND))
+    live(parts, 4000, step=50)
+    assert "grace" not in [name for name, _ in told(parts)]
+
+
+def test_a_source_says_who_is_on_call_and_what_it_said_last_stands_while_it_cannot_be_used(make_parts) -> None:
+    parts = make_parts(sourced())
+    said = {
+        "text": json.dumps({"shifts": [{"receiver": "ada", "from": "1970-01-01T00:00:00Z", "until": "1970-01-02T00:00:00Z"}]})
+    }
+
+    def read(source):
+        assert source.url == "https://rota.example.org/primary"
+        if said["text"] is None:
+            raise ConfigurationError("answered 503")
+        return said["text"]
+
+    sources = RotaSources(parts.database, parts.in_force, parts.clock, read)
+    assert sources.run_once(lambda: None) == parts.clock.now_us() + 300 * SECOND
+    for text in (None, "shifts: [{receiver: nobody}]", "{", "shifts: 5", "[]"):
+        said["text"] = text
+        parts.clock.advance(300 * SECOND)
+        sources.run_once(lambda: None)
+    parts.take(detected())
+    live(parts, 1300)
+    assert told(parts)[-1] == ("ada", "first")
+    said["text"] = "shifts: []"
+    sources.run_once(lambda: None)
+    parts.take(detected(model_id="other", episode_id="o"))
+    live(parts, 1300)
+    assert ("grace", "first") in told(parts)
+
+
+def sourced():
+    receivers = [{"name": name, "webhook_configs": [{"url": "https://example.org/"}]} for name in NAMES]
+    text = TREE.replace("HOURS", "").replace("RECEIVERS", json.dumps(receivers))
+    shifts = '    shifts: [{receiver: ada, from: "1970-01-01T00:00:00Z", until: "1970-01-01T01:00:00Z"}]\n'
+    assert shifts in text
+    return load(text.replace(shifts, "    source: {url: https://rota.example.org/primary}\n"))
 
 
 def test_a_new_occurrence_begins_at_the_bottom(parts) -> None:
