@@ -165,7 +165,7 @@ def test_a_changed_policy_holds_for_the_next_alert_and_one_that_climbs_keeps_its
 
 def test_a_source_says_who_is_on_call_and_what_it_said_last_stands_while_it_cannot_be_used(make_parts) -> None:
     parts = make_parts(sourced())
-    said = {
+    said: dict[str, str | None] = {
         "text": json.dumps({"shifts": [{"receiver": "ada", "from": "1970-01-01T00:00:00Z", "until": "1970-01-02T00:00:00Z"}]})
     }
 
