@@ -1,15 +1,14 @@
 """`driftline ledger`: verify, query and export the audit ledger, straight from its database; make its key."""
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from driftline.cli import ledger_keeping, ledger_messages, ledger_proofs, ledger_rollback, ledger_witness
+from driftline.cli import ledger_keeping, ledger_messages, ledger_proofs, ledger_rollback, ledger_verify, ledger_witness
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
     Action,
@@ -18,10 +17,8 @@ from driftline.cli.ledger_inputs import (
     Database,
     Effective,
     Json,
-    Key,
     Mentions,
     Resource,
-    SignedFile,
     Since,
     Until,
     archive_at,
@@ -30,32 +27,24 @@ from driftline.cli.ledger_inputs import (
     print_json,
     query_of,
     resource_of,
-    verifier_key,
     vkey_file,
     write_secret,
 )
 from driftline.cli.ledger_witness import make_cosigner
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
-from driftline.ledger.checkpoint import SigningKey, VerifierKey
+from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, view
-from driftline.ledger.errors import LedgerUnavailable, RollbackDetected
 from driftline.ledger.export import Format, export
-from driftline.ledger.heads import SignedHead
-from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
 from driftline.ledger.store import (
-    LastSigned,
-    LedgerStore,
-    UrlObjects,
     bundle_of,
     cosigner_file,
     examine,
-    signed_file,
-    verify_store,
 )
 from driftline.ledger.store.archiving import payload_from
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(ledger_verify.app)
 app.add_typer(ledger_proofs.app)
 app.add_typer(ledger_rollback.app)
 app.add_typer(ledger_keeping.app)
@@ -68,32 +57,6 @@ DEFAULT_NAME = "driftline.local/audit"
 @app.callback()
 def _ledger() -> None:
     """Verify, query and export the audit ledger."""
-
-
-@app.command()
-def verify(
-    level: Annotated[
-        Level, typer.Option(help="hash: chain and tree; full: every column and payload; source: every Kafka record.")
-    ] = (Level.FULL),
-    database: Database = None,
-    key: Key = None,
-    last_signed: SignedFile = None,
-    archive: Archive = None,
-    as_json: Json = False,
-) -> None:
-    """Verify the whole ledger; exit 0 valid, 1 tampering, 2 cannot be verified."""
-    began = time.monotonic()
-    with opened(database) as store:
-        verifier = verifier_key(key)
-        trusted, stray = _trusted(last_signed, verifier)
-        report = _verified(store, level, verifier, trusted, archive_at(archive))
-    seconds = time.monotonic() - began
-    if as_json:
-        print_json(_as_json(report, seconds, stray))
-    else:
-        _tell(report, seconds, stray)
-    tampered = report.verdict is Verdict.TAMPERED or stray is not None
-    raise typer.Exit(1 if tampered else 0 if report.valid else 2)
 
 
 @app.command()
@@ -261,82 +224,6 @@ def keygen(
     typer.echo(f"verifier key ({beside}): {key.verifier.encode()}")
     if cosigner is not None:
         typer.echo(f"verifier key of ML-DSA-44, for policies: {vkey_file(cosigner_file(file))}")
-
-
-def _trusted(given: Path | None, key: VerifierKey | None) -> tuple[list[SignedHead], Finding | None]:
-    """The head of the last-signed file; a file that is none of this log's heads is a finding of its own."""
-    key_file = os.environ.get(KEY_VARIABLE)
-    path = given or (signed_file(Path(key_file)) if key_file else None)
-    if path is None or key is None:
-        return [], None
-    try:
-        last = LastSigned(path, key).read()
-    except RollbackDetected as error:
-        return [], Finding(None, FindingKind.CHECKPOINT_INVALID, str(error))
-    if last is None:
-        if given is not None:
-            raise LedgerUnavailable(f"there is no file {given} with the last signed head")
-        return [], None
-    return [SignedHead(last.size, last.root, f"last-signed file {path}")], None
-
-
-def _verified(
-    store: LedgerStore, level: Level, key: VerifierKey | None, trusted: list[SignedHead], archive: UrlObjects | None
-) -> Report:
-    if level is not Level.SOURCE:
-        return verify_store(store, level, key=key, trusted=trusted, archive=archive)
-    from driftline.cli.ledger_source import verify_source
-    from driftline.kafka.confluent import ConfluentCluster
-
-    return verify_source(store, ConfluentCluster.from_environment(), key=key, trusted=trusted, archive=archive)
-
-
-def _as_json(report: Report, seconds: float, stray: Finding | None) -> dict[str, Any]:
-    first = report.first_bad or stray
-    source = report.source
-    return {
-        "verdict": (Verdict.TAMPERED if stray else report.verdict).value,
-        "level": report.level.value,
-        "entries": report.entries,
-        "head": {"size": report.entries, "root": report.root.hex(), "signed_size": report.signed_size},
-        "first_bad": None if first is None else {"sequence": first.sequence, "kind": first.kind.value, "detail": first.detail},
-        "invalid_entries": report.invalid_entries,
-        "chain_breaks": report.chain_breaks,
-        "findings": [{"sequence": f.sequence, "kind": f.kind.value, "detail": f.detail} for f in report.findings],
-        "source": None if source is None else {name: getattr(source, name) for name in source.__slots__},
-        "duplicates": list(report.duplicates),
-        "erased": report.erased,
-        "archived": report.archived,
-        "unread": list(report.unread),
-        "seconds": round(seconds, 3),
-    }
-
-
-def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
-    rate = f" in {seconds:.1f} s"
-    findings = [*report.findings, *([stray] if stray else [])]
-    if findings:
-        typer.echo(f"TAMPERED: {report.entries} entries, {report.invalid_entries} invalid, {report.chain_breaks} breaks{rate}")
-        for finding in findings[:20]:
-            place = "the log" if finding.sequence is None else f"entry {finding.sequence}"
-            typer.echo(f"  {place}: {finding.kind.value}: {finding.detail}")
-        if report.invalid_entries > 20:
-            typer.echo(f"  ... and {report.invalid_entries - 20} more")
-    elif report.verdict is Verdict.VALID:
-        typer.echo(f"valid: {report.entries} entries verified at level {report.level.value}{rate}, 0 invalid, 0 breaks")
-    elif report.unread:
-        typer.echo(f"unverifiable: of the archive {len(report.unread)} objects are gone, the first is {report.unread[0]}")
-    else:
-        typer.echo(f"unverifiable: {report.entries} entries are consistent{rate}, but nothing signed vouches for them")
-        typer.echo(f"  give the verifier key with --key, or set {KEY_VARIABLE}")
-    typer.echo(f"head: {report.entries} entries, {report.signed_size} signed, root {report.root.hex()}")
-    if report.erased or report.archived:
-        typer.echo(f"payloads: {report.erased} erased, {report.archived} archived, each by an entry that says so")
-    if report.source is not None:
-        counts = ", ".join(f"{getattr(report.source, name)} {name}" for name in report.source.__slots__)
-        typer.echo(f"source: {counts}")
-    for line in report.duplicates:
-        typer.echo(f"  {line}")
 
 
 def _tell_trail(found: Trail) -> None:

@@ -14,10 +14,11 @@ from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerError, LedgerUnavailable
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Findings, Level, Report, Verdict, verdict_of
-from driftline.ledger.rows import SourceName
+from driftline.ledger.rows import EVERYTHING, SourceName, Span
 from driftline.ledger.source import Extent, PartitionCheck, Repeat, Tally
 from driftline.ledger.store import LedgerStore, Snapshot
 from driftline.ledger.store.objects import Objects
+from driftline.ledger.store.pieces import Task
 from driftline.ledger.store.verification import verify_snapshot
 
 BATCH = 2_000
@@ -113,39 +114,34 @@ def verify_source(
     *,
     key: VerifierKey | None,
     trusted: list[SignedHead],
+    span: Span = EVERYTHING,
     quiet_seconds: float = QUIET_SECONDS,
     archive: Objects | None = None,
 ) -> Report:
-    """Verify at level full, against the published heads, and against every record that the topics still keep."""
+    """Verify at level full, against the published heads, and against every record that the topics still keep.
+
+    Of a span, against the records from the last one recorded before it to the first one recorded behind it.
+    """
     reader = SourceReader(cluster, quiet_seconds=quiet_seconds)
     try:
         published = [] if key is None else reader.published_heads(key, topics.name("checkpoints"))
         heads = [*trusted, *published]
+        task = Task.of(store, Level.FULL, key=key, trusted=heads, archive=archive)
         try:
-            return _compared(store, reader, key, heads, archive, tolerant=False)
+            return _compared(store, reader, task, span, tolerant=False)
         except LedgerUnavailable:
-            return _compared(store, reader, key, heads, archive, tolerant=True)
+            return _compared(store, reader, task, span, tolerant=True)
     except OffsetOutOfRange as error:
         raise Unavailable("retention removed records while they were read; run the verification again") from error
     finally:
         reader.close()
 
 
-def _compared(
-    store: LedgerStore,
-    reader: SourceReader,
-    key: VerifierKey | None,
-    heads: list[SignedHead],
-    archive: Objects | None,
-    *,
-    tolerant: bool,
-) -> Report:
+def _compared(store: LedgerStore, reader: SourceReader, task: Task, span: Span, *, tolerant: bool) -> Report:
     """One snapshot at level full, then against the topics; `tolerant` reads texts that are none, too."""
     with store.snapshot(tolerant=tolerant) as snapshot:
-        comparison = _Comparison(snapshot, reader)
-        report = verify_snapshot(
-            snapshot, store.origin, Level.FULL, key=key, trusted=heads, findings=comparison.findings, archive=archive
-        )
+        comparison = _Comparison(snapshot, reader, span)
+        report = verify_snapshot(snapshot, task, span=span, findings=comparison.findings)
         comparison.run()
     return comparison.completed(report, vouched=report.verdict is not Verdict.UNVERIFIABLE)
 
@@ -153,9 +149,10 @@ def _compared(
 class _Comparison:
     """One snapshot of the ledger against the topics."""
 
-    def __init__(self, snapshot: Snapshot, reader: SourceReader) -> None:
+    def __init__(self, snapshot: Snapshot, reader: SourceReader, span: Span) -> None:
         self._snapshot = snapshot
         self._reader = reader
+        self._span = span
         self.findings = Findings()
         self._tally = Tally()
         self._repeats: list[Repeat] = []
@@ -175,23 +172,25 @@ class _Comparison:
         for source_id, name in sources.items():
             place = places.get(source_id)
             if place is None:
-                self._tally.expired += sum(1 for _ in self._snapshot.source_rows(source_id))
+                self._tally.expired += sum(1 for _ in self._snapshot.source_rows(source_id, self._span))
             else:
                 self._partition(source_id, name, place, positions[source_id])
 
     def _partition(self, source_id: int, name: SourceName, place: _Place, position: int) -> None:
         low, end = self._reader.extent(place.partition)
+        offsets = self._snapshot.offsets_of(source_id, self._span)
+        low, stop = max(low, offsets.first), min(end, offsets.end)
         check = PartitionCheck(
             name,
             Extent(low, end, position, place.compacted),
-            self._snapshot.source_rows(source_id),
+            self._snapshot.source_rows(source_id, self._span),
             size=self._snapshot.head().size,
             known=lambda entry_id: self._snapshot.known([entry_id]).get(entry_id),
             findings=self.findings,
             tally=self._tally,
             repeats=self._repeats,
         )
-        for record in self._reader.read(place.partition, low, end):
+        for record in self._reader.read(place.partition, low, stop):
             check.feed(record)
         check.finish()
 

@@ -76,13 +76,12 @@ def _diagnose(walk: Walk, row: Row, add: Add, *, log: str, sources: Mapping[int,
         names = ", ".join(changed)
         add(row.seq, FindingKind.COLUMN_CHANGED, f"columns differ from the leaf: {names}")
     resource = (leaf.resource_type, leaf.resource_id)
-    trails = {
-        "actor": ((leaf.aseq, leaf.aprev.hex()), walk.actors.get(leaf.actor, FIRST)),
-        "resource": ((leaf.rseq, leaf.rprev.hex()), walk.resources.get(resource, FIRST)),
-    }
-    for name, (here, expected) in trails.items():
-        if here != expected:
+    said = (leaf.aseq, leaf.aprev.hex()), (leaf.rseq, leaf.rprev.hex())
+    tails = walk.actors.get(leaf.actor), walk.resources.get(resource)
+    for name, here, tail in zip(("actor", "resource"), said, tails, strict=True):
+        if here != walk.before(tail, here):
             add(row.seq, FindingKind.TRAIL_BROKEN, f"the trail of the {name} does not continue here")
+    walk.meet(row.seq, leaf.actor, resource, said)
     _carry(walk, row, leaf)
 
 

@@ -41,16 +41,24 @@ class HeadCheck:
     """
 
     def __init__(
-        self, origin: str, key: VerifierKey | None, trusted: Sequence[SignedHead], *, count: int, findings: Findings
+        self,
+        origin: str,
+        key: VerifierKey | None,
+        trusted: Sequence[SignedHead],
+        *,
+        count: int,
+        findings: Findings,
+        passed: int = 0,
     ) -> None:
-        """`count`: how many checkpoints there will be."""
+        """`count`: how many checkpoints there are, of which the first `passed` will not stream by."""
         self._origin = origin
         self._key = key
         self._trusted = sorted(trusted, key=lambda head: head.size)
         self._count = count
+        self._passed = passed
         self._stride = max(1, count // _CHECKED)
         self._findings = findings
-        self._largest = 0
+        self._checked: list[int] = []
 
     def heads(self, rows: Iterable[CheckpointRow]) -> Iterator[SignedHead]:
         """Yield every head, smallest first. `rows` come in the order of their size."""
@@ -58,11 +66,11 @@ class HeadCheck:
 
     def signed_size(self, size: int) -> int:
         """Return how many of `size` entries a checked signature vouches for, once the heads have streamed by."""
-        elsewhere = max((head.size for head in self._trusted if head.size <= size), default=0)
-        return max(elsewhere, self._largest if self._largest <= size else 0)
+        vouched = (*self._checked, *(head.size for head in self._trusted))
+        return max((each for each in vouched if each <= size), default=0)
 
     def _stored(self, rows: Iterable[CheckpointRow]) -> Iterator[SignedHead]:
-        for number, (size, root, note) in enumerate(rows):
+        for number, (size, root, note) in enumerate(rows, self._passed):
             if type(size) is not int or size <= 0 or type(root) is not bytes or not isinstance(note, str | None):
                 self._bad(None, f"a checkpoint row holds values of the wrong type: {size!r}")
                 continue
@@ -82,7 +90,7 @@ class HeadCheck:
         except (NoteMalformed, SignatureInvalid) as error:
             self._bad(size - 1, f"checkpoint {size}: {error}")
         else:
-            self._largest = size
+            self._checked.append(size)
 
     def _bad(self, sequence: int | None, detail: str) -> None:
         self._findings.add(sequence, FindingKind.CHECKPOINT_INVALID, detail)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.ledger.lanes import Lanes
-from driftline.ledger.leaf import GENESIS, SALT_SIZE
+from driftline.ledger.leaf import SALT_SIZE
 from driftline.ledger.leaves import LONGEST, MARK, WORDS, WORDS_AT, parts, write_leaves
 from driftline.ledger.rows import Row, SourceName
-from driftline.ledger.walk import Walk
+from driftline.ledger.walk import BEGINNING, Claim, Place, Walk, claimed
 
 __all__ = ["Pages"]
 
@@ -50,6 +50,11 @@ class _Trails:
             self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
             self.hashes = np.concatenate([self.hashes, np.zeros_like(self.hashes)])
         return number
+
+    def begin(self, number: int, entries: int, last: str) -> None:
+        """Take a trail up where it is said to stand; raises ValueError for a hash that is none."""
+        self.counts[number, 0] = entries
+        self.hashes[number * _HASH : (number + 1) * _HASH] = np.frombuffer(bytes.fromhex(last), np.uint8)
 
     def kept(self, numbers: _Numbers) -> tuple[_Numbers, _Numbers, NDArray[np.uint8]]:
         """Return what `restore` puts back."""
@@ -122,14 +127,16 @@ class _Kinds(dict[_Kind, int]):
 class Pages:
     """Goes over pages of rows for as long as everything is right with all of them."""
 
-    def __init__(self, log: str, sources: Mapping[int, SourceName]) -> None:
+    def __init__(self, log: str, sources: Mapping[int, SourceName], at: Place = BEGINNING) -> None:
         self._log = log
         self._sources = sources
         self._actors, self._resources = _Trails(), _Trails()
         self._kinds = _Kinds(log, sources, self._actors, self._resources)
         self._lanes = Lanes()
         self._room = np.empty(0, np.uint8)
-        self._hash, self._next, self._ts = GENESIS, 0, 0
+        self._began = at
+        self._claims: list[Claim] = []
+        self._next, self._hash, self._ts = at
 
     def over(self, rows: Sequence[Row]) -> bool:
         """Go on behind these rows if all is right with every one of them; else stay."""
@@ -144,10 +151,11 @@ class Pages:
 
     def walk(self) -> Walk:
         """Return where this stands, for going on row by row."""
-        walk = Walk(self._log, self._sources)
+        walk = Walk(self._log, self._sources, self._began)
         walk.hash, walk.next, walk.ts = self._hash, self._next, self._ts
         walk.actors, walk.resources = self._actors.tails(), self._resources.tails()
-        walk.first_by = self._actors.firsts()
+        walk.claims = list(self._claims)
+        walk.first_by = self._actors.firsts() | {claim.of: claim.seq for claim in walk.claims if isinstance(claim.of, str)}
         return walk
 
     def _over(self, rows: Sequence[Row]) -> bool:
@@ -164,16 +172,30 @@ class Pages:
             return False
         kinds = self._kinds.of(list(zip(c.action, c.actor, c.resource_type, c.resource_id, c.source_id, strict=True)))
         kept = self._actors.kept(self._kinds.table[kinds, 0]), self._resources.kept(self._kinds.table[kinds, 1])
-        right = False
+        right, claims = False, len(self._claims)
         try:
+            if self._began.next:
+                self._claim(c, kinds)
             right = self._same_leaves(c, kinds, numbers, missing[2], detailless)
         finally:
             if not right:
                 self._actors.restore(kept[0])
                 self._resources.restore(kept[1])
+                del self._claims[claims:]
         if right:
             self._hash, self._next, self._ts = c.entry_hash[-1], c.seq[-1] + 1, c.ts_us[-1]
         return right
+
+    def _claim(self, c: Any, kinds: _Numbers) -> None:
+        """Take the first entry of each trail that is not known at its word."""
+        for column, trails in enumerate((self._actors, self._resources)):
+            numbers, rows = np.unique(self._kinds.table[kinds, column], return_index=True)
+            for number, row in zip(numbers.tolist(), rows.tolist(), strict=True):
+                if trails.counts[number, 0] == 0:
+                    tail = claimed(c.leaf[row])[column]
+                    of = c.actor[row] if column == 0 else (c.resource_type[row], c.resource_id[row])
+                    self._claims.append(Claim(of, c.seq[row], tail))
+                    trails.begin(number, *tail)
 
     def _follows(self, numbers: _Numbers, missing: _Flags) -> bool:
         """Tell whether sequence and time go on, and offsets stand exactly where a source does."""

@@ -118,7 +118,12 @@ class Report:
 
     verdict: Verdict
     level: Level
+    first: int
+    """The first entry that was verified."""
     entries: int
+    """How many were verified."""
+    size: int
+    """Entries of the head that they were held against: all, or those up to the head that vouches for a range."""
     root: bytes
     signed_size: int
     """Entries that a signature of the log vouches for."""
@@ -137,7 +142,7 @@ class Report:
     """Level witness only."""
     source: SourceCounts | None = None
     duplicates: tuple[str, ...] = ()
-    """Which records repeat which entry, in words; the first hundred."""
+    """Which records repeat which entry, in words; the first ten thousand."""
 
     @property
     def valid(self) -> bool:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-__all__ = ["Row", "SourceName", "Subject"]
+__all__ = ["ENDLESS", "EVERYTHING", "Row", "SourceName", "Span", "Subject"]
+
+
+ENDLESS: Final = 2**62
+"""The end of a span that takes all that follows."""
+
+
+class Span(NamedTuple):
+    """Entries [first, end), or whatever is counted."""
+
+    first: int
+    end: int = ENDLESS
+
+    def completed(self, level: int) -> Span:
+        """Return the tree nodes of a level that these entries complete."""
+        return Span(self.first >> level, self.end >> level)
+
+
+EVERYTHING: Final = Span(0)
 
 
 class Row(NamedTuple):

@@ -21,7 +21,7 @@ from driftline.ledger.rows import Row, SourceName
 
 __all__ = ["DUPLICATES_KEPT", "Extent", "PartitionCheck", "Repeat", "Tally"]
 
-DUPLICATES_KEPT = 100
+DUPLICATES_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)

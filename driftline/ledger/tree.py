@@ -84,6 +84,21 @@ class Frontier:
         """Read what `to_bytes` wrote."""
         return cls(size, [data[i : i + 32] for i in range(0, len(data), 32)])
 
+    @classmethod
+    def before(cls, fetch: FetchNodes, size: int, *, fold: Fold = fold) -> Frontier:
+        """Return the tree of the first `size` entries from stored nodes; LookupError when they are not all there."""
+        tree = cls(fold=fold)
+        tree.pass_over(fetch, size)
+        return tree
+
+    def pass_over(self, fetch: FetchNodes, size: int) -> None:
+        """Grow to `size` entries by stored nodes instead of the entries; LookupError when they are not all there."""
+        while self.size < size:
+            width = 1 << (size - self.size).bit_length() - 1
+            if self.size:
+                width = min(width, self.size & -self.size)
+            self._push(subtree_root(fetch, self.size, self.size + width), width, [])
+
     def to_bytes(self) -> bytes:
         """Return the hashes one after the other."""
         return b"".join(self.hashes)

@@ -14,7 +14,9 @@ computed from the stored bytes: no payload is parsed, none is serialised anew.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
@@ -26,18 +28,39 @@ from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import GENESIS, SALT_SIZE, is_service, pseudonym
 from driftline.ledger.report import FindingKind, Findings, Level, Report, verdict_of
 from driftline.ledger.rows import Row, SourceName, Subject
-from driftline.ledger.tree import Frontier, Node, fold
-from driftline.ledger.walk import AtOnce, Walk
+from driftline.ledger.tree import FetchNodes, Frontier, Node
+from driftline.ledger.walk import AtOnce, Tail, Walk
 from driftline.ledger.withdrawal import Withdrawals
 
-__all__ = ["ChainVerifier"]
+__all__ = ["ChainVerifier", "Start"]
+
+
+@dataclass(slots=True)
+class Start:
+    """Where a verification begins: behind entries that it does not look at, or that are known to be right.
+
+    The tree may stand on stored nodes, and the walk on the words of entries (its claims): a head that holds proves the nodes,
+    `check_claims` the words.
+    """
+
+    walk: Walk
+    tree: Frontier
+    first: int = 0
+    """The first entry of the span that is verified."""
+    good_size: int = 0
+    """The last head that is known to be right."""
+    signed: int = 0
+    """Entries that a signature vouches for."""
+    erased: int = 0
+    archived: int = 0
+    at_once: AtOnce | None = None
+    """A quicker way over pages in which all is right, used up to the first in which it is not."""
 
 
 class ChainVerifier:
     """Feed pages of rows (plain tuples will do), then finish.
 
     `heads`: every root that must hold at its size, signed or at least stored, smallest first; read as it goes.
-    `at_once`: a quicker way over pages in which all is right, used up to the first in which it is not.
     `withdrawn`: what entries of this log erased or archived.
     """
 
@@ -45,16 +68,16 @@ class ChainVerifier:
         self,
         log: str,
         level: Level,
+        start: Start,
         *,
         heads: Iterable[SignedHead],
         findings: Findings,
         sources: Mapping[int, SourceName] | None = None,
         nodes: Mapping[tuple[int, int], bytes] | None = None,
-        at_once: AtOnce | None = None,
         withdrawn: Withdrawals | None = None,
     ) -> None:
         self._withdrawn = withdrawn or Withdrawals()
-        self._erased = self._archived = 0
+        self.erased, self.archived = start.erased, start.archived
         self._log = log
         self._level = level
         self._findings = findings
@@ -62,17 +85,22 @@ class ChainVerifier:
         self._nodes = dict(nodes or {})
         self._heads = iter(heads)
         self._due = next(self._heads, None)
-        self._at_once = at_once
-        self._tree = Frontier(fold=fold if at_once is None else at_once.fold)
-        self._walk = Walk(log, self._sources)
-        self._good_size = 0
+        self._at_once = start.at_once
+        self._tree, self._walk, self._first, self._signed = start.tree, start.walk, start.first, start.signed
+        self.good_size = max(start.first, start.good_size)
         self._rewritten = False
+        self._last = sys.maxsize
         self._check_heads()
 
     @property
-    def entries(self) -> int:
-        """Return the rows fed so far."""
-        return self._tree.size
+    def settled(self) -> bool:
+        """Tell whether every head given was reached and every node was completed."""
+        return self._due is None and not self._nodes
+
+    def walk(self) -> Walk:
+        """Return where the rows so far lead to."""
+        self._go_on_row_by_row()
+        return self._walk
 
     def feed(self, rows: Sequence[Row]) -> None:
         """Check the next rows, then add their leaves to the tree, stopping at each size whose root is known."""
@@ -130,9 +158,9 @@ class ChainVerifier:
         if kind is not FindingKind.PAYLOAD_MISSING or not self._withdrawn.explain(row):
             self._findings.add(sequence, kind, detail)
         elif row.salt is None:
-            self._erased += 1
+            self.erased += 1
         else:
-            self._archived += 1
+            self.archived += 1
 
     def _go_on_row_by_row(self) -> None:
         if self._at_once is not None:
@@ -144,7 +172,8 @@ class ChainVerifier:
         for node in completed:
             if self._nodes.pop((node.level, node.index), None) != node.hash:
                 detail = f"stored tree node {node.index} of level {node.level} is not that of the entries"
-                self._findings.add(node.index << node.level, FindingKind.NODE_CHANGED, detail)
+                last = (node.index + 1 << node.level) - 1
+                self._findings.add(self._earliest(node.index << node.level, last), FindingKind.NODE_CHANGED, detail)
 
     def _check_heads(self) -> None:
         """Compare the root with every head known at this size."""
@@ -156,48 +185,71 @@ class ChainVerifier:
                 wrong = wrong or self._due
             self._due = next(self._heads, None)
         if wrong is None:
-            self._good_size, self._rewritten = size, False
+            self.good_size, self._rewritten = size, False
             return
         if not self._rewritten:  # every later head is wrong as a consequence
             self._rewritten = True
-            first, last = self._good_size, max(size - 1, 0)
-            precise = [f.sequence for f in self._findings.kept if f.sequence is not None and first <= f.sequence <= last]
+            first, last = self.good_size, max(min(size - 1, self._last), 0)
             detail = f"entries {first}..{last} are not those of the head of size {size} ({wrong.where})"
-            self._findings.add(min(precise, default=min(first, last)), FindingKind.HISTORY_REWRITTEN, detail)
+            self._findings.add(self._earliest(min(first, last), last), FindingKind.HISTORY_REWRITTEN, detail)
 
-    def check_subjects(self, subjects: Iterable[Subject]) -> None:
-        """Check that nobody exchanged the names behind pseudonyms, nor took one away that was not erased."""
-        self._go_on_row_by_row()
-        erased = self._withdrawn.subjects
-        lost = {actor: seq for actor, seq in self._walk.first_by.items() if not is_service(actor) and actor not in erased}
+    def _earliest(self, first: int, last: int) -> int:
+        """Return the first entry of some that is known to be wrong, else the first of those that are verified."""
+        known = [f.sequence for f in self._findings.kept if f.sequence is not None and first <= f.sequence <= last]
+        return min(known, default=min(max(first, self._first), last))
+
+    def check_claims(self, tail_before: Callable[[str | tuple[str, str]], Tail]) -> None:
+        """Check what the first entries of the trails say of before. `tail_before` looks up where a trail stood."""
+        for of, seq, tail in self.walk().claims:
+            if tail_before(of) != tail:
+                whose = "actor" if isinstance(of, str) else "resource"
+                self._findings.add(seq, FindingKind.TRAIL_BROKEN, f"the trail of the {whose} does not continue here")
+
+    def check_subjects(self, subjects: Iterable[Subject], *, only_met: bool = False) -> None:
+        """Check that nobody exchanged the names behind pseudonyms, nor took one away that was not erased.
+
+        `only_met`: the names behind those of the entries fed.
+        """
+        met, erased = self.walk().first_by, self._withdrawn.subjects
+        lost = {actor: seq for actor, seq in met.items() if _is_person(actor) and actor not in erased}
         for subject in subjects:
             lost.pop(subject.pseudonym, None)
-            if not _is_sound(subject):
+            if not _is_sound(subject) and (not only_met or subject.pseudonym in met):
                 detail = f"the name behind {subject.pseudonym} was exchanged"
-                self._findings.add(self._walk.first_by.get(subject.pseudonym), FindingKind.SUBJECT_CHANGED, detail)
+                self._findings.add(met.get(subject.pseudonym), FindingKind.SUBJECT_CHANGED, detail)
         for actor, seq in lost.items():
             detail = f"the name behind {actor} is gone without an entry that erased it"
             self._findings.add(seq, FindingKind.SUBJECT_MISSING, detail)
 
     def check_head(self, head: Head) -> None:
         """Check the head row, which the next entry will be chained to."""
-        self._go_on_row_by_row()
-        size = self._tree.size
+        size, walk = self._tree.size, self.walk()
         if not _is_integer(head.size):
             self._findings.add(size, FindingKind.HEAD_CHANGED, "the head row does not hold a size")
         elif head.size > size:
             self._findings.add(size, FindingKind.TAIL_MISSING, f"the head counts {head.size} entries, {size} are there")
-        elif (head.size, head.hash, head.frontier) != (size, self._walk.hash, self._tree.to_bytes()):
+        elif (head.size, head.hash, head.frontier) != (size, walk.hash, self._tree.to_bytes()):
             self._findings.add(
                 max(0, min(head.size, size)), FindingKind.HEAD_CHANGED, "the head row is not that of the entries"
             )
 
-    def finish(self, signed_size: Callable[[int], int] | None, *, unread: Sequence[str] = ()) -> Report:
+    def finish(
+        self,
+        signed_size: Callable[[int], int] | None,
+        *,
+        wanted: int = 0,
+        behind: FetchNodes | None = None,
+        unread: Sequence[str] = (),
+    ) -> Report:
         """Return the report. `signed_size`: the largest size up to a given one that a checked signature vouches for.
 
-        None: there was no key to check one with. It is asked after the last of the heads. `unread`: objects of the archive
-        that are not there.
+        None: there was no key to check one with. It is asked after the last of the heads. `wanted`: how many entries must be
+        vouched for, for the statements that withdrew payloads to count. `behind`: the nodes of the entries behind the span, to
+        reach the heads that stand there. `unread`: objects of the archive that are not there.
         """
+        entries = self._tree.size - self._first
+        if behind is not None:
+            self._pass_over(behind)
         size = self._tree.size
         while self._due is not None:
             detail = f"{self._due.where} vouches for {self._due.size} entries, {size} are there"
@@ -205,26 +257,42 @@ class ChainVerifier:
             self._due = next(self._heads, None)
         for place in self._nodes:
             self._findings.add(size, FindingKind.NODE_CHANGED, f"a tree node of no entries is stored: level and index {place}")
-        signed = 0 if signed_size is None else signed_size(size)
-        vouched = signed_size is not None and (size == 0 or signed > 0) and self._withdrawn.last < signed and not unread
+        signed = 0 if signed_size is None else max(self._signed, signed_size(size))
+        vouched = signed_size is not None and (entries == 0 or signed > self._first) and signed >= wanted and not unread
         return Report(
             verdict=verdict_of(self._findings, vouched=vouched),
             level=self._level,
-            entries=size,
+            first=self._first,
+            entries=entries,
+            size=size,
             root=self._tree.root(),
             signed_size=signed,
             first_bad=self._findings.first,
             invalid_entries=sum(self._findings.counts.values()),
             chain_breaks=self._findings.counts[FindingKind.CHAIN_BROKEN] + self._findings.counts[FindingKind.ENTRY_MISSING],
             findings=tuple(self._findings.kept),
-            erased=self._erased,
-            archived=self._archived,
+            erased=self.erased,
+            archived=self.archived,
             unread=tuple(unread),
         )
+
+    def _pass_over(self, behind: FetchNodes) -> None:
+        """Go on over stored nodes to each head behind the span; what is missing on the way, `finish` says."""
+        self._last = self._tree.size - 1
+        while self._due is not None:
+            try:
+                self._tree.pass_over(behind, self._due.size)
+            except (LookupError, TypeError):
+                break
+            self._check_heads()
 
 
 def _is_integer(value: object) -> bool:
     return type(value) is int
+
+
+def _is_person(actor: object) -> bool:
+    return isinstance(actor, str) and not is_service(actor)
 
 
 def _is_sound(subject: Subject) -> bool:

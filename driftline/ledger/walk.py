@@ -8,34 +8,90 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from orjson import dumps
+from orjson import dumps, loads
 
 from driftline.ledger.leaf import GENESIS, SALT_SIZE
 from driftline.ledger.rows import Row, SourceName
 
-__all__ = ["FIRST", "AtOnce", "Walk"]
+__all__ = ["BEGINNING", "FIRST", "AtOnce", "Claim", "Place", "Tail", "Walk", "claimed"]
 
-FIRST: Final = (0, GENESIS.hex())
+Tail = tuple[int, str]
+"""Entries of an actor or a resource, and the hash of the last one in hex."""
+FIRST: Final[Tail] = (0, GENESIS.hex())
 """The tail of an actor or a resource without an entry."""
 _NO_SOURCE: Final = (None, None, None)
 
 
+class Place(NamedTuple):
+    """A place between two entries: the next sequence, hash and time of the entry before."""
+
+    next: int
+    hash: bytes
+    ts: int
+
+
+BEGINNING: Final = Place(0, GENESIS, 0)
+
+
+class Claim(NamedTuple):
+    """What an entry says of its actor or resource before the walk began: nobody has checked it yet."""
+
+    of: str | tuple[str, str]
+    """An actor, or type and id of a resource."""
+    seq: int
+    tail: Tail
+
+
 class Walk:
-    """The last entry's hash and time, the next sequence, and the tail (entries, last hash in hex) of each trail."""
+    """The last entry's hash and time, the next sequence, and the tail of each trail.
 
-    __slots__ = ("_log", "_sources", "actors", "first_by", "hash", "next", "resources", "ts")
+    A walk that begins behind an entry does not know the trails: it takes the first entry of each at its word, and keeps
+    these words as `claims`. From the beginning there is nothing to claim.
+    """
 
-    def __init__(self, log: str, sources: Mapping[int, SourceName]) -> None:
+    __slots__ = ("_log", "_sources", "actors", "began", "claims", "first_by", "hash", "next", "resources", "ts")
+
+    def __init__(self, log: str, sources: Mapping[int, SourceName], at: Place = BEGINNING) -> None:
         self._log = log
         self._sources = sources
-        self.hash = GENESIS
-        self.next = 0
-        self.ts = 0
-        self.actors: dict[str, tuple[int, str]] = {}
-        self.resources: dict[tuple[str, str], tuple[int, str]] = {}
+        self.began = at
+        self.next, self.hash, self.ts = at
+        self.actors: dict[str, Tail] = {}
+        self.resources: dict[tuple[str, str], Tail] = {}
         self.first_by: dict[str, int] = {}
+        self.claims: list[Claim] = []
+
+    def before(self, tail: Tail | None, said: Tail) -> Tail:
+        """Return what a trail must go on from: its tail, or for one not met yet what its entry said if we cannot know."""
+        return tail or (said if self.began.next else FIRST)
+
+    def meet(self, seq: int, actor: str, resource: tuple[str, str], said: tuple[Tail, Tail]) -> None:
+        """Note who occurs for the first time, and what the entry says of before."""
+        if actor not in self.actors:
+            self.first_by.setdefault(actor, seq)
+            if self.began.next:
+                self.claims.append(Claim(actor, seq, said[0]))
+        if resource not in self.resources and self.began.next:
+            self.claims.append(Claim(resource, seq, said[1]))
+
+    def join(self, later: Walk) -> bool:
+        """Go on to where a walk stands that began here; False, and nothing moves, if its trails do not continue these."""
+        if later.began != Place(self.next, self.hash, self.ts):
+            return False
+        for claim in later.claims:
+            if claim.tail != self.before(self._tail(claim.of), claim.tail):
+                return False
+        self.claims += [claim for claim in later.claims if self.began.next and self._tail(claim.of) is None]
+        self.first_by = later.first_by | self.first_by
+        self.actors.update(later.actors)
+        self.resources.update(later.resources)
+        self.next, self.hash, self.ts = later.next, later.hash, later.ts
+        return True
+
+    def _tail(self, of: str | tuple[str, str]) -> Tail | None:
+        return self.actors.get(of) if isinstance(of, str) else self.resources.get(of)
 
     def over(self, rows: Sequence[Row]) -> int:
         """Go on behind these rows for as long as all is right with them; returns how many were.
@@ -51,9 +107,13 @@ class Walk:
             previous, stored, leaf, source_id, start, end, salt, body, details,
         ) in enumerate(rows):  # fmt: skip
             resource = (kind, resource_id)
-            aseq, aprev = actors.get(actor, FIRST)
-            rseq, rprev = resources.get(resource, FIRST)
             try:
+                trail, other = actors.get(actor), resources.get(resource)
+                met = trail is not None and other is not None
+                if trail is None or other is None:
+                    said = claimed(leaf) if self.began.next else (FIRST, FIRST)
+                    trail, other = trail or said[0], other or said[1]
+                (aseq, aprev), (rseq, rprev) = trail, other
                 expected = dumps(
                     {
                         "action": action,
@@ -86,13 +146,13 @@ class Walk:
                     and sha256(b"\x02" + salt + body).digest() == data_hash  # type: ignore[operator]
                     and (None if details is None else sha256(b"\x03" + salt + details).digest()) == details_hash  # type: ignore[operator]
                 )
-            except (TypeError, AttributeError, LookupError):  # values of types that no writer writes
+            except (TypeError, ValueError, AttributeError, LookupError):  # values that no writer writes
                 right = False
             if not right:
                 break
             before, link, last_ts = stored, stored.hex(), ts
-            if aseq == 0:
-                self.first_by[actor] = seq
+            if not met:
+                self.meet(seq, actor, resource, ((aseq, aprev), (rseq, rprev)))
             actors[actor] = (aseq + 1, link)
             resources[resource] = (rseq + 1, link)
         else:
@@ -100,6 +160,15 @@ class Walk:
         self.hash, self.ts = before, last_ts
         self.next += number
         return number
+
+
+def claimed(leaf: bytes) -> tuple[Tail, Tail]:
+    """Return what a leaf says of the trails of its actor and its resource; raises ValueError, TypeError, LookupError."""
+    said: Any = loads(leaf)
+    tails = (said["aseq"], said["aprev"]), (said["rseq"], said["rprev"])
+    if not all(type(entries) is int and type(last) is str for entries, last in tails):
+        raise TypeError(tails)
+    return tails
 
 
 class AtOnce(Protocol):

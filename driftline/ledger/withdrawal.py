@@ -23,13 +23,12 @@ import orjson
 
 from driftline.ledger.chain import ID_CONFLICT, Draft
 from driftline.ledger.leaf import canonical
-from driftline.ledger.rows import Row
+from driftline.ledger.rows import Row, Span
 
 __all__ = [
     "ARCHIVED",
     "ERASED",
     "SUBJECT",
-    "Span",
     "Withdrawal",
     "Withdrawals",
     "may_be_withdrawn",
@@ -42,13 +41,6 @@ ERASED: Final = "ledger.erased"
 ARCHIVED: Final = "ledger.archived"
 SUBJECT: Final = "subject"
 """Type of the resource of an erasure that is about a person."""
-
-
-class Span(NamedTuple):
-    """Entries [first, end)."""
-
-    first: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ def _report(report: Report) -> dict[str, Any]:
         "total_entries": report.entries,
         "invalid_entries": report.invalid_entries,
         "chain_breaks": report.chain_breaks,
-        "head": {"size": report.entries, "root": report.root.hex(), "signed_size": report.signed_size},
+        "head": {"size": report.size, "root": report.root.hex(), "signed_size": report.signed_size},
         "first_bad": None if first is None else {"sequence": first.sequence, "kind": first.kind.value, "detail": first.detail},
         "findings": [{"sequence": f.sequence, "kind": f.kind.value, "detail": f.detail} for f in report.findings],
     }

@@ -9,12 +9,13 @@ from driftline.ledger.store.objects import Objects, UrlObjects
 from driftline.ledger.store.proving import bundle_of, growth_of, receipt_of, signed_head
 from driftline.ledger.store.reader import LedgerStore, Snapshot, open_store
 from driftline.ledger.store.signed import LastSigned, cosigner_file, signed_file
-from driftline.ledger.store.verification import verify_store
+from driftline.ledger.store.verification import Effort, verify_store
 from driftline.ledger.store.writer import Appended, LedgerWriter, OffsetMove, Position, open_writer
 
 __all__ = [
     "Appended",
     "Check",
+    "Effort",
     "LastSigned",
     "LedgerStore",
     "LedgerWriter",

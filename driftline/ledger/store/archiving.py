@@ -14,12 +14,12 @@ from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofMalform
 from driftline.ledger.keeping import Fact
 from driftline.ledger.leaf import data_hash, details_hash
 from driftline.ledger.report import FindingKind, Findings
-from driftline.ledger.rows import Row
+from driftline.ledger.rows import Row, Span
 from driftline.ledger.store.erasing import Author, purge, withdraw
 from driftline.ledger.store.objects import Objects, put_once
 from driftline.ledger.store.reader import Snapshot
 from driftline.ledger.store.writer import LedgerWriter
-from driftline.ledger.withdrawal import ARCHIVED, Span, Withdrawal, spans_of, withdrawal_draft
+from driftline.ledger.withdrawal import ARCHIVED, Withdrawal, spans_of, withdrawal_draft
 
 __all__ = ["Archived", "archive", "check_archive", "payload_from"]
 

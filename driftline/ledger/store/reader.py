@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, and_, func, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -18,13 +18,14 @@ from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import CheckpointRow
 from driftline.ledger.keeping import HOLD, RELEASE, RETENTION, Fact, Keeping, Statement, keeping_of
-from driftline.ledger.leaf import Source
+from driftline.ledger.leaf import GENESIS, Source
 from driftline.ledger.rollback import ROLLBACK, Superseded, rollback_of, superseded
-from driftline.ledger.rows import Row, SourceName, Subject
+from driftline.ledger.rows import ENDLESS, EVERYTHING, Row, SourceName, Span, Subject
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import open_engine, reading
-from driftline.ledger.tree import FetchNodes, root_at
-from driftline.ledger.withdrawal import ARCHIVED, ERASED, Span, Withdrawal, may_be_withdrawn, withdrawal_of
+from driftline.ledger.tree import TILE_LEVELS, FetchNodes, root_at
+from driftline.ledger.walk import BEGINNING, FIRST, Place, Tail, claimed
+from driftline.ledger.withdrawal import ARCHIVED, ERASED, Withdrawal, may_be_withdrawn, withdrawal_of
 
 __all__ = ["LedgerStore", "Snapshot", "open_store"]
 
@@ -69,10 +70,42 @@ class Snapshot:
         found = self._connection.scalar(select(func.max(t.entry.c.seq)))
         return found if isinstance(found, int) else 0
 
-    def pages(self, *, payloads: bool = True) -> Iterator[Sequence[Row]]:
-        """Stream all entries in order, as tuples in the order of `Row`; without payloads they end before the last three."""
+    def span_of(self, since: int | None, until: int | None) -> Span:
+        """Return the entries of the times [since, until), with the one before and the one behind: those show that it is all."""
+        e = t.entry.c
+        first, end = 0, ENDLESS
+        if since is not None:
+            before = select(e.seq).where(e.ts_us < since).order_by(e.ts_us.desc(), e.seq.desc()).limit(1)
+            first = self._connection.scalar(before) or 0
+        if until is not None:
+            behind = self._connection.scalar(select(e.seq).where(e.ts_us >= until).order_by(e.ts_us, e.seq).limit(1))
+            end = ENDLESS if behind is None else behind + 1
+        return Span(first, end)
+
+    def place(self, first: int) -> Place:
+        """Return what stands before an entry."""
+        e = t.entry.c
+        before = select(e.seq, e.entry_hash, e.ts_us).where(e.seq < first).order_by(e.seq.desc()).limit(1)
+        row = self._connection.execute(before).one_or_none()
+        if row is None or tuple(map(type, row)) != (int, bytes, int):
+            return Place(first, GENESIS, 0) if first else BEGINNING
+        return Place(row[0] + 1, row[1], row[2])
+
+    def tail_before(self, of: str | tuple[str, str], first: int) -> Tail:
+        """Return how many entries an actor or a resource has before an entry, and the hash of the last of them."""
+        e = t.entry.c
+        whose = (e.actor == of,) if isinstance(of, str) else (e.resource_type == of[0], e.resource_id == of[1])
+        statement = select(e.leaf, e.entry_hash).where(*whose, e.seq < first).order_by(e.seq.desc()).limit(1)
+        row = self._connection.execute(statement).one_or_none()
+        if row is None:
+            return FIRST
+        entries, _ = claimed(row[0])[0 if isinstance(of, str) else 1]
+        return entries + 1, row[1].hex()
+
+    def pages(self, span: Span = EVERYTHING, *, payloads: bool = True) -> Iterator[Sequence[Row]]:
+        """Stream entries in order, as tuples in the order of `Row`; without payloads they end before the last three."""
         statement: Select[Any] = select(*_COLUMNS).select_from(_JOINED) if payloads else select(*_CHAIN)
-        return self._stream(statement.order_by(t.entry.c.seq))
+        return self._stream(_within(statement, t.entry.c.seq, span).order_by(t.entry.c.seq))
 
     def _stream(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
         """Yield pages of rows; from SQLite plain tuples, verification is too hot for SQLAlchemy's rows."""
@@ -95,21 +128,26 @@ class Snapshot:
         found = self._connection.execute(select(o.source_id, o.next_offset))
         return dict(found.all())
 
-    def subjects(self) -> list[Subject]:
-        """Return the table of names."""
+    def subjects(self) -> Iterator[Subject]:
+        """Stream the table of names."""
         s = t.subject.c
-        found = self._connection.execute(select(s.actor, s.salt, s.name))
-        return [Subject(*row) for row in found]
+        for page in self._stream(select(s.actor, s.salt, s.name)):
+            yield from (Subject(*row) for row in page)
 
-    def checkpoints(self) -> Iterator[CheckpointRow]:
-        """Stream all checkpoints, smallest first."""
+    def checkpoints(self, sizes: Span = EVERYTHING, *, next_signed: bool = False) -> Iterator[CheckpointRow]:
+        """Stream the checkpoints of these sizes, smallest first; `next_signed`: and the first signed one behind them."""
         c = t.checkpoint.c
-        for page in self._stream(select(c.size, c.root, c.note).order_by(c.size)):
+        rows = select(c.size, c.root, c.note).order_by(c.size)
+        for page in self._stream(_within(rows, c.size, sizes)):
             yield from (CheckpointRow(*row) for row in page)
+        if next_signed and sizes.end < ENDLESS:
+            behind = self._connection.execute(rows.where(c.size >= sizes.end, c.note.is_not(None)).limit(1))
+            yield from (CheckpointRow(*row) for row in behind)
 
-    def checkpoint_count(self) -> int:
-        """Return how many checkpoints there are."""
-        return self._connection.scalar(select(func.count()).select_from(t.checkpoint)) or 0
+    def checkpoint_count(self, sizes: Span = EVERYTHING) -> int:
+        """Return how many checkpoints there are of these sizes."""
+        statement = select(func.count()).select_from(t.checkpoint)
+        return self._connection.scalar(_within(statement, t.checkpoint.c.size, sizes)) or 0
 
     def latest_note(self) -> str | None:
         """Return the newest signed checkpoint, with the cosignatures that it has by now."""
@@ -135,11 +173,22 @@ class Snapshot:
         w = t.cosignature.c
         return "".join(self._connection.scalars(select(w.line).where(w.size == size).order_by(w.cosigner)))
 
-    def nodes(self) -> dict[tuple[int, int], bytes]:
-        """Return all stored tree nodes by (level, index)."""
+    def nodes(self, span: Span = EVERYTHING) -> dict[tuple[int, int], bytes]:
+        """Return stored tree nodes by (level, index): all of them, or those that the entries of a span complete."""
         n = t.node.c
-        found = self._connection.execute(select(n.level, n.idx, n.hash))
-        return {(level, index): value for level, index, value in found}
+        statement = select(n.level, n.idx, n.hash)
+        if span != EVERYTHING:
+            levels = range(TILE_LEVELS, 64, TILE_LEVELS)
+            statement = statement.where(or_(*(and_(n.level == k, *_bounds(n.idx, span.completed(k))) for k in levels)))
+        return {(level, index): value for level, index, value in self._connection.execute(statement)}
+
+    def entry_count(self) -> int:
+        """Return how many entries are stored."""
+        return self._connection.scalar(select(func.count(t.entry.c.seq))) or 0
+
+    def node_count(self) -> int:
+        """Return how many tree nodes are stored."""
+        return self._connection.scalar(select(func.count()).select_from(t.node)) or 0
 
     def fetch_nodes(self) -> FetchNodes:
         """Return the nodes that roots and proofs are computed from."""
@@ -173,10 +222,23 @@ class Snapshot:
                 found[entry_id] = Known(seq, salt, data_hash)
         return found
 
-    def source_rows(self, source_id: int) -> Iterator[Row]:
+    def offsets_of(self, source_id: int, span: Span) -> Span:
+        """Return the offsets of one source partition that the entries of a span must explain: all between their neighbours."""
+        e = t.entry.c
+        first, end = 0, ENDLESS
+        if span.first:
+            first = (
+                self._connection.scalar(select(func.max(e.src_end)).where(e.source_id == source_id, e.seq < span.first)) or 0
+            )
+        if span.end < ENDLESS:
+            behind = select(func.min(e.src_start)).where(e.source_id == source_id, e.seq >= span.end)
+            end = self._connection.scalar(behind) or ENDLESS
+        return Span(first, end)
+
+    def source_rows(self, source_id: int, span: Span = EVERYTHING) -> Iterator[Row]:
         """Stream the entries of one source partition in offset order, payloads joined."""
         statement = select(*_COLUMNS).select_from(_JOINED).where(t.entry.c.source_id == source_id).order_by(t.entry.c.src_start)
-        for page in self._stream(statement):
+        for page in self._stream(_within(statement, t.entry.c.seq, span)):
             yield from (Row(*row) for row in page)
 
     def entries(self, query: Query) -> Iterator[StoredEntry]:
@@ -319,6 +381,15 @@ class Snapshot:
             last_ts=last,
             signed_size=signed or 0,
         )
+
+
+def _bounds(column: ColumnElement[int], span: Span) -> list[ColumnElement[bool]]:
+    bounds = [column >= span.first] if span.first else []  # from the beginning on, what no writer wrote is there, too
+    return bounds if span.end >= ENDLESS else [*bounds, column < span.end]
+
+
+def _within(statement: Select[Any], column: ColumnElement[int], span: Span) -> Select[Any]:
+    return statement.where(*_bounds(column, span))
 
 
 def _contains(column: ColumnElement[bytes], text: str) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from driftline.cli import main
-from driftline.ledger.checkpoint import SigningKey, VerifierKey
+from driftline.ledger.checkpoint import Checkpoint, SigningKey, VerifierKey, sign_checkpoint
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, ledger, writer_at
 
 Run = Callable[..., tuple[int, str, str]]
@@ -330,3 +330,51 @@ def test_a_rollback_takes_entries_out_of_force_and_keeps_them(run: Run, house: P
     assert run(*words, "--to", "ab" * 32)[0] == 1
     assert run(*words, "--to", "nonsense")[0] == 2
     assert run(*words, "--to", target, "--key-file", house / "absent")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("--from", 8), (8, 12)),
+        (("--to", 6), (0, 7)),
+        (("--from", 3, "--to", 3), (3, 1)),
+        (("--since", "1970-01-01T00:00:00.001001Z"), (9, 11)),
+        (("--until", "1970-01-01T00:00:00.001001Z"), (0, 11)),
+    ],
+)
+@pytest.mark.parametrize("level", ["hash", "full"])
+def test_a_part_is_verified_alone(run: Run, house: Path, words: tuple[object, ...], part: tuple[int, int], level: str) -> None:
+    code, out, _ = run("verify", "--level", level, *words, "--json")
+    answer = json.loads(out)
+    assert (code, answer["verdict"], answer["from"], answer["entries"]) == (0, "valid", *part)
+    assert answer["head"]["signed_size"] == answer["head"]["size"] >= sum(part)
+
+
+def test_a_part_with_the_bad_entry_exits_1_and_one_without_0(run: Run, house: Path) -> None:
+    tamper(house)
+    code, out, _ = run("verify", "--from", 5, "--to", 7, "--json")
+    assert (code, json.loads(out)["first_bad"]["sequence"]) == (1, 7)
+    code, out, _ = run("verify", "--from", 8)
+    assert code == 0
+    assert "valid: 12 entries from 8 on" in out
+
+
+def test_verify_since_a_checkpoint_that_was_kept(run: Run, house: Path) -> None:
+    kept = house / "kept"
+    with closing(sqlite3.connect(house / "ledger.db")) as connection:
+        kept.write_text(connection.execute("SELECT note FROM ledger_checkpoint WHERE size = 10").fetchone()[0])
+    tamper(house)  # entry 7, which that checkpoint covers
+    code, out, _ = run("verify", "--since-checkpoint", kept, "--json")
+    assert (code, json.loads(out)["from"], json.loads(out)["entries"]) == (0, 10, 10)
+    other = SigningKey(ORIGIN, bytes(32))
+    kept.write_text(sign_checkpoint(Checkpoint(ORIGIN, 10, bytes(32)), KEY))
+    code, out, _ = run("verify", "--since-checkpoint", kept, "--json")
+    assert (code, json.loads(out)["first_bad"]["kind"]) == (1, "history_rewritten")
+    kept.write_text(sign_checkpoint(Checkpoint(ORIGIN, 10, bytes(32)), other))
+    assert run("verify", "--since-checkpoint", kept)[0] == 2
+    assert run("verify", "--since-checkpoint", house / "absent")[0] == 2
+
+
+@pytest.mark.parametrize("words", [("--from", 1, "--since", "2026-01-01T00:00:00Z"), ("--from", 9, "--to", 3), ("--from", 21)])
+def test_a_part_that_cannot_be_meant_exits_2(run: Run, house: Path, words: tuple[object, ...]) -> None:
+    assert run("verify", *words)[0] == 2

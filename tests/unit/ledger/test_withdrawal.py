@@ -5,12 +5,11 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.ledger.rows import Row
+from driftline.ledger.rows import Row, Span
 from driftline.ledger.withdrawal import (
     ARCHIVED,
     ERASED,
     SUBJECT,
-    Span,
     Withdrawal,
     Withdrawals,
     may_be_withdrawn,

@@ -9,7 +9,7 @@ from driftline.ledger.entries import Query
 from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofMalformed
 from driftline.ledger.keeping import DAY_US, Policy
 from driftline.ledger.report import FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LedgerWriter
+from driftline.ledger.store import Effort, LedgerWriter
 from driftline.ledger.store.archiving import Archived, archive, payload_from
 from driftline.ledger.store.erasing import Author, Subjected, erase, retain
 from driftline.ledger.store.objects import UrlObjects
@@ -48,7 +48,10 @@ def archived(writer: LedgerWriter, objects: UrlObjects) -> Archived:
 
 
 def verified(writer: LedgerWriter, objects: UrlObjects | None) -> Report:
-    reports = [verify_store(writer.store, Level.FULL, key=KEY.verifier, archive=objects, many=many) for many in (0, 1_000)]
+    reports = [
+        verify_store(writer.store, Level.FULL, key=KEY.verifier, archive=objects, effort=Effort(many=many, piece=16))
+        for many in (0, 1_000)
+    ]
     assert reports[0] == reports[1]
     return reports[0]
 

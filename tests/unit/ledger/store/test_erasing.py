@@ -13,7 +13,7 @@ from driftline.ledger.entries import Query
 from driftline.ledger.errors import WithdrawalRefused
 from driftline.ledger.keeping import DAY_US, Policy, Scope
 from driftline.ledger.report import FindingKind, Level, Report, Verdict
-from driftline.ledger.store import LedgerWriter
+from driftline.ledger.store import Effort, LedgerWriter
 from driftline.ledger.store.doctor import examine
 from driftline.ledger.store.erasing import Author, Subjected, erase, expire, hold, release, retain
 from driftline.ledger.store.verification import verify_store
@@ -42,7 +42,10 @@ def writer(tmp_path: Path) -> LedgerWriter:
 
 
 def verified(writer: LedgerWriter, *, key: bool = True) -> Report:
-    reports = [verify_store(writer.store, Level.FULL, key=KEY.verifier if key else None, many=many) for many in (0, 1_000)]
+    reports = [
+        verify_store(writer.store, Level.FULL, key=KEY.verifier if key else None, effort=Effort(many=many, piece=16))
+        for many in (0, 1_000)
+    ]
     assert reports[0] == reports[1]
     return reports[0]
 

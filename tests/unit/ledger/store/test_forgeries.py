@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftline.ledger.report import Level, Report, Verdict
-from driftline.ledger.store import open_store, reader, verify_store
+from driftline.ledger.store import Effort, open_store, reader, verify_store
 from tests.unit.ledger.ledger_builders import KEY, draft, grow, ledger, writer_at
 
 VALUES = st.one_of(
@@ -74,7 +74,9 @@ def report(path: Path, level: Level) -> Report:
     """Verify by whole pages and row by row, which must find the same."""
     store = open_store(f"sqlite:///{path}")
     try:
-        at_once, one_by_one = (verify_store(store, level, key=KEY.verifier, many=many) for many in (0, 1_000))
+        at_once, one_by_one = (
+            verify_store(store, level, key=KEY.verifier, effort=Effort(many=many, piece=16)) for many in (0, 1_000)
+        )
         assert at_once == one_by_one
         return one_by_one
     finally:

@@ -16,7 +16,7 @@ from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import decode, encode
 from driftline.ledger.report import FindingKind, Level, Report, Verdict
 from driftline.ledger.store import LastSigned, open_store
-from driftline.ledger.store.verification import verify_store
+from driftline.ledger.store.verification import Effort, verify_store
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, ledger, writer_at
 
 Attack = Callable[[sqlite3.Connection], object]
@@ -38,7 +38,8 @@ def verified(folder: Path, level: Level = Level.FULL, *, key: bool = True, file:
         assert last is not None
         trusted = [SignedHead(last.size, last.root, "last-signed file")]
     at_once, report = (
-        verify_store(store, level, key=KEY.verifier if key else None, trusted=trusted, many=many) for many in (0, 1_000)
+        verify_store(store, level, key=KEY.verifier if key else None, trusted=trusted, effort=Effort(many=many, piece=16))
+        for many in (0, 1_000)
     )
     store.close()
     assert at_once == report  # by whole pages and row by row
