@@ -18,7 +18,6 @@ from driftline.events import (
     AlertFired,
     AlertResolved,
     CheckpointSigned,
-    ClosedBy,
     Decision,
     HealthOpened,
     Measure,
@@ -33,6 +32,7 @@ from driftline.runtime.tokens import create_token
 from services.console.app import assemble
 from services.console.settings import ConsoleSettings
 from services.console.store.tables import BY_TOPIC
+from tests.builders import report_of
 
 pytestmark = [
     pytest.mark.e2e,
@@ -101,31 +101,17 @@ def window(
     )
     performance = changes.pop("performance", {"auc": 0.75 - risk / 400, "f1": 0.5, "precision": 0.6, "recall": 0.45})
     measures += tuple(Measure(family="performance", name=name, value=value, limit=0.6) for name, value in performance.items())
-    defaults = WindowReport(
+    defaults = report_of(
         model_id=model_id,
         model_version="1.0",
-        slice="",
-        granularity="1 day",
         start=MARCH + day * DAY_US,
         end=MARCH + (day + 1) * DAY_US,
-        revision=1,
         decision=Decision.PERFORMANCE,
-        closed_by=ClosedBy.WATERMARK,
-        final=False,
-        completeness=1.0,
-        exact=True,
         n=950,
         labels_in_time=920,
         labels_later=3,
         label_coverage=0.974,
-        monitor_version=1,
-        baseline_id="b",
-        layout="l",
-        profiles_partition=0,
         profiles_offset=day,
-        cells=b"",
-        sums=b"",
-        label_cells=b"",
         measures=measures,
         risk_score=risk,
         severity=severity,

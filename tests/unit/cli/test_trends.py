@@ -10,9 +10,10 @@ from driftline import cli, topics
 from driftline.cli import trends
 from driftline.clock import ManualClock
 from driftline.codec import encode
-from driftline.events import ClosedBy, Decision, Measure, WindowReport
+from driftline.events import Decision, Measure
 from driftline.kafka.memory import MemoryCluster
 from driftline.runtime.preflight import new_topic
+from tests.builders import report_of
 
 DAY = 86_400_000_000
 START = 1_362_096_000_000_000
@@ -30,12 +31,18 @@ def cluster(monkeypatch):
 def window(
     day, *measures, model="shop.churn", version="1", granularity="1 day", decision=Decision.PERFORMANCE, revision=2, n=8640
 ):
-    return WindowReport(
-        model_id=model, model_version=version, slice="", granularity=granularity, start=START + day * DAY,
-        end=START + (day + 1) * DAY, revision=revision, decision=decision, closed_by=ClosedBy.WATERMARK, final=False,
-        completeness=1.0, exact=True, n=n, labels_in_time=100, labels_later=0, monitor_version=1, baseline_id="b", layout="l",
-        profiles_partition=0, profiles_offset=0, cells=b"", sums=b"", label_cells=b"", measures=tuple(measures),
-    )  # fmt: skip
+    return report_of(
+        model_id=model,
+        model_version=version,
+        granularity=granularity,
+        start=START + day * DAY,
+        end=START + (day + 1) * DAY,
+        revision=revision,
+        decision=decision,
+        n=n,
+        labels_in_time=100,
+        measures=tuple(measures),
+    )
 
 
 def f1(value, limit=None):

@@ -6,43 +6,16 @@ import pytest
 from driftline.drift.episodes import EpisodeKey, follow, supersede
 from driftline.events import (
     ClearedReason,
-    ClosedBy,
-    Decision,
     DriftCleared,
     DriftDetected,
     Measure,
     Reference,
-    WindowReport,
 )
+from tests.builders import report_of
 
 KEY = EpisodeKey("3", "", "1 day", "feature", Reference.BASELINE)
-REPORT = WindowReport(
-    model_id="flights",
-    model_version="3",
-    slice="",
-    granularity="1 day",
-    start=0,
-    end=10,
-    revision=1,
-    decision=Decision.INPUTS,
-    closed_by=ClosedBy.WATERMARK,
-    final=False,
-    completeness=1.0,
-    exact=True,
-    n=500,
-    labels_in_time=0,
-    labels_later=0,
-    monitor_version=1,
-    baseline_id="b",
-    layout="l",
-    profiles_partition=0,
-    profiles_offset=7,
-    cells=b"",
-    sums=b"",
-    label_cells=b"",
-    measures=(),
-    risk_score=30.0,
-    severity="LOW",
+REPORT = report_of(
+    model_id="flights", model_version="3", start=0, end=10, n=500, profiles_offset=7, risk_score=30.0, severity="LOW"
 )
 
 

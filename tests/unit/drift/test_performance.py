@@ -14,12 +14,12 @@ from driftline.events import (
     BaselineColumn,
     ColumnKind,
     Direction,
-    Monitor,
     MonitorColumn,
     Part,
     Task,
     Threshold,
 )
+from tests.builders import monitor_of
 
 
 def column(name, categories, counts):
@@ -47,28 +47,12 @@ BASELINE = Baseline(
 
 
 def monitor(task, *thresholds):
-    return Monitor(
-        model_id="m",
-        monitor_version=1,
-        effective_from=0,
+    return monitor_of(
         task=task,
         positive_class="late" if task is Task.BINARY else None,
         columns=(MonitorColumn(name=":prediction", kind=ColumnKind.CATEGORICAL),),
-        baseline_id="b",
         labels=True,
-        granularities=("1 day",),
-        alert_on="1 day",
-        lateness_us=0,
-        idle_timeout_us=0,
-        max_wait_us=0,
-        label_delay_us=0,
-        label_ttl_us=0,
-        future_skew_us=0,
-        minimum_n=1,
         thresholds=thresholds,
-        weights={},
-        retired_versions=(),
-        actor="test",
     )
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from driftline.backtest.beyond import Figure, Harm
-from driftline.events import ClosedBy, Decision, Measure, WindowReport
+from driftline.events import Measure
 from examples.flights.causes import causes
+from tests.builders import report_of
 
 WEEK = 7 * 86_400_000_000
 
@@ -15,32 +16,7 @@ def week(at, psi):
         Measure(family="feature", name="psi", column=column, value=value, limit=0.1, violated=value > 0.1)
         for column, value in psi.items()
     )
-    return WindowReport(
-        model_id="m",
-        model_version="1",
-        slice="",
-        granularity="1 week",
-        start=at * WEEK,
-        end=(at + 1) * WEEK,
-        revision=1,
-        decision=Decision.INPUTS,
-        closed_by=ClosedBy.WATERMARK,
-        final=False,
-        completeness=1.0,
-        exact=True,
-        n=100,
-        labels_in_time=0,
-        labels_later=0,
-        monitor_version=1,
-        baseline_id="b",
-        layout="l",
-        profiles_partition=0,
-        profiles_offset=0,
-        cells=b"",
-        sums=b"",
-        label_cells=b"",
-        measures=measures,
-    )
+    return report_of(granularity="1 week", start=at * WEEK, end=(at + 1) * WEEK, measures=measures)
 
 
 def harm(column, beyond, within):

@@ -7,36 +7,16 @@ from driftline.clock import ManualClock
 from driftline.codec import encode, fingerprint
 from driftline.drift.baseline import fit_baseline
 from driftline.events import ColumnKind as Kind
-from driftline.events import Monitor, MonitorColumn, SchemaRegistered, Task
+from driftline.events import MonitorColumn, SchemaRegistered
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic
 from driftline.runtime.catalogue import TOPICS, Catalogue, CatalogueBehind
 from driftline.schemas import avro_schema
 from driftline.topics import name
+from tests.builders import monitor_of
 
 BASELINE = fit_baseline("m", {"x": [1.0, 2.0]}, {"x": Kind.NUMERIC})
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=-(2**63),
-    task=Task.REGRESSION,
-    columns=(MonitorColumn(name="x", kind=Kind.NUMERIC),),
-    baseline_id=BASELINE.baseline_id,
-    labels=False,
-    granularities=("1 day",),
-    alert_on="1 day",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
-    future_skew_us=0,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="test",
-)
+MONITOR = monitor_of(columns=(MonitorColumn(name="x", kind=Kind.NUMERIC),), baseline_id=BASELINE.baseline_id)
 SCHEMA = {"type": "record", "name": "Mine", "fields": [{"name": "x", "type": "double"}]}
 NOW = 1_000_000_000
 

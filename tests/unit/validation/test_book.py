@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.dialect import Dialect
-from driftline.events import ColumnKind, Monitor, MonitorColumn, MonitorMetric, Task
+from driftline.events import ColumnKind, MonitorColumn, MonitorMetric
 from driftline.validation import FROM_THE_BEGINNING, MonitorBook
+from tests.builders import monitor_of
 
 BASELINE = fit_baseline("m", {"x": [1.0, 2.0]}, {"x": ColumnKind.NUMERIC})
 
@@ -18,27 +19,12 @@ BASELINE = fit_baseline("m", {"x": [1.0, 2.0]}, {"x": ColumnKind.NUMERIC})
 def monitor(
     version=1, effective_from=FROM_THE_BEGINNING, baseline_id=BASELINE.baseline_id, model_id="m", kind=ColumnKind.NUMERIC
 ):
-    return Monitor(
+    return monitor_of(
         model_id=model_id,
         monitor_version=version,
         effective_from=effective_from,
-        task=Task.REGRESSION,
         columns=(MonitorColumn(name="x", kind=kind),),
         baseline_id=baseline_id,
-        labels=False,
-        granularities=("1 day",),
-        alert_on="1 day",
-        lateness_us=0,
-        idle_timeout_us=0,
-        max_wait_us=0,
-        label_delay_us=0,
-        label_ttl_us=0,
-        future_skew_us=0,
-        minimum_n=1,
-        thresholds=(),
-        weights={},
-        retired_versions=(),
-        actor="test",
     )
 
 

@@ -9,33 +9,12 @@ import pytest
 from driftline.avro import Column, Kind
 from driftline.avro.layout import hash_texts
 from driftline.errors import Reason
-from driftline.events import Monitor, Task
+from driftline.events import Task
 from driftline.validation.labels import Labels, validate_labels
+from tests.builders import monitor_of
 
 NOW = 1_700_000_000_000_000
-CLASSES = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=0,
-    task=Task.BINARY,
-    positive_class="yes",
-    columns=(),
-    baseline_id="b",
-    labels=True,
-    granularities=("1 day",),
-    alert_on="1 day",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
-    future_skew_us=5,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="test",
-)
+CLASSES = monitor_of(task=Task.BINARY, positive_class="yes", labels=True, future_skew_us=5)
 NUMBERS = dataclasses.replace(CLASSES, task=Task.REGRESSION, positive_class=None)
 
 

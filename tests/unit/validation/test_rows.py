@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 from driftline.avro.odd_rows import column_of
 from driftline.batches import from_rows
 from driftline.errors import InvalidRecord, Reason
-from driftline.events import ColumnKind, Monitor, MonitorColumn, Prediction, Task
+from driftline.events import ColumnKind, MonitorColumn, Prediction, Task
 from driftline.validation import Rows, batch_rows, fit_id, partitions_of, validate_rows
+from tests.builders import monitor_of
 
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=0,
+MONITOR = monitor_of(
     task=Task.BINARY,
     positive_class="yes",
     columns=(
@@ -27,21 +25,8 @@ MONITOR = Monitor(
         MonitorColumn(name="height", kind=ColumnKind.NUMERIC, required=True),
         MonitorColumn(name="city", kind=ColumnKind.CATEGORICAL, required=True),
     ),
-    baseline_id="b",
     labels=True,
-    granularities=("1 day",),
-    alert_on="1 day",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
     future_skew_us=10,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="test",
 )
 GOOD = {
     "prediction_id": "p1",

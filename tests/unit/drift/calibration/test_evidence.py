@@ -5,7 +5,8 @@ import numpy as np
 from driftline.drift.calibration.evidence import RateCounts, of_inputs
 from driftline.drift.calibration.names import RateName
 from driftline.drift.profile import Layout, Profile
-from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
+from driftline.events import Baseline, BaselineColumn, ColumnKind, MonitorColumn, Part, Task
+from tests.builders import monitor_of
 
 # temp: null, nan, below, 4 fine cells, above; two PSI bins split at edge 1
 TEMP = BaselineColumn(
@@ -27,27 +28,9 @@ LABEL = BaselineColumn(
     sums=(),
 )
 BASELINE = Baseline(baseline_id="b", model_id="m", rows=100, columns=(TEMP, LABEL), provenance={})
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=0,
+MONITOR = monitor_of(
     task=Task.BINARY,
     columns=tuple(MonitorColumn(name=column.name, kind=column.kind) for column in (TEMP, LABEL)),
-    baseline_id="b",
-    labels=False,
-    granularities=("1 day",),
-    alert_on="1 day",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
-    future_skew_us=0,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="test",
 )
 
 

@@ -10,7 +10,8 @@ from driftline.drift.detectors.sequential import Kind as DetectorKind
 from driftline.drift.detectors.sequential import Span, Watch
 from driftline.drift.detectors.series import error_of, inputs_of, labels_of, told
 from driftline.drift.profile import Layout, profile_rows
-from driftline.events import ColumnKind, Measure, Monitor, MonitorColumn, Task
+from driftline.events import ColumnKind, Measure, MonitorColumn
+from tests.builders import monitor_of
 
 
 def window(values):
@@ -18,27 +19,10 @@ def window(values):
     random = np.random.default_rng(1)
     reference = {"amount": random.normal(50, 4, 2000), "empty": np.full(2000, np.nan), ":score": random.random(2000)}
     baseline = fit_baseline("m", reference, dict.fromkeys(reference, ColumnKind.NUMERIC))
-    monitor = Monitor(
-        model_id="m",
-        monitor_version=1,
-        effective_from=0,
-        task=Task.REGRESSION,
+    monitor = monitor_of(
         columns=tuple(MonitorColumn(name=name, kind=ColumnKind.NUMERIC) for name in names),
         baseline_id=baseline.baseline_id,
-        labels=False,
         granularities=("1 hour",),
-        alert_on="1 hour",
-        lateness_us=0,
-        idle_timeout_us=0,
-        max_wait_us=0,
-        label_delay_us=0,
-        label_ttl_us=0,
-        future_skew_us=0,
-        minimum_n=1,
-        thresholds=(),
-        weights={},
-        retired_versions=(),
-        actor="test",
     )
     layout = Layout.of(monitor, baseline)
     size = len(next(iter(values.values())))

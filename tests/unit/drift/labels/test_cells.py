@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from driftline.drift.labels import Pairs, class_codes, count_pairs
 from driftline.drift.profile import Layout
-from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, MonitorColumn, Part, Task
+from driftline.events import Baseline, BaselineColumn, ColumnKind, MonitorColumn, Part, Task
+from tests.builders import monitor_of
 
 HOUR = 3_600_000_000
 PREDICTED = BaselineColumn(
@@ -25,28 +26,12 @@ BASELINE = Baseline(baseline_id="b", model_id="m", rows=2, columns=(PREDICTED,),
 
 
 def layout(task):
-    monitor = Monitor(
-        model_id="m",
-        monitor_version=1,
-        effective_from=0,
+    monitor = monitor_of(
         task=task,
         positive_class="late" if task is Task.BINARY else None,
         columns=(MonitorColumn(name=":prediction", kind=ColumnKind.CATEGORICAL),),
-        baseline_id="b",
         labels=True,
         granularities=("1 hour",),
-        alert_on="1 hour",
-        lateness_us=0,
-        idle_timeout_us=0,
-        max_wait_us=0,
-        label_delay_us=0,
-        label_ttl_us=0,
-        future_skew_us=0,
-        minimum_n=1,
-        thresholds=(),
-        weights={},
-        retired_versions=(),
-        actor="test",
     )
     return Layout.of(monitor, BASELINE)
 

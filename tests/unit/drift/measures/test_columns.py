@@ -15,12 +15,12 @@ from driftline.events import (
     BaselineColumn,
     ColumnKind,
     Direction,
-    Monitor,
     MonitorColumn,
     Part,
     Task,
     Threshold,
 )
+from tests.builders import monitor_of
 from tests.unit.drift.measures.cells import of
 
 # temp: null, nan, below, 4 fine cells, above; two PSI bins split at edge 1
@@ -56,28 +56,12 @@ BASELINE = Baseline(baseline_id="b", model_id="m", rows=100, columns=COLUMNS, pr
 
 
 def monitor(*thresholds):
-    return Monitor(
-        model_id="m",
-        monitor_version=1,
-        effective_from=0,
+    return monitor_of(
         task=Task.BINARY,
         positive_class="late",
         columns=tuple(MonitorColumn(name=column.name, kind=column.kind) for column in COLUMNS),
-        baseline_id="b",
         labels=True,
-        granularities=("1 day",),
-        alert_on="1 day",
-        lateness_us=0,
-        idle_timeout_us=0,
-        max_wait_us=0,
-        label_delay_us=0,
-        label_ttl_us=0,
-        future_skew_us=0,
-        minimum_n=1,
         thresholds=thresholds,
-        weights={},
-        retired_versions=(),
-        actor="test",
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.profile import Layout
 from driftline.drift.profile.pairs import score_cells
-from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, Part, Task, Threshold
+from driftline.events import ColumnKind, Direction, MonitorColumn, Part, Task, Threshold
+from tests.builders import monitor_of
 
 KINDS = {"age": ColumnKind.NUMERIC, ":prediction": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
 DATA: dict[str, Any] = {
@@ -17,10 +18,7 @@ DATA: dict[str, Any] = {
     ":score": np.linspace(0, 1, 1000),
 }
 BASELINE = fit_baseline("m", DATA, KINDS)
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=0,
+MONITOR = monitor_of(
     task=Task.BINARY,
     positive_class="late",
     columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in KINDS.items()),
@@ -28,17 +26,6 @@ MONITOR = Monitor(
     labels=True,
     granularities=("1 hour", "1 day"),
     alert_on="1 day",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
-    future_skew_us=0,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="test",
 )
 change = dataclasses.replace
 

@@ -11,7 +11,8 @@ from driftline.avro.odd_rows import column_of
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.profile import ALL_ROWS, Layout, MalformedProfile, Partial, Profile, Tally
 from driftline.drift.slices import Slicer
-from driftline.events import ColumnKind, MetricType, Monitor, MonitorColumn, MonitorMetric, MonitorSlice, Part, Task
+from driftline.events import ColumnKind, MetricType, MonitorColumn, MonitorMetric, MonitorSlice, Part
+from tests.builders import monitor_of
 
 HOUR = 3_600_000_000
 KINDS = {"amount": ColumnKind.NUMERIC, "city": ColumnKind.CATEGORICAL}
@@ -28,29 +29,13 @@ METRICS = (
     MonitorMetric(name="r", definition="count_if(lower(city) LIKE 'r%')"),
     MonitorMetric(name="rows", definition="count(*)"),
 )
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=0,
-    task=Task.REGRESSION,
+MONITOR = monitor_of(
     columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in KINDS.items()),
     baseline_id=BASELINE.baseline_id,
     labels=True,
     granularities=("1 hour",),
-    alert_on="1 hour",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
-    future_skew_us=0,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
     metrics=METRICS,
     slices=(MonitorSlice(columns=("city",)), MonitorSlice(where="amount > 100")),
-    retired_versions=(),
-    actor="test",
 )
 
 

@@ -21,8 +21,9 @@ from driftline.drift.sqlmetrics import (
     vector_of,
 )
 from driftline.errors import ConfigurationError
-from driftline.events import ColumnKind, MetricType, Monitor, MonitorColumn, MonitorMetric, OutputType, Task
+from driftline.events import ColumnKind, MetricType, MonitorColumn, MonitorMetric, OutputType, Task
 from driftline.events.columns import TABLE
+from tests.builders import monitor_of
 
 BUSINESS = pack("business").metrics
 TELECOM = {
@@ -353,12 +354,18 @@ def test_a_plan_says_whose_texts_it_must_read():
 
 def test_the_columns_of_a_monitor_are_those_it_watches_and_what_every_prediction_has():
     def monitor(task, *, labels):
-        return Monitor(
-            model_id="m", monitor_version=1, effective_from=0, task=task, labels=labels, baseline_id="b", alert_on="1 day",
-            columns=(MonitorColumn(name="age", kind=ColumnKind.NUMERIC), MonitorColumn(name="sex", kind=ColumnKind.CATEGORICAL)),
-            granularities=("1 day",), lateness_us=0, idle_timeout_us=1, max_wait_us=1, label_delay_us=0, label_ttl_us=1,
-            future_skew_us=0, minimum_n=1, thresholds=(), weights={}, retired_versions=(), actor="a",
-        )  # fmt: skip
+        return monitor_of(
+            task=task,
+            labels=labels,
+            columns=(
+                MonitorColumn(name="age", kind=ColumnKind.NUMERIC),
+                MonitorColumn(name="sex", kind=ColumnKind.CATEGORICAL),
+            ),
+            idle_timeout_us=1,
+            max_wait_us=1,
+            label_ttl_us=1,
+            actor="a",
+        )
 
     base = {"age": Type.NUMBER, "sex": Type.TEXT, ":latency_ms": Type.NUMBER}
     assert columns_of(monitor(Task.BINARY, labels=True)) == {

@@ -19,9 +19,9 @@ from driftline.events import (
     MonitorMetric,
     Part,
     Policy,
-    Task,
     Threshold,
 )
+from tests.builders import monitor_of
 
 HOUR = 3_600_000_000
 VALUES = [1.0, 2.0, 3.0, 2.0]
@@ -34,28 +34,13 @@ METRICS = (
 KINDS = dict.fromkeys(("amount", "size", ":prediction"), ColumnKind.NUMERIC)
 FITTED = dict.fromkeys(KINDS, VALUES)
 PLAIN = fit_baseline("m", FITTED, KINDS)
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=0,
-    task=Task.REGRESSION,
+MONITOR = monitor_of(
     columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in KINDS.items()),
     baseline_id=PLAIN.baseline_id,
     labels=True,
     granularities=("1 hour", "1 day"),
-    alert_on="1 hour",
-    lateness_us=0,
-    idle_timeout_us=0,
-    max_wait_us=0,
-    label_delay_us=0,
-    label_ttl_us=0,
-    future_skew_us=0,
     minimum_n=2,
-    thresholds=(),
-    weights={},
     metrics=METRICS,
-    retired_versions=(),
-    actor="test",
 )
 LAYOUT = Layout.of(MONITOR, PLAIN)
 

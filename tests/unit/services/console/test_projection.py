@@ -11,8 +11,6 @@ from driftline.events import (
     AlertResolved,
     CheckpointSigned,
     ClearedReason,
-    ClosedBy,
-    Decision,
     DriftCleared,
     DriftDetected,
     HealthCleared,
@@ -20,14 +18,12 @@ from driftline.events import (
     Measure,
     ModelRegistered,
     ModelVersionRegistered,
-    Monitor,
     MonitorState,
     MonitorStatus,
     Reference,
     Stage,
     StageChanged,
     Task,
-    WindowReport,
 )
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic
@@ -35,6 +31,7 @@ from services.console.consumer import Follower
 from services.console.store.projection import Projection
 from services.console.store.queries import Queries
 from services.console.store.tables import BY_TOPIC, open_engine
+from tests.builders import monitor_of, report_of
 
 DAY = 86_400_000_000
 
@@ -46,35 +43,7 @@ def window(day=0, **changes):
         Measure(family="business", name="loss", value=-41.0, limit=40.0, violated=True),
         Measure(family="business", name="spread", column="temp", value=2.5),
     )
-    report = WindowReport(
-        model_id="m",
-        model_version="1",
-        slice="",
-        granularity="1 day",
-        start=day * DAY,
-        end=(day + 1) * DAY,
-        revision=1,
-        decision=Decision.INPUTS,
-        closed_by=ClosedBy.WATERMARK,
-        final=False,
-        completeness=1.0,
-        exact=True,
-        n=10,
-        labels_in_time=0,
-        labels_later=0,
-        label_coverage=None,
-        monitor_version=1,
-        baseline_id="b",
-        layout="l",
-        profiles_partition=0,
-        profiles_offset=0,
-        cells=b"",
-        sums=b"",
-        label_cells=b"",
-        measures=measures,
-        risk_score=30.0,
-        severity="LOW",
-    )
+    report = report_of(start=day * DAY, end=(day + 1) * DAY, n=10, measures=measures, risk_score=30.0, severity="LOW")
     return replace(report, **changes)
 
 
@@ -142,26 +111,16 @@ FIRED = AlertFired(
 RESOLVED = AlertResolved(
     alert_id="a", group_key="g", model_id="m", labels={}, starts_at=5, ends_at=9, reason="clean", source_event_id="s"
 )
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=0,
+MONITOR = monitor_of(
     task=Task.BINARY,
-    columns=(),
-    baseline_id="b",
     labels=True,
     granularities=("1 hour", "1 day"),
     alert_on="1 day",
-    lateness_us=0,
     idle_timeout_us=1,
     max_wait_us=1,
     label_delay_us=1,
     label_ttl_us=1,
     future_skew_us=1,
-    minimum_n=1,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
     actor="ann",
 )
 

@@ -27,6 +27,7 @@ from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
 from driftline.runtime.loop import Reach
+from tests.builders import monitor_of
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -41,28 +42,13 @@ TOPICS = ("predictions", "labels", "monitors", "baselines", "schemas", "profiles
 def monitored(kinds: Mapping[str, ColumnKind], data: Mapping[str, Any], **changes) -> tuple[Monitor, Baseline]:
     """A binary monitor of these columns that requires an age, and its baseline."""
     baseline = fit_baseline("m", data, kinds)
-    monitor = Monitor(
-        model_id="m",
-        monitor_version=1,
-        effective_from=-(2**63),
+    monitor = monitor_of(
         task=Task.BINARY,
         positive_class="yes",
         columns=tuple(MonitorColumn(name=name, kind=kind, required=name == "age") for name, kind in kinds.items()),
         baseline_id=baseline.baseline_id,
         labels=True,
         granularities=("1 hour",),
-        alert_on="1 hour",
-        lateness_us=0,
-        idle_timeout_us=0,
-        max_wait_us=0,
-        label_delay_us=0,
-        label_ttl_us=0,
-        future_skew_us=0,
-        minimum_n=1,
-        thresholds=(),
-        weights={},
-        retired_versions=(),
-        actor="test",
     )
     return dataclasses.replace(monitor, **changes), baseline
 
