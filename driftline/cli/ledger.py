@@ -22,6 +22,7 @@ from driftline.cli.ledger_inputs import (
     Since,
     Until,
     archive_at,
+    database_url,
     opened,
     pick,
     print_json,
@@ -37,9 +38,14 @@ from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, view
 from driftline.ledger.export import Format, export
 from driftline.ledger.store import (
+    VERSION,
     bundle_of,
     cosigner_file,
     examine,
+    install_roles,
+    install_schema,
+    joining,
+    open_engine,
 )
 from driftline.ledger.store.archiving import payload_from
 
@@ -96,6 +102,27 @@ def doctor(*, database: Database = None, as_json: Json = False) -> None:
             typer.echo(f"{'ok   ' if check.healthy else 'WRONG'} {check.name}: {check.detail}")
         typer.echo(f"{len(checks)} checks, {len(wrong)} wrong")
     raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
+def install(*, database: Database = None, as_json: Json = False) -> None:
+    """Create or upgrade the ledger's tables, guards and roles; give --database a user who may do that. No entry is changed."""
+    engine = open_engine(database_url(database))
+    try:
+        install_schema(engine)
+        roles = install_roles(engine)
+        kind = engine.dialect.name
+    finally:
+        engine.dispose()
+    if as_json:
+        print_json({"tables": VERSION, "roles": None if roles is None else asdict(roles)})
+        return
+    typer.echo(f"tables of version {VERSION} and their guards are in place")
+    if roles is not None:
+        typer.echo(f"roles: {roles.owner} makes them, {roles.writer} appends, {roles.reader} reads")
+        typer.echo("put the user of the audit service into the writing role, for example:")
+        for statement in joining(roles, kind):
+            typer.echo(f"  {statement}")
 
 
 @app.command()

@@ -9,17 +9,16 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, insert, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, insert, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from driftline.ledger.errors import LedgerUnavailable
-from driftline.ledger.store.guards import guards_of
-from driftline.ledger.store.tables import metadata
 
-__all__ = ["SETTINGS", "create_schema", "insert_rows", "missing_guards", "open_engine", "reading", "writing"]
+__all__ = ["SETTINGS", "changing", "insert_rows", "open_engine", "reading", "writing"]
 
 _BUSY_MS: Final = 30_000
 _TOGETHER: Final = 50  # rows of the widest table in one statement of at most 999 parameters
+_COPIED: Final = 8  # rows from which on COPY is quicker than statements
 SETTINGS: Final[Mapping[str, object]] = {
     "journal_mode": "wal",
     "synchronous": 2,
@@ -29,20 +28,58 @@ SETTINGS: Final[Mapping[str, object]] = {
 }
 """What SQLite says of every connection of ours, once it is told; synchronous 2 is FULL. What is erased is overwritten."""
 _PRAGMAS: Final = (f"busy_timeout = {_BUSY_MS}", *(f"{name} = {value}" for name, value in SETTINGS.items()))
+_STRICT: Final = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_SESSION: Final[Mapping[str, str]] = {
+    # A commit that returns is on disk; a standby may be asked for more.
+    "postgresql": "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+    # What does not fit is refused, not cut to fit.
+    "mysql": f"SET SESSION sql_mode = '{_STRICT}', foreign_key_checks = 1, unique_checks = 1",
+}
+_DRIVERS: Final = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+_URLS: Final = "sqlite:////path/ledger.db, postgresql://user:password@host/database or mysql://user:password@host/database"
 
 
 def open_engine(url: str, **pool: Any) -> Engine:
-    """Return an engine; `pool`: what SQLAlchemy's `create_engine` takes for its pool of connections. Raises LedgerUnavailable for a URL that names no database we can speak to."""
+    """Return an engine; `pool`: what SQLAlchemy's `create_engine` takes for its pool of connections.
+
+    Raises LedgerUnavailable for a URL that names no database we can speak to, or whose driver is not installed.
+    """
     try:
-        options = {"pool_pre_ping": not url.startswith("sqlite"), **pool}
-        engine = create_engine(make_url(url), hide_parameters=True, **options)
-    except (ArgumentError, TypeError, ImportError, SQLAlchemyError) as error:
-        msg = f"the database URL cannot be used ({error}); write it as sqlite:////path/ledger.db"
+        parsed = _with_driver(make_url(url))
+        engine = create_engine(parsed, hide_parameters=True, **{**_options(parsed), **pool})
+    except ImportError as error:
+        msg = (
+            f"the driver of the ledger's database is not installed ({error.name}): pip install 'driftline[postgresql,mariadb]'"
+        )
         raise LedgerUnavailable(msg) from error
+    except (ArgumentError, TypeError, ValueError, SQLAlchemyError) as error:
+        raise LedgerUnavailable(f"the database URL cannot be used ({error}); write it as {_URLS}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.name in _SESSION:
+        event.listen(engine, "connect", partial(_prepare_server, _SESSION[engine.dialect.name]))
+    else:
+        raise LedgerUnavailable(f"a ledger cannot live in {engine.dialect.name}; write the URL as {_URLS}")
     return engine
+
+
+def _with_driver(url: URL) -> URL:
+    """Name the driver where the URL leaves it open."""
+    if url.host and "@" in url.host:  # not shown: it is the end of a password
+        raise ValueError("write @ as %40 in a password")
+    name = url.drivername.replace("mariadb", "mysql", 1)  # one dialect, which asks the server what it is
+    return url.set(drivername=_DRIVERS.get(name, name))
+
+
+def _options(url: URL) -> dict[str, Any]:
+    """Writers wait for each other's rows and then see what they wrote; see `reading` for readers."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    if url.get_driver_name() == "pymysql":
+        options["connect_args"] = {"binary_prefix": True}  # bytes are no text that wants to be valid
+    return options
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -56,11 +93,31 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+def _prepare_server(statement: str, connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.commit()
+
+
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Open the one writing transaction; commits at the end, rolls back on any exception."""
+def changing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that may write; commits at the end, rolls back on any exception, which it passes on as it is."""
     with engine.connect().execution_options(ledger_write=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open the one writing transaction; commits at the end, rolls back on any exception.
+
+    Raises LedgerUnavailable for a database that is gone, locked or full.
+    """
+    try:
+        with changing(engine) as connection:
+            yield connection
+    except (OperationalError, InterfaceError) as error:
+        msg = f"the ledger's database cannot be written: {error.orig}"
+        raise LedgerUnavailable(msg) from error
 
 
 @contextmanager
@@ -71,6 +128,8 @@ def reading(engine: Engine, *, tolerant: bool = False) -> Iterator[Connection]:
     """
     try:
         with engine.connect() as connection:
+            if engine.dialect.name != "sqlite":
+                connection.execution_options(isolation_level="REPEATABLE READ")
             if tolerant and engine.dialect.name == "sqlite":
                 driver: Any = connection.connection.dbapi_connection
                 driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
@@ -86,11 +145,15 @@ def reading(engine: Engine, *, tolerant: bool = False) -> Iterator[Connection]:
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert many rows by the driver's own executemany: SQLAlchemy's per-row work costs as much as the insert.
+    """Insert many rows by the quickest way of the driver: SQLAlchemy's per-row work costs as much as the insert.
 
     SQLite takes several rows in a statement: where triggers are, each statement prepares to be undone, page by page.
+    PyMySQL makes one statement of many rows by itself, PostgreSQL takes them by COPY.
     """
     statement, named = _compiled(table, tuple(columns), connection.dialect)
+    if connection.dialect.driver == "psycopg" and len(rows) >= _COPIED:
+        _copy(connection, table, columns, rows)
+        return
     if named:
         connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
         return
@@ -105,6 +168,16 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
         connection.exec_driver_sql(statement, list(rows[whole:]))
 
 
+def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    """Write rows by COPY, in PostgreSQL's own binary form."""
+    driver: Any = connection.connection.driver_connection
+    types = [table.c[name].type.compile(connection.dialect).partition("(")[0].lower() for name in columns]
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
 @cache
 def _compiled(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, bool]:
     """Return the INSERT in a dialect's own parameter style, and whether its parameters are named."""
@@ -114,35 +187,3 @@ def _compiled(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple
         msg = f"the columns of {table.name} must be given in the order {order}"
         raise ValueError(msg)
     return str(compiled), order is None
-
-
-def create_schema(engine: Engine) -> list[str]:
-    """Create what is missing; returns the guards that a ledger with entries had lost (empty is healthy)."""
-    try:
-        with writing(engine) as connection:
-            existed = engine.dialect.has_table(connection, "ledger_entry")
-            metadata.create_all(connection)
-            lost = _missing(connection)
-            for name, statement in guards_of(engine.dialect.name).items():
-                if name in lost:
-                    connection.execute(text(f"DROP TRIGGER IF EXISTS {name}"))
-                    connection.exec_driver_sql(statement)
-            return sorted(lost) if existed else []
-    except OperationalError as error:
-        msg = f"the ledger's database cannot be opened: {error.orig}"
-        raise LedgerUnavailable(msg) from error
-
-
-def missing_guards(engine: Engine) -> list[str]:
-    """Return the guards that are absent or changed."""
-    with reading(engine) as connection:
-        return sorted(_missing(connection))
-
-
-def _missing(connection: Connection) -> set[str]:
-    expected = guards_of(connection.dialect.name)
-    if not expected:
-        return set()
-    rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
-    found: dict[str, str] = dict(rows)
-    return {name for name, statement in expected.items() if found.get(name) != statement}

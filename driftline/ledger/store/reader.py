@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from driftline.ledger.rollback import ROLLBACK, Superseded, rollback_of, superse
 from driftline.ledger.rows import ENDLESS, EVERYTHING, Row, SourceName, Span, Subject
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import open_engine, reading
+from driftline.ledger.store.schema import check_version
 from driftline.ledger.tree import TILE_LEVELS, FetchNodes, root_at
 from driftline.ledger.walk import BEGINNING, FIRST, Place, Tail, claimed
 from driftline.ledger.withdrawal import ARCHIVED, ERASED, Withdrawal, may_be_withdrawn, withdrawal_of
@@ -30,6 +32,7 @@ from driftline.ledger.withdrawal import ARCHIVED, ERASED, Withdrawal, may_be_wit
 __all__ = ["LedgerStore", "Snapshot", "open_store"]
 
 _PAGE: Final = 256  # rows that fit into the nearest caches with what verification makes of them
+_PULLED: Final = 2_048  # rows that a server sends at a time
 _ID_CHUNK: Final = 500
 _JOINED: Final = t.entry.outerjoin(t.payload, t.payload.c.seq == t.entry.c.seq)
 _CHAIN: Final = (
@@ -105,16 +108,32 @@ class Snapshot:
     def pages(self, span: Span = EVERYTHING, *, payloads: bool = True) -> Iterator[Sequence[Row]]:
         """Stream entries in order, as tuples in the order of `Row`; without payloads they end before the last three."""
         statement: Select[Any] = select(*_COLUMNS).select_from(_JOINED) if payloads else select(*_CHAIN)
-        return self._stream(_within(statement, t.entry.c.seq, span).order_by(t.entry.c.seq))
+        return self._stream(_within(statement, t.entry.c.seq, span), t.entry.c.seq)
 
-    def _stream(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
-        """Yield pages of rows; from SQLite plain tuples, verification is too hot for SQLAlchemy's rows."""
-        if self._connection.dialect.name != "sqlite":
-            yield from self._connection.execute(statement).yield_per(_PAGE).partitions()
-            return
-        cursor = self._connection.execute(statement).cursor
-        while page := cursor.fetchmany(_PAGE):
+    def _stream(self, statement: Select[Any], key: ColumnElement[Any], *, descending: bool = False) -> Iterator[Sequence[Any]]:
+        """Yield pages of rows in the order of the statement's first column, `key`.
+
+        From SQLite plain tuples: verification is too hot for SQLAlchemy's rows. MariaDB's drivers can stream one result at a
+        time only, so there each page is a statement of its own in the same snapshot.
+        """
+        order = key.desc() if descending else key
+        if self._connection.dialect.name == "mysql":
+            yield from self._by_page(statement.order_by(order), key, descending=descending)
+        elif self._connection.dialect.name == "sqlite":
+            cursor = self._connection.execute(statement.order_by(order)).cursor
+            while page := cursor.fetchmany(_PAGE):
+                yield page
+        else:
+            options = {"yield_per": _PULLED}
+            yield from self._connection.execute(statement.order_by(order), execution_options=options).partitions(_PAGE)
+
+    def _by_page(self, statement: Select[Any], key: ColumnElement[Any], *, descending: bool) -> Iterator[Sequence[Any]]:
+        page = self._connection.execute(statement.limit(_PULLED)).all()
+        while page:
             yield page
+            last = page[-1][0]
+            beyond = statement.where(key < last if descending else key > last)
+            page = self._connection.execute(beyond.limit(_PULLED)).all()
 
     def sources(self) -> dict[int, SourceName]:
         """Return what each source id stands for."""
@@ -131,17 +150,17 @@ class Snapshot:
     def subjects(self) -> Iterator[Subject]:
         """Stream the table of names."""
         s = t.subject.c
-        for page in self._stream(select(s.actor, s.salt, s.name)):
+        for page in self._stream(select(s.actor, s.salt, s.name), s.actor):
             yield from (Subject(*row) for row in page)
 
     def checkpoints(self, sizes: Span = EVERYTHING, *, next_signed: bool = False) -> Iterator[CheckpointRow]:
         """Stream the checkpoints of these sizes, smallest first; `next_signed`: and the first signed one behind them."""
         c = t.checkpoint.c
-        rows = select(c.size, c.root, c.note).order_by(c.size)
-        for page in self._stream(_within(rows, c.size, sizes)):
+        rows = select(c.size, c.root, c.note)
+        for page in self._stream(_within(rows, c.size, sizes), c.size):
             yield from (CheckpointRow(*row) for row in page)
         if next_signed and sizes.end < ENDLESS:
-            behind = self._connection.execute(rows.where(c.size >= sizes.end, c.note.is_not(None)).limit(1))
+            behind = self._connection.execute(rows.where(c.size >= sizes.end, c.note.is_not(None)).order_by(c.size).limit(1))
             yield from (CheckpointRow(*row) for row in behind)
 
     def checkpoint_count(self, sizes: Span = EVERYTHING) -> int:
@@ -237,16 +256,17 @@ class Snapshot:
 
     def source_rows(self, source_id: int, span: Span = EVERYTHING) -> Iterator[Row]:
         """Stream the entries of one source partition in offset order, payloads joined."""
-        statement = select(*_COLUMNS).select_from(_JOINED).where(t.entry.c.source_id == source_id).order_by(t.entry.c.src_start)
-        for page in self._stream(_within(statement, t.entry.c.seq, span)):
-            yield from (Row(*row) for row in page)
+        e = t.entry.c
+        statement = select(e.src_start, *_COLUMNS).select_from(_JOINED).where(e.source_id == source_id)
+        for page in self._stream(_within(statement, e.seq, span), e.src_start):
+            yield from (Row(*row[1:]) for row in page)
 
     def entries(self, query: Query) -> Iterator[StoredEntry]:
         """Stream entries that fit."""
         e = t.entry.c
         statement = self._fitting(select(*_COLUMNS).select_from(_JOINED), query)
-        statement = statement.order_by(e.seq.desc() if query.newest_first else e.seq).limit(query.limit)
-        yield from self._named(self._connection.execute(statement, execution_options={"yield_per": _PAGE}))
+        pages = self._stream(statement, e.seq, descending=query.newest_first)
+        yield from self._named(islice(chain.from_iterable(pages), query.limit))
 
     def _fitting(self, statement: Select[Any], query: Query) -> Select[Any]:
         """Return the statement with the conditions of a query."""
@@ -328,18 +348,18 @@ class Snapshot:
         e, o, p = t.entry.c, t.offset.c, t.payload.c
         columns = (e.seq, e.ts_us, e.action, e.actor, e.resource_type, e.resource_id, o.topic)
         joined = t.entry.join(t.payload, p.seq == e.seq).outerjoin(t.offset, o.source_id == e.source_id)
-        statement = self._fitting(select(*columns).select_from(joined), query or Query(limit=None)).order_by(e.seq)
+        statement = self._fitting(select(*columns).select_from(joined), query or Query(limit=None))
         if not archived:
             statement = statement.where(p.body.is_not(None))
-        for page in self._stream(statement):
+        for page in self._stream(statement, e.seq):
             yield from (fact for row in page if may_be_withdrawn((fact := Fact(*row)).action))
 
     def rows_of(self, spans: Iterable[Span]) -> Iterator[Row]:
         """Stream the entries of spans, payloads joined."""
         e = t.entry.c
         for first, end in spans:
-            statement = select(*_COLUMNS).select_from(_JOINED).where(e.seq >= first, e.seq < end).order_by(e.seq)
-            for page in self._stream(statement):
+            statement = select(*_COLUMNS).select_from(_JOINED).where(e.seq >= first, e.seq < end)
+            for page in self._stream(statement, e.seq):
                 yield from (Row(*row) for row in page)
 
     def sequence_of(self, entry_hash: bytes) -> int | None:
@@ -466,6 +486,7 @@ def open_store(url: str, origin: str | None = None) -> LedgerStore:
         raise LedgerUnavailable(msg)
     try:
         with reading(engine) as connection:
+            check_version(connection)
             found = connection.scalar(select(t.head.c.origin))
     except SQLAlchemyError as error:
         msg = f"this database holds no ledger: {error}"

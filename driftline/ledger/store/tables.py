@@ -19,57 +19,59 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.mysql import LONGBLOB, VARBINARY, VARCHAR
-from sqlalchemy.types import TypeEngine
 
-__all__ = ["checkpoint", "cosignature", "entry", "head", "metadata", "node", "offset", "payload", "subject", "withdrawal"]
+from driftline.ledger.store.columns import ZERO_HASH, blob, fixed, hash_check, rowid, text
 
-_MYSQL: Final = ("mysql", "mariadb")
+__all__ = [
+    "VERSION",
+    "checkpoint",
+    "cosignature",
+    "entry",
+    "head",
+    "metadata",
+    "node",
+    "offset",
+    "payload",
+    "subject",
+    "withdrawal",
+]
+
+VERSION: Final = "0001"
+"""The newest revision of `migrations`, which makes these tables."""
+
 metadata: Final = MetaData()
 
 
-def _bytes(length: int) -> TypeEngine[bytes]:
-    return LargeBinary(length).with_variant(VARBINARY(length), *_MYSQL)
-
-
-def _rowid() -> TypeEngine[int]:
-    """A 64-bit key that in SQLite is the row id itself: rows lie in the order of the log."""
-    return BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _blob() -> TypeEngine[bytes]:
-    return LargeBinary().with_variant(LONGBLOB(), *_MYSQL)
-
-
-def _text(length: int = 200) -> TypeEngine[str]:
-    return String(length).with_variant(VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), *_MYSQL)
+def _first(dialect: str) -> CheckConstraint:
+    """Nothing comes before entry 0, and it links to nothing."""
+    rule = f"seq > 0 OR (seq = 0 AND previous_hash = {ZERO_HASH[dialect]})"
+    return CheckConstraint(rule, name="ledger_entry_first").ddl_if(dialect=dialect)
 
 
 head: Final = Table(
     "ledger_head",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
-    Column("origin", _text(), nullable=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("origin", text(), nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("head_hash", _bytes(32), nullable=False),
-    Column("frontier", _bytes(2048), nullable=False),
+    Column("head_hash", fixed(32), nullable=False),
+    Column("frontier", fixed(2048), nullable=False),
     Column("last_ts_us", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="ledger_head_one"),
 )
 
 offset: Final = Table(
     "ledger_offset",
     metadata,
     Column("source_id", Integer, primary_key=True, autoincrement=False),
-    Column("cluster", _text(100), nullable=False),
-    Column("topic", _text(), nullable=False),
-    Column("topic_id", _text(64), nullable=False),
+    Column("cluster", text(100), nullable=False),
+    Column("topic", text(), nullable=False),
+    Column("topic_id", text(64), nullable=False),
     Column("partition", Integer, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
     UniqueConstraint("cluster", "topic_id", "partition"),
@@ -78,24 +80,24 @@ offset: Final = Table(
 entry: Final = Table(
     "ledger_entry",
     metadata,
-    Column("seq", _rowid(), primary_key=True, autoincrement=False),
+    Column("seq", rowid(), primary_key=True, autoincrement=False),
     Column(
         "prev_seq",
         BigInteger,
         Computed("CASE WHEN seq > 0 THEN seq - 1 END", persisted=True),
     ),
-    Column("entry_id", _bytes(16), nullable=False),
+    Column("entry_id", fixed(16), nullable=False),
     Column("ts_us", BigInteger, nullable=False),
     Column("event_ts_us", BigInteger),
-    Column("action", _text(100), nullable=False),
-    Column("actor", _text(), nullable=False),
-    Column("resource_type", _text(100), nullable=False),
-    Column("resource_id", _text(), nullable=False),
-    Column("data_hash", _bytes(32), nullable=False),
-    Column("details_hash", _bytes(32)),
-    Column("previous_hash", _bytes(32), nullable=False),
-    Column("entry_hash", _bytes(32), nullable=False),
-    Column("leaf", _blob(), nullable=False),
+    Column("action", text(100), nullable=False),
+    Column("actor", text(), nullable=False),
+    Column("resource_type", text(100), nullable=False),
+    Column("resource_id", text(), nullable=False),
+    Column("data_hash", fixed(32), nullable=False),
+    Column("details_hash", fixed(32)),
+    Column("previous_hash", fixed(32), nullable=False),
+    Column("entry_hash", fixed(32), nullable=False),
+    Column("leaf", blob(), nullable=False),
     Column("source_id", Integer),
     Column("src_start", BigInteger),
     Column("src_end", BigInteger),
@@ -103,6 +105,11 @@ entry: Final = Table(
     UniqueConstraint("previous_hash"),
     UniqueConstraint("source_id", "src_start"),
     UniqueConstraint("seq", "entry_hash"),
+    _first("sqlite"),
+    _first("postgresql"),
+    _first("mysql"),
+    CheckConstraint(hash_check["postgresql"], name="ledger_entry_hash").ddl_if(dialect="postgresql"),
+    CheckConstraint(hash_check["mysql"], name="ledger_entry_hash").ddl_if(dialect="mysql"),
     ForeignKeyConstraint(["source_id"], ["ledger_offset.source_id"]),
     ForeignKeyConstraint(["prev_seq", "previous_hash"], ["ledger_entry.seq", "ledger_entry.entry_hash"]),
     Index("ledger_entry_actor", "actor", "seq"),
@@ -114,10 +121,10 @@ entry: Final = Table(
 payload: Final = Table(
     "ledger_payload",
     metadata,
-    Column("seq", _rowid(), ForeignKey("ledger_entry.seq"), primary_key=True, autoincrement=False),
-    Column("salt", _bytes(32), nullable=False),
-    Column("body", _blob()),
-    Column("details", _blob()),
+    Column("seq", rowid(), ForeignKey("ledger_entry.seq"), primary_key=True, autoincrement=False),
+    Column("salt", fixed(32), nullable=False),
+    Column("body", blob()),
+    Column("details", blob()),
 )
 """What an entry commits to. Without `body` it is in the archive, to which `salt` is the key; erased, there is no row."""
 
@@ -132,9 +139,9 @@ withdrawal: Final = Table(
 subject: Final = Table(
     "ledger_subject",
     metadata,
-    Column("actor", _text(64), primary_key=True),
-    Column("salt", _bytes(32), nullable=False),
-    Column("name", _text(), nullable=False, unique=True),
+    Column("actor", text(64), primary_key=True),
+    Column("salt", fixed(32), nullable=False),
+    Column("name", text(), nullable=False, unique=True),
 )
 
 node: Final = Table(
@@ -142,22 +149,22 @@ node: Final = Table(
     metadata,
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", _bytes(32), nullable=False),
+    Column("hash", fixed(32), nullable=False),
 )
 
 checkpoint: Final = Table(
     "ledger_checkpoint",
     metadata,
-    Column("size", _rowid(), primary_key=True, autoincrement=False),
-    Column("root", _bytes(32), nullable=False),
+    Column("size", rowid(), primary_key=True, autoincrement=False),
+    Column("root", fixed(32), nullable=False),
     Column("note", Text),
 )
 
 cosignature: Final = Table(
     "ledger_cosignature",
     metadata,
-    Column("size", _rowid(), ForeignKey("ledger_checkpoint.size"), primary_key=True, autoincrement=False),
-    Column("cosigner", _text(265), primary_key=True),
+    Column("size", rowid(), ForeignKey("ledger_checkpoint.size"), primary_key=True, autoincrement=False),
+    Column("cosigner", text(265), primary_key=True),
     Column("line", Text, nullable=False),
 )
 """What witnesses put under a head; `cosigner` is name and key id of the key, `line` that of the note."""

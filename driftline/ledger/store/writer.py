@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from driftline.ledger.chain import (
     EMPTY_HEAD,
@@ -29,9 +30,10 @@ from driftline.ledger.errors import IdConflict, LedgerUnavailable, RollbackDetec
 from driftline.ledger.leaf import Source
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import tables as t
-from driftline.ledger.store.engine import create_schema, insert_rows, open_engine, writing
+from driftline.ledger.store.engine import insert_rows, open_engine, reading, writing
 from driftline.ledger.store.links import Links
 from driftline.ledger.store.reader import LedgerStore, Snapshot
+from driftline.ledger.store.schema import prepare_schema
 from driftline.ledger.store.signed import LastSigned
 
 __all__ = ["Appended", "LedgerWriter", "OffsetMove", "Position", "open_writer"]
@@ -140,6 +142,7 @@ class LedgerWriter:
         wanted = list(sources)
         with writing(self._engine) as connection:
             o = t.offset.c
+            self._lock_head(connection)
             known = self._known_sources(connection)
             number = connection.scalar(select(func.max(o.source_id))) or 0
             for source in wanted:
@@ -206,7 +209,7 @@ class LedgerWriter:
 
     def _move(self, connection: Connection, moves: Iterable[OffsetMove]) -> None:
         o = t.offset.c
-        for move in moves:
+        for move in sorted(moves):  # in one order for all writers, or two would wait for each other
             moved = connection.execute(
                 update(t.offset)
                 .where(o.source_id == move.source_id, o.next_offset == move.expected)
@@ -331,7 +334,7 @@ def open_writer(
     that cannot be opened.
     """
     engine = open_engine(url, **pool)
-    lost = create_schema(engine)
+    lost = prepare_schema(engine)
     origin = key.verifier.name
     _register(engine, origin)
     store = LedgerStore(engine, origin)
@@ -342,12 +345,21 @@ def open_writer(
 
 def _register(engine: Engine, origin: str) -> None:
     """Make this database the log of that origin, or find that it is."""
-    with writing(engine) as connection:
-        found = connection.scalar(select(t.head.c.origin))
-        if found is None:
-            connection.execute(
-                insert(t.head).values(id=1, origin=origin, size=0, head_hash=EMPTY_HEAD.hash, frontier=b"", last_ts_us=0)
-            )
-        elif found != origin:
-            msg = f"this database holds the ledger {found!r}, the key is of {origin!r}; one log per database"
-            raise LedgerUnavailable(msg)
+    found = _origin(engine)
+    if found is None:
+        row = {"id": 1, "origin": origin, "size": 0, "head_hash": EMPTY_HEAD.hash, "frontier": b"", "last_ts_us": 0}
+        try:
+            with writing(engine) as connection:
+                connection.execute(insert(t.head).values(row))
+        except IntegrityError:  # another writer was faster
+            found = _origin(engine)
+        else:
+            return
+    if found != origin:
+        msg = f"this database holds the ledger {found!r}, the key is of {origin!r}; one log per database"
+        raise LedgerUnavailable(msg)
+
+
+def _origin(engine: Engine) -> str | None:
+    with reading(engine) as connection:
+        return connection.scalar(select(t.head.c.origin))

@@ -310,7 +310,7 @@ def test_doctor_exits_1_where_a_guard_is_gone(run: Run, house: Path) -> None:
     assert (code, "0 wrong" in out) == (0, True)
     tamper(house)
     code, out, _ = run("doctor")
-    assert (code, "WRONG trigger ledger_payload_no_update" in out) == (1, True)
+    assert (code, "WRONG guard ledger_payload_no_update" in out) == (1, True)
     answer = json.loads(run("doctor", "--json")[1])
     assert answer["healthy"] is False
     assert {"name": "no cascades", "healthy": True, "detail": "none"} in answer["checks"]

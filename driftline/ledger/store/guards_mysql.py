@@ -1,0 +1,92 @@
+"""The guards of MariaDB and MySQL.
+
+Any session may switch foreign keys and checks off for itself: a trigger looks after the chain, too. TRUNCATE fires no trigger,
+but is refused for a table that another one refers to: an empty table, `ledger_pin`, refers to each that has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Column, Connection, ForeignKeyConstraint, MetaData, Table, inspect, text
+from sqlalchemy.schema import CreateTable
+
+from driftline.ledger.store import tables as t
+from driftline.ledger.store.columns import ZERO_HASH
+from driftline.ledger.store.rules import RULES, Guard
+
+__all__ = ["GUARDS", "PIN", "seen"]
+
+PIN: Final = "ledger_pin"
+_PINNED: Final[Mapping[Table, tuple[str, ...]]] = {
+    t.payload: ("seq",),
+    t.subject: ("actor",),
+    t.node: ("level", "idx"),
+    t.withdrawal: ("seq", "by_seq"),
+    t.cosignature: ("size", "cosigner"),
+    t.head: ("id",),
+}
+"""The keys of the tables to which no table of the ledger refers."""
+
+_TRIGGERS: Final = text("""
+SELECT trigger_name, event_object_table, action_timing, event_manipulation, action_statement
+FROM information_schema.triggers WHERE trigger_schema = database() ORDER BY trigger_name""")
+
+_NEXT_ENTRY: Final = (
+    f"(NEW.seq = 0 AND NEW.previous_hash = {ZERO_HASH['mysql']})"  # noqa: S608 - constants
+    " OR EXISTS (SELECT 1 FROM ledger_entry WHERE seq = NEW.seq - 1 AND entry_hash = NEW.previous_hash)"
+)
+
+
+def seen(connection: Connection) -> dict[str, str]:
+    """Return the triggers of the ledger's tables, and what the pin refers to; roles that only write see no text of triggers."""
+    found = {
+        name: _mark(table, timing, event, body)
+        for name, table, timing, event, body in connection.execute(_TRIGGERS)
+        if table in RULES
+    }
+    inspector = inspect(connection)
+    if inspector.has_table(PIN):
+        found[PIN] = " ".join(sorted(str(key["referred_table"]) for key in inspector.get_foreign_keys(PIN)))
+    return found
+
+
+def _mark(table: str, timing: str, event: str, body: str | None) -> str:
+    outline = f"{table} {timing} {event}"
+    return outline if body is None else f"{outline} {body}"
+
+
+def _trigger(name: str, table: str, event: str, allowed: str | None, refusal: str) -> Guard:
+    refuse = f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{table} {refusal}'"
+    body = refuse if allowed is None else f"BEGIN IF ({allowed}) IS NOT TRUE THEN {refuse}; END IF; END"
+    statements = (
+        f"DROP TRIGGER IF EXISTS {name}",
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {body}",
+    )
+    return Guard(statements, _mark(table, "BEFORE", event, body), _mark(table, "BEFORE", event, None))
+
+
+def _pin() -> Guard:
+    pin = Table(PIN, MetaData(), mysql_engine="InnoDB")
+    for table, key in _PINNED.items():
+        own = [Column(f"{table.name.removeprefix('ledger_')}_{name}", table.c[name].type) for name in key]
+        for column in own:
+            pin.append_column(column)
+        pin.append_constraint(ForeignKeyConstraint(own, [table.c[name] for name in key]))
+    return Guard((f"DROP TABLE IF EXISTS {PIN}", CreateTable(pin)), " ".join(sorted(table.name for table in _PINNED)))
+
+
+def _guards() -> dict[str, Guard]:
+    guards: dict[str, Guard] = {PIN: _pin()}
+    for table, rule in RULES.items():
+        name = f"{table}_no_update"
+        guards[name] = _trigger(name, table, "UPDATE", rule.update, rule.refusal)
+        name = f"{table}_no_delete"
+        guards[name] = _trigger(name, table, "DELETE", rule.delete, "is append-only")
+    name, refusal = "ledger_entry_no_replace", "takes only the next row"
+    guards[name] = _trigger(name, "ledger_entry", "INSERT", _NEXT_ENTRY, refusal)
+    return guards
+
+
+GUARDS: Final[Mapping[str, Guard]] = _guards()

@@ -1,0 +1,142 @@
+"""Which tables and guards a database has, and bringing them up to date.
+
+Tables are made by the revisions of `migrations`. Guards have no history: what is missing or different is put in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import column, table
+
+from driftline.ledger.errors import LedgerUnavailable
+from driftline.ledger.store.engine import changing, reading
+from driftline.ledger.store.guards import guards_of, seen_guards
+from driftline.ledger.store.tables import VERSION
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
+
+__all__ = ["INSTALL", "VERSION_TABLE", "check_version", "install_schema", "missing_guards", "prepare_schema"]
+
+VERSION_TABLE: Final = "ledger_schema"
+INSTALL: Final = "run `driftline ledger install` with a URL of the database's owner"
+_UNKNOWN: Final = ""
+_LOCK: Final = 0x64726966746C6E65
+"""Held while tables and guards are made: "driftlne", for PostgreSQL's advisory locks."""
+
+
+def prepare_schema(engine: Engine) -> list[str]:
+    """Make sure that a writer finds its tables and guards; returns the guards that a ledger had lost (empty is healthy).
+
+    What is missing is made where the user of the URL may do that. Raises LedgerUnavailable, with what to do, where not, and
+    for tables of a newer Driftline.
+    """
+    with reading(engine) as connection:
+        version = _version(connection)
+        lost = missing_guards(connection) if version == VERSION else set()
+    if version == VERSION and not lost:
+        return []
+    try:
+        install_schema(engine)
+    except LedgerUnavailable:
+        if version == VERSION:
+            return sorted(lost)  # a writer may not put them back; the doctor says so
+        raise
+    return sorted(lost)
+
+
+def install_schema(engine: Engine) -> None:
+    """Create or upgrade the tables, and put guards in place; raises LedgerUnavailable."""
+    try:
+        with _alone(engine) as connection:
+            _upgrade(connection)
+            kind = engine.dialect.name
+            for name in sorted(missing_guards(connection)):
+                for statement in guards_of(kind)[name].statements:
+                    connection.execute(text(statement) if isinstance(statement, str) else statement)
+    except DBAPIError as error:
+        msg = f"the ledger's tables cannot be made or upgraded ({error.orig}): {INSTALL}"
+        raise LedgerUnavailable(msg) from error
+
+
+def check_version(connection: Connection) -> None:
+    """Raise LedgerUnavailable, with what to do, for tables that are not those of this Driftline."""
+    version = _version(connection)
+    if version is None:
+        raise LedgerUnavailable(f"this database holds no ledger; {INSTALL}")
+    if version not in {VERSION, _UNKNOWN}:  # without a version entries can still be verified
+        raise LedgerUnavailable(f"the ledger's tables are of version {version}, this Driftline wants {VERSION}: {INSTALL}")
+
+
+def missing_guards(connection: Connection) -> set[str]:
+    """Return the guards that are absent or changed, as far as this user can see them."""
+    seen = seen_guards(connection)
+    expected = guards_of(connection.dialect.name)
+    return {name for name, guard in expected.items() if name not in seen or seen[name] not in {guard.mark, guard.outline}}
+
+
+def _version(connection: Connection) -> str | None:
+    """Return the revision of the tables, None where there are none. Raises LedgerUnavailable for a newer one."""
+    inspector = inspect(connection)
+    if not inspector.has_table(VERSION_TABLE):
+        return _UNKNOWN if inspector.has_table("ledger_entry") else None
+    version: str | None = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+    if version is None:
+        return _UNKNOWN
+    if version > VERSION:
+        msg = f"the ledger's tables are of version {version}, newer than this Driftline knows ({VERSION}): upgrade Driftline"
+        raise LedgerUnavailable(msg)
+    return version
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
+    version = _version(connection)
+    if version == _UNKNOWN:
+        msg = (
+            f"there are tables of a ledger, but {VERSION_TABLE} is gone or empty: making them was interrupted, or somebody "
+            "removed it; drop the tables if they are empty, else restore it"
+        )
+        raise LedgerUnavailable(msg)
+    if version == VERSION:
+        return
+    script = revisions()
+
+    def steps(revision: Any, _context: MigrationContext) -> Any:
+        return script._upgrade_revs("head", revision)  # noqa: SLF001 - what alembic's own commands call
+
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "fn": steps})
+    with Operations.context(context):
+        context.run_migrations()
+
+
+def revisions() -> ScriptDirectory:
+    """Return the tree of revisions."""
+    from pathlib import Path
+
+    from alembic.script import ScriptDirectory
+
+    folder = Path(__file__).parent / "migrations"
+    return ScriptDirectory(folder, version_locations=[folder / "versions"])
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """Open a writing transaction that nobody else is in; MariaDB commits at each statement that makes something."""
+    with changing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        if engine.dialect.name == "mysql":
+            connection.execute(text("SELECT get_lock('driftline ledger', 60)"))
+        try:
+            yield connection
+        finally:
+            if engine.dialect.name == "mysql":
+                connection.execute(text("SELECT release_lock('driftline ledger')"))
