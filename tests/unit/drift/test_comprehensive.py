@@ -47,3 +47,9 @@ def test_windows_before_the_days_that_are_asked_about_do_not_count():
 def test_without_windows_nothing_was_assessed():
     found = comprehensive([])
     assert (found["overall_risk_score"], found["severity_level"]) == (None, None)
+
+
+def test_limits_of_performance_alone_leave_every_other_group_its_own():
+    found = comprehensive(reports((500, 500), (950, 50)), limits={"performance": {"f1_score": 0.70, "expected_loss": 35}})
+    assert found["feature_drift"]["violations"] == 3
+    assert found["overall_risk_score"] == pytest.approx(3 / 20 * 25)

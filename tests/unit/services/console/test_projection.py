@@ -200,6 +200,12 @@ def test_the_fleet_is_sorted_by_risk_and_shows_the_granularity_that_alerts(house
     ]
 
 
+def test_a_model_is_counted_once_however_many_windows_it_has(house):
+    house.say("windows", *(window(day, model_version=version) for day in range(5) for version in ("1", "2")))
+    house.say("windows", window(slice="a"), window(granularity="1 hour", end=3_600_000_000), window(model_id="calm"))
+    assert [line.model_id for line in house.queries.fleet()] == ["calm", "m"]
+
+
 def test_a_window_that_decided_nothing_does_not_hide_the_last_risk(house):
     house.say("windows", window(0, risk_score=30.0), window(1, risk_score=None, severity=None, n=2))
     (line,) = house.queries.fleet()
