@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftline.alerting.channels.ticket import Tracker, check_template
 from driftline.alerting.config_document import Field
 from driftline.alerting.durations import parse_duration, parse_go_duration
 from driftline.alerting.routing import ChannelSpec, Receiver
@@ -87,6 +88,25 @@ INTEGRATIONS: Mapping[str, Integration] = {
         kind="splunk_hec",
         fields=frozenset({"url", "token", "token_file", "index", "sourcetype", "timeout"}),
         needs=(("url",), ("token", "token_file")),
+    ),
+    "ticket_configs": Integration(
+        kind="ticket",
+        fields=frozenset(
+            {
+                "type",
+                "url",
+                "user",
+                "token",
+                "token_file",
+                "project",
+                "issue_type",
+                "labels",
+                "title",
+                "description",
+                "timeout",
+            }
+        ),
+        needs=(("type",), ("url",), ("project",), ("token", "token_file")),
     ),
 }
 
@@ -187,7 +207,9 @@ def _configured(field: Field, name: str, integration: Integration, everywhere: G
     for choices in integration.needs:
         if not any(choice in values for choice in choices):
             field.fault(f"{choices[0]} is missing; set {' or '.join(choices)}")
-    options = {own: _value(own, value) for own, value in values.items() if own not in ("send_resolved", "timeout")}
+    options = {
+        own: _value(integration.kind, own, value) for own, value in values.items() if own not in ("send_resolved", "timeout")
+    }
     resolved = values["send_resolved"].boolean() if "send_resolved" in values else None
     timeout = _timeout(values.get("timeout"))
     webhook = integration.kind == "webhook"
@@ -215,17 +237,29 @@ def _timeout(field: Field | None) -> int | None:
     return found
 
 
-def _value(name: str, field: Field) -> Any:
+def _value(kind: str, name: str, field: Field) -> Any:
     if name in _FLAGS:
         return field.boolean()
     value = field.plain()
     _refuse_templates(field, value)
-    parse = _address if name in _ADDRESSES and isinstance(value, str) and "{{" not in value else None
-    return value if parse is None else _parsed(field, parse)
+    if not isinstance(value, str) or "{{" in value:
+        return value
+    if kind == "ticket" and name in _OF_TICKETS:
+        return _parsed(field, _OF_TICKETS[name])
+    return _parsed(field, _address) if name in _ADDRESSES else value
 
 
 def _parsed(field: Field, parse: Callable[[str], str]) -> str | None:
     return field.read(parse)
+
+
+def _tracker(text: str) -> str:
+    if text not in set(Tracker):
+        raise ValueError(f"must be {' or '.join(Tracker)}")
+    return text
+
+
+_OF_TICKETS: Mapping[str, Callable[[str], str]] = {"type": _tracker, "title": check_template, "description": check_template}
 
 
 def _address(text: str) -> str:

@@ -5,15 +5,20 @@ import json
 import pytest
 
 from driftline.alerting.addresses import parse_allow_list
+from driftline.alerting.channels.ticket import TicketForm, Tracker
 from driftline.alerting.decisions import NotifyReason
 from driftline.alerting.delivery import Delivered, Refused, TryAgain
+from driftline.alerting.escalation import RotaSource
 from driftline.clock import ManualClock
+from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels.json_post import Place, Reach
 from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
 from services.alerting.adapters.channels.port import Channel, Outgoing
 from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
 from services.alerting.adapters.channels.splunk import SplunkChannel, SplunkCollector
 from services.alerting.adapters.channels.teams import TeamsChannel
+from services.alerting.adapters.channels.ticket import TicketChannel, TicketDesk
+from services.alerting.jobs.rota_sources import SourceReader
 from tests.integration.alerting_sinks import HttpSink
 from tests.unit.alerting.builders import DAY, alert
 from tests.unit.alerting.channels.notices import EXAMPLE, ROUTING_KEY, body, schema
@@ -244,3 +249,46 @@ def test_private_addresses_are_refused_here_too(sink, clock) -> None:
     outcomes = [channel.send(FIRED) for channel in channels]
     assert all(isinstance(outcome, Refused) and "DRIFTLINE_ALERTING_ALLOW_ADDRESSES" in outcome.error for outcome in outcomes)
     assert sink.requests == []
+
+
+def tickets(sink, reach, **form):
+    return TicketChannel(TicketDesk(place=Place(sink.url, "the URL"), form=TicketForm(**form), token="hush", user="bot"), reach)
+
+
+def test_a_group_is_one_issue_of_jira_and_what_follows_comments_on_it(sink, reach) -> None:
+    channel = tickets(sink, reach, tracker=Tracker.JIRA, project="MLOPS")
+    sink.answer = said(201, id="10", key="MLOPS-7")
+    assert channel.send(FIRED) == Delivered(201, "MLOPS-7")
+    assert channel.send(threaded(ENDED, "MLOPS-7")) == Delivered(201)
+    repeat = Outgoing(*body(reason=NotifyReason.REPEAT))
+    assert channel.send(threaded(repeat, "MLOPS-7")) == Delivered()
+    assert channel.send(ENDED) == Delivered()
+    created, commented = sink.requests
+    assert (created.path, commented.path) == ("/rest/api/2/issue", "/rest/api/2/issue/MLOPS-7/comment")
+    assert created.headers["Authorization"] == "Basic Ym90Omh1c2g="
+    assert created.body["fields"]["summary"] == "High performance degradation in telecom.prod.churn_model"
+    assert commented.body["body"].startswith("✅")
+    channel.close()
+
+
+def test_an_issue_of_github_is_created_with_a_bearer_token_and_refusals_are_final(sink, reach) -> None:
+    form = TicketForm(tracker=Tracker.GITHUB, project="acme/models")
+    channel = TicketChannel(TicketDesk(place=Place(sink.url, "the URL"), form=form, token="hush"), reach)
+    sink.answer = said(201, id=99, number=12)
+    assert channel.send(FIRED) == Delivered(201, "12")
+    assert (sink.requests[0].path, sink.requests[0].headers["Authorization"]) == ("/repos/acme/models/issues", "Bearer hush")
+    sink.answer = said(422, message="Validation Failed")
+    assert channel.send(FIRED) == Refused("answered 422", 422)
+    sink.answer = said(503)
+    assert isinstance(channel.send(FIRED), TryAgain)
+
+
+def test_a_rota_is_read_from_allowed_addresses_only(sink) -> None:
+    sink.answer = lambda _: (200, {}, b"shifts: []")
+    source = RotaSource(url=sink.url + "/primary")
+    assert SourceReader(parse_allow_list(["127.0.0.1"]))(source) == "shifts: []"
+    with pytest.raises(ConfigurationError, match="is not public"):
+        SourceReader(parse_allow_list([]))(source)
+    sink.answer = lambda _: (302, {"Location": "/other"}, b"")
+    with pytest.raises(ConfigurationError, match="answered 302"):
+        SourceReader(parse_allow_list(["127.0.0.1"]))(source)

@@ -1,17 +1,19 @@
 """What the configuration says about a channel: the fields of its receiver, else the settings of the service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from driftline.alerting.channels.email import Envelope, parse_address
+from driftline.alerting.channels.ticket import TicketForm, Tracker
 from driftline.alerting.routing import ChannelSpec
 from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels.email import Encryption, Relay
 from services.alerting.adapters.channels.json_post import Place
 from services.alerting.adapters.channels.slack import SlackBot
 from services.alerting.adapters.channels.splunk import SplunkCollector
+from services.alerting.adapters.channels.ticket import TicketDesk
 from services.alerting.settings import ChannelSettings
 
 PREFIX = "DRIFTLINE_ALERTING_"
@@ -93,6 +95,23 @@ def splunk(given: Given) -> SplunkCollector | None:
     if place is None or token is None:
         return None
     return SplunkCollector(place=place, token=token, sourcetype=given.text("sourcetype"), index=given.text("index"))
+
+
+def ticket(given: Given) -> TicketDesk | None:
+    """A tracker; only a receiver of the configuration has one."""
+    place, token, project = given.place("url"), given.text("token"), given.text("project")
+    if place is None or token is None or project is None:
+        return None
+    labels = given.spec.options.get("labels", ())
+    usual = TicketForm(tracker=Tracker(given.text("type") or ""), project=project)
+    form = replace(
+        usual,
+        issue_type=given.text("issue_type") or usual.issue_type,
+        labels=tuple(map(str, labels if isinstance(labels, list) else [labels])),
+        title=given.text("title") or usual.title,
+        description=given.text("description") or usual.description,
+    )
+    return TicketDesk(place=Place(place.url.rstrip("/"), place.name), form=form, token=token, user=given.text("user"))
 
 
 def email(given: Given, settings: ChannelSettings) -> tuple[Relay, Envelope] | None:

@@ -18,6 +18,7 @@ from services.alerting.adapters.channels.port import Channel
 from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
 from services.alerting.adapters.channels.splunk import SplunkChannel
 from services.alerting.adapters.channels.teams import TeamsChannel
+from services.alerting.adapters.channels.ticket import TicketChannel
 from services.alerting.adapters.channels.webhook import WebhookChannel, WebhookTarget
 from services.alerting.settings import ChannelSettings
 
@@ -103,6 +104,11 @@ def _splunk(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Chann
     return None if where is None else SplunkChannel(where, _reach(spec, settings, clock))
 
 
+def _ticket(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    where = configured.ticket(Given(spec))
+    return None if where is None else TicketChannel(where, _reach(spec, settings, clock))
+
+
 def _reach(spec: ChannelSpec, settings: ChannelSettings, clock: Clock, calls: int = 1) -> Reach:
     return Reach(allowed=settings.allowed, clock=clock, timeout_seconds=spec.timeout_seconds / calls)
 
@@ -114,4 +120,5 @@ _BUILDERS: Mapping[str, Callable[[ChannelSpec, ChannelSettings, Clock], Channel 
     "pagerduty": _pagerduty,
     "webhook": _webhook,
     "splunk_hec": _splunk,
+    "ticket": _ticket,
 }

@@ -16,6 +16,7 @@ from services.alerting.adapters.channels.registry import build_channels
 from services.alerting.adapters.channels.slack import SlackBot, SlackBotChannel, SlackWebhookChannel
 from services.alerting.adapters.channels.splunk import SplunkChannel
 from services.alerting.adapters.channels.teams import TeamsChannel
+from services.alerting.adapters.channels.ticket import TicketChannel
 from services.alerting.adapters.channels.webhook import WebhookChannel
 from services.alerting.settings import AlertingSettings
 
@@ -118,6 +119,11 @@ LOGIN = {"auth_username": "me", "auth_password": "hush"}
             "splunk_hec",
             {"url": "https://splunk.example.com:8088/services/collector/event", "token_file": "hush"},
             SplunkChannel,
+        ),
+        (
+            "ticket",
+            {"type": "jira", "url": "https://acme.atlassian.net/", "token_file": "hush", "project": "MLOPS"},
+            TicketChannel,
         ),
         ("email", MAILED, EmailChannel),
         ("email", {**MAILED, **LOGIN, "smarthost": "[2001:db8::1]:465"}, EmailChannel),
