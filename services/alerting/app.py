@@ -54,7 +54,8 @@ from services.alerting.store.database import Database
 
 SOURCES = ("drift-events", "health", "governance", "monitors")
 TARGETS = ("alerts", "notifications")
-_LEASE_MARGIN_SECONDS = 30.0
+_LEASE_MARGIN_SECONDS = 10.0
+"""From the end of a try to its record, at most; then another replica sends again, under the same id."""
 
 log = structlog.get_logger("driftline.alerting")
 

@@ -35,7 +35,7 @@ class Outlook:
 
 
 class Dispatcher:
-    """Decides, in the transaction that claims the group, and never sends."""
+    """Decides, in the transaction that notes the look, and never sends."""
 
     def __init__(self, database: Database, outlook: Outlook, clock: Clock) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class Dispatcher:
         while True:
             now = self._clock.now_us()
             with self._database.write() as tx:
-                due = groups.claim_due(tx, now, _GROUPS_AT_ONCE)
+                due = groups.due(tx, now, _GROUPS_AT_ONCE)
                 if due:
                     _Round(tx, self._outlook, self._holding, due, now).run()
                 following = groups.next_due(tx)

@@ -1,4 +1,8 @@
-"""The database: one writer at a time on SQLite, row locks elsewhere."""
+"""The database: one writer at a time, whatever keeps it and however many replicas there are.
+
+So nobody reasons about what two transactions may do to each other: who looks at a group, ends a message or places an alert sees
+everything that others did before, and deadlocks cannot be. Transactions are short, and nothing is sent in them.
+"""
 
 import fcntl
 import threading
@@ -7,23 +11,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from driftline.errors import ConfigurationError
 from services.alerting.store.response import tables as _response  # noqa: F401  its tables are created with the others
-from services.alerting.store.tables import metadata
+from services.alerting.store.tables import flags, metadata
 
 KEEPS_EVENTS = "driftline_keeps_events"
 """Execution option of the connections of a database."""
 
 _BUSY_MS = 30_000
+_CREATE_TRIES = 5
+
+_PEN = "pen"
+"""The flag whose row is locked by the replica that writes."""
+_TAKE_PEN = select(flags.c.at).where(flags.c.name == _PEN).with_for_update()
 
 
 class Database:
     """Connections to the alerting database, whose tables it creates where they are missing.
 
-    On SQLite a lock beside the file keeps a second replica out. Raises ConfigurationError.
+    On SQLite a lock beside the file keeps a second replica out; elsewhere replicas pass one row on. Raises ConfigurationError.
     """
 
     def __init__(self, url: str, *, keeps_events: bool = True) -> None:
@@ -42,24 +51,15 @@ class Database:
         self._engine = create_engine(parsed, execution_options={KEEPS_EVENTS: keeps_events})
         if self.single_replica:
             _tune_sqlite(self._engine)
-        metadata.create_all(self._engine)
+        _create(self._engine, with_pen=not self.single_replica)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that changes something; rolled back where the block raises."""
-        if not self.single_replica:
-            with self._engine.begin() as connection:
-                yield connection
-            return
-        # SQLite would let the threads of this process poll for its one lock; waiting in line is quicker.
-        with self._turn, self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.exec_driver_sql("COMMIT")
-            except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
-                raise
+        # Databases would let the threads of this process poll or queue for the one lock; waiting in line here is quicker.
+        begin = _immediate if self.single_replica else _with_pen
+        with self._turn, self._engine.connect() as connection, begin(connection):
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -67,6 +67,8 @@ class Database:
         with self._engine.connect() as connection:
             if self.single_replica:
                 connection.exec_driver_sql("BEGIN")
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
             try:
                 yield connection
             finally:
@@ -78,6 +80,39 @@ class Database:
         self._engine.dispose()
         if self._owner is not None:
             self._owner.close()
+
+
+@contextmanager
+def _immediate(connection: Connection) -> Iterator[None]:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _with_pen(connection: Connection) -> Iterator[None]:
+    with connection.begin():
+        connection.execute(_TAKE_PEN)
+        yield
+
+
+def _create(engine: Engine, *, with_pen: bool) -> None:
+    """Create what is missing; replicas that start together may get in each other's way, then the next try finds it."""
+    for tries_left in reversed(range(_CREATE_TRIES)):
+        try:
+            metadata.create_all(engine)
+            with engine.begin() as connection:
+                if with_pen and connection.execute(select(flags.c.name).where(flags.c.name == _PEN)).one_or_none() is None:
+                    connection.execute(insert(flags), {"name": _PEN, "at": 0})
+        except DBAPIError:
+            if not tries_left:
+                raise
+        else:
+            return
 
 
 class _Turns:

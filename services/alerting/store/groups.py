@@ -26,11 +26,11 @@ _KEYS_OF_ALERTS = select(members.c.alert_id, members.c.group_key)
 _KEYS_OF_ALERTS = _KEYS_OF_ALERTS.where(members.c.alert_id.in_(bindparam("ids", expanding=True)))
 _KEYS_OF_ALERTS = _KEYS_OF_ALERTS.order_by(members.c.leaving, members.c.group_key)
 _DUE = select(groups).where(groups.c.next_look_at <= bindparam("now")).order_by(groups.c.next_look_at).limit(bindparam("most"))
-_DUE = _DUE.with_for_update(skip_locked=True)  # SQLite knows of no row locks: there one writer at a time is at work
-_CLAIM = update(groups).where(groups.c.group_key.in_(_THESE)).values(epoch=groups.c.epoch + 1)
 LOOK_AT = update(groups).where(_THIS_GROUP).values(next_look_at=bindparam("at"))
 _LOOKED = update(groups).where(_THIS_GROUP)
-_LOOKED = _LOOKED.values(last_look_at=bindparam("tick"), next_look_at=bindparam("at"), interval=bindparam("every"))
+_LOOKED = _LOOKED.values(
+    last_look_at=bindparam("tick"), next_look_at=bindparam("at"), interval=bindparam("every"), epoch=groups.c.epoch + 1
+)
 _MEMBERS = select(members).where(members.c.group_key.in_(_THESE))
 _TOLD = select(told).where(told.c.group_key.in_(_THESE))
 _ADD_TOLD = insert(told)
@@ -60,12 +60,9 @@ def of_alert(tx: Connection, alert_id: str) -> list[tuple[Group, bool]]:
     return [(group_of(row), row.leaving) for row in tx.execute(_GROUPS_OF_ALERT, {"id": alert_id})]
 
 
-def claim_due(tx: Connection, now: int, limit: int) -> list[Group]:
-    """Groups whose look is due; their rows are locked and their epochs moved, so that no replica takes them too."""
-    due = [group_of(row) for row in tx.execute(_DUE, {"now": now, "most": limit})]
-    if due:
-        tx.execute(_CLAIM, {"keys": [group.key for group in due]})
-    return due
+def due(tx: Connection, now: int, limit: int) -> list[Group]:
+    """Groups whose look is due; the transaction that looks notes it, so that no replica does so too."""
+    return [group_of(row) for row in tx.execute(_DUE, {"now": now, "most": limit})]
 
 
 def next_due(tx: Connection) -> int | None:

@@ -157,7 +157,7 @@ _ADD_EVENT = insert(event_outbox)
 _WAITING = select(event_outbox.c.event_id).where(event_outbox.c.event_id.in_(bindparam("ids", expanding=True)))
 _THESE: BindParameter[list[int]] = bindparam("numbers", expanding=True)
 _CLAIM = update(outbox).where(outbox.c.seq.in_(_THESE)).values(attempts=outbox.c.attempts + 1, due_at=bindparam("until"))
-_STILL_PENDING = select(outbox.c.seq).where(outbox.c.seq.in_(_THESE), outbox.c.state == PENDING).with_for_update()
+_STILL_PENDING = select(outbox.c.seq).where(outbox.c.seq.in_(_THESE), outbox.c.state == PENDING)
 _SET = update(outbox).where(outbox.c.seq == bindparam("number"))
 
 
@@ -175,7 +175,7 @@ _LAST_IDS = select(outbox.c.group_key, outbox.c.channel, outbox.c.notification_i
 def claim(tx: Connection, channel: str, *, now: int, lease_us: int, limit: int) -> list[Parcel]:
     """Take due notifications of a channel, the oldest of each group only, and count the try.
 
-    A claim that is not answered within the lease is due again. The rows are locked while they are claimed, so one replica wins.
+    A claim that is not answered within the lease is due again.
     """
     rows = tx.execute(_READY, {"name": channel, "now": now, "most": limit}).all()
     if rows:
@@ -299,7 +299,6 @@ _READY = (
     .where(_first_of_group())
     .order_by(outbox.c.due_at, outbox.c.seq)
     .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)  # SQLite knows of no row locks: there one writer at a time is at work
 )
 _NEXT_READY = select(func.min(outbox.c.due_at)).where(
     outbox.c.state == PENDING, outbox.c.channel == bindparam("name"), _first_of_group()
