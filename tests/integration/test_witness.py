@@ -13,10 +13,19 @@ from pathlib import Path
 import httpx
 import pytest
 
+from driftline import topics
+from driftline.alerting.addresses import parse_allow_list
 from driftline.broker.embedded import free_port
-from driftline.ledger.checkpoint import Note
+from driftline.clock import SystemClock
+from driftline.kafka.memory import MemoryCluster
+from driftline.kafka.ports import NewTopic
+from driftline.ledger.checkpoint import Note, signed_text
 from driftline.ledger.cosignature import cosigned
-from tests.unit.ledger.ledger_builders import KEY
+from driftline.ledger.policy import parse_policy
+from driftline.runtime.health_events import HealthEvents
+from driftline.runtime.witness_client import WitnessClient
+from services.audit.witnessing import Witnessing
+from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, ledger
 from tests.unit.services.audit.witness.log_and_witness import QUANTUM, W1, Log
 
 pytestmark = pytest.mark.integration
@@ -54,8 +63,8 @@ class House:
             "DRIFTLINE_DATA_DIR": str(folder),
         }
 
-    def start(self, *command: str) -> str:
-        port = free_port()
+    def start(self, *command: str, port: int = 0) -> str:
+        port = port or free_port()
         with (self.folder / "witness.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *(command or ("-m", "services.audit.witness"))],
@@ -123,6 +132,42 @@ def test_two_witness_processes_on_one_store_keep_one_history(house: House) -> No
     assert add(second, OTHER.growth(10, 12)).status_code == 422
     assert add(second, LOG.growth(10, 12)).status_code == 200
     assert add(first, OTHER.growth(10, 14)).status_code == 409
+
+
+def test_a_ledger_outlives_its_witness_and_catches_up(house: House) -> None:
+    (house.folder / "ledger").mkdir()
+    writer = ledger(house.folder / "ledger", 20)
+    url = house.start()
+    clock, cluster = SystemClock(), MemoryCluster(SystemClock())
+    cluster.admin().create([NewTopic(topics.name("health"), 1)])
+    policy = parse_policy(f"witness w1 {W1.verifier.encode()} {url}\nquorum w1".encode())
+    client = WitnessClient(url, allowed=parse_allow_list(["127.0.0.1"]), timeout_seconds=2.0)
+    published: list[int] = []
+    witnessing = Witnessing(
+        writer.store,
+        policy,
+        {"w1": client},
+        clock,
+        events=HealthEvents(cluster.producer(), source="audit", clock=clock),
+        quorum=lambda size, _note: published.append(size),
+    )
+    witnessing.look()
+    house.processes[0].kill()
+    house.processes[0].wait()
+    grow(writer, [[draft(number) for number in range(20, 30)]])
+    witnessing.look()
+    assert published == [20]
+    house.start(port=int(url.rsplit(":", 1)[1]))
+    grow(writer, [[draft(number) for number in range(30, 300)]])
+    deadline = time.monotonic() + 20.0
+    while witnessing.witnessed < 300 and time.monotonic() < deadline:
+        witnessing.look()
+        time.sleep(0.1)
+    assert published == [20, 300]
+    with writer.store.snapshot() as snapshot:
+        assert client.head(ORIGIN).text.startswith(signed_text(snapshot.latest_note() or "").text())
+    witnessing.close()
+    client.close()
 
 
 def test_a_witness_without_its_key_says_what_to_do(house: House) -> None:
