@@ -23,6 +23,14 @@ from driftline.cli.ledger_inputs import (
     time_at,
     verifier_key,
 )
+from driftline.cli.ledger_witnessed import (
+    Anchor,
+    PolicyFile,
+    anchored,
+    ask_witnesses,
+    tell_witnessed,
+    witnessed_json,
+)
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerUnavailable, NoteMalformed, RollbackDetected, SignatureInvalid
@@ -30,6 +38,7 @@ from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
 from driftline.ledger.rows import ENDLESS, Span
 from driftline.ledger.store import Effort, LastSigned, LedgerStore, signed_file, verify_store
+from driftline.ledger.witnessed import vouched
 
 app = typer.Typer()
 
@@ -37,7 +46,10 @@ app = typer.Typer()
 @app.command()
 def verify(
     level: Annotated[
-        Level, typer.Option(help="hash: chain and tree; full: every column and payload; source: every Kafka record.")
+        Level,
+        typer.Option(
+            help="hash: chain and tree; full: every column and payload; source: every Kafka record; witness: full, and what a quorum of witnesses cosigned."
+        ),
     ] = (Level.FULL),
     first: Annotated[int | None, typer.Option("--from", min=0, help="Only from this sequence on.")] = None,
     last: Annotated[int | None, typer.Option("--to", min=0, help="Only up to this sequence, and with it.")] = None,
@@ -52,6 +64,8 @@ def verify(
     key: Key = None,
     last_signed: SignedFile = None,
     archive: Archive = None,
+    policy: PolicyFile = None,
+    anchor: Anchor = None,
     as_json: Json = False,
 ) -> None:
     """Verify the ledger or a part of it; exit 0 valid, 1 tampering, 2 cannot be verified."""
@@ -59,6 +73,11 @@ def verify(
     with opened(database) as store, _progress() as progress:
         verifier = verifier_key(key)
         trusted, stray = _trusted(last_signed, verifier)
+        trusted += anchored(anchor, verifier)
+        witnessed = None
+        if level is Level.WITNESS:
+            witnessed, heads = ask_witnesses(store, verifier, policy_file=policy, anchor=anchor)
+            trusted += heads
         if since_checkpoint is not None:
             trusted.append(_trusted_checkpoint(since_checkpoint, verifier))
         span = _span(store, first, last, since, until, trusted[-1] if since_checkpoint is not None else None)
@@ -71,7 +90,9 @@ def verify(
             report = verify_source(store, cluster, key=verifier, trusted=trusted, span=span, archive=archive_at(archive))
         else:
             objects = archive_at(archive)
-            report = verify_store(store, level, key=verifier, trusted=trusted, span=span, archive=objects, effort=effort)
+            deep = level if witnessed is None else Level.FULL
+            report = verify_store(store, deep, key=verifier, trusted=trusted, span=span, archive=objects, effort=effort)
+            report = report if witnessed is None else vouched(report, witnessed)
     seconds = time.monotonic() - began
     if as_json:
         print_json(_as_json(report, seconds, stray))
@@ -153,8 +174,19 @@ def _as_json(report: Report, seconds: float, stray: Finding | None) -> dict[str,
         "erased": report.erased,
         "archived": report.archived,
         "unread": list(report.unread),
+        "witnessed": None if report.witnessed is None else witnessed_json(report, report.witnessed),
         "seconds": round(seconds, 3),
     }
+
+
+def _missing(report: Report, rate: str) -> str:
+    """Say why nothing can be said, though nothing is wrong."""
+    if report.unread:
+        return f"of the archive {len(report.unread)} objects are gone, the first is {report.unread[0]}"
+    consistent = f"{report.entries} entries are consistent{rate}"
+    if report.witnessed is not None and report.signed_size:
+        return f"{consistent}, but no quorum of witnesses vouches for them"
+    return f"{consistent}, but nothing signed vouches for them\n  give the verifier key with --key, or set {KEY_VARIABLE}"
 
 
 def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
@@ -170,14 +202,13 @@ def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
     elif report.verdict is Verdict.VALID:
         part = f" from {report.first} on" if report.first or report.entries < report.size else ""
         typer.echo(f"valid: {report.entries} entries{part} verified at level {report.level.value}{rate}, 0 invalid, 0 breaks")
-    elif report.unread:
-        typer.echo(f"unverifiable: of the archive {len(report.unread)} objects are gone, the first is {report.unread[0]}")
     else:
-        typer.echo(f"unverifiable: {report.entries} entries are consistent{rate}, but nothing signed vouches for them")
-        typer.echo(f"  give the verifier key with --key, or set {KEY_VARIABLE}")
+        typer.echo(f"unverifiable: {_missing(report, rate)}")
     typer.echo(f"head: {report.size} entries, {report.signed_size} signed, root {report.root.hex()}")
     if report.erased or report.archived:
         typer.echo(f"payloads: {report.erased} erased, {report.archived} archived, each by an entry that says so")
+    if report.witnessed is not None:
+        tell_witnessed(report, report.witnessed)
     if report.source is not None:
         counts = ", ".join(f"{getattr(report.source, name)} {name}" for name in report.source.__slots__)
         typer.echo(f"source: {counts}")

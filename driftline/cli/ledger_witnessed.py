@@ -3,24 +3,47 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
+
+import typer
 
 from driftline.cli.ledger_inputs import contents
+from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError, Unavailable
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.policy import Policy, parse_policy
-from driftline.ledger.report import Witnessed
+from driftline.ledger.report import Report, Witnessed
 from driftline.ledger.store import LedgerStore
-from driftline.ledger.store.anchors import anchored_notes
+from driftline.ledger.store.anchors import anchored_heads, anchored_notes
 from driftline.ledger.store.objects import UrlObjects
 from driftline.ledger.witnessed import FoundNote, check_witnessed
 from driftline.runtime.witness_client import WitnessClient
 
 _STORED: Final = 1_000
 
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        envvar="DRIFTLINE_LEDGER_POLICY_FILE",
+        help="Witnesses and their quorum (C2SP tlog-policy), for level witness.",
+    ),
+]
+Anchor = Annotated[
+    str | None,
+    typer.Option(
+        "--anchor", envvar="DRIFTLINE_LEDGER_ANCHOR_URL", help="Folder or bucket with signed heads, held against the entries."
+    ),
+]
 
-def witnessed(
+
+def anchored(anchor: str | None, key: VerifierKey | None) -> list[SignedHead]:
+    """Return the heads among the anchors that the key has signed; raises LedgerUnavailable for a place that is away."""
+    return [] if anchor is None or key is None else anchored_heads(UrlObjects(anchor), key)
+
+
+def ask_witnesses(
     store: LedgerStore, key: VerifierKey | None, *, policy_file: Path | None, anchor: str | None
 ) -> tuple[Witnessed, list[SignedHead]]:
     """Gather every cosigned head that can be had. Raises ConfigurationError, PolicyMalformed, LedgerUnavailable."""
@@ -58,3 +81,28 @@ def _asked(policy: Policy, origin: str, unchecked: list[str]) -> Iterator[FoundN
             yield FoundNote(answer.text, f"witness {witness.name}")
         else:
             unchecked.append(f"witness {witness.name}: it answers {answer.code} when asked for its newest head")
+
+
+def witnessed_json(report: Report, witnessed: Witnessed) -> dict[str, Any]:
+    """Return what witnesses vouch for, for programs."""
+    return {
+        "size": witnessed.size,
+        "cosigners": {name: iso_time(time * 1_000_000) for name, time in witnessed.cosigners},
+        "exposed": _exposed(report, witnessed),
+        "unchecked": list(witnessed.unchecked),
+    }
+
+
+def tell_witnessed(report: Report, witnessed: Witnessed) -> None:
+    """Say what witnesses vouch for, and what they do not."""
+    if witnessed.size:
+        by = ", ".join(f"{name} at {iso_time(time * 1_000_000)}" for name, time in witnessed.cosigners)
+        typer.echo(f"witnessed: {witnessed.size} entries, by {by}")
+    if exposed := _exposed(report, witnessed):
+        typer.echo(f"  for {exposed} newer entries nobody but the holder of the ledger's key vouches")
+    for doubt in witnessed.unchecked:
+        typer.echo(f"  not checked: {doubt}")
+
+
+def _exposed(report: Report, witnessed: Witnessed) -> int:
+    return max(0, report.size - max(witnessed.size, report.first))

@@ -53,6 +53,6 @@ def vouched(report: Report, witnessed: Witnessed) -> Report:
 
     Without a quorum on a head that covers any of the entries it is unverifiable at best.
     """
-    covered = report.entries == 0 or witnessed.size > 0
+    covered = report.size == 0 or witnessed.size > report.first
     verdict = Verdict.UNVERIFIABLE if report.valid and not covered else report.verdict
     return replace(report, level=Level.WITNESS, verdict=verdict, witnessed=witnessed)
