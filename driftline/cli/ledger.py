@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli import ledger_keeping, ledger_messages, ledger_proofs, ledger_rollback, ledger_verify, ledger_witness
+from driftline.cli import (
+    ledger_keeping,
+    ledger_messages,
+    ledger_proofs,
+    ledger_rollback,
+    ledger_rotation,
+    ledger_verify,
+    ledger_witness,
+)
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
     Action,
@@ -53,6 +61,7 @@ app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_verify.app)
 app.add_typer(ledger_proofs.app)
 app.add_typer(ledger_rollback.app)
+app.add_typer(ledger_rotation.app)
 app.add_typer(ledger_keeping.app)
 app.add_typer(ledger_messages.app)
 app.add_typer(ledger_witness.app)

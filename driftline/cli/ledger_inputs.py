@@ -102,13 +102,18 @@ def opened(database: str | None) -> Iterator[LedgerStore]:
         store.close()
 
 
+def signing_key(file: Path) -> SigningKey:
+    """Read the key that a ledger signs with."""
+    try:
+        return SigningKey.parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the signing key {file}: {error.strerror}") from error
+
+
 @contextmanager
 def opened_to_write(database: str | None, key_file: Path, last_signed: Path | None) -> Iterator[LedgerWriter]:
     """Open the ledger that a command appends a decision to; one that is not there is not made."""
-    try:
-        key = SigningKey.parse(key_file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the signing key {key_file}: {error.strerror}") from error
+    key = signing_key(key_file)
     url = database_url(database)
     open_store(url, key.verifier.name).close()
     writer, _ = open_writer(url, key, signed_path=last_signed or signed_file(key_file), random=os.urandom)

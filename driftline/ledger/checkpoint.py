@@ -6,6 +6,9 @@ r"""Signed heads of a log: C2SP tlog-checkpoint inside a C2SP signed note, Ed255
     vkey       = name "+" hex(keyid) "+" base64(algorithm || public key)
     key file   = "PRIVATE+KEY+" name "+" hex(keyid) "+" base64(algorithm || seed)
 
+A log that changed its key names the former ones below the new one, in the key file and beside it, newest first:
+`vkey " until " size`. A former key counts for heads of at most that size: whoever finds it later signs nothing new by it.
+
 Go's `golang.org/x/mod/sumdb/note` reads and writes the same notes, keys and key files.
 """
 
@@ -15,9 +18,9 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -26,6 +29,7 @@ from driftline.ledger.errors import KeyMalformed, NoteMalformed, SignatureInvali
 
 __all__ = [
     "Checkpoint",
+    "Former",
     "Note",
     "Signature",
     "SigningKey",
@@ -38,10 +42,12 @@ __all__ = [
     "sign_checkpoint",
     "signed_text",
     "unbase64",
+    "verifier_keys",
 ]
 
 ED25519: Final = 1
 PRIVATE: Final = "PRIVATE+KEY+"
+_UNTIL: Final = " until "
 _LENGTHS: Final[Mapping[int, int]] = {ED25519: 32}
 _MAX_NOTE: Final = 1_000_000
 _MAX_SIGNATURES: Final = 100
@@ -176,12 +182,20 @@ def decode_key(text: str, lengths: Mapping[int, int]) -> tuple[str, int, bytes, 
     return name, raw[0], bytes.fromhex(id_), raw[1:]
 
 
+class Former(NamedTuple):
+    """A key that a log had before: it signed heads of at most so many entries."""
+
+    key: VerifierKey
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """The public key of a log, with its name."""
+    """The public key of a log, with its name, and those that it had before."""
 
     name: str
     public: bytes
+    former: tuple[Former, ...] = ()
 
     @property
     def key_id(self) -> bytes:
@@ -189,18 +203,33 @@ class VerifierKey:
         return key_id(self.name, ED25519, self.public)
 
     def encode(self) -> str:
-        """Return the vkey."""
+        """Return the vkey, without former ones."""
         return encode_key(self.name, ED25519, self.key_id, self.public)
 
+    def lines(self) -> str:
+        """Return the vkey and the former ones, as they stand in a file."""
+        return "".join([f"{self.encode()}\n", *(f"{old.key.encode()}{_UNTIL}{old.until}\n" for old in self.former)])
+
     @classmethod
-    def parse(cls, vkey: str) -> VerifierKey:
-        """Read a vkey; raises KeyMalformed."""
-        name, _, id_, public = decode_key(vkey.strip(), _LENGTHS)
-        key = cls(name, public)
-        if key.key_id != id_:
-            msg = "the key id of the verifier key does not belong to the key"
+    def parse(cls, text: str) -> VerifierKey:
+        """Read the vkey of one log, former ones below it; raises KeyMalformed."""
+        keys = verifier_keys(text)
+        if len(keys) != 1:
+            msg = "this is no verifier key: a line name+id+base64, former keys of the same log below it"
             raise KeyMalformed(msg)
-        return key
+        return next(iter(keys.values()))
+
+    def signed(self, note: Note, size: int) -> tuple[Signature, ...]:
+        """Return the signatures of this key, or of a former one in its time, under a head of that size; raises SignatureInvalid."""
+        for key in (self, *(old.key for old in self.former if size <= old.until)):
+            ours = tuple(s for s in note.signatures if (s.name, s.key_id) == (key.name, key.key_id))
+            if not all(key.holds(signature, note.text) for signature in ours):
+                msg = f"the signature of {self.name} is wrong"
+                raise SignatureInvalid(msg)
+            if ours:
+                return ours
+        msg = f"the checkpoint is not signed by {self.name}"
+        raise SignatureInvalid(msg)
 
     def holds(self, signature: Signature, text: str) -> bool:
         """Tell whether the signature is this key's over the text."""
@@ -211,19 +240,38 @@ class VerifierKey:
         return True
 
 
+def verifier_keys(text: str) -> dict[str, VerifierKey]:
+    """Read the vkeys of several logs, by name, each with the former ones below it; `#` begins a comment. Raises KeyMalformed."""
+    keys: dict[str, VerifierKey] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if line.startswith("#"):
+            continue
+        vkey, until, size = line.partition(_UNTIL)
+        name, _, id_, public = decode_key(vkey, _LENGTHS)
+        key, known = VerifierKey(name, public), keys.get(name)
+        if key.key_id != id_:
+            msg = "the key id of the verifier key does not belong to the key"
+            raise KeyMalformed(msg)
+        if bool(until) == (known is None) or (until and not _SIZE.fullmatch(size)):
+            msg = f"of each log one key, and below it its former keys, each with '{_UNTIL.strip()}' and a size"
+            raise KeyMalformed(msg)
+        keys[name] = key if known is None else replace(known, former=(*known.former, Former(key, int(size))))
+    return keys
+
+
 class SigningKey:
     """The private key of a log. Its `repr` shows no key material."""
 
     __slots__ = ("_key", "_seed", "verifier")
 
-    def __init__(self, name: str, seed: bytes) -> None:
+    def __init__(self, name: str, seed: bytes, former: tuple[Former, ...] = ()) -> None:
         """Build a key from 32 random bytes; raises KeyMalformed for a name with spaces or plus signs."""
         if not is_name(name) or len(seed) != 32:
             msg = "a signing key has a name without spaces or '+', and a seed of 32 bytes"
             raise KeyMalformed(msg)
         self._seed = seed
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.verifier = VerifierKey(name, self._key.public_key().public_bytes_raw())
+        self.verifier = VerifierKey(name, self._key.public_key().public_bytes_raw(), former)
 
     def __repr__(self) -> str:
         """Name the key only."""
@@ -231,7 +279,14 @@ class SigningKey:
 
     def encode(self) -> str:
         """Return the contents of a key file: a secret."""
-        return PRIVATE + encode_key(self.verifier.name, ED25519, self.verifier.key_id, self._seed)
+        secret = PRIVATE + encode_key(self.verifier.name, ED25519, self.verifier.key_id, self._seed)
+        _, *former = self.verifier.lines().splitlines()
+        return "\n".join([secret, *former])
+
+    def successor(self, seed: bytes, until: int) -> SigningKey:
+        """Return the key that signs heads of more than `until` entries in the place of this one."""
+        mine = self.verifier
+        return SigningKey(mine.name, seed, (Former(VerifierKey(mine.name, mine.public), until), *mine.former))
 
     @classmethod
     def parse(cls, text: str) -> SigningKey:
@@ -240,12 +295,13 @@ class SigningKey:
         if not stripped.startswith(PRIVATE):
             msg = f"this is no signing key: it does not begin with {PRIVATE}"
             raise KeyMalformed(msg)
-        name, _, id_, seed = decode_key(stripped.removeprefix(PRIVATE), _LENGTHS)
+        secret, _, former = stripped.partition("\n")
+        name, _, id_, seed = decode_key(secret.removeprefix(PRIVATE).strip(), _LENGTHS)
         key = cls(name, seed)
         if key.verifier.key_id != id_:
             msg = "the key id in the key file does not belong to the key"
             raise KeyMalformed(msg)
-        return key
+        return cls(name, seed, VerifierKey.parse(f"{key.verifier.encode()}\n{former}").former)
 
     def sign(self, text: str) -> Signature:
         """Sign a text."""
@@ -270,14 +326,8 @@ def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
     the key's signature is missing or wrong, or when the note speaks of another log.
     """
     parsed = Note.parse(note)
-    ours = [s for s in parsed.signatures if (s.name, s.key_id) == (key.name, key.key_id)]
-    if not ours:
-        msg = f"the checkpoint is not signed by {key.name}"
-        raise SignatureInvalid(msg)
-    if not all(key.holds(signature, parsed.text) for signature in ours):
-        msg = f"the signature of {key.name} is wrong"
-        raise SignatureInvalid(msg)
     checkpoint = Checkpoint.parse(parsed.text)
+    key.signed(parsed, checkpoint.size)
     if checkpoint.origin != key.name:
         msg = f"the checkpoint is of the log {checkpoint.origin!r}, not {key.name!r}"
         raise SignatureInvalid(msg)

@@ -67,6 +67,13 @@ class LastSigned:
                 self._write(note)
             return True
 
+    def sign_again(self, checkpoint: Checkpoint, note: str) -> None:
+        """Put the last signed head there by another key; raises RollbackDetected when it is not that head."""
+        with self._locked():
+            if self.read() != checkpoint:
+                raise RollbackDetected(f"{self._path} does not hold the head of {checkpoint.size} entries any more")
+            self._write(note)
+
     def _write(self, note: str) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
         with fresh.open("w", encoding="utf-8") as file:

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
-from driftline.ledger.checkpoint import VerifierKey, signed_text
+from driftline.ledger.checkpoint import VerifierKey, signed_text, verifier_keys
 from driftline.ledger.cosignature import Cosigner, cosigners
 from driftline.ledger.errors import KeyMalformed
 from driftline.runtime.health import Health
@@ -76,13 +76,10 @@ def read_keys(path: Path) -> tuple[Cosigner, ...]:
         raise ConfigurationError(f"{path} holds no witness's keys: {error}") from error
 
 
-def read_logs(path: Path) -> dict[str, list[VerifierKey]]:
+def read_logs(path: Path) -> dict[str, VerifierKey]:
     """Read the verifier keys of the logs, by origin; raises ConfigurationError for a file without any."""
-    logs: dict[str, list[VerifierKey]] = {}
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        for key in (VerifierKey.parse(line) for line in lines if line and not line.startswith("#")):
-            logs.setdefault(key.name, []).append(key)
+        logs = verifier_keys(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"cannot read the keys of the logs {path} ({error.strerror})") from error
     except (KeyMalformed, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from driftline.clock import Clock
 from driftline.ledger.checkpoint import Checkpoint, Note, Signature, VerifierKey
 from driftline.ledger.cosignature import Cosigner
-from driftline.ledger.errors import NoteMalformed, ProofInvalid, ProofMalformed
+from driftline.ledger.errors import NoteMalformed, ProofInvalid, ProofMalformed, SignatureInvalid
 from driftline.ledger.growth import Growth
 from driftline.ledger.proofs import check_consistency
 from driftline.ledger.tree import EMPTY_ROOT
@@ -25,10 +25,8 @@ class NotCosigned(Exception):
 class Witness:
     """Cosigns heads of known logs. Its promise rests on the store: what it cosigned once, every later head of that log contains."""
 
-    def __init__(
-        self, keys: Sequence[Cosigner], logs: Mapping[str, Sequence[VerifierKey]], store: WitnessStore, clock: Clock
-    ) -> None:
-        """`logs`: the keys of each by its origin; several while a log changes its key."""
+    def __init__(self, keys: Sequence[Cosigner], logs: Mapping[str, VerifierKey], store: WitnessStore, clock: Clock) -> None:
+        """`logs`: the key of each by its origin."""
         self._keys = keys
         self._logs = logs
         self._store = store
@@ -68,17 +66,13 @@ class Witness:
 
     def _signatures(self, head: Checkpoint, note: Note) -> tuple[Signature, ...]:
         """The log's own signatures; what others wrote under the note is not passed on."""
-        keys = self._logs.get(head.origin)
-        if keys is None:
+        key = self._logs.get(head.origin)
+        if key is None:
             raise NotCosigned(404, f"the log {head.origin} is not known here")
-        ours: list[Signature] = []
-        for key in keys:
-            mine = [s for s in note.signatures if (s.name, s.key_id) == (key.name, key.key_id)]
-            if all(key.holds(signature, note.text) for signature in mine):
-                ours.extend(mine)
-        if not ours:
-            raise NotCosigned(403, f"the head is not signed by a key of {head.origin} that is known here")
-        return tuple(ours)
+        try:
+            return key.signed(note, head.size)
+        except SignatureInvalid as error:
+            raise NotCosigned(403, str(error)) from error
 
 
 def _check_growth(growth: Growth, last: Checkpoint | None, head: Checkpoint) -> None:

@@ -43,7 +43,7 @@ class Direct:
     """A witness without HTTP in between; `away`, or answering by `instead`."""
 
     def __init__(self, folder: Path, key: Cosigner, clock: ManualClock) -> None:
-        self.witness = Witness([key], {ORIGIN: [KEY.verifier]}, WitnessStore(folder / f"{key.verifier.name}.db"), clock)
+        self.witness = Witness([key], {ORIGIN: KEY.verifier}, WitnessStore(folder / f"{key.verifier.name}.db"), clock)
         self.away = False
         self.asked = 0
         self.instead: Callable[[bytes], Answer] | None = None

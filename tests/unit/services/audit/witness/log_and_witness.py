@@ -47,4 +47,4 @@ class Log:
 
 def witness_at(folder: Path, keys: Sequence[Cosigner] = (W1,), *, clock: ManualClock | None = None) -> Witness:
     store = WitnessStore(folder / "witness.db")
-    return Witness(keys, {ORIGIN: [KEY.verifier]}, store, clock or ManualClock(SECONDS * 1_000_000))
+    return Witness(keys, {ORIGIN: KEY.verifier}, store, clock or ManualClock(SECONDS * 1_000_000))

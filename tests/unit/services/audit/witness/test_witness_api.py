@@ -99,7 +99,7 @@ def test_a_file_of_other_keys_is_refused(tmp_path: Path, text: str) -> None:
 def test_logs_are_read_by_origin_with_all_their_keys(tmp_path: Path) -> None:
     file = tmp_path / "logs"
     file.write_text(f"# ours\n{KEY.verifier.encode()}\n\n")
-    assert read_logs(file) == {ORIGIN: [KEY.verifier]}
+    assert read_logs(file) == {ORIGIN: KEY.verifier}
     file.write_text("# nobody\n")
     with pytest.raises(ConfigurationError, match="names no log"):
         read_logs(file)
