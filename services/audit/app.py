@@ -70,15 +70,7 @@ def run(settings: AuditSettings, clock: Clock) -> int:
         lost=lambda names: tell_lost(events, names),
     )
     verifier = Verifier(writer.store, key.verifier, settings.signed_file)
-    job = VerificationJob(
-        verifier, events, clock, origin=writer.store.origin, every_us=round(settings.ledger_verify_seconds * 1e6)
-    )
-    parts: dict[str, Part] = {"verification": job}
-    if (witnessing := open_witnessing(settings, writer.store, clock, events, publisher)) is not None:
-        parts["witnessing"] = WitnessingPart(witnessing, every_us=round(settings.ledger_witness_seconds * 1e6))
-    if settings.ledger_anchor_url is not None:
-        anchors = UrlObjects(settings.ledger_anchor_url)
-        parts["anchoring"] = Anchoring(writer.store, anchors, events, every_seconds=settings.ledger_anchor_seconds)
+    jobs = open_jobs(settings, writer.store, verifier, clock, events=events, publisher=publisher)
     app = create_app("Driftline audit", health=health, registry=REGISTRY)
     app.include_router(api.routes(writer.store, access, verifier.verify))
     server = HttpServer(app, settings.http_host, settings.http_port)
@@ -97,7 +89,7 @@ def run(settings: AuditSettings, clock: Clock) -> int:
 
     try:
         part = RecorderPart(recorder, clock, moved=moved, rolled_back=rolled_back)
-        return run_parts({"recorder": part, **parts}, health)
+        return run_parts({"recorder": part, **jobs}, health)
     finally:
         server.stop()
         publisher.close()
@@ -125,6 +117,26 @@ def read_key(settings: AuditSettings) -> SigningKey:
         raise ConfigurationError(f"cannot read the ledger's key {path} ({error.strerror}): driftline ledger keygen") from error
     except (KeyMalformed, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is no signing key: {error}") from error
+
+
+def open_jobs(
+    settings: AuditSettings,
+    store: LedgerStore,
+    verifier: Verifier,
+    clock: Clock,
+    *,
+    events: HealthEvents,
+    publisher: CheckpointPublisher,
+) -> dict[str, Part]:
+    """Return what runs beside the recorder: verification, witnesses and anchors where there are any."""
+    every_us = round(settings.ledger_verify_seconds * 1e6)
+    jobs: dict[str, Part] = {"verification": VerificationJob(verifier, events, clock, origin=store.origin, every_us=every_us)}
+    if (witnessing := open_witnessing(settings, store, clock, events, publisher)) is not None:
+        jobs["witnessing"] = WitnessingPart(witnessing, every_us=round(settings.ledger_witness_seconds * 1e6))
+    if settings.ledger_anchor_url is not None:
+        anchors = UrlObjects(settings.ledger_anchor_url)
+        jobs["anchoring"] = Anchoring(store, anchors, events, every_seconds=settings.ledger_anchor_seconds)
+    return jobs
 
 
 def open_witnessing(
