@@ -32,7 +32,12 @@ class Format(StrEnum):
 
 
 def export(entries: Iterable[StoredEntry], form: Format, *, payloads: bool = True) -> Iterator[str]:
-    """Yield the text of an export piece by piece. CSV has no payloads; JSON and JSONL have them if asked for."""
+    """Yield the text of an export piece by piece. CSV has no payloads; JSON and JSONL have them if asked for.
+
+    Raises ValueError for a bundle: its proofs come out of the tree (`driftline.ledger.store.bundle_of`).
+    """
+    if form is Format.BUNDLE:
+        raise ValueError("entries alone make no bundle, which has proofs: `bundle_of` makes one from a snapshot")
     if form is Format.CSV:
         return _csv(entries)
     lines = (orjson.dumps(view(entry, payload=payloads)).decode() for entry in entries)

@@ -11,6 +11,7 @@ from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import RollbackDetected
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
+from driftline.ledger.rows import EVERYTHING, Span
 from driftline.ledger.store import LastSigned, LedgerStore, verify_store
 from driftline.runtime.health_events import HealthEvents
 from services.audit import metrics
@@ -29,11 +30,11 @@ class Verifier:
         self._key = key
         self._signed = LastSigned(signed_file, key)
 
-    def verify(self, level: Level) -> Report:
+    def verify(self, level: Level, span: Span = EVERYTHING) -> Report:
         """Verify now. Raises RollbackDetected for a last-signed file that is not this ledger's, LedgerUnavailable."""
         last = self._signed.read()  # before the entries: what was signed by now must be among them
         trusted = [] if last is None else [SignedHead(last.size, last.root, "last-signed file")]
-        return verify_store(self._store, level, key=self._key, trusted=trusted)
+        return verify_store(self._store, level, key=self._key, trusted=trusted, span=span)
 
 
 class VerificationJob:
@@ -81,7 +82,7 @@ class VerificationJob:
             return Finding(None, FindingKind.CHECKPOINT_INVALID, str(error)), 1
         if report.verdict is Verdict.TAMPERED:
             return report.first_bad, report.invalid_entries
-        log.info("chain verified", entries=report.entries, invalid=0, breaks=0, signed=report.signed_size)
+        log.info("\u2713 Chain verified", entries=report.entries, invalid=0, breaks=0, signed=report.signed_size)
         return None, 0
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import uuid
@@ -29,7 +30,7 @@ from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import canonical
-from driftline.ledger.report import Level, Report
+from driftline.ledger.report import Level, Report, Verdict
 from driftline.ledger.rollback import rollback_draft
 from driftline.ledger.store.proving import bundle_of, receipt_of
 from driftline.ledger.store.reader import Snapshot
@@ -41,6 +42,7 @@ __all__ = ["AuditEntry", "HashChainAuditLogger", "get_audit_logger"]
 
 DEFAULT_URL: Final = "sqlite:///audit_log.db"
 DEFAULT_NAME: Final = "driftline.local/audit"
+log = logging.getLogger("driftline.ledger")
 _RESERVED: Final = "ledger."
 
 
@@ -89,6 +91,7 @@ class HashChainAuditLogger:
         self._signed = LastSigned(signed_file(path), key.verifier)
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
+        log.info("Audit logger initialized with %s", make_url(database_url).render_as_string(hide_password=True))
 
     def append_entry(  # noqa: PLR0917 - what happened, read like a sentence
         self,
@@ -120,6 +123,7 @@ class HashChainAuditLogger:
                 source=None,
             )
         )
+        log.info("Appended audit entry %s: %s by %s on %s/%s", entry_id, action, actor, resource_type, resource_id)
         return str(entry_id)
 
     def get_entry(self, entry_id: str) -> AuditEntry | None:
@@ -128,11 +132,23 @@ class HashChainAuditLogger:
             found = snapshot.entry(uuid.UUID(entry_id).bytes)
         return None if found is None else _audit_entry(found)
 
-    def verify_chain(self) -> Report:
-        """Verify everything: chain, tree, signatures, columns, payloads. `valid`, `entries`, `invalid_entries`, `chain_breaks`."""
+    def verify_chain(self, since: int | None = None, until: int | None = None) -> Report:
+        """Verify chain, tree, signatures, columns and payloads, of everything or of the times [since, until) in microseconds.
+
+        Of times, the entries next to them are verified as well: they show that nothing between is missing. The report has
+        `valid`, `size` (of the log), `entries` (verified), `invalid_entries`, `chain_breaks`.
+        """
         last = self._signed.read()  # before the entries: what was signed by now must be among them
         trusted = [] if last is None else [SignedHead(last.size, last.root, "last-signed file")]
-        return verify_store(self._writer.store, Level.FULL, key=self._key, trusted=trusted)
+        with self._writer.store.snapshot() as snapshot:
+            span = snapshot.span_of(since, until)
+        report = verify_store(self._writer.store, Level.FULL, key=self._key, trusted=trusted, span=span)
+        counts = (report.entries, report.invalid_entries, report.chain_breaks)
+        if report.verdict is not Verdict.TAMPERED:
+            log.info("\u2713 Chain verified: %d entries, %d invalid, %d breaks", *counts)
+        else:
+            log.error("ALERT: Audit log corruption detected! Chain invalid: %d entries, %d invalid, %d breaks", *counts)
+        return report
 
     def export_chain(self, form: str = "json") -> str:
         """Return all entries as `json`, `jsonl`, `csv` or `bundle` (with proofs)."""

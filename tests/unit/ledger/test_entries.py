@@ -85,3 +85,8 @@ def test_export_of_nothing_is_well_formed(form: Format, text: str) -> None:
 
 def test_csv_export_of_nothing_has_its_head() -> None:
     assert "".join(export([], Format.CSV)).startswith("seq,entry_id,")
+
+
+def test_entries_alone_make_no_bundle(store: LedgerStore) -> None:
+    with pytest.raises(ValueError, match="bundle_of"):
+        export(entries(store, Query()), Format.BUNDLE)

@@ -168,3 +168,34 @@ def test_one_logger_per_database_and_process(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "audit_log.db").exists()
     one.close()
     get_audit_logger.cache_clear()
+
+
+def test_it_says_what_it_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "driftline.ledger")
+    with HashChainAuditLogger(f"sqlite:///{tmp_path}/audit.db", clock=ManualClock(5_000)) as audit:
+        entry_id = audit.append_entry("DEPLOY", "ml_platform", "model", "fraud-v3", {})
+        audit.verify_chain()
+    assert [record.message for record in caplog.records] == [
+        f"Audit logger initialized with sqlite:///{tmp_path}/audit.db",
+        f"Appended audit entry {entry_id}: DEPLOY by ml_platform on model/fraud-v3",
+        "\u2713 Chain verified: 1 entries, 0 invalid, 0 breaks",
+    ]
+
+
+def test_a_chain_is_verified_over_times(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock(0)
+    with HashChainAuditLogger(f"sqlite:///{tmp_path}/audit.db", clock=clock) as audit:
+        for _ in range(9):
+            clock.advance(1_000)
+            audit.append_entry("UPDATE", "data_scientist_1", "model", "fraud-v3", {})
+        report = audit.verify_chain(3_000, 5_000)
+        assert (report.valid, report.first, report.entries) == (True, 1, 4)  # entries 2 and 3, and their neighbours
+        connection = sqlite3.connect(tmp_path / "audit.db")
+        connection.execute("DROP TRIGGER ledger_payload_no_update")
+        connection.execute("UPDATE ledger_payload SET body = x'00' WHERE seq IN (3, 7)")
+        connection.commit()
+        connection.close()
+        assert audit.verify_chain(3_000, 5_000).invalid_entries == 1
+        assert audit.verify_chain().invalid_entries == 2
+        assert audit.verify_chain(until=2_000).valid
+    assert "ALERT: Audit log corruption detected! Chain invalid: 9 entries, 2 invalid, 0 breaks" in caplog.messages

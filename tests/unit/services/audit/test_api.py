@@ -260,3 +260,11 @@ def test_a_bundle_that_is_too_large_is_refused_with_a_remedy(door: Door, monkeyp
     monkeypatch.setattr(api, "LARGEST_BUNDLE", 11)
     answer = door.ask("/v1/bundle")
     assert (answer.status_code, "--format bundle" in answer.json()["remedy"]) == (413, True)
+
+
+def test_a_time_is_verified_alone(door: Door) -> None:
+    answer = door.ask("/v1/verify", method="POST", json={"since": "1970-01-01T00:00:00.001000Z"}).json()
+    assert (answer["verdict"], answer["total_entries"], answer["verified_entries"]) == ("valid", 12, 12)
+    later = door.ask("/v1/verify", method="POST", json={"since": "1970-01-01T00:00:00.001001Z"}).json()
+    assert (later["verdict"], later["verified_entries"]) == ("valid", 1)
+    assert door.ask("/v1/verify", method="POST", json={"since": "yesterday"}).status_code == 422
