@@ -35,7 +35,7 @@ from services.alerting.api.life import explain_routes, life_routes
 from services.alerting.api.operations import operation_routes
 from services.alerting.api.response import response_routes
 from services.alerting.api.silences import silence_routes
-from services.alerting.consumer import Following, Intake
+from services.alerting.consumer import ELSEWHERE, Following, Intake
 from services.alerting.jobs.auditor import Auditor
 from services.alerting.jobs.beat import Beat, Work
 from services.alerting.jobs.catch_up import CatchUp
@@ -52,7 +52,7 @@ from services.alerting.settings import AlertingSettings, AloneSettings
 from services.alerting.store import outbox
 from services.alerting.store.database import Database
 
-SOURCES = ("drift-events", "health", "governance", "monitors")
+SOURCES = ("drift-events", "health", *ELSEWHERE)
 TARGETS = ("alerts", "notifications")
 _LEASE_MARGIN_SECONDS = 10.0
 """From the end of a try to its record, at most; then another replica sends again, under the same id."""

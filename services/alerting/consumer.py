@@ -20,7 +20,7 @@ from driftline.alerting.posted import PostedAlert, receive_posted, timed_out
 from driftline.alerting.routing import Route
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
-from driftline.events import AlertFired, AlertResolved, DriftCleared, DriftDetected, HealthCleared, HealthOpened
+from driftline.events import AlertFired, AlertResolved, CheckExecution, DriftCleared, DriftDetected, HealthCleared, HealthOpened
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.health import Health
 from services.alerting.adapters.faust_app import FaustConsumer
@@ -30,6 +30,7 @@ from services.alerting.metrics import EVENTS
 from services.alerting.store import (
     acknowledgements,
     alerts,
+    checks,
     escalations,
     groups,
     history,
@@ -44,12 +45,16 @@ from services.alerting.store.database import Database
 _LOG = structlog.get_logger("driftline.alerting")
 
 
+Elsewhere = ChangeEvent | CheckExecution
+"""What is read of the topics of other services that do not speak to alerting in the first place."""
+
+ELSEWHERE = ("governance", "monitors", "checks")
 _POSTED_AT_ONCE = 1_000
 """Posted alerts in one transaction; the dispatcher waits for it."""
 
 
 class Intake:
-    """Handles records of `drift-events` and `health`, and what `governance` and `monitors` say of changes of models.
+    """Handles records of `drift-events` and `health`, and what `governance`, `monitors` and `checks` say about models.
 
     Handling one twice changes nothing.
     """
@@ -71,17 +76,22 @@ class Intake:
         now = self._clock.now_us()
         with self._database.write() as tx:
             fresh = _fresh(tx, records)
-            events = [(record, event) for record in fresh if (event := _decode(record)) is not None]
-            for _, event in events:
-                if isinstance(event, ChangeEvent):
-                    noise.note_change(tx, event, self._in_force.routing.noise, now)
-            arrivals = [_arrival(record, event, now) for record, event in events if not isinstance(event, ChangeEvent)]
+            arrivals = [_arrival(record, event, now) for record in fresh for event in self._meant(tx, _decode(record), now)]
             outcomes = self._apply(tx, arrivals, now, news=news)
             inbox.mark_seen(tx, [record.event_id for record in fresh], now)
             inbox.set_positions(tx, _ends(records), self._topic_ids)
         EVENTS.labels("duplicate").inc(len(records) - len(fresh))
         for outcome in outcomes:
             EVENTS.labels(outcome).inc()
+
+    def _meant(self, tx: Connection, event: Event | Elsewhere | None, now: int) -> Sequence[Event]:
+        """What an event means for alerts; what other services say is noted, and means what follows from it."""
+        if isinstance(event, CheckExecution):
+            return checks.take(tx, event)
+        if isinstance(event, ChangeEvent):
+            noise.note_change(tx, event, self._in_force.routing.noise, now)
+            return ()
+        return () if event is None else (event,)
 
     def open_all(self) -> int:
         """After the history was read for the first time: bring what still holds into groups; returns how many alerts."""
@@ -313,16 +323,16 @@ def _fresh(tx: Connection, records: Sequence[Received]) -> list[Received]:
     return fresh
 
 
-def _decode(record: Received) -> Event | ChangeEvent | None:
+def _decode(record: Received) -> Event | Elsewhere | None:
     """The event of a record; None for those of other services' topics that mean nothing here."""
-    elsewhere = record.topic in (topics.name("governance"), topics.name("monitors"))
+    elsewhere = record.topic in map(topics.name, ELSEWHERE)
     if record.value is None and elsewhere:
         return None
     if record.value is None:
         raise InvalidRecord(Reason.MALFORMED_AVRO, f"{_place(record)} is empty")
     event = codec.decode(record.value)
     if elsewhere:
-        return event if isinstance(event, ChangeEvent) else None
+        return event if isinstance(event, Elsewhere) else None
     if not isinstance(event, DriftDetected | DriftCleared | HealthOpened | HealthCleared):
         raise InvalidRecord(Reason.UNEXPECTED_EVENT, f"{_place(record)} holds a {type(event).__name__}")
     return event

@@ -207,6 +207,15 @@ changes = Table(
 )
 """Deployments and other baselines that explain drift of their model for a while."""
 
+check_alerts = Table(
+    "check_alerts",
+    metadata,
+    Column("check_id", String(255), primary_key=True),
+    Column("model_id", String(128), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+"""Checks of the last day that raised alerts."""
+
 silences = Table(
     "silences",
     metadata,

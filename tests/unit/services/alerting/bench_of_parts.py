@@ -11,11 +11,11 @@ from driftline.alerting.enrichment import Links
 from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Timers
 from driftline.clock import ManualClock
 from driftline.envelope import Envelope, deterministic_id
-from driftline.events import DriftCleared, DriftDetected, Monitor, StageChanged
+from driftline.events import CheckExecution, DriftCleared, DriftDetected, Monitor, StageChanged
 from services.alerting.adapters.channels.port import Outgoing
 from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.adapters.received import Received
-from services.alerting.consumer import Intake
+from services.alerting.consumer import ELSEWHERE, Intake
 from services.alerting.jobs.dispatcher import Dispatcher, Outlook
 from services.alerting.jobs.sender import Sender, SenderOptions
 from services.alerting.store import inbox, outbox
@@ -24,7 +24,7 @@ from services.alerting.store.database import Database
 SECOND = 1_000_000
 TIMERS = Timers(group_wait=30 * SECOND, group_interval=300 * SECOND, repeat_interval=3600 * SECOND)
 TOPIC = topics.name("drift-events")
-TOPIC_IDS = {TOPIC: "id-1", topics.name("health"): "id-2", topics.name("governance"): "id-3", topics.name("monitors"): "id-4"}
+TOPIC_IDS = {topics.name(name): f"id-{name}" for name in ("drift-events", "health", *ELSEWHERE)}
 
 
 def one_route(*channels: ChannelSpec) -> Routing:
@@ -53,6 +53,8 @@ def _origin(event: Any) -> tuple[str, tuple[str | int, ...]]:
             return topics.name("governance"), (event.model_id, event.at)
         case Monitor():
             return topics.name("monitors"), (event.model_id, event.monitor_version)
+        case CheckExecution():
+            return topics.name("checks"), (event.check_id, event.status.value)
         case DriftDetected() | DriftCleared():
             return topics.name("drift-events"), (event.episode_id, event.sequence)
     return topics.name("health"), (event.subject, event.at)
