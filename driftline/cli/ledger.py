@@ -12,6 +12,7 @@ from driftline.cli import (
     ledger_keeping,
     ledger_messages,
     ledger_proofs,
+    ledger_report,
     ledger_rollback,
     ledger_rotation,
     ledger_verify,
@@ -64,6 +65,7 @@ app.add_typer(ledger_rollback.app)
 app.add_typer(ledger_rotation.app)
 app.add_typer(ledger_keeping.app)
 app.add_typer(ledger_messages.app)
+app.add_typer(ledger_report.app)
 app.add_typer(ledger_witness.app)
 
 DEFAULT_NAME = "driftline.local/audit"

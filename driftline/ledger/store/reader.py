@@ -192,6 +192,12 @@ class Snapshot:
         w = t.cosignature.c
         return "".join(self._connection.scalars(select(w.line).where(w.size == size).order_by(w.cosigner)))
 
+    def witnessed_size(self, log: str) -> int:
+        """Return the size of the largest head that anybody but the log cosigned, as stored; 0 without one."""
+        w = t.cosignature.c
+        others = ~w.cosigner.startswith(f"{log}+", autoescape=True)
+        return self._connection.scalar(select(func.max(w.size)).where(others)) or 0
+
     def nodes(self, span: Span = EVERYTHING) -> dict[tuple[int, int], bytes]:
         """Return stored tree nodes by (level, index): all of them, or those that the entries of a span complete."""
         n = t.node.c

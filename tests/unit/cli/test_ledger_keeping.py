@@ -87,3 +87,15 @@ def test_archived_payloads_are_verified_and_shown_from_the_archive(run: Run, tmp
     name.write_bytes(b"forged")
     code, told, _ = run("verify")
     assert (code, told["first_bad"]["kind"], told["first_bad"]["sequence"]) == (1, "archive_changed", 0)
+
+
+def test_a_report_lists_what_is_missing_and_a_review_goes_on_record(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    code, told, _ = run("report", "--regime", "hipaa", "--html", file)
+    before = {one["asks"]: one["state"] for one in told["missing"]}
+    assert (code, told["verification"]["verdict"], before["activity is examined"]) == (1, "valid", "missing")
+    assert file.read_text().startswith("<!doctype html>")
+    assert run("review", *DECIDED)[:2] == (0, {"sequence": 20, "verdict": "valid", "entries": 20})
+    _, told, _ = run("report", "--regime", "hipaa")
+    assert "activity is examined" not in {one["asks"] for one in told["missing"]}
+    assert told["reviews"][0]["actor"] == "carol"
