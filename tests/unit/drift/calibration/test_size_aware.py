@@ -95,6 +95,14 @@ def test_one_row_of_a_rare_category_is_nothing():
     assert compare(baseline, arr(0, 1, 600, 399), ordered=False).p_any > 0.5
 
 
+def test_a_number_that_hardly_ever_was_another_is_tested_on_the_others():
+    usual = np.array([4, 99_950, 46])
+    found = compare(usual, np.array([0, 5, 331]), ordered=True)
+    assert found.freedom == 0
+    assert found.p_beyond(0.1) < 1e-7
+    assert compare(usual, np.array([0, 336, 0]), ordered=True).p_beyond(0.1) == 1.0
+
+
 def test_a_column_with_one_category_and_news_is_tested_on_the_news_alone():
     found = compare(arr(0, 10_000), arr(200, 800), ordered=False)
     assert found.freedom == 0
