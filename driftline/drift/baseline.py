@@ -19,7 +19,7 @@ from driftline.events.columns import LABEL, PREDICTION
 Values = NDArray[np.generic] | Sequence[float | str | None]
 Floats = NDArray[np.float64]
 
-NULLS = ("", "null", "NULL", "None", "NA", "N/A", "NaN", "nan", "#N/A")
+NULLS = ("", " ", "null", "NULL", "None", "NA", "N/A", "NaN", "nan", "#N/A")
 """Texts of a file that stand for no value."""
 FINE_CELLS = 64
 PSI_BINS = 10

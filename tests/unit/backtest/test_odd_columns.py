@@ -10,6 +10,7 @@ import pytest
 from driftline.backtest.roles import Roles
 from driftline.backtest.run import Backtest, run
 from driftline.backtest.story import deciding
+from driftline.backtest.table import open_table
 from driftline.events import DriftDetected
 
 ROWS = 500
@@ -104,3 +105,11 @@ def test_a_constant_that_changes_a_new_value_and_a_flag_that_is_always_true_are_
     assert found["one value", "unseen_rate"] == 1.0
     assert found["constant", "above_rate"] == 1.0
     assert found["nothing", "null_rate"] == 0.0
+
+
+def test_a_blank_where_a_number_belongs_is_null(tmp_path):
+    path = tmp_path / "charges.csv"
+    path.write_text("tenure,total\n1,29.85\n0, \n2,108.15\n", encoding="utf-8")
+    table = open_table(path)
+    assert table.columns["total"] == pa.float64()
+    assert [value for batch, _ in table.batches(table.columns) for value in batch["total"].to_pylist()] == [29.85, None, 108.15]
