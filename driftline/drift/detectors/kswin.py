@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.detectors.protocol import MalformedState, Verdict, pack
+from driftline.drift.detectors.river_detectors import river_detectors
 from driftline.drift.detectors.seeds import seed_of
 from driftline.drift.profile.layout import KSWIN
 
@@ -46,11 +47,9 @@ class KsWin:
         if len(values) < self.size or len(self._past) + len(values) < longest:
             self._past = (self._past + values)[-longest:]
             return Verdict(detected=False)
-        from river.drift import KSWIN
-
         before = (self._past + values[:-1])[-longest:]
         seed = seed_of(self.series, self._panes)
-        detector = KSWIN(self.alpha, window_size=longest, stat_size=self.size, seed=seed, window=before)
+        detector = river_detectors().KSWIN(self.alpha, window_size=longest, stat_size=self.size, seed=seed, window=before)
         detector.update(values[-1])
         detected = bool(detector.drift_detected)
         past = self._past

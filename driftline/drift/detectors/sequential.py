@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from driftline.drift.detectors.protocol import MalformedState, Verdict, pack
+from driftline.drift.detectors.river_detectors import river_detectors
 
 if TYPE_CHECKING:
     from river.base import DriftDetector
@@ -160,20 +161,18 @@ class Sequential:
 
 
 def _made(kind: Kind, watch: Watch, units: Sequence[float]) -> DriftDetector | None:
-    # river.drift imports its data sets and, where they are installed, pandas and scikit-learn: seconds that a start need not wait.
-    from river.drift import ADWIN, PageHinkley, binary
-
+    drift = river_detectors()
     two_sided = watch is Watch.BOTH
     if kind is Kind.ADWIN:
         # Smallest part and smallest series that is tested: there are few panes, and each stands for many events.
-        return ADWIN(delta=0.002, clock=1, min_window_length=3, grace_period=6)
+        return drift.ADWIN(delta=0.002, clock=1, min_window_length=3, grace_period=6)
     if kind is Kind.PAGE_HINKLEY:
         if len(units) < WARM:
             return None
         noise = max(float(np.std(units[:WARM], ddof=1)), _QUIETEST)
         mode = "both" if two_sided else "up"
-        return PageHinkley(min_instances=WARM, delta=_TOLERATED * noise, threshold=_ALARM * noise, alpha=1.0, mode=mode)
+        return drift.PageHinkley(min_instances=WARM, delta=_TOLERATED * noise, threshold=_ALARM * noise, alpha=1.0, mode=mode)
     if kind is Kind.DDM:
-        return binary.DDM()
-    made = binary.HDDMA if kind is Kind.HDDM_A else binary.HDDMW
+        return drift.binary.DDM()
+    made = drift.binary.HDDMA if kind is Kind.HDDM_A else drift.binary.HDDMW
     return made(two_sided_test=two_sided)

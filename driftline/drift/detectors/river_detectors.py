@@ -1,0 +1,26 @@
+"""The detectors of river, without all that river would import beside them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+
+__all__ = ["river_detectors"]
+
+_UNWANTED = "sklearn"
+
+
+def river_detectors() -> ModuleType:
+    """Return `river.drift`, imported when first asked for.
+
+    It imports river's data sets, and those scikit-learn where that is installed: seconds and 70 MB for one converter that
+    no detector needs. For as long as the import takes it is therefore as if it were not installed.
+    """
+    if "river.drift" in sys.modules or _UNWANTED in sys.modules:
+        return importlib.import_module("river.drift")
+    sys.modules[_UNWANTED] = None  # type: ignore[assignment]  # makes its import fail, as the documentation of `import` has it
+    try:
+        return importlib.import_module("river.drift")
+    finally:
+        del sys.modules[_UNWANTED]
