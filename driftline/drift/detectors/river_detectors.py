@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 
@@ -17,10 +16,12 @@ def river_detectors() -> ModuleType:
     It imports river's data sets, and those scikit-learn where that is installed: seconds and 70 MB for one converter that
     no detector needs. For as long as the import takes it is therefore as if it were not installed.
     """
-    if "river.drift" in sys.modules or _UNWANTED in sys.modules:
-        return importlib.import_module("river.drift")
-    sys.modules[_UNWANTED] = None  # type: ignore[assignment]  # makes its import fail, as the documentation of `import` has it
+    hidden = "river.drift" not in sys.modules and _UNWANTED not in sys.modules
+    if hidden:
+        sys.modules[_UNWANTED] = None  # type: ignore[assignment]  # makes its import fail, as Python's reference has it
     try:
-        return importlib.import_module("river.drift")
+        import river.drift
     finally:
-        del sys.modules[_UNWANTED]
+        if hidden:
+            del sys.modules[_UNWANTED]
+    return river.drift
