@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from driftline.cli.ledger_inputs import Database, Json, Key, contents, opened, pick, print_json, verifier_key, write
+from driftline.cli.ledger_witnessed import PolicyFile, witnessed_by
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
 from driftline.ledger.bundle import Completeness, check_bundle
@@ -66,6 +67,7 @@ def checkpoint(*, database: Database = None) -> None:
 def check_receipt_file(
     file: Annotated[Path, typer.Argument(help="The receipt (.tlog-proof).")],
     key: Key = None,
+    policy: PolicyFile = None,
     as_json: Json = False,
 ) -> None:
     """Check a receipt without any database; exit 0 proven, 1 refused, 2 cannot be checked."""
@@ -73,6 +75,7 @@ def check_receipt_file(
     try:
         receipt = Receipt.parse(data)
         checked = check_receipt(receipt, verifier)
+        witnessed_by(policy, receipt.note)
     except LedgerError as error:
         raise refusal(file, error, as_json=as_json) from None
     if as_json:
@@ -90,12 +93,15 @@ def check_growth_file(
     file: Annotated[Path, typer.Argument(help="The proof (.tlog-growth).")],
     older: Annotated[Path, typer.Option(help="The signed head that you kept (driftline ledger checkpoint).")],
     key: Key = None,
+    policy: PolicyFile = None,
     as_json: Json = False,
 ) -> None:
     """Check that a log only grew since a head that you kept; exit 0 proven, 1 refused, 2 cannot be checked."""
     verifier, data, kept = key_or_refusal(key), contents(file), contents(older)
     try:
-        before, after = check_growth(Growth.parse(data), kept.decode("utf-8", "replace"), verifier)
+        growth = Growth.parse(data)
+        before, after = check_growth(growth, kept.decode("utf-8", "replace"), verifier)
+        witnessed_by(policy, growth.note)
     except LedgerError as error:
         raise refusal(file, error, as_json=as_json) from None
     if as_json:
@@ -108,6 +114,7 @@ def check_growth_file(
 def check_bundle_file(
     file: Annotated[Path, typer.Argument(help="The bundle (driftline ledger export --format bundle).")],
     key: Key = None,
+    policy: PolicyFile = None,
     as_json: Json = False,
 ) -> None:
     """Check a bundle without any database; exit 0 proven, 1 refused, 2 cannot be checked."""
@@ -115,6 +122,7 @@ def check_bundle_file(
     try:
         with file.open("rb") as lines:
             report = check_bundle(lines, verifier)
+        witnessed_by(policy, report.note)
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
     except LedgerError as error:

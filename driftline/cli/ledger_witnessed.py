@@ -11,14 +11,14 @@ from driftline.cli.ledger_inputs import contents
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError, Unavailable
 from driftline.ledger.checkpoint import VerifierKey
+from driftline.ledger.errors import PolicyMalformed
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.policy import Policy, parse_policy
 from driftline.ledger.report import Report, Witnessed
 from driftline.ledger.store import LedgerStore
 from driftline.ledger.store.anchors import anchored_heads, anchored_notes
 from driftline.ledger.store.objects import UrlObjects
-from driftline.ledger.witnessed import FoundNote, check_witnessed
-from driftline.runtime.witness_client import WitnessClient
+from driftline.ledger.witnessed import FoundNote, check_witnessed, require_quorum
 
 _STORED: Final = 1_000
 
@@ -27,7 +27,7 @@ PolicyFile = Annotated[
     typer.Option(
         "--policy",
         envvar="DRIFTLINE_LEDGER_POLICY_FILE",
-        help="Witnesses and their quorum (C2SP tlog-policy), for level witness.",
+        help="Witnesses and their quorum (C2SP tlog-policy).",
     ),
 ]
 Anchor = Annotated[
@@ -38,6 +38,20 @@ Anchor = Annotated[
 ]
 
 
+def witnessed_by(policy_file: Path | None, note: str) -> None:
+    """Want a quorum under the head of a proof, where a policy was given; raises SignatureInvalid, ConfigurationError."""
+    if policy_file is not None:
+        require_quorum(note, read_policy(policy_file))
+
+
+def read_policy(file: Path) -> Policy:
+    """Read a policy; raises ConfigurationError."""
+    try:
+        return parse_policy(contents(file))
+    except PolicyMalformed as error:
+        raise ConfigurationError(f"{file}: {error}") from error
+
+
 def anchored(anchor: str | None, key: VerifierKey | None) -> list[SignedHead]:
     """Return the heads among the anchors that the key has signed; raises LedgerUnavailable for a place that is away."""
     return [] if anchor is None or key is None else anchored_heads(UrlObjects(anchor), key)
@@ -46,12 +60,12 @@ def anchored(anchor: str | None, key: VerifierKey | None) -> list[SignedHead]:
 def ask_witnesses(
     store: LedgerStore, key: VerifierKey | None, *, policy_file: Path | None, anchor: str | None
 ) -> tuple[Witnessed, list[SignedHead]]:
-    """Gather every cosigned head that can be had. Raises ConfigurationError, PolicyMalformed, LedgerUnavailable."""
+    """Gather every cosigned head that can be had. Raises ConfigurationError, LedgerUnavailable."""
     if key is None:
         raise ConfigurationError("give the verifier key of the ledger with --key: without it no cosignature says anything")
     if policy_file is None:
         raise ConfigurationError("name the witnesses and their quorum with --policy, or in DRIFTLINE_LEDGER_POLICY_FILE")
-    policy = parse_policy(contents(policy_file))
+    policy = read_policy(policy_file)
     if policy.quorum is None:
         raise ConfigurationError(f"{policy_file} wants no witness (`quorum none`): verify at level full")
     with store.snapshot() as snapshot:
@@ -65,6 +79,8 @@ def ask_witnesses(
 
 def _asked(policy: Policy, origin: str, unchecked: list[str]) -> Iterator[FoundNote]:
     """Ask each witness for the largest head that it knows: nobody who holds the ledger can take that back."""
+    from driftline.runtime.witness_client import WitnessClient
+
     for witness in policy.witnesses:
         if witness.url is None:
             unchecked.append(f"witness {witness.name}: not asked itself, the policy has no URL of it")

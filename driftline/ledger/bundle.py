@@ -137,6 +137,8 @@ def closing_line(entries: int, nodes: Sequence[bytes], *, before: bytes | None, 
 class BundleReport:
     """What a bundle proves."""
 
+    note: str
+    """The signed head, with whatever cosignatures it has; they are not checked yet."""
     checkpoint: Checkpoint
     selection: Selection
     entries: int
@@ -152,8 +154,8 @@ def check_bundle(lines: Iterable[bytes], key: VerifierKey) -> BundleReport:
     Raises LedgerError of some kind (see `driftline.ledger.errors`): then it proves nothing.
     """
     bodies = _bodies(lines)
-    checkpoint, selection = _manifest(next(bodies), key)
-    reader = _Reader(checkpoint, selection)
+    note, checkpoint, selection = _manifest(next(bodies), key)
+    reader = _Reader(note, checkpoint, selection)
     body = next(bodies)
     for following in bodies:
         reader.take(Opening.parse(body))
@@ -183,7 +185,7 @@ def _object(line: bytes, keys: set[str]) -> dict[str, Any]:
     return value
 
 
-def _manifest(line: bytes, key: VerifierKey) -> tuple[Checkpoint, Selection]:
+def _manifest(line: bytes, key: VerifierKey) -> tuple[str, Checkpoint, Selection]:
     value = _object(line, {"bundle", "checkpoint", "selection"})
     note = value["checkpoint"]
     if value["bundle"] != _FORMAT or not isinstance(note, str):
@@ -196,7 +198,7 @@ def _manifest(line: bytes, key: VerifierKey) -> tuple[Checkpoint, Selection]:
         raise ProofMalformed("the selection of the bundle cannot be read") from error
     if not same or not sound:
         raise ProofMalformed("the selection of the bundle is not in its one form")
-    return open_checkpoint(note, key), selection
+    return note, open_checkpoint(note, key), selection
 
 
 def _sound(selection: Selection) -> bool:
@@ -215,6 +217,7 @@ def _sound(selection: Selection) -> bool:
 class _Reader:
     """Checks entry after entry."""
 
+    note: str
     checkpoint: Checkpoint
     selection: Selection
     indices: list[int] = field(default_factory=list)
@@ -258,7 +261,7 @@ class _Reader:
         elif before or after:
             raise ProofMalformed("only a range has neighbours")
         check_inclusions(hashes, indices, self.checkpoint.size, _nodes(nodes), self.checkpoint.root)
-        return BundleReport(self.checkpoint, self.selection, entries, self.disclosed, complete, self.last)
+        return BundleReport(self.note, self.checkpoint, self.selection, entries, self.disclosed, complete, self.last)
 
     def _within(self, before: Leaf | None, after: Leaf | None) -> None:
         """Refuse a range with a hole, or whose neighbours belong to it."""

@@ -37,6 +37,7 @@ __all__ = [
     "decode_key",
     "encode_key",
     "is_name",
+    "is_signature_line",
     "key_id",
     "open_checkpoint",
     "sign_checkpoint",
@@ -121,6 +122,17 @@ class Note:
             msg = f"a note has at most {_MAX_SIGNATURES} signatures"
             raise NoteMalformed(msg)
         return cls(note[: cut + 1], tuple(_signature(line) for line in lines))
+
+
+def is_signature_line(line: object) -> bool:
+    """Tell whether this is one signature line of a note, with its end."""
+    if not isinstance(line, str) or not line.endswith("\n") or any(c < " " for c in line[:-1]):
+        return False
+    try:
+        _signature(line[:-1])
+    except NoteMalformed:
+        return False
+    return True
 
 
 def _signature(line: str) -> Signature:

@@ -13,7 +13,7 @@ from driftline.ledger.heads import SignedHead
 from driftline.ledger.policy import Policy
 from driftline.ledger.report import Level, Report, Verdict, Witnessed
 
-__all__ = ["FoundNote", "check_witnessed", "vouched"]
+__all__ = ["FoundNote", "check_witnessed", "require_quorum", "vouched"]
 
 
 class FoundNote(NamedTuple):
@@ -46,6 +46,14 @@ def check_witnessed(
         if head.size > newest and policy.satisfied(times.keys()):
             newest, by = head.size, {names[each]: time for each, time in times.items()}
     return Witnessed(newest, tuple(sorted(by.items())), tuple(doubts)), heads
+
+
+def require_quorum(note: str, policy: Policy) -> None:
+    """Raise SignatureInvalid unless a quorum of the policy has cosigned the head of a note that the log signed."""
+    times = cosigned(Note.parse(note), [witness.key for witness in policy.witnesses])
+    if not policy.satisfied(times.keys()):
+        by = ", ".join(witness.name for witness in policy.witnesses if witness.key in times) or "nobody"
+        raise SignatureInvalid(f"the signed head has no quorum of witnesses: {by} of the policy has cosigned it")
 
 
 def vouched(report: Report, witnessed: Witnessed) -> Report:

@@ -15,6 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from driftline.ledger.chain import Head, Known
+from driftline.ledger.checkpoint import is_signature_line
 from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import CheckpointRow
@@ -190,7 +191,8 @@ class Snapshot:
 
     def _cosignatures(self, size: int) -> str:
         w = t.cosignature.c
-        return "".join(self._connection.scalars(select(w.line).where(w.size == size).order_by(w.cosigner)))
+        lines = self._connection.scalars(select(w.line).where(w.size == size).order_by(w.cosigner))
+        return "".join(line for line in lines if is_signature_line(line))
 
     def witnessed_size(self, log: str) -> int:
         """Return the size of the largest head that anybody but the log cosigned, as stored; 0 without one."""

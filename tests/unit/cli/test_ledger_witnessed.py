@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from driftline.cli import ledger_witnessed, main
+from driftline.cli import main
 from driftline.errors import Unavailable
 from driftline.ledger.checkpoint import Note, signed_text
 from driftline.ledger.store import add_cosignatures
 from driftline.ledger.store.anchors import write_anchor
 from driftline.ledger.store.objects import UrlObjects
+from driftline.runtime import witness_client
 from driftline.runtime.witness_client import Answer
 from tests.unit.ledger.ledger_builders import KEY, draft, grow, ledger
 from tests.unit.services.audit.witness.log_and_witness import SECONDS, W1
@@ -57,7 +58,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     made = House(tmp_path)
-    monkeypatch.setattr(ledger_witnessed, "WitnessClient", lambda _url: made)
+    monkeypatch.setattr(witness_client, "WitnessClient", lambda _url: made)
     for name in (
         "DRIFTLINE_LEDGER_SIGNED_FILE",
         "DRIFTLINE_LEDGER_KEY_FILE",
@@ -178,3 +179,31 @@ def test_without_key_or_policy_nothing_can_be_said(house: House, run: Run) -> No
     code, said = run()
     assert code == 2
     assert "line 1 of the policy" in said
+
+
+def test_proofs_are_refused_without_a_quorum_where_a_policy_wants_one(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    def call(*words: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["ledger", *map(str, words)])
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    database, key = ["--database", f"sqlite:///{house.folder}/ledger.db"], ["--key", KEY.verifier.encode()]
+    policy, older = ["--policy", house.folder / "policy"], house.folder / "older"
+    older.write_text(house.note)
+    files = {name: house.folder / name for name in ("old", "new", "growth", "bundle")}
+    call("prove", "--sequence", 3, "--output", files["old"], *database)
+    call("prove", "--sequence", 25, "--output", files["new"], *database)
+    call("prove", "--since", 20, "--output", files["growth"], *database)
+    call("export", "--format", "bundle", "--output", files["bundle"], *database)
+    assert call("check-receipt", files["old"], *key, *policy)[0] == 0
+    for words in (
+        ("check-receipt", files["new"]),
+        ("check-growth", files["growth"], "--older", older),
+        ("check-bundle", files["bundle"]),
+    ):
+        assert call(*words, *key)[0] == 0
+        code, said = call(*words, *key, *policy)
+        assert code == 1
+        assert "no quorum of witnesses: nobody of the policy has cosigned it" in said
+    (house.folder / "policy").write_text("nonsense")
+    assert call("check-receipt", files["old"], *key, *policy)[0] == 2

@@ -285,6 +285,18 @@ def test_receipts_carry_the_cosignatures(house: House) -> None:
             assert bool(cosigned(Note.parse(receipt.note), [KEYS[0].verifier])) == (size == 20)
 
 
+@pytest.mark.parametrize(
+    "line", ["", "nonsense", "\u2014 w AAAA\n", "\n\n\u2014 w AAAAAAAA\n", "\u2014 w AAAAAAAA", "\u2014 w\x00 AAAAAAAA\n"]
+)
+def test_a_line_that_somebody_put_there_by_force_disturbs_nobody(house: House, line: str) -> None:
+    with sqlite3.connect(house.folder / "ledger.db") as connection:
+        connection.execute("INSERT INTO ledger_cosignature VALUES (20, 'forger', ?)", (line,))
+    connection.close()
+    house.witnessing.look()
+    ((_, note),) = house.published
+    assert len(Note.parse(note).signatures) == 4
+
+
 def test_the_ledgers_own_key_of_ml_dsa_cosigns_without_any_witness(tmp_path: Path) -> None:
     house = House(tmp_path, policy="quorum none")
     own = Cosigner(ORIGIN, bytes(32), Algorithm.ML_DSA_44)
