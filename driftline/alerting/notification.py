@@ -1,7 +1,7 @@
 """What a notification says, and the id by which a receiver recognises a repeat of it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,9 @@ def _body(
         "receiver": group.receiver,
         "groupKey": group.key,
         "groupLabels": dict(group.labels),
-        "commonLabels": _common_labels(alerts),
+        "commonLabels": _common([alert.routing_labels for alert in alerts]),
+        "commonAnnotations": _common([_annotations(alert) for alert in alerts]),
+        "externalURL": links.dashboards,
         "alerts": described,
         "truncatedAlerts": max(0, len(alerts) - MAX_ALERTS),
     }
@@ -111,6 +113,8 @@ def describe(alert: Alert, links: Links) -> dict[str, Any]:
         "dashboard_url": more.dashboard_url,
         "status": alert.status.value,
         "labels": dict(alert.labels),
+        "annotations": dict(_annotations(alert)),
+        "generatorURL": "" if alert.posted is None else alert.posted.generator_url,
         "startsAt": iso_time(alert.starts_at),
         "endsAt": None if alert.ends_at is None else iso_time(alert.ends_at),
         "fingerprint": alert.alert_id,
@@ -131,6 +135,11 @@ def _by_urgency(members: tuple[Member, ...]) -> list[Member]:
     return sorted(members, key=key)
 
 
-def _common_labels(alerts: list[Alert]) -> dict[str, str]:
-    first, *others = (alert.routing_labels for alert in alerts)
+def _annotations(alert: Alert) -> Mapping[str, str]:
+    """Those that it was posted with; else what stands for them."""
+    return {"summary": alert.title or DEFAULT_TITLE} if alert.posted is None else alert.posted.annotations
+
+
+def _common(of_alerts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    first, *others = of_alerts
     return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}

@@ -1,7 +1,7 @@
 """The same YAML, the same alerts, the same receivers: Alertmanager and our router alone tell the same, at the same ticks.
 
 Every scenario has a route and receivers of its own, so that all of them run at once in one process of each. What is compared of a
-notification: when it came, to whom, its status, the labels of its group, and each alert with its status.
+notification: when it came, to whom, its status, the labels of its group, and each alert with its status and annotations.
 """
 
 import threading
@@ -57,12 +57,17 @@ class Scenario:
 
 def fire(name: str, **labels: str) -> Action:
     """Post an alert that fires."""
-    return lambda router: router.post({"labels": {"alertname": name, **labels}, "endsAt": moment(600)})
+    return lambda router: router.post({**alert(name, labels), "endsAt": moment(600)})
 
 
 def end(name: str, **labels: str) -> Action:
-    """Post its end."""
-    return lambda router: router.post({"labels": {"alertname": name, **labels}, "endsAt": moment()})
+    """Post its end, with all that was said before, as Prometheus does."""
+    return lambda router: router.post({**alert(name, labels), "endsAt": moment()})
+
+
+def alert(name: str, labels: dict[str, str]) -> dict[str, object]:
+    said = {"annotations": {"summary": f"{name} fires", **labels}, "generatorURL": "http://prometheus.example.org/graph"}
+    return {"labels": {"alertname": name, **labels}, **said}
 
 
 class Silence:
@@ -236,7 +241,10 @@ def told(tmp_path_factory) -> dict[str, dict[str, list[Told]]]:
 def content(one: Told) -> tuple[object, ...]:
     """What a notification says."""
     body = one.body
-    alerts = sorted((sorted(alert["labels"].items()), alert["status"]) for alert in body["alerts"])
+    alerts = sorted(
+        (sorted(one["labels"].items()), one["status"], sorted(one["annotations"].items()), one["generatorURL"])
+        for one in body["alerts"]
+    )
     return body["receiver"], body["status"], sorted(body["groupLabels"].items()), alerts
 
 

@@ -6,7 +6,7 @@ from driftline.alerting.channels.splunk import hec_event
 from driftline.alerting.config import load
 from driftline.alerting.errors import InvalidAlertingConfig
 from tests.unit.alerting.builders import DAY, alert
-from tests.unit.alerting.channels.notices import EXAMPLE, body
+from tests.unit.alerting.channels.notices import EXAMPLE, body, schema
 
 TREE = "{route: {receiver: all}, receivers: [{name: all, splunk_hec_configs: [%s]}]}"
 
@@ -17,6 +17,7 @@ def test_an_event_has_its_time_its_id_and_all_that_the_webhook_says() -> None:
     assert (event["time"], event["index"], event["sourcetype"]) == (100 * DAY / 1e6, "ml", "driftline:notification")
     assert event["fields"] == {"notification_id": notification_id, "status": "firing"}
     assert event["event"] == json.loads(text)
+    schema("splunk").validate(event)
 
 
 def test_without_an_index_that_of_the_token_holds() -> None:
