@@ -44,9 +44,9 @@ class World(StageWorld):
     folder: Path | None = None
     write_rows = 1
 
-    def __init__(self, *monitors, folder: Path | None = None):
+    def __init__(self, *monitors, folder: Path | None = None, baseline=BASELINE):
         self.folder = folder
-        super().__init__(BASELINE, *(monitors or (MONITOR,)))
+        super().__init__(baseline, *(monitors or (MONITOR,)))
 
     def started(self):
         """What a new process does: remember what lies before where it reads on."""

@@ -12,12 +12,13 @@ from prometheus_client import REGISTRY
 from driftline.batches import from_rows
 from driftline.codec import encode
 from driftline.drift.labels.rows import MARGIN_US
-from driftline.drift.profile import Layout, Profile
+from driftline.drift.profile import Layout, Partial, Profile
 from driftline.errors import ConfigurationError, Reason
 from driftline.events import (
     ColumnKind,
     Group,
     MonitorColumn,
+    MonitorMetric,
     MonitorSlice,
     Part,
     Task,
@@ -31,9 +32,12 @@ from tests.unit.services.drift.building import (
     START,
     Out,
     home_of,
+    monitored,
 )
 from tests.unit.services.drift.join.building import (
     BASELINE,
+    DATA,
+    KINDS,
     LABELS,
     LAYOUT,
     MONITOR,
@@ -542,3 +546,37 @@ def test_a_pair_in_two_slices_is_one_pair_of_the_metrics():
     world.label(label())
     world.flush()
     assert REGISTRY.get_sample_value("driftline_drift_pairs_total", {"part": "IN_TIME"}) == before + 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_pairs_are_cut_and_measured_by_ages_and_lengths(restart, tmp_path):
+    kinds = KINDS | {"booked": ColumnKind.TIMESTAMP, "remark": ColumnKind.TEXT_LENGTH}
+    data = DATA | {"booked": 3600.0 * np.arange(100), "remark": np.arange(100.0)}
+    metrics = (
+        MonitorMetric(name="waited", definition="avg(CASE WHEN label = 'yes' THEN booked END)"),
+        MonitorMetric(name="told", definition="sum(CASE WHEN label = 'yes' THEN remark ELSE 0 END)"),
+    )
+    slices = (MonitorSlice(where="booked > 5400"),)
+    wait = {"label_delay_us": DAY, "label_ttl_us": 3 * DAY, "future_skew_us": 30 * DAY}
+    monitor, baseline = monitored(kinds, data, metrics=metrics, slices=slices, **wait)
+    world = World(monitor, baseline=baseline, folder=tmp_path)
+    world.predict(
+        prediction(0, booked=float(START - HOUR), remark="gr\u00fc\u00df"),
+        prediction(1, booked="2015-08-19T14:00:00Z", remark="x" * 300),
+        prediction(2, booked="some day", remark=None),
+    )
+    world.flush()
+    if restart:
+        world.restart()
+    world.label(label(0), label(1), label(2, value="no"))
+    out = world.flush()
+    layout = Layout.of(monitor, baseline)
+    found = {event.slice: Profile.from_event(layout, event) for each in out.sets for event in each.panes}
+    assert {name: profile.rows for name, profile in found.items()} == {
+        "": 3,
+        "booked > 5400": 1,
+        "(booked > 5400) IS NOT TRUE": 2,
+    }
+    assert layout.program is not None
+    values = layout.program.finish(Partial.empty(layout.program.inputs.room), found[""].metrics)
+    assert (values["waited", ":table"].value, values["told", ":table"].value) == ((3600 + 7200) / 2, 304.0)

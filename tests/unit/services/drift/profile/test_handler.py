@@ -23,6 +23,7 @@ from driftline.events import (
     Group,
     Label,
     MonitorDetector,
+    MonitorMetric,
     MonitorSlice,
     Part,
     PredictionBatch,
@@ -726,3 +727,23 @@ def test_columns_of_other_kinds_are_not_touched_on_their_way():
     world.stage._count_gathered()
     (one,) = judged
     assert one.chunk.read_for(MONITOR, one.chosen) is one.chunk
+
+
+def test_slices_and_metrics_see_times_and_texts_as_numbers():
+    metrics = (MonitorMetric(name="waited", definition="avg(booked)"), MonitorMetric(name="told", definition="max(remark)"))
+    slices = (MonitorSlice(columns=("booked",)), MonitorSlice(where="remark > 2"))
+    data = {"age": np.arange(100.0), "booked": np.repeat([3600.0, 7200.0], 50), "remark": np.arange(100.0)}
+    monitor, baseline = monitored(READ, data, labels=False, metrics=metrics, slices=slices)
+    world = World(monitor, baseline=baseline)
+    for i, (hours, text) in enumerate([(1, "a"), (1, "abc"), (2, "\u00fc\u00fc\u00fc"), (2, None)]):
+        world.send(prediction(i, booked=float(START - hours * HOUR), remark=text))
+    world.send(prediction(4, booked="some day", remark="ab"))
+    out = world.flush()
+    layout = Layout.of(monitor, baseline)
+    found = {event.slice: Profile.from_event(layout, event) for event in out.sets[0].panes}
+    assert {name: profile.rows for name, profile in found.items()} == {
+        "": 5, "booked<7200": 2, "booked>=7200": 2, "booked=(other)": 1, "remark > 2": 2, "(remark > 2) IS NOT TRUE": 3,
+    }  # fmt: skip
+    assert layout.program is not None
+    values = layout.program.finish(found[""].metrics)
+    assert (values["waited", ":table"].value, values["told", ":table"].value) == (5400.0, 3.0)
