@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import yaml
+from numpy.typing import NDArray
 
 from driftline.avro import Column
-from driftline.backtest.columns import numbers, texts
+from driftline.backtest.columns import counted, times_us
 from driftline.backtest.definition import parsed
 from driftline.backtest.reference import values_of
+from driftline.backtest.roles import dated
 from driftline.backtest.table import plain
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.detectors.multivariate import TESTS, tested
@@ -50,7 +52,7 @@ class FrameProfile:
     """What a monitor would compare with."""
     measures: tuple[Measure, ...]
     left_out: tuple[str, ...] = ()
-    """Columns of times, which are not profiled."""
+    """Columns of times that have no age, which are not profiled."""
 
     def table(self) -> list[dict[str, Any]]:
         """One row for each column, for `pandas.DataFrame(...)`."""
@@ -91,13 +93,34 @@ class Comparison:
         return _html(self.table(), f"{self.rows:,} rows against {self.reference.rows:,}")
 
 
-def profile(frame: Any, *, categorical: Sequence[str] = ()) -> FrameProfile:
-    """Profile a frame; `categorical` names columns of numbers to count by value. Raises ConfigurationError."""
-    return _profiled(_table(frame), frozenset(categorical))[0]
+@dataclass(frozen=True, slots=True)
+class _Roles:
+    """What the caller says of columns."""
+
+    categorical: Sequence[str]
+    texts: Sequence[str] = ()
+    time: str | None = None
 
 
-def compare(reference: Any, current: Any, *, categorical: Sequence[str] = (), multivariate: str | None = None) -> Comparison:
-    """Measure a frame against a reference, on the columns that both have, in the bins of the reference.
+def profile(frame: Any, *, categorical: Sequence[str] = (), texts: Sequence[str] = (), time: str | None = None) -> FrameProfile:
+    """Profile a frame; `categorical` names columns of numbers to count by value, `texts` those to count by length.
+
+    `time`: the column with the event time, at which the age of other times is taken; without it they are left out. Raises
+    ConfigurationError.
+    """
+    return _profiled(_table(frame), _Roles(categorical, texts, time))[0]
+
+
+def compare(
+    reference: Any,
+    current: Any,
+    *,
+    categorical: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    time: str | None = None,
+    multivariate: str | None = None,
+) -> Comparison:
+    """Measure a frame against a reference, on the columns that both have, in the bins of the reference; columns as in `profile`.
 
     `multivariate`: domain_classifier or mmd, a test of all columns together on 500 rows of each frame; its measure has no
     column. Raises ConfigurationError where a column is a number in one frame and text in the other, and for infinite values.
@@ -106,11 +129,12 @@ def compare(reference: Any, current: Any, *, categorical: Sequence[str] = (), mu
     common = [name for name in known.column_names if name in given.column_names]
     if not common:
         raise ConfigurationError(f"the frames have no column in common: {known.column_names} and {given.column_names}")
-    found, layout = _profiled(known.select(common), frozenset(categorical))
-    counted = _counted(given, layout, found.baseline)
+    roles = _Roles(categorical, texts, time)
+    found, layout = _profiled(known.select(common), roles)
+    counted = _counted(given, layout, found.baseline, time)
     measures = _measured(layout, found.baseline, counted)
     if multivariate is not None:
-        measures = (*measures, _together(multivariate, given, layout, found.baseline))
+        measures = (*measures, _together(multivariate, _columns(given, found.baseline, time), layout, found.baseline))
     return Comparison(found, given.num_rows, measures)
 
 
@@ -126,7 +150,7 @@ def detector(
     known = _table(reference)
     if missing := sorted({*columns} - {*known.column_names}):
         raise ConfigurationError(f"the reference has no column {', '.join(missing)}")
-    found, layout = _profiled(known.select(columns) if columns else known, frozenset(categorical))
+    found, layout = _profiled(known.select(columns) if columns else known, _Roles(categorical))
     if unknown := sorted({*held} - {measure.name for measure in found.measures}):
         raise ConfigurationError(f"there is no measure {', '.join(unknown)}; see driftline.compare(a, b).measures")
     thresholds = [
@@ -134,53 +158,62 @@ def detector(
     ]
 
     def detect(frame: Any) -> tuple[Measure, ...]:
-        counted = _counted(_table(frame), layout, found.baseline)
+        counted = _counted(_table(frame), layout, found.baseline, None)
         unchecked = [replace(measure, limit=None, violated=False) for measure in _measured(layout, found.baseline, counted)]
         return check(unchecked, thresholds)
 
     return detect
 
 
-def _profiled(table: pa.Table, categorical: frozenset[str]) -> tuple[FrameProfile, Layout]:
-    times = tuple(field.name for field in table.schema if pa.types.is_temporal(field.type))
-    kept = [field.name for field in table.schema if field.name not in times]
+def _profiled(table: pa.Table, roles: _Roles) -> tuple[FrameProfile, Layout]:
+    kinds = {name: kind for name in table.column_names if (kind := _kind(table, name, roles)) is not None}
+    kept, times = list(kinds), tuple(name for name in table.column_names if name not in kinds)
     if not kept or not table.num_rows:
         raise ConfigurationError("the frame has no rows, or no column but times; there is nothing to profile")
-    kinds = {name: _kind(table, name, categorical) for name in kept}
-    rows = np.arange(table.num_rows)
-    columns = {name: values_of(_array(table, name, kinds[name]), kinds[name], rows, rows) for name in kept}
+    event_time, rows = _event_times(table, roles.time), np.arange(table.num_rows)
+    columns = {name: values_of(_array(table, name, kind), kind, event_time, rows) for name, kind in kinds.items()}
     try:
         baseline = fit_baseline("frame", columns, kinds, sampled=True)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     layout = Layout.of(_monitor(baseline), baseline)
-    measures = _measured(layout, baseline, _counted(table, layout, baseline))
+    measures = _measured(layout, baseline, _counted(table, layout, baseline, roles.time))
     return FrameProfile(table.num_rows, baseline, measures, times), layout
 
 
-def _together(name: str, table: pa.Table, layout: Layout, baseline: Baseline) -> Measure:
+def _together(name: str, columns: Mapping[str, Column], layout: Layout, baseline: Baseline) -> Measure:
     if name not in TESTS:
         raise ConfigurationError(f"there is no test {name!r} of all columns together; there are {' and '.join(TESTS)}")
     sampled = replace(layout, sample_rows=sample_rows(len(layout.blocks)))
-    sampler, rows = Sampler(sampled), np.arange(table.num_rows)
-    nothing = np.zeros(table.num_rows, np.int64)
-    sampler.add(nothing.astype(np.uint64), nothing, _columns(table, baseline), rows, rows.astype(np.uint64))
+    sampler, rows = Sampler(sampled), np.arange(len(next(iter(columns.values()))))
+    nothing = np.zeros(len(rows), np.int64)
+    sampler.add(nothing.astype(np.uint64), nothing, columns, rows, rows.astype(np.uint64))
     found = (Reservoir.decode(sampled.sample_rows, len(layout.blocks), pane.cells) for _, pane in sampler.take())
     sample = Reservoir.total(sampled.sample_rows, len(layout.blocks), found)
     return tested(name, layout, baseline, sample, seed=seed_of("frame"))
 
 
-def _counted(table: pa.Table, layout: Layout, baseline: Baseline) -> Profile:
-    columns = _columns(table, baseline)
+def _counted(table: pa.Table, layout: Layout, baseline: Baseline, time: str | None) -> Profile:
+    columns = _columns(table, baseline, time)
     found = profile_rows(layout, np.zeros(table.num_rows, np.int64), columns)
     return found.get(0) or Profile.zero(layout.shape(Part.INPUTS))
 
 
-def _columns(table: pa.Table, baseline: Baseline) -> dict[str, Column]:
-    columns = {}
+def _event_times(table: pa.Table, time: str | None) -> NDArray[np.int64]:
+    if time is None:
+        return np.zeros(table.num_rows, np.int64)
+    if time not in table.column_names:
+        raise ConfigurationError(f"the frame has no column {time!r}; it has {', '.join(table.column_names)}")
+    found, known = times_us(table.column(time).combine_chunks(), time)
+    if not known.all():
+        raise ConfigurationError(f"column {time!r} has no time in {int((~known).sum())} rows; leave those out")
+    return found
+
+
+def _columns(table: pa.Table, baseline: Baseline, time: str | None) -> dict[str, Column]:
+    columns, event_time = {}, _event_times(table, time)
     for column in baseline.columns:
-        array = _array(table, column.name, column.kind)
-        columns[column.name] = numbers(array) if column.kind is ColumnKind.NUMERIC else texts(array)
+        columns[column.name] = counted(_array(table, column.name, column.kind), column.kind, event_time)
         reals = columns[column.name].reals
         if reals is not None and np.isinf(reals).any():
             raise ConfigurationError(f"column {column.name!r} holds infinite values; production refuses them, so take them out")
@@ -222,15 +255,25 @@ def _arrow(values: Any) -> pa.Array:
     return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
 
 
-def _kind(table: pa.Table, name: str, categorical: frozenset[str]) -> ColumnKind:
-    number = name not in categorical and pa.types.is_floating(plain(table.schema.field(name).type))
+def _kind(table: pa.Table, name: str, roles: _Roles) -> ColumnKind | None:
+    """How a column is counted; None for the event time, and for times that have no age."""
+    stored = table.schema.field(name).type
+    if name == roles.time or (pa.types.is_temporal(stored) and (roles.time is None or not dated(stored))):
+        return None
+    if pa.types.is_temporal(stored):
+        return ColumnKind.TIMESTAMP
+    if name in roles.texts:
+        return ColumnKind.TEXT_LENGTH
+    number = name not in roles.categorical and pa.types.is_floating(plain(stored))
     return ColumnKind.NUMERIC if number else ColumnKind.CATEGORICAL
 
 
 def _array(table: pa.Table, name: str, kind: ColumnKind) -> pa.Array:
     array = table.column(name).combine_chunks()
+    if kind is ColumnKind.TIMESTAMP and (pa.types.is_temporal(array.type) or pa.types.is_string(array.type)):
+        return array
     try:
-        return array.cast(pa.float64() if kind is ColumnKind.NUMERIC else pa.string())
+        return array.cast(pa.float64() if kind in {ColumnKind.NUMERIC, ColumnKind.TIMESTAMP} else pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ConfigurationError(f"column {name!r} is {array.type} here but {kind.value.lower()} in the reference") from error
 

@@ -12,7 +12,7 @@ from driftline.errors import ConfigurationError
 from driftline.events import ColumnKind
 from driftline.events.columns import PREDICTION, SCORE
 
-__all__ = ["Roles", "resolve"]
+__all__ = ["Roles", "dated", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,10 @@ def _times(said: Roles, reference: Table, features: Sequence[str]) -> tuple[tupl
                 f"{reference.path} needs a column {said.time or '(--time)'!r}: ages are taken at event times"
             )
         return (), temporal
-    dated = [name for name in temporal if _dated(reference.columns[name])]
+    dated = [name for name in temporal if dated(reference.columns[name])]
     return tuple(dict.fromkeys((*said.timestamps, *dated))), [name for name in temporal if name not in dated]
 
 
-def _dated(kind: pa.DataType) -> bool:
+def dated(kind: pa.DataType) -> bool:
+    """Whether values are moments or days, not times of a day or lengths of time."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))

@@ -112,3 +112,21 @@ def test_all_columns_together_can_be_compared():
     assert driftline.compare(train, together, multivariate="mmd").drifted == ()
     with pytest.raises(ConfigurationError, match="domain_classifier and mmd"):
         driftline.compare(train, together, multivariate="pca")
+
+
+def test_times_are_profiled_by_age_and_texts_by_length_where_somebody_says_how(train):
+    made = train.assign(
+        at=pd.date_range("2026-01-01", periods=4000, freq="min"),
+        booked=pd.date_range("2026-01-01", periods=4000, freq="min") - pd.Timedelta(days=2),
+        note=["a", "bbb"] * 2000,
+    )
+    found = driftline.profile(made, time="at", texts=["note"])
+    by_column = {row["column"]: row for row in found.table()}
+    assert (by_column["booked"]["kind"], by_column["booked"]["mean"]) == ("timestamp", 172_800.0)
+    assert (by_column["note"]["kind"], by_column["note"]["mean"]) == ("text_length", 2.0)
+    assert found.left_out == ("at",)
+    older = made.assign(booked=made["booked"] - pd.Timedelta(days=1))
+    assert driftline.compare(made, older, time="at", texts=["note"]).drifted == ("booked",)
+    assert driftline.profile(made).left_out == ("at", "booked")
+    with pytest.raises(ConfigurationError, match="no column 'when'"):
+        driftline.profile(made, time="when")
