@@ -98,8 +98,8 @@ def _times(said: Roles, reference: Table, features: Sequence[str]) -> tuple[tupl
                 f"{reference.path} needs a column {said.time or '(--time)'!r}: ages are taken at event times"
             )
         return (), temporal
-    dated = [name for name in temporal if dated(reference.columns[name])]
-    return tuple(dict.fromkeys((*said.timestamps, *dated))), [name for name in temporal if name not in dated]
+    moments = [name for name in temporal if dated(reference.columns[name])]
+    return tuple(dict.fromkeys((*said.timestamps, *moments))), [name for name in temporal if name not in moments]
 
 
 def dated(kind: pa.DataType) -> bool:
