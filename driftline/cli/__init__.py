@@ -19,6 +19,7 @@ NOUNS = {
     "ledger": "Verify, query and export the audit ledger.",
     "model": "Register models and versions, move them between stages.",
     "monitor": "Apply and inspect monitors.",
+    "response": "See what automation plans and did, approve or reject it.",
     "schema": "Publish the Avro schema that your producers write with.",
     "token": "Create access tokens for the HTTP interfaces.",
     "topics": "Create the topics and compare them with their declarations.",
