@@ -30,7 +30,10 @@ from driftline.runtime.tokens import create_token
 ROOT = Path(__file__).parents[2]
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
-TOPICS = ("drift-events", "health", "alerts", "notifications")
+TOPICS = (
+    *("drift-events", "health", "governance", "monitors", "alerts", "notifications"),
+    *("windows", "serving-status", "responses", "serving-commands"),
+)
 
 
 def create_topics(bootstrap: str) -> None:

@@ -20,6 +20,8 @@ from services.alerting.store.response import plans, serving, windows
 
 SOURCES = ("windows", "governance", "serving-status")
 _WINDOWS = topics.name("windows")
+_OWN = "response/"
+"""Before the names of topics among the positions: others read some of them too, and stand elsewhere."""
 _MESSAGES = 500
 _POLL_SECONDS = 0.5
 _ALL_ROWS = b"//"
@@ -45,6 +47,7 @@ class ResponseReader:
         self._admin = admin
         self._consumer = consumer
         self._sources = sources
+        self._topic_ids = {_OWN + name: topic.topic_id for name, topic in sources.items()}
         self._clock = clock
         self._health = health
         self._on_read = on_read
@@ -69,7 +72,7 @@ class ResponseReader:
     def handle(self, messages: Sequence[Message]) -> int:
         """Keep what records say; returns of how many something is new. Handling one twice changes nothing."""
         now = self._clock.now_us()
-        ends = {TopicPartition(one.topic(), one.partition()): one.offset() + 1 for one in messages}
+        ends = {_own(TopicPartition(one.topic(), one.partition())): one.offset() + 1 for one in messages}
         with self._database.write() as tx:
             plans.take_fence(tx)
             new = 0
@@ -86,7 +89,7 @@ class ResponseReader:
                     case ServingObserved() as said:
                         serving.observe(tx, said)
                         new += 1
-            inbox.set_positions(tx, ends, {name: topic.topic_id for name, topic in self._sources.items()})
+            inbox.set_positions(tx, ends, self._topic_ids)
         RESPONSE_WINDOWS.inc(new)
         return new
 
@@ -95,6 +98,10 @@ class ResponseReader:
         begins = self._admin.begin_offsets(places)
         ends = self._admin.end_offsets(places, Isolation.READ_COMMITTED)
         with self._database.read() as tx:
-            noted = inbox.positions_of(tx, {name: topic.topic_id for name, topic in self._sources.items()})
+            noted = inbox.positions_of(tx, self._topic_ids)
         first = {place: ends[place] if place.topic == _WINDOWS else begins[place] for place in places}
-        return {place: max(noted.get(place, first[place]), begins[place]) for place in places}
+        return {place: max(noted.get(_own(place), first[place]), begins[place]) for place in places}
+
+
+def _own(place: TopicPartition) -> TopicPartition:
+    return TopicPartition(_OWN + place.topic, place.partition)
