@@ -97,10 +97,13 @@ class ResponseReader:
         places = [TopicPartition(topic.name, number) for topic in self._sources.values() for number in range(topic.partitions)]
         begins = self._admin.begin_offsets(places)
         ends = self._admin.end_offsets(places, Isolation.READ_COMMITTED)
-        with self._database.read() as tx:
+        with self._database.write() as tx:
             noted = inbox.positions_of(tx, self._topic_ids)
-        first = {place: ends[place] if place.topic == _WINDOWS else begins[place] for place in places}
-        return {place: max(noted.get(_own(place), first[place]), begins[place]) for place in places}
+            first = {place: ends[place] if place.topic == _WINDOWS else begins[place] for place in places}
+            starts = {place: max(noted.get(_own(place), first[place]), begins[place]) for place in places}
+            # From now on every partition has a position: what comes while no process runs is no history.
+            inbox.set_positions(tx, {_own(place): start for place, start in starts.items()}, self._topic_ids)
+        return starts
 
 
 def _own(place: TopicPartition) -> TopicPartition:
