@@ -27,11 +27,12 @@ def list_plans(
     *,
     state: Annotated[str | None, typer.Option(help="Such as awaiting_approval, verifying, ineffective.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Only plans of this model.")] = None,
+    runbook: Annotated[str | None, typer.Option(help="Only the notes of this runbook, such as drift-runbook.")] = None,
     limit: Annotated[int, typer.Option(help="Show only the last so many.", min=1, max=1000)] = 100,
     as_json: Json = False,
 ) -> None:
     """List plans, the latest first; exit 1 if one waits for approval."""
-    query = {"state": state, "model_id": model, "limit": limit}
+    query = {"state": state, "model_id": model, "runbook": runbook, "limit": limit}
     given = {name: value for name, value in query.items() if value is not None}
     with ALERTING.connect() as client:
         found = ALERTING.call(client, "GET", path_of("responses"), params=given)[1]["plans"]
@@ -88,6 +89,23 @@ def mode(
     shown = [one for one in found["models"] if model in (None, "*", one["model_id"])]
     rows = ((one["model_id"], one["mode"], one["band"], one["switched_off"], one["set_by"]) for one in shown)
     print_table(("MODEL", "MODE", "BAND", "SWITCHED OFF", "SET BY"), rows)
+
+
+@app.command()
+def rollback(
+    model: Annotated[str, typer.Argument(help="Model that shall serve its last good version.")],
+    *,
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Have served the last good version now, without automation: in production, or the last that was."""
+    with ALERTING.connect() as client:
+        found = ALERTING.call(client, "POST", path_of("responses", "serving", model, "rollback"), json={"reason": reason})[1]
+    if as_json:
+        print_json(found)
+        return
+    version = next(one["model_version"] for one in found["serving"] if one["model_id"] == model)
+    typer.echo(f"{model} shall be served by version {version}")
 
 
 @app.command()

@@ -15,7 +15,7 @@ RUNBOOKS = {
     Category.PERFORMANCE_DEGRADATION: "performance-runbook",
     Category.DATA_QUALITY: "data-quality-runbook",
 }
-"""The runbook that a record is a note of."""
+"""The runbook that a record is a note of; the notes of a runbook are the records of its category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from driftline.alerting.response.actions import Band
 from driftline.alerting.response.plan import NotAllowed, NotNow, Plan, State
 from driftline.alerting.response.policy import Mode, ResponsePolicy
-from driftline.alerting.response.record import as_json, as_markdown
+from driftline.alerting.response.record import RUNBOOKS, as_json, as_markdown
 from driftline.envelope import iso_time
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
@@ -59,6 +59,10 @@ class Deciding(Protocol):
         """Raises NotNow."""
         ...
 
+    def roll_back(self, model_id: str, by: str, words: str) -> None:
+        """Raises NotNow."""
+        ...
+
 
 def response_routes(database: Database, policy: Callable[[], ResponsePolicy], access: Access, people: Deciding) -> APIRouter:
     """Below /v1/responses: viewers read, operators stop and reject, approvers approve, raise modes and hand back."""
@@ -73,8 +77,10 @@ def _reading(database: Database, policy: Callable[[], ResponsePolicy], access: A
     look = [Depends(access.require(*VIEWERS))]
 
     @router.get("", summary="Plans, the latest first", dependencies=look)
-    def list_plans(state: State | None = None, model_id: str | None = None, limit: Limit = 100) -> dict[str, Any]:
-        given = {"state": None if state is None else state.value, "model_id": model_id}
+    def list_plans(
+        state: State | None = None, model_id: str | None = None, runbook: str | None = None, limit: Limit = 100
+    ) -> dict[str, Any]:
+        given = {"state": None if state is None else state.value, "model_id": model_id, "category": _category(runbook)}
         filters = {name: value for name, value in given.items() if value is not None}
         with database.read() as tx:
             found = plans.page(tx, filters=filters, limit=limit, offset=0)
@@ -129,6 +135,12 @@ def _deciding(database: Database, policy: Callable[[], ResponsePolicy], access: 
         people.set_mode(model_id, wanted.mode, actor.name, wanted.reason)
         return _modes(database, policy())
 
+    @router.post("/serving/{model_id}/rollback", summary="Serve the last good version now")
+    def roll_back(model_id: str, words: Words, actor: Annotated[Actor, Depends(decide)]) -> dict[str, Any]:
+        with _problems():
+            people.roll_back(model_id, actor.name, words.reason)
+        return _serving(database)
+
     @router.post("/serving/{model_id}/release", summary="Serve again what was deployed")
     def release(model_id: str, words: Words, actor: Annotated[Actor, Depends(decide)]) -> dict[str, Any]:
         with _problems():
@@ -149,6 +161,15 @@ def _problems() -> Iterator[None]:
         raise Problem(409, "not_now", str(error), remedy="look at it again") from error
     except LookupError as error:
         raise _unknown(str(error.args[0])) from error
+
+
+def _category(runbook: str | None) -> str | None:
+    if runbook is None:
+        return None
+    found = next((category.value for category, name in RUNBOOKS.items() if name == runbook), None)
+    if found is None:
+        raise Problem(404, "unknown_runbook", f"no record is a note of {runbook!r}", remedy=", ".join(RUNBOOKS.values()))
+    return found
 
 
 def _line(plan: Plan) -> dict[str, Any]:

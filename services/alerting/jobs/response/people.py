@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from driftline.alerting.response.actions import Action
 from driftline.alerting.response.plan import NotNow, Plan, State, approve, move
 from driftline.alerting.response.policy import Mode, ResponsePolicy
-from driftline.alerting.response.serving import Desired, Order, command
+from driftline.alerting.response.serving import Desired, Order, after, command
 from driftline.clock import Clock
 from services.alerting.jobs.response.executing import tell_command
 from services.alerting.jobs.response.responder import Work
@@ -53,9 +55,21 @@ class People:
 
     def release(self, model_id: str, by: str, words: str) -> None:
         """Have served again what was deployed. Raises NotNow where a plan is under way, or nothing is held."""
+        self._command(_Words("release", model_id, by, words), _released)
+
+    def roll_back(self, model_id: str, by: str, words: str) -> None:
+        """Have served the last good version now, without automation. Raises NotNow where a plan is under way, or there is none."""
+        self._command(_Words("rollback_model", model_id, by, words), _rolled_back)
+
+    def _command(self, words: "_Words", wanted: Callable[[Connection, Desired], Desired]) -> None:
         with self._database.write() as tx:
             plans.take_fence(tx)
-            _release(tx, model_id, words, by, self._clock.now_us())
+            if plans.open_of(tx, words.model_id) is not None:
+                raise NotNow("a plan of this model is under way; reject it, or wait for its end")
+            endpoint = serving.endpoint_of(tx, words.model_id) or self._policy().of(words.model_id).endpoint
+            if endpoint is None:
+                raise NotNow("the policy names no endpoint of this model")
+            _tell(tx, words, wanted(tx, serving.desired(tx, words.model_id)), endpoint, self._clock.now_us())
         self._on_decided()
 
     def _decide(self, plan_id: str, by: str, words: str, change: Callable[[Plan], Plan]) -> None:
@@ -77,17 +91,35 @@ class People:
             raise NotNow(message)
 
 
-def _release(tx: Connection, model_id: str, words: str, by: str, now: int) -> None:
-    if plans.open_of(tx, model_id) is not None:
-        raise NotNow("a plan of this model is under way; reject it, or wait for its end")
-    held = serving.desired(tx, model_id)
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a person commands."""
+
+    action: str
+    model_id: str
+    by: str
+    reason: str
+
+
+def _released(_tx: Connection, held: Desired) -> Desired:
     if not held.affected:
-        raise NotNow("the response does not hold this model")
-    wanted = Desired(model_id=model_id, revision=held.revision + 1)
-    endpoint = serving.endpoint_of(tx, model_id) or ""
+        raise NotNow("nobody holds this model")
+    return Desired(model_id=held.model_id, revision=held.revision + 1)
+
+
+def _rolled_back(tx: Connection, held: Desired) -> Desired:
+    versions = serving.versions_of(tx, held.model_id)
+    serves = held.model_version or versions.last_good("")
+    target = versions.last_good(serves or "")
+    if serves is None or target is None:
+        raise NotNow("no approved version to go back to; see `driftline model show`")
+    return after(held, Action.ROLLBACK_MODEL, target)
+
+
+def _tell(tx: Connection, words: _Words, wanted: Desired, endpoint: str, now: int) -> None:
     serving.set_desired(tx, wanted, endpoint)
-    key = hashlib.sha256(f"release|{model_id}|{wanted.revision}".encode()).hexdigest()
+    key = hashlib.sha256(f"{words.action}|{words.model_id}|{wanted.revision}".encode()).hexdigest()
+    order = Order(key=key, action=words.action, endpoint=endpoint, plan_id="", reason=words.reason, actor=words.by, at=now)
     batch = outbox.Batch(now)
-    order = Order(key=key, action="release", endpoint=endpoint, plan_id="", reason=words, actor=by, at=now)
     tell_command(batch, command(wanted, order))
     batch.write(tx)

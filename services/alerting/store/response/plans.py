@@ -40,6 +40,7 @@ def save(tx: Connection, plan: Plan, before: int | None, now: int) -> None:
         "incident_id": plan.incident_id,
         "tenant": tenant_of(plan.model_id),
         "model_id": plan.model_id,
+        "category": plan.category.value,
         "state": plan.state.value,
         "sequence": plan.sequence,
         "due_at": plan.due_at,

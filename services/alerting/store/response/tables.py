@@ -42,6 +42,7 @@ plans = Table(
     Column("incident_id", String(40), nullable=False, index=True),
     Column("tenant", String(128), nullable=False),
     Column("model_id", String(128), nullable=False, index=True),
+    Column("category", String(40), nullable=False),
     Column("state", String(20), nullable=False, index=True),
     Column("sequence", Integer, nullable=False),
     Column("due_at", BigInteger),

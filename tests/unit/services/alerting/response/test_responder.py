@@ -1,7 +1,10 @@
 import pytest
 
+from driftline.alerting.alert import Priority
+from driftline.alerting.config import default_routing
+from driftline.alerting.intake import Fired, receive
 from driftline.alerting.response.plan import NotAllowed, NotNow
-from driftline.alerting.response.policy import Limits, Mode, ResponsePolicy
+from driftline.alerting.response.policy import Limits, Mode, ResponsePolicy, Thresholds
 from driftline.events import Decision, HealthOpened, Measure, Stage
 from tests.unit.alerting.response.builders import HOUR, MODEL, policy
 from tests.unit.services.alerting.response.house import House, shadow
@@ -302,3 +305,50 @@ def test_the_schedule_looks_at_everything_every_six_hours(make_house):
     assert house.commands() == [], "nothing was new"
     house.work(1)
     assert len(house.commands()) == 1
+
+
+def test_a_person_rolls_back_and_hands_back(house):
+    with pytest.raises(NotNow, match="no approved version"):
+        house.people.roll_back(MODEL, "ada", "complaints")
+    house.promote("1", at=1)
+    house.promote("2", at=2)
+    house.people.roll_back(MODEL, "ada", "complaints")
+    house.publish()
+    made = house.commands()[-1]
+    assert (made.action, made.traffic, made.actor, made.endpoint) == ("rollback_model", {"1": 1.0}, "ada", "flights-delay")
+    house.people.release(MODEL, "ada", "mended")
+    house.publish()
+    assert (house.commands()[-1].revision, house.commands()[-1].traffic) == (2, {})
+
+
+def test_external_factors_and_business_metrics_are_part_of_the_evidence(house):
+    house.rules = policy(limits=Limits(min_samples=1))
+    cost = Measure(family="business", name="revenue_at_risk", value=60_000.0)
+    for _ in range(2):
+        house.window(35, measures=(*AGREE, cost))
+    house.work()
+    first = house.steps()[0]
+    assert first.details["business_impact"] == "60000.00"
+    assert first.risk_model_version == "v2.1"
+    assert house.called() == ["response_needed"]
+
+
+def test_people_are_told_above_fifty_and_of_an_emergency_above_eighty_where_the_policy_says_so(house):
+    house.rules = policy(thresholds=Thresholds(human_risk=50.0))
+    drift(house, 51, 51)
+    assert house.called() == ["response_needed"]
+    opened = next(one for one in house.told if isinstance(one, HealthOpened))
+    assert opened.severity == "HIGH", "which has the priority high"
+    drift(house, 81, 81)
+    assert house.called() == ["response_needed", "response_emergency"]
+
+
+def test_an_emergency_goes_to_the_channels_of_emergencies_with_priority_critical(house):
+    drift(house, 85, 85)
+    opened = next(one for one in house.told if isinstance(one, HealthOpened))
+    found = receive(opened, None, event_id="e", now=1)
+    assert isinstance(found, Fired)
+    assert found.alert.priority is Priority.CRITICAL
+    routing = default_routing(webhook=False)
+    (route,) = routing.root.match(found.alert.routing_labels)
+    assert {channel.kind for channel in routing.receivers[route.receiver].channels} >= {"pagerduty", "slack", "teams"}
