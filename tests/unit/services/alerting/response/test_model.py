@@ -24,8 +24,8 @@ from tests.unit.alerting.response.builders import policy
 from tests.unit.services.alerting.response.house import House
 
 MODELS = ("nyc.a", "nyc.b")
-RISKS = (0.0, 29.99, 30.0, 59.99, 60.0, 79.99, 80.0, 89.99, 90.0)
-models, versions = st.sampled_from(MODELS), st.sampled_from(("1", "2"))
+RISKS = (0.0, 29.99, 30.0, 45.0, 59.99, 60.0, 79.99, 80.0, 89.99, 90.0, 95.0)
+models, versions = st.sampled_from(("nyc.a", "nyc.a", "nyc.b")), st.sampled_from(("2", "2", "2", "1"))
 
 
 class Killed(Exception):
@@ -44,17 +44,24 @@ class Automation(RuleBasedStateMachine):
         self.house.close()
         self.folder.cleanup()
 
-    @initialize(mode=st.sampled_from(Mode), hooked=st.booleans(), accept=st.booleans())
-    def begin(self, mode: Mode, hooked: bool, accept: bool) -> None:
+    @initialize(
+        mode=st.sampled_from((Mode.AUTO, Mode.AUTO, Mode.APPROVE, Mode.SHADOW)),
+        hooked=st.booleans(),
+        accept=st.booleans(),
+        proven=st.booleans(),
+    )
+    def begin(self, mode: Mode, hooked: bool, accept: bool, proven: bool) -> None:
         deliver = (Delivery.SERVING_COMMANDS, *((Delivery.WEBHOOK,) if hooked else ()))
         made = next(iter(policy(mode, deliver=deliver, accept_no_fallback=accept).models.values()))
         self.house.rules = ResponsePolicy(models={model: replace(made, endpoint=model) for model in MODELS})
+        for model in MODELS if proven else ():
+            self.moved(model, "1", Stage.PRODUCTION)
 
-    @rule(model=models, version=versions, risk=st.sampled_from(RISKS), days=st.integers(1, 2))
+    @rule(model=models, version=versions, risk=st.sampled_from(RISKS), days=st.integers(2, 3))
     def windows(self, model: str, version: str, risk: float, days: int) -> None:
         for _ in range(days):
             self.house.window(risk, version=version, model=model)
-        self.house.work(60)
+            self.house.work(60)
 
     @rule(model=models, version=versions, stage=st.sampled_from((Stage.PRODUCTION, Stage.STAGING, Stage.ARCHIVED)))
     def moved(self, model: str, version: str, stage: Stage) -> None:
@@ -73,7 +80,7 @@ class Automation(RuleBasedStateMachine):
                 continue
         self.house.work()
 
-    @rule(model=models, mode=st.sampled_from(Mode))
+    @rule(model=models, mode=st.sampled_from((Mode.AUTO, Mode.AUTO, Mode.APPROVE, Mode.OFF)))
     def mode(self, model: str, mode: Mode) -> None:
         self.house.people.set_mode(model, mode, "ada", "so")
         self.house.work()
@@ -167,5 +174,5 @@ class Automation(RuleBasedStateMachine):
 
 TestAutomation = Automation.TestCase
 TestAutomation.settings = settings(
-    max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
