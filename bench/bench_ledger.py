@@ -43,7 +43,8 @@ ORIGIN = "ledger.example.com/bench"
 Row = dict[str, Any]
 
 
-def _drafts(first: int, *, plain: bool = False) -> list[Draft]:
+def drafts_from(first: int, count: int = BATCH, *, plain: bool = False) -> list[Draft]:
+    """Return drafts of so many events from a number on."""
     return [
         Draft(
             entry_id=entry_id_of_event("/drift", f"8f14e45f-ceea-467f-a0e6-{number:012d}"),
@@ -57,7 +58,7 @@ def _drafts(first: int, *, plain: bool = False) -> list[Draft]:
             salt=os.urandom(32),
             source=Source(*SOURCE, number, number + 1),
         )
-        for number in range(first, first + BATCH)
+        for number in range(first, first + count)
     ]
 
 
@@ -135,7 +136,7 @@ def _compared(name: str, unit: str, peer: str, ours: list[float], theirs: list[f
 
 def _round(folder: Path, figures: dict[str, list[float]]) -> None:
     """One run of everything in a fresh folder."""
-    batches = [_drafts(at) for at in range(0, COUNT, BATCH)]
+    batches = [drafts_from(at) for at in range(0, COUNT, BATCH)]
     writer = _open(folder)
     cpu = time.process_time()
     figures["append"].append(COUNT / _seconds(lambda: _append(writer, batches), time.perf_counter))
@@ -152,7 +153,7 @@ def _round(folder: Path, figures: dict[str, list[float]]) -> None:
 def _plain_round(folder: Path, figures: dict[str, list[float]]) -> None:
     folder.mkdir()
     writer = _open(folder)
-    _append(writer, [_drafts(at, plain=True) for at in range(0, COUNT, BATCH)])
+    _append(writer, [drafts_from(at, plain=True) for at in range(0, COUNT, BATCH)])
     entries, payloads = _rows(folder)
     for name, many in (("plain_pages", 0), ("plain_rows", MANY)):
         figures[name].append(COUNT / _seconds(partial(_verify, writer, Level.FULL, many), time.process_time))

@@ -1,0 +1,57 @@
+"""The stores of alerting, governance and console on PostgreSQL: their tables, and a first round of reading and writing."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import inspect
+
+from driftline.kafka.ports import TopicPartition
+from services.alerting.store.database import Database
+from services.alerting.store.tables import metadata as alerting_tables
+from services.console.store.projection import Projection
+from services.console.store.queries import Queries
+from services.console.store.tables import open_engine as console_engine
+from services.governance.store import GOVERNANCE, Store
+from services.governance.store import open_engine as governance_engine
+
+pytestmark = pytest.mark.integration
+
+TOPIC_ID = {GOVERNANCE: "id-1"}
+
+
+@pytest.fixture
+def url(postgresql_url: str) -> str:
+    return postgresql_url
+
+
+def test_governance_keeps_its_positions_on_postgresql(url: str) -> None:
+    store = Store(governance_engine(url))
+    store.take([], {TopicPartition(GOVERNANCE, 0): 7}, TOPIC_ID)
+    assert store.positions(TOPIC_ID) == {TopicPartition(GOVERNANCE, 0): 7}
+    assert store.models() == {}
+    store.close()
+    again = Store(governance_engine(url))  # the tables are there
+    assert again.positions(TOPIC_ID) == {TopicPartition(GOVERNANCE, 0): 7}
+    again.close()
+
+
+def test_the_console_answers_on_postgresql(url: str) -> None:
+    engine = console_engine(url)
+    Projection(engine).take([], {TopicPartition(GOVERNANCE, 0): 7}, TOPIC_ID)
+    assert Projection(engine).positions(TOPIC_ID) == {TopicPartition(GOVERNANCE, 0): 7}
+    queries = Queries(engine)
+    assert (queries.fleet(), queries.alerts(open_=True), queries.problems(), queries.ledgers()) == ([], [], [], [])
+    assert queries.window_count() == 0
+    engine.dispose()
+
+
+def test_alerting_has_its_tables_on_postgresql_and_lets_replicas_in(url: str) -> None:
+    first, second = Database(url), Database(url)
+    assert not first.single_replica
+    with first.write() as connection:
+        assert set(inspect(connection).get_table_names()) == set(alerting_tables.tables)
+    for table in alerting_tables.sorted_tables:
+        with second.read() as connection:
+            assert connection.execute(table.select()).all() == []
+    first.close()
+    second.close()
