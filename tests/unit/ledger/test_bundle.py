@@ -57,7 +57,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
 def other_verifier(lines: Sequence[bytes]) -> str:
     text = b"".join(lines).decode()
     verify_ledger.want(text.endswith("\n"), "cut off")
-    return verify_ledger.check_bundle(text[:-1].split("\n"), KEY.verifier.encode())
+    return verify_ledger.check_bundle(text, KEY.verifier.encode())
 
 
 def refused(lines: Sequence[bytes]) -> None:
@@ -219,8 +219,16 @@ def test_the_script_stands_alone(tmp_path: Path, bundles: Bundles) -> None:
         done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout
 
-    assert [run(name)[0] for name in ("receipt", "bundle", "forged", "absent")] == [0, 0, 1, 1]
+    with writer.store.snapshot() as snapshot:
+        (tmp_path / "checkpoint").write_text(snapshot.latest_note() or "")
+    assert [run(name)[0] for name in ("receipt", "bundle", "checkpoint", "forged", "absent")] == [0, 0, 0, 1, 1]
     assert run("receipt")[1].startswith("proven: entry 5 of the 9 of ledger.example.com/audit")
+
+
+def test_the_script_is_a_hundred_lines_of_code() -> None:
+    source = Path(verify_ledger.__file__).read_text()
+    code = source[source.index("import base64") :].splitlines()
+    assert sum(1 for line in code if line.strip() and not line.strip().startswith(('"""', "#"))) <= 100
 
 
 def test_every_changed_byte_of_a_receipt_is_refused_by_the_script_too(tmp_path: Path) -> None:
@@ -236,6 +244,18 @@ def test_every_changed_byte_of_a_receipt_is_refused_by_the_script_too(tmp_path: 
         forged[place] ^= 1
         with pytest.raises(Exception):  # noqa: B017 - it fails closed
             verify_ledger.check_receipt(bytes(forged).decode(), KEY.verifier.encode())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 13])
+def test_the_script_takes_every_receipt_and_no_other_place_of_its_proof(tmp_path: Path, size: int) -> None:
+    with ledger(tmp_path, size).store.snapshot() as snapshot:
+        for entry in snapshot.entries(Query()):
+            text = receipt_of(snapshot, entry, payload=False).encode().decode()
+            assert verify_ledger.check_receipt(text, KEY.verifier.encode()).startswith(f"entry {entry.seq} of the {size}")
+            lines = text.split("\n")
+            for longer in ([*lines[:3], lines[1].removeprefix("extra ")[:43] + "=", *lines[3:]], [*lines[:3], *lines[4:]]):
+                with pytest.raises(Exception):  # noqa: B017 - it fails closed
+                    verify_ledger.check_receipt("\n".join(longer), KEY.verifier.encode())
 
 
 def test_committed_proofs_still_hold_and_are_still_made_so(tmp_path: Path) -> None:
