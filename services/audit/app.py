@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
+from fastapi import APIRouter
 from prometheus_client import REGISTRY
 
 from driftline.alerting.addresses import parse_allow_list
@@ -16,8 +17,9 @@ from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.cosignature import Cosigner, cosigners
 from driftline.ledger.errors import KeyMalformed, PolicyMalformed, RollbackDetected
 from driftline.ledger.policy import Policy, parse_policy
+from driftline.ledger.report import Level
 from driftline.ledger.rows import SourceName
-from driftline.ledger.store import LedgerStore, LedgerWriter, examine, open_writer
+from driftline.ledger.store import LastSigned, LedgerStore, LedgerWriter, examine, open_writer
 from driftline.ledger.store.objects import UrlObjects
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
@@ -26,7 +28,7 @@ from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import Part, run_parts
 from driftline.runtime.tokens import TokenBook
 from driftline.runtime.witness_client import WitnessClient
-from services.audit import api, metrics
+from services.audit import api, keeping, metrics
 from services.audit.actions import LEDGERED
 from services.audit.adapters.checkpoints import CheckpointPublisher
 from services.audit.adapters.message_archive import MessageArchive
@@ -73,6 +75,7 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     jobs = open_jobs(settings, writer.store, verifier, clock, events=events, publisher=publisher)
     app = create_app("Driftline audit", health=health, registry=REGISTRY)
     app.include_router(api.routes(writer.store, access, verifier.verify))
+    app.include_router(open_keeping(settings, key, writer.store, verifier, access=access, clock=clock))
     server = HttpServer(app, settings.http_host, settings.http_port)
     recorder.open()
     republish(writer, publisher)
@@ -96,6 +99,14 @@ def run(settings: AuditSettings, clock: Clock) -> int:
         producer.flush(5.0)
         writer.store.close()
         log.info("stopped")
+
+
+def open_keeping(
+    settings: AuditSettings, key: SigningKey, store: LedgerStore, verifier: Verifier, *, access: Access, clock: Clock
+) -> APIRouter:
+    """Return the routes of decisions about payloads, with a writer of their own beside the recorder's."""
+    writer = LedgerWriter(store, key, LastSigned(settings.signed_file, key.verifier), random=os.urandom)
+    return keeping.routes(keeping.Decisions(writer, clock), store, access, clock, lambda: verifier.verify(Level.FULL))
 
 
 def republish(writer: LedgerWriter, publisher: CheckpointPublisher) -> None:
