@@ -50,7 +50,7 @@ class Database:
             self._owner = _own(Path(parsed.database))
         self._engine = create_engine(parsed, execution_options={KEEPS_EVENTS: keeps_events})
         if self.single_replica:
-            _tune_sqlite(self._engine)
+            _tune_sqlite(self._engine, can_read_again=keeps_events)
         _create(self._engine, with_pen=not self.single_replica)
 
     @contextmanager
@@ -151,14 +151,15 @@ def _own(path: Path) -> IO[str]:
     return lock
 
 
-def _tune_sqlite(engine: Engine) -> None:
+def _tune_sqlite(engine: Engine, *, can_read_again: bool) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are opened by the statements above, not by the driver
         for pragma in (
             "journal_mode=WAL",
-            # A power cut may take the last transactions back; positions go back with them and are read again.
-            "synchronous=NORMAL",
+            # A power cut may take the last transactions back; positions go back with them and Kafka is read again.
+            # Without Kafka what was accepted is on disk before that is said.
+            "synchronous=NORMAL" if can_read_again else "synchronous=FULL",
             f"busy_timeout={_BUSY_MS}",
         ):
             connection.execute(f"PRAGMA {pragma}")

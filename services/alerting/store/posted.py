@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from driftline.alerting.posted import PostedAlert
 from services.alerting.store.tables import alerts, posted
@@ -13,7 +13,7 @@ _FIRES = (alerts.c.alert_id == posted.c.alert_id) & alerts.c.ends_at.is_(None)
 _OVER = (
     select(posted.c.alert_id).join(alerts, _FIRES).where(posted.c.expires_at <= bindparam("now")).order_by(posted.c.expires_at)
 )
-_NEXT_END = select(func.min(posted.c.expires_at)).join(alerts, _FIRES)
+_NEXT_END = select(posted.c.expires_at).join(alerts, _FIRES).order_by(posted.c.expires_at).limit(1)  # min() would read all
 
 
 def save(tx: Connection, given: Iterable[PostedAlert]) -> None:
