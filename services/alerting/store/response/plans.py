@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from driftline.alerting.response.actions import Action, Band, Category
 from driftline.alerting.response.guards import Deed
@@ -25,8 +26,13 @@ class Overtaken(Exception):
 def take_fence(tx: Connection) -> None:
     """Wait for the other replicas' changes, and keep them out until this transaction ends."""
     taken = update(fence).where(fence.c.name == "response").values(epoch=fence.c.epoch + 1)
-    if not tx.execute(taken).rowcount:
-        tx.execute(insert(fence).values(name="response", epoch=1))
+    if tx.execute(taken).rowcount:
+        return
+    try:
+        with tx.begin_nested():
+            tx.execute(insert(fence).values(name="response", epoch=1))
+    except IntegrityError:  # another replica's first transaction put it there meanwhile
+        tx.execute(taken)
 
 
 def tenant_of(model_id: str) -> str:
