@@ -154,6 +154,24 @@ def test_a_column_that_the_baseline_lacks_or_knows_otherwise_is_refused():
     assert (kind.field, kind.line) == ("columns.carrier", 5)
 
 
+def test_times_and_texts_are_kinds_of_features_and_not_of_what_the_model_says():
+    facts = BaselineFacts(
+        {"booked": ColumnKind.TIMESTAMP, "remark": ColumnKind.TEXT_LENGTH, ":prediction": ColumnKind.CATEGORICAL}
+    )
+    least = "model: m\ntask: multiclass\nbaseline: b\n"
+
+    def read(columns):
+        return parse_definition(least + columns, model_id="m", actor="a", baseline=facts, dialect=Dialect()).monitor.columns
+
+    assert read("columns: {booked: timestamp, remark: text_length}\n") == read("")[:2]
+    with pytest.raises(DefinitionRefused) as refused:
+        read('columns: {booked: numeric, remark: text, ":prediction": text_length}\n')
+    prediction, booked, remark = (problem.detail for problem in refused.value.problems)
+    assert booked.startswith("is numeric here but timestamp in the baseline")
+    assert "write numeric, categorical, timestamp, text_length" in remark
+    assert prediction == "is what the model says; write numeric or categorical"
+
+
 def test_an_unknown_key_is_answered_with_the_nearest_one():
     (problem,) = problems("baseline: abc\npositive_class: late\nlatenes: 5 min\n")
     assert (problem.field, problem.line) == ("latenes", 3)
