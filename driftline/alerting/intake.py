@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from driftline.alerting.alert import PRIORITY_OF_SEVERITY, Alert, AlertType, Priority, fingerprint, short_name
+from driftline.alerting.sparkline import sparkline
 from driftline.events import DriftCleared, DriftDetected, HealthCleared, HealthOpened
 
 Event = DriftDetected | DriftCleared | HealthOpened | HealthCleared
 
 _SHOWN_COLUMNS = 5
 """Columns named in the details; the rest are counted."""
+
+_PICTURED_COLUMNS = 3
+"""From so many columns on a picture shows more than their figures."""
 
 _TYPE_OF_FAMILY: Mapping[str, AlertType] = {
     "feature": AlertType.DRIFT_DETECTION,
@@ -199,6 +203,9 @@ def _drift_details(event: DriftDetected) -> str:
     for check in event.columns[:_SHOWN_COLUMNS]:
         subject = f"{check.column} " if check.column is not None else ""
         lines.append(f"{subject}{check.measure} = {check.value:.4g} (limit {check.limit:.4g})")
+    if len(event.columns) >= _PICTURED_COLUMNS:
+        beyond = [abs(check.value - check.limit) / (abs(check.limit) or 1.0) for check in event.columns]
+        lines.append(f"{sparkline(beyond)} how far beyond their limits, worst first")
     if len(event.columns) > _SHOWN_COLUMNS:
         lines.append(f"and {len(event.columns) - _SHOWN_COLUMNS} more checks")
     return "\n".join(lines)

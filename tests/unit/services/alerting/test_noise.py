@@ -34,7 +34,8 @@ def test_50_models_of_which_200_columns_drift_make_50_messages_with_the_worst_co
     assert len(parts.channel.sent) == 50
     details = json.loads(parts.channel.sent[0].body)["alert_data"]["details"]
     assert details.splitlines()[-1] == "and 195 more checks"
-    assert len(details.splitlines()) == 7
+    assert len(details.splitlines()) == 8
+    assert "how far beyond their limits" in details.splitlines()[-2]
 
 
 def test_one_window_of_a_model_is_one_message_whatever_else_of_it_drifts(make_parts) -> None:
