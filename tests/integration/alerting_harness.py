@@ -26,14 +26,13 @@ from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Producer, TopicPartition
 from driftline.runtime.preflight import new_topic
 from driftline.runtime.tokens import create_token
+from services.alerting.app import SOURCES, TARGETS
+from services.alerting.jobs.response import desk as response
 
 ROOT = Path(__file__).parents[2]
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
-TOPICS = (
-    *("drift-events", "health", "governance", "monitors", "alerts", "notifications"),
-    *("windows", "serving-status", "responses", "serving-commands"),
-)
+TOPICS = tuple(dict.fromkeys((*SOURCES, *TARGETS, *response.TOPICS)))
 
 
 def create_topics(bootstrap: str) -> None:
