@@ -1,9 +1,11 @@
-"""Two writers that both believe they own everything, stalled and killed at random: every record once, in order, verified."""
+"""Four writers that all believe they own everything, stalled and killed at every step: each record once, in order, verified.
+
+With DRIFTLINE_TORTURE=1 as long as it takes for 100,000 entries and 50 kills; else a shorter form.
+"""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sqlite3
 import subprocess
@@ -20,11 +22,15 @@ from driftline.ledger.store import LastSigned, open_store, verify_store
 
 pytestmark = pytest.mark.integration
 
-ORIGIN, PARTITIONS, RECORDS, KILLS = "torture.example/log", 4, 1_500, 20
+FULL = os.environ.get("DRIFTLINE_TORTURE") == "1"
+ORIGIN, PARTITIONS, WRITERS = "torture.example/log", 4, 4
+RECORDS, KILLS, SECONDS = (25_000, 50, 1_800) if FULL else (750, 12, 240)
 
 WORKER = """
-import os, random, sys, time
+import os, random, signal, sys, time
 from pathlib import Path
+from sqlalchemy import Engine, event
+from driftline.ledger.store.signed import LastSigned
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.errors import StaleOffsets
@@ -33,6 +39,26 @@ from driftline.ledger.store import OffsetMove, open_writer
 from driftline.ledger.rows import SourceName
 
 folder, partitions, records, origin = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+armed = folder / "armed"
+
+def step(name):
+    if armed.exists() and random.random() < 0.008:
+        with (folder / "kills").open("a") as kills:
+            kills.write(name + chr(10))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def stepwise(function, name):
+    def stepped(*given):
+        step("before " + name)
+        result = function(*given)
+        step("after " + name)
+        return result
+    return stepped
+
+event.listen(Engine, "before_cursor_execute", lambda c, cursor, statement, *_: step("before " + " ".join(statement.split()[:3])))
+event.listen(Engine, "after_cursor_execute", lambda c, cursor, statement, *_: step("after " + " ".join(statement.split()[:3])))
+event.listen(Engine, "commit", lambda c: step("before COMMIT"))
+LastSigned._write = stepwise(LastSigned._write, "the last-signed file")
 writer, _ = open_writer(f"sqlite:///{folder}/ledger.db", SigningKey(origin, bytes(32)), signed_path=folder / "signed", random=os.urandom)
 sources = [SourceName("k", "t", "id", number) for number in range(partitions)]
 
@@ -75,23 +101,25 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(words, stdout=log, stderr=log, cwd=Path(__file__).parents[2])
 
 
-def test_two_writers_killed_twenty_times_leave_no_duplicate_and_no_gap(tmp_path: Path) -> None:
-    chance, kills = random.Random(5), 0
-    workers = [start(tmp_path), start(tmp_path)]
-    deadline = time.monotonic() + 240
+def killed(folder: Path) -> list[str]:
+    """The steps at which writers were killed so far."""
+    kills = folder / "kills"
+    return kills.read_text().splitlines() if kills.exists() else []
+
+
+def test_four_writers_killed_at_every_step_leave_no_duplicate_and_no_gap(tmp_path: Path) -> None:
+    armed = tmp_path / "armed"
+    armed.touch()
+    workers = [start(tmp_path) for _ in range(WRITERS)]
+    deadline = time.monotonic() + SECONDS
     while any(worker.poll() != 0 for worker in workers):
         assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-        time.sleep(chance.uniform(0.3, 1.2))
-        victim = chance.randrange(2)
-        code = workers[victim].poll()
-        if code is None and kills < KILLS:
-            os.kill(workers[victim].pid, signal.SIGKILL)
-            workers[victim].wait()
-            kills += 1
-            workers[victim] = start(tmp_path)
+        time.sleep(0.1)
+        if len(killed(tmp_path)) >= KILLS:
+            armed.unlink(missing_ok=True)
         for number, worker in enumerate(workers):
             assert worker.poll() in {None, 0, -signal.SIGKILL}, (tmp_path / "log").read_text()
-            if worker.poll() not in {None, 0}:
+            if worker.poll() == -signal.SIGKILL:
                 workers[number] = start(tmp_path)
     connection = sqlite3.connect(tmp_path / "ledger.db")
     for partition in range(PARTITIONS):
@@ -109,5 +137,6 @@ def test_two_writers_killed_twenty_times_leave_no_duplicate_and_no_gap(tmp_path:
     assert report.valid, report
     assert report.entries == PARTITIONS * RECORDS
     assert last.size == report.entries
-    print(f"{kills} kills")
-    assert kills >= 3
+    steps = killed(tmp_path)
+    print(f"{len(steps)} kills at {len(set(steps))} steps")
+    assert len(set(steps)) >= 3
