@@ -52,8 +52,8 @@ def test_an_end_is_a_comment() -> None:
 def test_a_template_fills_in_what_is_known_once_and_names_what_is_not() -> None:
     form = TicketForm(tracker=Tracker.JIRA, project="P", title=check_template("[{priority}] {title}"))
     assert issue(example(title="{details} {nonsense}"), form)["fields"]["summary"] == "[High] {details} {nonsense}"
-    with pytest.raises(ValueError, match="names modle, x; known are"):
-        check_template("{x} {modle} {model}")
+    with pytest.raises(ValueError, match="names wodel, x; known are"):
+        check_template("{x} {wodel} {model}")
 
 
 @given(hostile())
@@ -74,7 +74,7 @@ def test_every_issue_keeps_to_the_published_limits(told: Message) -> None:
         ("type: trello, url: https://x.org, token: t, project: p", "must be jira or github"),
         ("type: jira, url: x.org, token: t, project: p", "must begin with https"),
         ("type: jira, url: https://x.org, token: t", "project is missing"),
-        ("type: jira, url: https://x.org, token: t, project: p, title: '{modle}'", "names modle"),
+        ("type: jira, url: https://x.org, token: t, project: p, title: '{wodel}'", "names wodel"),
     ],
 )
 def test_a_receiver_that_cannot_open_issues_is_a_fault(fields, problem) -> None:
