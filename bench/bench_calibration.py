@@ -92,7 +92,8 @@ def _by_policy(policy: Calibrated) -> Callable[[Cells, Iterator[Cells]], NDArray
             window = Decided(start=start, end=start + HOUR_US, granularity="1 hour", measures=measures, evidence=evidence)
             verdict = judge(policy, state, window)
             state = verdict.state
-            found.append([measure.violated for measure in verdict.measures])
+            violated = {measure.column for measure in verdict.measures if measure.violated}
+            found.append([name in violated for name in names])
         return np.array(found)
 
     return told
