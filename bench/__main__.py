@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent
 def main(wanted: list[str]) -> None:
     """Run the named benchmarks (`decode`, `stage1`, ...), all of them by default."""
     names = wanted or sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 180)
     results: list[dict[str, Any]] = []
     for name in names:
         console.print(f"[dim]running {name} ...[/dim]")
