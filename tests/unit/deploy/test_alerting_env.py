@@ -8,10 +8,10 @@ ROOT = Path(__file__).parents[3]
 EXAMPLE = (ROOT / "deploy/alerting.env.example").read_text(encoding="utf-8")
 
 
-def test_the_example_names_every_setting_of_the_channels_and_no_other() -> None:
+def test_the_example_names_every_setting_of_the_channels_the_heartbeat_and_no_other() -> None:
     named = re.findall(r"^#?(DRIFTLINE_[A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
     fields = ChannelSettings.model_fields.keys() - ServiceSettings.model_fields.keys()
-    assert sorted(named) == sorted(f"DRIFTLINE_{field.upper()}" for field in fields)
+    assert sorted(named) == sorted(f"DRIFTLINE_{field.upper()}" for field in {*fields, "alerting_heartbeat_url"})
 
 
 def test_the_example_shows_the_defaults() -> None:
