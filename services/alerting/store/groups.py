@@ -146,8 +146,10 @@ def forget_settled(tx: Connection, key: str, channels: Collection[str]) -> None:
     """Let go of members that every channel knows to be over; a group goes with its last one."""
     present = members_of(tx, [key])[key]
     told_here = told_of(tx, [key])
-    delivered = [told_here[key, name].delivered if (key, name) in told_here else NOTHING_TOLD for name in channels]
-    gone = [member.alert.alert_id for member in present if settled(member, delivered)]
+    known = [told_here.get((key, name), Knowledge(NOTHING_TOLD, NOTHING_TOLD)) for name in channels]
+    # What is on its way will be believed: who is leaving meanwhile stays until the channel hears of it.
+    beliefs = [told for one in known for told in (one.decided, one.delivered)]
+    gone = [member.alert.alert_id for member in present if settled(member, beliefs)]
     if len(gone) == len(present):
         remove(tx, key)
     elif gone:

@@ -150,9 +150,9 @@ def configuration(tmp_path, capsys):
     return run
 
 
-def test_a_good_configuration_is_counted(configuration):
+def test_a_good_configuration_is_counted_with_the_rule_that_holds_by_default(configuration):
     code, out, _ = configuration(GOOD, "check-config", "FILE")
-    assert (code, out) == (0, "FILE: 3 routes, 3 receivers, 0 inhibit rules, 1 time intervals\n")
+    assert (code, out) == (0, "FILE: 3 routes, 3 receivers, 1 inhibit rules, 1 time intervals\n")
 
 
 def test_every_fault_of_a_configuration_is_said_with_its_line(configuration):

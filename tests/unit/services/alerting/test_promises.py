@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from driftline.alerting.alert import Acknowledgement
@@ -163,6 +163,7 @@ def assert_a_life(lines):
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each example writes files: shrinking would take minutes
 )
+@example([("detect", 2, "LOW"), ("time", 30), ("detect", 2, "CRITICAL")])  # it leaves while its first message is on its way
 @given(OPERATIONS)
 def test_what_a_receiver_believes_comes_true(operations) -> None:
     with tempfile.TemporaryDirectory() as folder:
