@@ -58,12 +58,13 @@ class Stream:
 
 
 @lru_cache(maxsize=65536)
-def tolerated(hits: int, rows: int, tau: float) -> float:
+def tolerated(hits: int, rows: int, tau: float, choices: int = 1) -> float:
     """Return m0 of a rate: the 99 % upper bound of the baseline's, and from there as far as a PSI of `tau` goes.
 
-    The two-cell PSI of rates p and q is (p - q) (logit p - logit q). 1 without rows of the baseline: no bet.
+    The two-cell PSI of rates p and q is (p - q) (logit p - logit q). 1 without rows of the baseline: no bet. Of a rate that was
+    chosen among several because the baseline's was low, the bounds of all of them hold at once (Bonferroni).
     """
-    return furthest_share(upper_share(hits, rows, CONFIDENCE), tau) if rows > 0 else 1.0
+    return furthest_share(upper_share(hits, rows, 1 - (1 - CONFIDENCE) / choices), tau) if rows > 0 else 1.0
 
 
 def value(stream: Stream) -> float:

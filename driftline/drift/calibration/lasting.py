@@ -8,8 +8,9 @@ by m_t, and for any fraction f_k in (0, 1)
     L_k = 1 - f_k + f_k x_t / m_t        M_k <- (M_k + 1) L_k        M = mean_k M_k
 
 is the e-detector of `e_process` with bets that never lose everything. S_t may be chosen freely from the windows *before* t: the
-cells in which they had most rows too many. Null: E[x_t | windows before] <= m_t, which rows of a window may break no more than windows
-that depend on each other may; a spell of cold days is a shift as long as it lasts. Where rows are alike, those of the baseline are too:
+cells in which they had most rows too many. Those may also be cells in which the baseline has few by chance, so its share is bounded
+for all sets at once. Null: E[x_t | windows before] <= m_t, which rows of a window may break no more than windows that depend on
+each other may; a spell of cold days is a shift as long as it lasts. Where rows are alike, those of the baseline are too:
 its share is bounded as if it had so many times fewer.
 """
 
@@ -93,7 +94,7 @@ def bet_of(course: Course, column: ColumnCounts, tau: float, dispersion: float) 
         return NO_BET
     chosen = order[: best + 1]
     hits, rows = (int(part / dispersion) for part in (baseline[chosen].sum(), m))
-    bound = e_process.tolerated(hits, rows, tau)
+    bound = e_process.tolerated(hits, rows, tau, choices=2 ** len(baseline))
     cells = int(sum(1 << int(cell) for cell in chosen))
     return Bet(cells, _stored(bound), _stored(float(x[best]))) if bound < 1 else NO_BET
 

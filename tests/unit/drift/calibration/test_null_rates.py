@@ -56,6 +56,13 @@ def test_a_null_week_of_twenty_columns_raises_no_more_than_stated():
     assert sum(alarming) > 0  # a test that never fires would pass as well
 
 
+def test_a_baseline_no_larger_than_a_window_raises_no_more_than_stated():
+    # the cells in which such a baseline has few by chance have more in every window
+    policy = calibrated(psi=0.0, pages=30)
+    alarming = [sum(map(bool, week(np.random.default_rng(seed), policy, m=1000))) for seed in (1, 2, 3)]
+    assert stats.poisson.sf(sum(alarming) - 1, 3 * 7) > 0.01
+
+
 def test_the_default_tolerance_tells_nothing_in_a_null_week():
     assert not any(week(np.random.default_rng(4), calibrated()))
 
