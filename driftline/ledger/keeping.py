@@ -18,7 +18,7 @@ import orjson
 
 from driftline.ledger.chain import Draft
 from driftline.ledger.errors import WithdrawalRefused
-from driftline.ledger.leaf import canonical
+from driftline.ledger.statements import statement
 
 __all__ = [
     "DAY_US",
@@ -172,18 +172,8 @@ def statement_draft(
 ) -> Draft:
     """Return the draft of a hold (with its scope), a release, or a policy of the topic `name`."""
     values = {} if said is None else {field: getattr(said, field) for field in said.__slots__}
-    return Draft(
-        entry_id=entry_id,
-        action=action,
-        actor=actor,
-        resource_type=_RESOURCE[action],
-        resource_id=name,
-        event_ts=None,
-        payload=canonical({**values, "reason": reason, "v": 1}),
-        details=None,
-        salt=salt,
-        source=None,
-    )
+    resource = _RESOURCE[action], name
+    return statement(action, values, resource=resource, actor=actor, reason=reason, entry_id=entry_id, salt=salt)
 
 
 def _json(payload: object) -> Any:

@@ -8,8 +8,8 @@ from typing import Any, Final
 import orjson
 
 from driftline.ledger.chain import Draft
-from driftline.ledger.leaf import canonical
 from driftline.ledger.report import Report
+from driftline.ledger.statements import statement
 
 __all__ = ["REVIEWED", "Review", "review_draft", "review_of"]
 
@@ -32,23 +32,10 @@ def review_draft(report: Report, *, log: str, actor: str, reason: str, entry_id:
     said = {
         "entries": report.entries,
         "level": report.level.value,
-        "reason": reason,
         "root": report.root.hex(),
-        "v": 1,
         "verdict": report.verdict.value,
     }
-    return Draft(
-        entry_id=entry_id,
-        action=REVIEWED,
-        actor=actor,
-        resource_type="ledger",
-        resource_id=log,
-        event_ts=None,
-        payload=canonical(said),
-        details=None,
-        salt=salt,
-        source=None,
-    )
+    return statement(REVIEWED, said, resource=("ledger", log), actor=actor, reason=reason, entry_id=entry_id, salt=salt)
 
 
 def review_of(seq: int, ts: int, actor: str, payload: bytes | None) -> Review | None:

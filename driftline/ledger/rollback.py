@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from driftline.ledger.chain import Draft
-from driftline.ledger.leaf import canonical
+from driftline.ledger.statements import statement
 
 __all__ = ["ROLLBACK", "Rollback", "Superseded", "rollback_draft", "rollback_of", "superseded"]
 
@@ -39,19 +39,8 @@ def rollback_draft(
     target: int, target_hash: bytes, *, log: str, actor: str, reason: str, entry_id: bytes, salt: bytes
 ) -> Draft:
     """Return the draft of a rollback to the entry with that sequence and hash."""
-    said = {"reason": reason, "target_hash": target_hash.hex(), "target_seq": target, "v": 1}
-    return Draft(
-        entry_id=entry_id,
-        action=ROLLBACK,
-        actor=actor,
-        resource_type="ledger",
-        resource_id=log,
-        event_ts=None,
-        payload=canonical(said),
-        details=None,
-        salt=salt,
-        source=None,
-    )
+    said = {"target_hash": target_hash.hex(), "target_seq": target}
+    return statement(ROLLBACK, said, resource=("ledger", log), actor=actor, reason=reason, entry_id=entry_id, salt=salt)
 
 
 def rollback_of(seq: int, payload: bytes | None) -> Rollback | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import VerifierKey
-from driftline.ledger.leaf import canonical
+from driftline.ledger.statements import statement
 
 __all__ = ["KEY_ROTATED", "rotation_draft"]
 
@@ -15,15 +15,5 @@ KEY_ROTATED: Final = "ledger.key_rotated"
 
 def rotation_draft(old: VerifierKey, new: VerifierKey, *, actor: str, reason: str, entry_id: bytes, salt: bytes) -> Draft:
     """Return the draft of the entry."""
-    return Draft(
-        entry_id=entry_id,
-        action=KEY_ROTATED,
-        actor=actor,
-        resource_type="ledger",
-        resource_id=old.name,
-        event_ts=None,
-        payload=canonical({"from": old.encode(), "reason": reason, "to": new.encode(), "v": 1}),
-        details=None,
-        salt=salt,
-        source=None,
-    )
+    said = {"from": old.encode(), "to": new.encode()}
+    return statement(KEY_ROTATED, said, resource=("ledger", old.name), actor=actor, reason=reason, entry_id=entry_id, salt=salt)

@@ -22,8 +22,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from driftline.ledger.chain import ID_CONFLICT, Draft
-from driftline.ledger.leaf import canonical
 from driftline.ledger.rows import Row, Span
+from driftline.ledger.statements import statement
 
 __all__ = [
     "ARCHIVED",
@@ -91,21 +91,10 @@ def withdrawal_draft(
     archive: tuple[str, bytes] | None = None,
 ) -> Draft:
     """Return the draft of an erasure, or of an archival into the object `archive` (its name and SHA-256)."""
-    said: dict[str, object] = {"entries": [list(span) for span in entries], "reason": reason, "v": 1}
+    said: dict[str, object] = {"entries": [list(span) for span in entries]}
     if archive is not None:
         said |= {"object": archive[0], "sha256": archive[1].hex()}
-    return Draft(
-        entry_id=entry_id,
-        action=action,
-        actor=actor,
-        resource_type=resource[0],
-        resource_id=resource[1],
-        event_ts=None,
-        payload=canonical(said),
-        details=None,
-        salt=salt,
-        source=None,
-    )
+    return statement(action, said, resource=resource, actor=actor, reason=reason, entry_id=entry_id, salt=salt)
 
 
 def withdrawal_of(seq: int, action: str, resource: tuple[str, str], payload: object) -> Withdrawal | None:
