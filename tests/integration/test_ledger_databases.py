@@ -33,8 +33,9 @@ from driftline.ledger.store import (
 )
 from driftline.ledger.store.archiving import archive
 from driftline.ledger.store.erasing import Author, Subjected, erase
-from driftline.ledger.store.schema import VERSION_TABLE, revisions
+from driftline.ledger.store.schema import MIGRATIONS, VERSION_TABLE
 from driftline.ledger.store.tables import VERSION, metadata
+from driftline.revisions import revisions
 from tests.unit.ledger.ledger_builders import KEY, SOURCE, Salts, draft, grow
 
 pytestmark = pytest.mark.integration
@@ -355,7 +356,7 @@ def test_the_revisions_make_the_tables_that_the_code_wants(database_url: str) ->
         assert inspect(connection).has_table(VERSION_TABLE)
     assert {check.name for check in examine(engine) if check.name.startswith("table") and not check.healthy} == set()
     engine.dispose()
-    assert revisions().get_heads() == [VERSION]
+    assert revisions(MIGRATIONS).get_heads() == [VERSION]
 
 
 def test_tables_of_a_newer_driftline_are_refused(grown: LedgerWriter, database_url: str, tmp_path: Path) -> None:

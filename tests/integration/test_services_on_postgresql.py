@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from sqlalchemy import inspect
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, inspect
 
 from driftline.kafka.ports import TopicPartition
 from services.alerting.store.database import Database
+from services.alerting.store.response import tables as _response  # noqa: F401  tables of the same database
+from services.alerting.store.schema import VERSION_TABLE
 from services.alerting.store.tables import metadata as alerting_tables
 from services.console.store.projection import Projection
 from services.console.store.queries import Queries
@@ -45,11 +51,22 @@ def test_the_console_answers_on_postgresql(url: str) -> None:
     engine.dispose()
 
 
+def test_replicas_of_alerting_that_start_together_make_the_tables_once(url: str) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        for database in threads.map(Database, [url] * 4):
+            database.close()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, alerting_tables) == []
+    engine.dispose()
+
+
 def test_alerting_has_its_tables_on_postgresql_and_lets_replicas_in(url: str) -> None:
     first, second = Database(url), Database(url)
     assert not first.single_replica
     with first.write() as connection:
-        assert set(inspect(connection).get_table_names()) == set(alerting_tables.tables)
+        assert set(inspect(connection).get_table_names()) == {*alerting_tables.tables, VERSION_TABLE}
     for table in alerting_tables.sorted_tables:
         with second.read() as connection:  # the flag pen is the row that lets one replica write at a time
             assert connection.execute(table.select()).all() == ([("pen", 0)] if table.name == "flags" else [])

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import column, table
 
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store.engine import changing, reading
 from driftline.ledger.store.guards import guards_of, seen_guards
 from driftline.ledger.store.tables import VERSION
+from driftline.revisions import revision_of, upgrade
 
-if TYPE_CHECKING:
-    from alembic.script import ScriptDirectory
-
-__all__ = ["INSTALL", "VERSION_TABLE", "check_version", "install_schema", "missing_guards", "prepare_schema"]
+__all__ = ["INSTALL", "MIGRATIONS", "VERSION_TABLE", "check_version", "install_schema", "missing_guards", "prepare_schema"]
 
 VERSION_TABLE: Final = "ledger_schema"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
 INSTALL: Final = "run `driftline ledger install` with a URL of the database's owner"
 _UNKNOWN: Final = ""
 _LOCK: Final = 0x64726966746C6E65
@@ -82,12 +81,10 @@ def missing_guards(connection: Connection) -> set[str]:
 
 def _version(connection: Connection) -> str | None:
     """Return the revision of the tables, None where there are none. Raises LedgerUnavailable for a newer one."""
-    inspector = inspect(connection)
-    if not inspector.has_table(VERSION_TABLE):
-        return _UNKNOWN if inspector.has_table("ledger_entry") else None
-    version: str | None = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+    version = revision_of(connection, VERSION_TABLE)
     if version is None:
-        return _UNKNOWN
+        inspector = inspect(connection)
+        return _UNKNOWN if inspector.has_table(VERSION_TABLE) or inspector.has_table("ledger_entry") else None
     if version > VERSION:
         msg = f"the ledger's tables are of version {version}, newer than this Driftline knows ({VERSION}): upgrade Driftline"
         raise LedgerUnavailable(msg)
@@ -95,9 +92,6 @@ def _version(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
-    from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
-
     version = _version(connection)
     if version == _UNKNOWN:
         msg = (
@@ -107,24 +101,7 @@ def _upgrade(connection: Connection) -> None:
         raise LedgerUnavailable(msg)
     if version == VERSION:
         return
-    script = revisions()
-
-    def steps(revision: Any, _context: MigrationContext) -> Any:
-        return script._upgrade_revs("head", revision)  # noqa: SLF001 - what alembic's own commands call
-
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "fn": steps})
-    with Operations.context(context):
-        context.run_migrations()
-
-
-def revisions() -> ScriptDirectory:
-    """Return the tree of revisions."""
-    from pathlib import Path
-
-    from alembic.script import ScriptDirectory
-
-    folder = Path(__file__).parent / "migrations"
-    return ScriptDirectory(folder, version_locations=[folder / "versions"])
+    upgrade(connection, MIGRATIONS, VERSION_TABLE)
 
 
 @contextmanager

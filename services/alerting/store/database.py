@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 
 from driftline.errors import ConfigurationError
-from services.alerting.store.response import tables as _response  # noqa: F401  its tables are created with the others
-from services.alerting.store.tables import flags, metadata
+from services.alerting.store.schema import prepare_schema
+from services.alerting.store.tables import flags
 
 KEEPS_EVENTS = "driftline_keeps_events"
 """Execution option of the connections of a database."""
 
 _BUSY_MS = 30_000
-_CREATE_TRIES = 5
 
 _PEN = "pen"
 """The flag whose row is locked by the replica that writes."""
@@ -30,7 +29,7 @@ _TAKE_PEN = select(flags.c.at).where(flags.c.name == _PEN).with_for_update()
 
 
 class Database:
-    """Connections to the alerting database, whose tables it creates where they are missing.
+    """Connections to the alerting database, whose tables it makes or brings up to date.
 
     On SQLite a lock beside the file keeps a second replica out; elsewhere replicas pass one row on. Raises ConfigurationError.
     """
@@ -51,7 +50,18 @@ class Database:
         self._engine = create_engine(parsed, execution_options={KEEPS_EVENTS: keeps_events})
         if self.single_replica:
             _tune_sqlite(self._engine, can_read_again=keeps_events)
-        _create(self._engine, with_pen=not self.single_replica)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the tables or bring them up to date."""
+        try:
+            with self._engine.connect() as connection, _immediate(connection) if self.single_replica else connection.begin():
+                prepare_schema(connection)
+                if not self.single_replica:
+                    _lay_pen(connection)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -100,19 +110,9 @@ def _with_pen(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _create(engine: Engine, *, with_pen: bool) -> None:
-    """Create what is missing; replicas that start together may get in each other's way, then the next try finds it."""
-    for tries_left in reversed(range(_CREATE_TRIES)):
-        try:
-            metadata.create_all(engine)
-            with engine.begin() as connection:
-                if with_pen and connection.execute(select(flags.c.name).where(flags.c.name == _PEN)).one_or_none() is None:
-                    connection.execute(insert(flags), {"name": _PEN, "at": 0})
-        except DBAPIError:
-            if not tries_left:
-                raise
-        else:
-            return
+def _lay_pen(connection: Connection) -> None:
+    if connection.execute(select(flags.c.name).where(flags.c.name == _PEN)).one_or_none() is None:
+        connection.execute(insert(flags), {"name": _PEN, "at": 0})
 
 
 class _Turns:

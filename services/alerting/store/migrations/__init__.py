@@ -1,0 +1,1 @@
+"""How the tables of alerting came to be: alembic revisions, for SQLite and PostgreSQL. None loses what people or alerts have said."""

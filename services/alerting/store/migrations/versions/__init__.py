@@ -1,0 +1,1 @@
+"""One module per revision, its name in the order of the chain."""
