@@ -44,9 +44,8 @@ def list_alerts(
 ) -> None:
     """List alerts, the latest change first; exit 1 if one of them is firing."""
     query = {"status": status, "model_id": model, "priority": priority, "limit": limit}
-    given = {name: value for name, value in query.items() if value is not None}
     with ALERTING.connect() as client:
-        found = ALERTING.call(client, "GET", path_of("alerts"), params=given)[1]["alerts"]
+        found = ALERTING.call(client, "GET", path_of("alerts"), params=query)[1]["alerts"]
     if as_json:
         print_json(found)
     else:

@@ -123,10 +123,9 @@ def _limits(texts: Sequence[str]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _read(*parts: str, **query: object) -> Any:
-    given = {name: value for name, value in query.items() if value is not None}
+def _read(*parts: str, **query: str | int | None) -> Any:
     with CONSOLE.connect() as client:
-        return CONSOLE.call(client, "GET", path_of(*parts), params=given)[1]
+        return CONSOLE.call(client, "GET", path_of(*parts), params=query)[1]
 
 
 def _answered(request_id: str, wait: float) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ from driftline.ledger.heads import SignedHead
 from driftline.ledger.report import Finding, FindingKind, Level, Report, Verdict
 from driftline.ledger.rows import ENDLESS, Span
 from driftline.ledger.store import Effort, LastSigned, LedgerStore, signed_file, verify_store
+from driftline.ledger.store.objects import Objects
 from driftline.ledger.witnessed import vouched
 
 app = typer.Typer()
@@ -81,25 +82,25 @@ def verify(
         if since_checkpoint is not None:
             trusted.append(_trusted_checkpoint(since_checkpoint, verifier))
         span = _span(store, first, last, since, until, trusted[-1] if since_checkpoint is not None else None)
-        effort = Effort(jobs=jobs or len(os.sched_getaffinity(0)), progress=progress)
+        objects = archive_at(archive)
         if level is Level.SOURCE:
-            from driftline.cli.ledger_source import verify_source
-            from driftline.kafka.confluent import ConfluentCluster
-
-            cluster = ConfluentCluster.from_environment()
-            report = verify_source(store, cluster, key=verifier, trusted=trusted, span=span, archive=archive_at(archive))
+            report = _against_kafka(store, verifier, trusted, span, objects)
         else:
-            objects = archive_at(archive)
+            effort = Effort(jobs=jobs or len(os.sched_getaffinity(0)), progress=progress)
             deep = level if witnessed is None else Level.FULL
             report = verify_store(store, deep, key=verifier, trusted=trusted, span=span, archive=objects, effort=effort)
             report = report if witnessed is None else vouched(report, witnessed)
-    seconds = time.monotonic() - began
-    if as_json:
-        print_json(_as_json(report, seconds, stray))
-    else:
-        _tell(report, seconds, stray)
-    tampered = report.verdict is Verdict.TAMPERED or stray is not None
-    raise typer.Exit(1 if tampered else 0 if report.valid else 2)
+    raise _said(report, time.monotonic() - began, stray, as_json=as_json)
+
+
+def _against_kafka(
+    store: LedgerStore, key: VerifierKey | None, trusted: list[SignedHead], span: Span, archive: Objects | None
+) -> Report:
+    """Verify at level source; only this needs the Kafka client."""
+    from driftline.cli.ledger_source import verify_source
+    from driftline.kafka.confluent import ConfluentCluster
+
+    return verify_source(store, ConfluentCluster.from_environment(), key=key, trusted=trusted, span=span, archive=archive)
 
 
 @contextmanager
@@ -154,6 +155,16 @@ def _trusted_checkpoint(file: Path, key: VerifierKey | None) -> SignedHead:
     except (NoteMalformed, SignatureInvalid) as error:
         raise LedgerUnavailable(f"{file} is no checkpoint of this ledger: {error}") from error
     return SignedHead(head.size, head.root, f"checkpoint {file}")
+
+
+def _said(report: Report, seconds: float, stray: Finding | None, *, as_json: bool) -> typer.Exit:
+    """Print what was found, and return what the command ends with."""
+    if as_json:
+        print_json(_as_json(report, seconds, stray))
+    else:
+        _tell(report, seconds, stray)
+    tampered = report.verdict is Verdict.TAMPERED or stray is not None
+    return typer.Exit(1 if tampered else 0 if report.valid else 2)
 
 
 def _as_json(report: Report, seconds: float, stray: Finding | None) -> dict[str, Any]:

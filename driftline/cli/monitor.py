@@ -39,9 +39,7 @@ def apply(
 ) -> None:
     """Apply the monitor definition in FILE. The same definition again changes nothing."""
     text = text_of(file)
-    query: dict[str, int | str] = {} if expected_version is None else {"expected_version": expected_version}
-    if dry_run:
-        query["dry_run"] = "true"
+    query = {"expected_version": expected_version, "dry_run": "true" if dry_run else None}
     with GOVERNANCE.connect() as client:
         try:
             status, view = GOVERNANCE.call(

@@ -33,9 +33,8 @@ def list_plans(
 ) -> None:
     """List plans, the latest first; exit 1 if one waits for approval."""
     query = {"state": state, "model_id": model, "runbook": runbook, "limit": limit}
-    given = {name: value for name, value in query.items() if value is not None}
     with ALERTING.connect() as client:
-        found = ALERTING.call(client, "GET", path_of("responses"), params=given)[1]["plans"]
+        found = ALERTING.call(client, "GET", path_of("responses"), params=query)[1]["plans"]
     if as_json:
         print_json(found)
     else:

@@ -13,6 +13,8 @@ from driftline.errors import ConfigurationError, DriftlineError, Unavailable
 
 __all__ = ["ALERTING", "CONSOLE", "DRIFT", "GOVERNANCE", "Refused", "Service", "path_of"]
 
+Parameter = str | int | float | bool | None
+
 TIMEOUT_SECONDS = 30.0
 
 
@@ -43,10 +45,16 @@ class Service:
         except (httpx.InvalidURL, ValueError) as error:
             raise ConfigurationError(f"{self.url_variable} is no URL: {error}") from error
 
-    def call(self, client: httpx.Client, method: str, path: str, **options: Any) -> tuple[int, Any]:
-        """Status and JSON of a request. Raises Refused with the service's own words, Unavailable where nobody answers."""
+    def call(
+        self, client: httpx.Client, method: str, path: str, *, params: Mapping[str, Parameter] | None = None, **options: Any
+    ) -> tuple[int, Any]:
+        """Status and JSON of a request; `params` that are None are not sent.
+
+        Raises Refused with the service's own words, Unavailable where nobody answers.
+        """
+        given = {name: value for name, value in (params or {}).items() if value is not None}
         try:
-            response = client.request(method, path, **options)
+            response = client.request(method, path, params=given, **options)
         except httpx.HTTPError as error:
             message = f"{self.name} does not answer at {client.base_url} ({error}); is it up, and is {self.url_variable} right?"
             raise Unavailable(message) from error
