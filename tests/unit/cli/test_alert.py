@@ -5,9 +5,6 @@ import json
 import httpx
 import pytest
 
-from driftline import cli
-from driftline.cli.service import Service
-
 FIRING = {
     "fingerprint": "00ff00ff00ff00ff",
     "status": "firing",
@@ -38,23 +35,8 @@ RESOLVED = {**FIRING, "status": "resolved", "endsAt": "2013-05-01T00:00:00.00000
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(status, body, *words):
-        requests = []
-
-        def service(request):
-            requests.append(request)
-            return httpx.Response(status, json=body)
-
-        monkeypatch.setattr(
-            Service, "connect", lambda _: httpx.Client(base_url="http://a", transport=httpx.MockTransport(service))
-        )
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["alert", *words])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err, requests
-
-    return run
+def run(ask):
+    return lambda status, body, *words: ask(status, body, "alert", *words)
 
 
 def test_list_finds_what_fires(run):
@@ -99,23 +81,21 @@ def test_an_unknown_alert_is_said_in_the_services_words(run):
     assert (code, err) == (2, "driftline: there is no alert 'x'\n")
 
 
-def test_without_a_token_it_says_how_to_get_one(monkeypatch, capsys):
+def test_without_a_token_it_says_how_to_get_one(monkeypatch, command):
     monkeypatch.delenv("DRIFTLINE_TOKEN", raising=False)
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["alert", "list"])
-    assert ended.value.code == 2
-    assert "driftline token create" in capsys.readouterr().err
+    code, _, err = command("alert", "list")
+    assert code == 2
+    assert "driftline token create" in err
 
 
-def test_a_service_that_is_away_is_said(monkeypatch, capsys):
+def test_a_service_that_is_away_is_said(answering, command):
     def away(request):
         raise httpx.ConnectError("refused")
 
-    monkeypatch.setattr(Service, "connect", lambda _: httpx.Client(base_url="http://a", transport=httpx.MockTransport(away)))
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["alert", "list"])
-    assert ended.value.code == 2
-    assert "does not answer" in capsys.readouterr().err
+    answering(away)
+    code, _, err = command("alert", "list")
+    assert code == 2
+    assert "does not answer" in err
 
 
 GOOD = """
@@ -136,16 +116,14 @@ time_intervals: [{name: night}]
 
 
 @pytest.fixture
-def configuration(tmp_path, capsys):
+def configuration(tmp_path, command):
     """Runs the command with a configuration written to a file; the word FILE stands for it."""
 
     def run(text, *words):
         path = tmp_path / "alerts.yml"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["alert", *(str(path) if word == "FILE" else word for word in words)])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out.replace(str(path), "FILE"), printed.err.replace(str(path), "FILE")
+        code, out, err = command("alert", *(path if word == "FILE" else word for word in words))
+        return code, out.replace(str(path), "FILE"), err.replace(str(path), "FILE")
 
     return run
 

@@ -7,18 +7,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from driftline import cli
 from tests.unit.backtest.conftest import made, write_csv
 
 ROOT = Path(__file__).parents[3]
 WORDS = ("--time", "at", "--prediction", "predicted", "--score", "score", "--label", "outcome", "--positive", "late")
 
 
-def command(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["backtest", *map(str, words)])
-    printed = capsys.readouterr()
-    return ended.value.code, printed.out, printed.err
+@pytest.fixture
+def run(command):
+    return lambda *words: command("backtest", *words)
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +30,16 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_nothing_found_is_exit_0_and_says_so(folder, tmp_path, capsys):
-    code, out, _ = command(
-        capsys, folder / "calm.csv", "--reference", folder / "reference.csv", *WORDS, "--out", tmp_path / "o"
-    )
+def test_nothing_found_is_exit_0_and_says_so(folder, tmp_path, run):
+    code, out, _ = run(folder / "calm.csv", "--reference", folder / "reference.csv", *WORDS, "--out", tmp_path / "o")
 
     assert code == 0
     assert out.splitlines()[0] == "5 windows of 1 day were decided; none of them alarmed."
 
 
-def test_drift_is_exit_1_and_leaves_its_files(folder, tmp_path, capsys):
+def test_drift_is_exit_1_and_leaves_its_files(folder, tmp_path, run):
     out = tmp_path / "results"
-    code, told, _ = command(
-        capsys, folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", out, "--json"
-    )
+    code, told, _ = run(folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", out, "--json")
 
     assert code == 1
     assert [alarm["kind"] for alarm in json.loads(told)["alarms"]] == ["feature"]
@@ -56,8 +49,8 @@ def test_drift_is_exit_1_and_leaves_its_files(folder, tmp_path, capsys):
     assert [window["n"] for window in windows if window["granularity"] == "1 day"] == [400] * 5
 
 
-def test_the_telemetry_is_as_its_schema_says(folder, tmp_path, capsys):
-    command(capsys, folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", tmp_path)
+def test_the_telemetry_is_as_its_schema_says(folder, tmp_path, run):
+    run(folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", tmp_path)
     found = json.loads((tmp_path / "telemetry.json").read_text())
 
     jsonschema.validate(found, json.loads((ROOT / "schemas/json/drift-telemetry.schema.json").read_text()))
@@ -65,8 +58,8 @@ def test_the_telemetry_is_as_its_schema_says(folder, tmp_path, capsys):
     assert [window["columns"]["<b>x"]["level"] for window in found["windows"]] == ["stable"] * 2 + ["significant"] * 3
 
 
-def test_the_summary_of_psi_has_a_row_for_each_column_the_furthest_first(folder, tmp_path, capsys):
-    command(capsys, folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", tmp_path)
+def test_the_summary_of_psi_has_a_row_for_each_column_the_furthest_first(folder, tmp_path, run):
+    run(folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", tmp_path)
     with (tmp_path / "psi_summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
 
@@ -77,22 +70,22 @@ def test_the_summary_of_psi_has_a_row_for_each_column_the_furthest_first(folder,
     assert all(float(row["max_psi"]) < 0.1 and row["drift_level"] == "stable" for row in others)
 
 
-def test_a_column_name_cannot_become_markup(folder, tmp_path, capsys):
-    command(capsys, folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", tmp_path)
+def test_a_column_name_cannot_become_markup(folder, tmp_path, run):
+    run(folder / "moved.csv", "--reference", folder / "reference_b.csv", *WORDS, "--out", tmp_path)
     page = (tmp_path / "report.html").read_text()
 
     assert "<b>x" not in page
     assert "&lt;b&gt;x" in page
 
 
-def test_bad_input_is_exit_2_with_a_sentence(folder, tmp_path, capsys):
-    code, _, err = command(capsys, folder / "none.csv", "--reference", folder / "reference.csv", *WORDS, "--out", tmp_path)
+def test_bad_input_is_exit_2_with_a_sentence(folder, tmp_path, run):
+    code, _, err = run(folder / "none.csv", "--reference", folder / "reference.csv", *WORDS, "--out", tmp_path)
 
     assert (code, err.startswith("driftline: "), "is no file" in err) == (2, True, True)
 
 
-def test_a_bad_distance_between_rows_is_refused(folder, tmp_path, capsys):
+def test_a_bad_distance_between_rows_is_refused(folder, tmp_path, run):
     words = (folder / "calm.csv", "--reference", folder / "reference.csv", "--out", tmp_path)
 
-    assert "--every" in command(capsys, *words, "--every", "often")[2]
-    assert "--start" in command(capsys, *words, "--every", "1 hour", "--start", "noon")[2]
+    assert "--every" in run(*words, "--every", "often")[2]
+    assert "--start" in run(*words, "--every", "1 hour", "--start", "noon")[2]

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from driftline import cli
 from driftline.cli.baseline import fit_file
 from driftline.errors import ConfigurationError
 from driftline.events import ColumnKind
@@ -75,19 +74,17 @@ def test_a_missing_column_is_named_with_those_there_are(file):
         fit_file(file, model="m", score="nope")
 
 
-def test_fit_prints_json_and_needs_no_broker_without_publishing(file, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["baseline", "fit", str(file), "--model", "m", "--no-publish", "--json"])
-    assert ended.value.code == 0
-    assert json.loads(capsys.readouterr().out)["rows"] == 2
+def test_fit_prints_json_and_needs_no_broker_without_publishing(file, command):
+    code, out, _ = command("baseline", "fit", file, "--model", "m", "--no-publish", "--json")
+    assert code == 0
+    assert json.loads(out)["rows"] == 2
 
 
-def test_publishing_without_a_broker_named_says_which_setting_to_give(file, capsys, monkeypatch):
+def test_publishing_without_a_broker_named_says_which_setting_to_give(file, command, monkeypatch):
     monkeypatch.delenv("DRIFTLINE_KAFKA_BOOTSTRAP", raising=False)
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["baseline", "fit", str(file), "--model", "m"])
-    assert ended.value.code == 2
-    assert "DRIFTLINE_KAFKA_BOOTSTRAP" in capsys.readouterr().err
+    code, _, err = command("baseline", "fit", file, "--model", "m")
+    assert code == 2
+    assert "DRIFTLINE_KAFKA_BOOTSTRAP" in err
 
 
 TIMES = (

@@ -5,9 +5,7 @@ import json
 import httpx
 import pytest
 
-from driftline import cli
 from driftline.cli import check
-from driftline.cli import service as cli_service
 
 ENDED = {
     "check_id": "c",
@@ -31,25 +29,20 @@ RUN = ("run", "fraud_detector", "--from", "2026-03-01", "--to", "2026-03-02")
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(monkeypatch, answering, command):
+    monkeypatch.setattr(check, "POLL_SECONDS", 0.0)
+
     def run(*words, answers):
         """`answers`: what the console says, the last one for ever."""
-        requests, left = [], list(answers)
+        left = list(answers)
 
         def service(request):
-            requests.append(request)
             if request.method == "POST":
                 return httpx.Response(202, json={"request_id": "r-1", "status": "PENDING"})
             return httpx.Response(200, json=left.pop(0) if len(left) > 1 else left[0])
 
-        monkeypatch.setattr(
-            cli_service.Service, "connect", lambda _: httpx.Client(base_url="http://d", transport=httpx.MockTransport(service))
-        )
-        monkeypatch.setattr(check, "POLL_SECONDS", 0.0)
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["check", *words])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err, requests
+        requests = answering(service)
+        return *command("check", *words), requests
 
     return run
 

@@ -8,32 +8,25 @@ import pytest
 from driftline import cli
 
 
-def run(*words, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(list(words))
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
-
-
-def test_version_is_printed(capsys):
-    assert run("--version", capsys=capsys)[:2] == (0, "driftline 0.1.0\n")
+def test_version_is_printed(command):
+    assert command("--version")[:2] == (0, "driftline 0.1.0\n")
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["baseline", "fit"], ["baseline", "fit", "x", "--nonsense"]])
-def test_wrong_usage_ends_with_2_and_explains_itself(words, capsys):
-    code, _, err = run(*words, capsys=capsys)
+def test_wrong_usage_ends_with_2_and_explains_itself(words, command):
+    code, _, err = command(*words)
     assert code == 2
     assert "Usage" in err
 
 
-def test_an_error_of_ours_is_one_sentence_without_traceback(capsys):
-    code, out, err = run("baseline", "fit", "no-such-file.csv", "--model", "m", capsys=capsys)
+def test_an_error_of_ours_is_one_sentence_without_traceback(command):
+    code, out, err = command("baseline", "fit", "no-such-file.csv", "--model", "m")
     assert (code, out, err) == (2, "", "driftline: cannot read no-such-file.csv: No such file or directory\n")
 
 
 @pytest.mark.parametrize("noun", cli.NOUNS)
-def test_every_noun_explains_itself(noun, capsys):
-    code, out, _ = run(noun, "--help", capsys=capsys)
+def test_every_noun_explains_itself(noun, command):
+    code, out, _ = command(noun, "--help")
     assert code == 0
     assert "Commands" in out or "Arguments" in out
 

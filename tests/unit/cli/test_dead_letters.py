@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from driftline import cli, topics
+from driftline import topics
 from driftline.cli import dead_letters
 from driftline.clock import ManualClock
 from driftline.errors import Reason
@@ -36,23 +36,21 @@ def _refuse(cluster, offset, reason=Reason.UNKNOWN_MODEL, *, partition=2, value=
     cluster.producer().produce(record.topic, record.value, key=record.key, headers=record.headers, partition=0)
 
 
-def _run(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["dead-letters", *words])
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
+@pytest.fixture
+def run(command):
+    return lambda *words: command("dead-letters", *words)
 
 
-def test_an_empty_topic_lists_nothing_and_is_fine(cluster, capsys):
-    code, out, _ = _run(capsys, "list")
+def test_an_empty_topic_lists_nothing_and_is_fine(cluster, run):
+    code, out, _ = run("list")
     assert code == 0
     assert "0 dead letters" in out
 
 
-def test_letters_are_listed_with_place_and_reason(cluster, capsys):
+def test_letters_are_listed_with_place_and_reason(cluster, run):
     _refuse(cluster, 7)
     _refuse(cluster, 8, Reason.NON_FINITE)
-    code, out, _ = _run(capsys, "list", "--json")
+    code, out, _ = run("list", "--json")
     found = json.loads(out)
     assert code == 1
     assert [(one["place"], one["reason"], one["source_offset"]) for one in found] == [
@@ -61,76 +59,76 @@ def test_letters_are_listed_with_place_and_reason(cluster, capsys):
     ]
 
 
-def test_a_reason_selects(cluster, capsys):
+def test_a_reason_selects(cluster, run):
     _refuse(cluster, 7)
     _refuse(cluster, 8, Reason.NON_FINITE)
-    _, out, _ = _run(capsys, "list", "--reason", "non_finite", "--json")
+    _, out, _ = run("list", "--reason", "non_finite", "--json")
     assert [one["source_offset"] for one in json.loads(out)] == [8]
 
 
-def test_a_reason_that_does_not_exist_is_refused_by_name(cluster, capsys):
-    code, _, err = _run(capsys, "list", "--reason", "nonsense")
+def test_a_reason_that_does_not_exist_is_refused_by_name(cluster, run):
+    code, _, err = run("list", "--reason", "nonsense")
     assert code == 2
     assert "nonsense" in err
 
 
-def test_one_letter_is_shown_in_full(cluster, capsys):
+def test_one_letter_is_shown_in_full(cluster, run):
     _refuse(cluster, 7)
-    code, out, _ = _run(capsys, "show", "0/0", "--json")
+    code, out, _ = run("show", "0/0", "--json")
     assert code == 0
     assert json.loads(out)["source_value"] == b"bytes".hex()
 
 
-def test_a_place_without_letter_is_an_error(cluster, capsys):
-    code, _, err = _run(capsys, "show", "3/9")
+def test_a_place_without_letter_is_an_error(cluster, run):
+    code, _, err = run("show", "3/9")
     assert code == 2
     assert "no dead letter lies at 3/9" in err
 
 
-def test_a_replay_goes_back_to_its_partition_marked(cluster, capsys):
+def test_a_replay_goes_back_to_its_partition_marked(cluster, run):
     _refuse(cluster, 7)
-    code, _, _ = _run(capsys, "replay", "--reason", "unknown_model")
+    code, _, _ = run("replay", "--reason", "unknown_model")
     (record,) = cluster.records(SOURCE)
     assert code == 0
     assert (record.partition(), record.key(), record.value()) == (2, b"id-1", b"bytes")
     assert (REPLAYED_FROM, b"driftline.dead-letters/0/0") in record.headers()
 
 
-def test_a_letter_is_replayed_once_unless_somebody_insists(cluster, capsys):
+def test_a_letter_is_replayed_once_unless_somebody_insists(cluster, run):
     _refuse(cluster, 7)
-    _run(capsys, "replay", "--model", "m")
-    code, out, _ = _run(capsys, "replay", "--model", "m")
+    run("replay", "--model", "m")
+    code, out, _ = run("replay", "--model", "m")
     assert (code, len(cluster.records(SOURCE))) == (0, 1)
     assert "1 were replayed before" in out
-    assert _run(capsys, "list")[0] == 0
-    _run(capsys, "replay", "0/0", "--again")
+    assert run("list")[0] == 0
+    run("replay", "0/0", "--again")
     assert len(cluster.records(SOURCE)) == 2
 
 
-def test_a_dry_run_sends_nothing(cluster, capsys):
+def test_a_dry_run_sends_nothing(cluster, run):
     _refuse(cluster, 7)
-    code, out, _ = _run(capsys, "replay", "--model", "m", "--dry-run", "--json")
+    code, out, _ = run("replay", "--model", "m", "--dry-run", "--json")
     assert (code, json.loads(out)["replayed"]) == (0, ["0/0"])
     assert cluster.records(SOURCE) == []
 
 
-def test_what_never_was_a_record_is_not_replayed(cluster, capsys):
+def test_what_never_was_a_record_is_not_replayed(cluster, run):
     _refuse(cluster, -1, partition=-1, value=b'{"json": 1}')
-    code, _, err = _run(capsys, "replay", "--model", "m")
+    code, _, err = run("replay", "--model", "m")
     assert code == 1
     assert "send it again by HTTP" in err
     assert cluster.records(SOURCE) == []
 
 
-def test_a_replay_of_everything_must_be_meant(cluster, capsys):
-    code, _, err = _run(capsys, "replay")
+def test_a_replay_of_everything_must_be_meant(cluster, run):
+    code, _, err = run("replay")
     assert code == 2
     assert "--reason" in err
 
 
-def test_a_record_that_is_no_dead_letter_is_passed_over_aloud(cluster, capsys):
+def test_a_record_that_is_no_dead_letter_is_passed_over_aloud(cluster, run):
     cluster.producer().produce(topics.name("dead-letters"), b"nonsense", partition=1)
     _refuse(cluster, 7)
-    _, out, err = _run(capsys, "list", "--json")
+    _, out, err = run("list", "--json")
     assert len(json.loads(out)) == 1
     assert "1/0 is no dead letter" in err

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from driftline.cli import main
 from driftline.ledger.checkpoint import Checkpoint, SigningKey, VerifierKey, sign_checkpoint
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, draft, grow, ledger, writer_at
 
@@ -19,7 +18,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, command: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in (
         "DRIFTLINE_DATABASE_URL",
         "DRIFTLINE_LEDGER_VKEY",
@@ -31,13 +30,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setenv("DRIFTLINE_LEDGER_KEY_FILE", str(tmp_path / "key"))
 
     def call(*words: object, database: bool = True) -> tuple[int, str, str]:
-        arguments = ["ledger", *map(str, words)]
-        if database:
-            arguments += ["--database", f"sqlite:///{tmp_path}/ledger.db"]
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
+        there = ("--database", f"sqlite:///{tmp_path}/ledger.db") if database else ()
+        return command("ledger", *words, *there)
 
     return call
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from driftline.cli import main
 from tests.unit.ledger.ledger_builders import KEY, draft, grow, writer_at
 
 Run = Callable[..., tuple[int, Any, str]]
@@ -15,7 +14,7 @@ DECIDED = ("--actor", "carol", "--reason", "Article 17")
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Run:
     """A ledger of ten entries of alice and ten of a service, and the command on it; its JSON is read."""
     writer = writer_at(tmp_path)
     people = ["alice"] * 10 + ["service:drift"] * 10
@@ -30,10 +29,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setenv("DRIFTLINE_LEDGER_ARCHIVE_URL", f"file://{tmp_path}/archive")
 
     def call(*words: object) -> tuple[int, Any, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["ledger", *map(str, words), *(() if words[0] == "entry" else ("--json",))])
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), json.loads(captured.out) if captured.out else None, captured.err
+        code, out, err = command("ledger", *words, *(() if words[0] == "entry" else ("--json",)))
+        return code, json.loads(out) if out else None, err
 
     return call
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from driftline import topics
-from driftline.cli import main
 from driftline.ledger.store import UrlObjects
 from services.audit.adapters.message_archive import MessageArchive
 from services.audit.consumer import Pace
@@ -20,7 +19,7 @@ PREDICTIONS = topics.name("predictions")
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Run:
     """A ledger with the digest of five predictions, which are kept in an archive."""
     world = World(tmp_path)
     world.predictions(5)
@@ -30,10 +29,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setenv("DRIFTLINE_LEDGER_ARCHIVE_URL", f"file://{tmp_path}/archive")
 
     def call(*words: object) -> tuple[int, Any, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["ledger", *map(str, words), "--json"])
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), json.loads(captured.out) if captured.out else None, captured.err
+        code, out, err = command("ledger", *words, "--json")
+        return code, json.loads(out) if out else None, err
 
     return call
 

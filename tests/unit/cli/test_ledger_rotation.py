@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from driftline.cli import main
 from driftline.ledger.checkpoint import Checkpoint, SigningKey, VerifierKey, open_checkpoint, sign_checkpoint
 from driftline.ledger.errors import KeyMalformed, RollbackDetected, SignatureInvalid
 from driftline.ledger.store import LedgerWriter, open_writer
@@ -36,12 +35,10 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(house: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(house: Path, command: Callable[..., tuple[int, str, str]]) -> Run:
     def call(*words: str) -> tuple[int, Any]:
-        with pytest.raises(SystemExit) as ended:
-            main(["ledger", *words, "--database", f"sqlite:///{house}/ledger.db", "--json"])
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), json.loads(captured.out) if captured.out else captured.err
+        code, out, err = command("ledger", *words, "--database", f"sqlite:///{house}/ledger.db", "--json")
+        return code, json.loads(out) if out else err
 
     return call
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from driftline.cli import main
 from driftline.errors import Unavailable
 from driftline.ledger.checkpoint import Note, signed_text
 from driftline.ledger.store import add_cosignatures
@@ -20,6 +19,7 @@ from tests.unit.ledger.ledger_builders import KEY, draft, grow, ledger
 from tests.unit.services.audit.witness.log_and_witness import SECONDS, W1
 
 Run = Callable[..., tuple[int, Any]]
+Command = Callable[..., tuple[int, str, str]]
 
 
 class House:
@@ -70,24 +70,13 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 @pytest.fixture
-def run(house: House, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(house: House, command: Command) -> Run:
     def call(*words: object, key: bool = True, policy: bool = True) -> tuple[int, Any]:
-        arguments = [
-            "ledger",
-            "verify",
-            "--level",
-            "witness",
-            "--database",
-            f"sqlite:///{house.folder}/ledger.db",
-            *map(str, words),
-        ]
-        arguments += ["--key", KEY.verifier.encode()] if key else []
-        arguments += ["--policy", str(house.folder / "policy")] if policy else []
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        captured = capsys.readouterr()
-        said = captured.out or captured.err
-        return int(ended.value.code or 0), json.loads(said) if "--json" in words and captured.out else said
+        there = ["--database", f"sqlite:///{house.folder}/ledger.db"]
+        there += ["--key", KEY.verifier.encode()] if key else []
+        there += ["--policy", str(house.folder / "policy")] if policy else []
+        code, out, err = command("ledger", "verify", "--level", "witness", *there, *words)
+        return code, json.loads(out) if "--json" in words and out else out or err
 
     return call
 
@@ -181,11 +170,9 @@ def test_without_key_or_policy_nothing_can_be_said(house: House, run: Run) -> No
     assert "line 1 of the policy" in said
 
 
-def test_proofs_are_refused_without_a_quorum_where_a_policy_wants_one(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_proofs_are_refused_without_a_quorum_where_a_policy_wants_one(house: House, command: Command) -> None:
     def call(*words: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["ledger", *map(str, words)])
-        return int(ended.value.code or 0), capsys.readouterr().out
+        return command("ledger", *words)[:2]
 
     database, key = ["--database", f"sqlite:///{house.folder}/ledger.db"], ["--key", KEY.verifier.encode()]
     policy, older = ["--policy", house.folder / "policy"], house.folder / "older"

@@ -2,11 +2,7 @@
 
 import json
 
-import httpx
 import pytest
-
-from driftline import cli
-from driftline.cli.service import Service
 
 STEP = {"from": "DEVELOPMENT", "to": "STAGING", "reason": "tests pass", "actor": "ann", "at": "2026-01-01T00:00:00Z"}
 VERSION = {"model_version": "1", "stage": "STAGING", "description": "", "history": [STEP]}
@@ -14,23 +10,8 @@ VIEW = {"model_id": "shop.churn", "description": "d", "owner": "", "versions": [
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(status, body, *words):
-        requests = []
-
-        def service(request):
-            requests.append(request)
-            return httpx.Response(status, json=body)
-
-        monkeypatch.setattr(
-            Service, "connect", lambda _: httpx.Client(base_url="http://g", transport=httpx.MockTransport(service))
-        )
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["model", *words])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err, requests
-
-    return run
+def run(ask):
+    return lambda status, body, *words: ask(status, body, "model", *words)
 
 
 def test_register_sends_description_owner_and_tags(run):

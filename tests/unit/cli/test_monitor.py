@@ -5,7 +5,6 @@ import json
 import httpx
 import pytest
 
-from driftline import cli
 from driftline.cli import monitor
 from driftline.cli import service as cli_service
 
@@ -38,15 +37,12 @@ class Service:
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(monkeypatch, answering, command):
+    monkeypatch.setattr(monitor, "POLL_SECONDS", 0.0)
+
     def run(service, *words):
-        client = lambda _: httpx.Client(base_url="http://g", transport=httpx.MockTransport(service))  # noqa: E731
-        monkeypatch.setattr(cli_service.Service, "connect", client)
-        monkeypatch.setattr(monitor, "POLL_SECONDS", 0.0)
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["monitor", *words])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
+        answering(service)
+        return command("monitor", *words)
 
     return run
 
@@ -147,11 +143,10 @@ def test_show_prints_every_version_and_the_latest_in_full(run):
     ]
 
 
-def test_without_a_token_the_command_says_how_to_get_one(monkeypatch, capsys):
+def test_without_a_token_the_command_says_how_to_get_one(monkeypatch, command):
     monkeypatch.delenv("DRIFTLINE_TOKEN", raising=False)
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["monitor", "list"])
-    assert (ended.value.code, "driftline token create" in capsys.readouterr().err) == (2, True)
+    code, _, err = command("monitor", "list")
+    assert (code, "driftline token create" in err) == (2, True)
 
 
 def test_a_service_that_is_not_there_is_unavailable(run):

@@ -2,11 +2,7 @@
 
 import json
 
-import httpx
 import pytest
-
-from driftline import cli
-from driftline.cli.service import Service
 
 PLAN = {
     "plan_id": "rsp_1",
@@ -46,23 +42,8 @@ MODES = {
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(status, body, *words):
-        requests = []
-
-        def service(request):
-            requests.append(request)
-            return httpx.Response(status, json=body)
-
-        monkeypatch.setattr(
-            Service, "connect", lambda _: httpx.Client(base_url="http://a", transport=httpx.MockTransport(service))
-        )
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["response", *words])
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err, requests
-
-    return run
+def run(ask):
+    return lambda status, body, *words: ask(status, body, "response", *words)
 
 
 def test_list_finds_what_waits_for_approval(run):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from driftline import cli, topics
+from driftline import topics
 from driftline.cli import trends
 from driftline.clock import ManualClock
 from driftline.codec import encode
@@ -55,20 +55,18 @@ def send(cluster, *reports):
         cluster.producer().produce(topics.name("windows"), encode(report), key=key.encode())
 
 
-def run(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["trends", *words])
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
+@pytest.fixture
+def run(command):
+    return lambda *words: command("trends", *words)
 
 
 def falling(version="1", **more):
     return [window(day, f1(0.9 - 0.01 * day + 0.001 * (-1) ** day), version=version, **more) for day in range(20)]
 
 
-def test_a_model_that_degrades_is_exit_1_with_its_slope_forecast_and_summary(cluster, capsys):
+def test_a_model_that_degrades_is_exit_1_with_its_slope_forecast_and_summary(cluster, run):
     send(cluster, *falling())
-    code, out, _ = run(capsys, "shop.churn", "--json")
+    code, out, _ = run("shop.churn", "--json")
     found = json.loads(out)
     assert code == 1
     assert (found["model_version"], found["granularity"]) == ("1", "1 day")
@@ -88,69 +86,69 @@ def test_a_model_that_degrades_is_exit_1_with_its_slope_forecast_and_summary(clu
     assert (found["summary"]["degrading_metrics_count"], found["summary"]["total_metrics_count"]) == (1, 2)
 
 
-def test_the_limit_of_the_monitor_goes_before_the_usual_one(cluster, capsys):
+def test_the_limit_of_the_monitor_goes_before_the_usual_one(cluster, run):
     send(cluster, *[window(day, f1(0.9 - 0.001 * day + 0.0001 * (-1) ** day, limit=0.88)) for day in range(20)])
-    code, out, _ = run(capsys, "shop.churn", "--json")
+    code, out, _ = run("shop.churn", "--json")
     assert code == 1
     assert "forecast_alert" in [alert["type"] for alert in json.loads(out)["alerts"]]
     assert "drop below threshold (0.88)" in out
 
 
-def test_a_steady_model_is_exit_0_and_said_to_be_good(cluster, capsys):
+def test_a_steady_model_is_exit_0_and_said_to_be_good(cluster, run):
     send(cluster, *[window(day, f1(0.9 + 0.001 * (-1) ** day)) for day in range(20)])
-    code, out, _ = run(capsys, "shop.churn")
+    code, out, _ = run("shop.churn")
     assert code == 0
     assert "f1" in out
     assert "stable" in out
     assert out.splitlines()[-1] == "health good: 0 of 2 metrics degrade"
 
 
-def test_windows_that_nobody_decided_on_are_no_points_and_the_last_decision_counts(cluster, capsys):
+def test_windows_that_nobody_decided_on_are_no_points_and_the_last_decision_counts(cluster, run):
     windows = [window(day, f1(0.9)) for day in range(5)]
     few = window(5, f1(0.1), decision=Decision.NONE)
     again = window(4, f1(0.8), revision=3)
     send(cluster, *windows, few, again)
-    _, out, _ = run(capsys, "shop.churn", "--json")
+    _, out, _ = run("shop.churn", "--json")
     assert [value for _, value in json.loads(out)["historical_data"]["f1"]] == [0.9, 0.9, 0.9, 0.9, 0.8]
 
 
-def test_estimates_are_no_history_of_what_came_out(cluster, capsys):
+def test_estimates_are_no_history_of_what_came_out(cluster, run):
     estimated = Measure(family="estimate", name="f1", value=0.5)
     send(cluster, *[window(day, f1(0.9), estimated) for day in range(3)])
-    _, out, _ = run(capsys, "shop.churn", "--json")
+    _, out, _ = run("shop.churn", "--json")
     assert {value for _, value in json.loads(out)["historical_data"]["f1"]} == {0.9}
 
 
-def test_throughput_and_latency_have_a_course_too(cluster, capsys):
+def test_throughput_and_latency_have_a_course_too(cluster, run):
     slow = Measure(family="quality", name="p95", column=":latency_ms", value=12.0)
     send(cluster, *[window(day, slow, decision=Decision.INPUTS) for day in range(3)])
-    _, out, _ = run(capsys, "shop.churn", "--json")
+    _, out, _ = run("shop.churn", "--json")
     history = json.loads(out)["historical_data"]
     assert {value for _, value in history["latency_p95"]} == {12.0}
     assert {value for _, value in history["throughput"]} == {0.1}  # 8640 rows a day
 
 
-def test_costs_have_trends_and_more_of_them_is_worse(cluster, capsys):
+def test_costs_have_trends_and_more_of_them_is_worse(cluster, run):
     loss = [Measure(family="business", name="expected_loss", value=30 + 0.5 * day + 0.01 * (-1) ** day) for day in range(20)]
     send(cluster, *[window(day, loss[day]) for day in range(20)])
-    code, out, _ = run(capsys, "shop.churn")
+    code, out, _ = run("shop.churn")
     assert code == 1
     assert "expected_loss forecast to rise above threshold (40.00)" in out
 
 
-def test_the_version_of_the_last_window_and_days_are_meant_unless_others_are_named(cluster, capsys):
+def test_the_version_of_the_last_window_and_days_are_meant_unless_others_are_named(cluster, run):
     send(cluster, *falling("1"), *[window(day, f1(0.9), version="2") for day in range(20, 24)])
     send(cluster, *[window(day, f1(0.9), version="2", granularity="1 hour") for day in range(20, 30)])
     send(cluster, window(0, f1(0.1), model="shop.churn2"))
-    _, out, _ = run(capsys, "shop.churn", "--json")
+    _, out, _ = run("shop.churn", "--json")
     assert (json.loads(out)["model_version"], json.loads(out)["granularity"]) == ("2", "1 day")
-    _, out, _ = run(capsys, "shop.churn", "--json", "--model-version", "1", "--days", "5")
+    _, out, _ = run("shop.churn", "--json", "--model-version", "1", "--days", "5")
     assert len(json.loads(out)["historical_data"]["f1"]) == 5
 
 
-def test_a_model_without_windows_is_exit_2_with_what_there_is(cluster, capsys):
-    code, _, err = run(capsys, "shop.churn")
+def test_a_model_without_windows_is_exit_2_with_what_there_is(cluster, run):
+    code, _, err = run("shop.churn")
     assert (code, "there are none at all" in err) == (2, True)
     send(cluster, window(0, f1(0.9)))
-    code, _, err = run(capsys, "shop.churn", "--granularity", "1 week")
+    code, _, err = run("shop.churn", "--granularity", "1 week")
     assert (code, "1 by 1 day" in err) == (2, True)

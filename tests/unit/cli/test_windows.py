@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from driftline import cli, codec, topics
+from driftline import codec, topics
 from driftline.cli import windows
 from driftline.clock import ManualClock
 from driftline.events import Decision, WindowReport
@@ -45,16 +45,14 @@ def send(cluster, topic, event, key):
     cluster.producer().produce(topics.name(topic), codec.encode(event), key=key.encode(), partition=0)
 
 
-def run(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["windows", *words])
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
+@pytest.fixture
+def run(command):
+    return lambda *words: command("windows", *words)
 
 
 @pytest.mark.usefixtures("cluster")
-def test_windows_are_exported_as_csv_with_their_last_revision(capsys):
-    code, out, _ = run(capsys, "export", "m", "--table", "profile_metrics")
+def test_windows_are_exported_as_csv_with_their_last_revision(run):
+    code, out, _ = run("export", "m", "--table", "profile_metrics")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 0
     whole = [row for row in rows if row["column_name"] == ":table"]
@@ -69,8 +67,8 @@ def test_windows_are_exported_as_csv_with_their_last_revision(capsys):
 
 
 @pytest.mark.usefixtures("cluster")
-def test_drift_rows_are_json_too_and_can_be_bounded_in_time(capsys):
-    code, out, _ = run(capsys, "export", "m", "--json", "--from", "2013-03-01T01:00")
+def test_drift_rows_are_json_too_and_can_be_bounded_in_time(run):
+    code, out, _ = run("export", "m", "--json", "--from", "2013-03-01T01:00")
     rows = json.loads(out)
     assert code == 0
     assert {row["window.start"] for row in rows} == {"2013-03-01T01:00:00.000000Z"}
@@ -78,45 +76,45 @@ def test_drift_rows_are_json_too_and_can_be_bounded_in_time(capsys):
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_table_can_be_written_to_a_file_and_a_bad_place_is_told(tmp_path, capsys):
-    assert run(capsys, "export", "m", "--out", str(tmp_path / "drift.csv"))[0] == 0
+def test_a_table_can_be_written_to_a_file_and_a_bad_place_is_told(tmp_path, run):
+    assert run("export", "m", "--out", str(tmp_path / "drift.csv"))[0] == 0
     assert (tmp_path / "drift.csv").read_text().startswith("window.start,window.end,granularity")
-    assert run(capsys, "export", "m", "--out", str(tmp_path), "--schema", "prod.monitoring")[0] == 0
+    assert run("export", "m", "--out", str(tmp_path), "--schema", "prod.monitoring")[0] == 0
     assert (tmp_path / "prod.monitoring.m_drift_metrics.csv").read_text() == (tmp_path / "drift.csv").read_text()
-    code, _, err = run(capsys, "export", "m", "--out", str(tmp_path / "none" / "drift.csv"))
+    code, _, err = run("export", "m", "--out", str(tmp_path / "none" / "drift.csv"))
     assert code == 2
     assert "--out" in err
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_time_that_is_none_is_told(capsys):
-    code, _, err = run(capsys, "export", "m", "--from", "yesterday")
+def test_a_time_that_is_none_is_told(run):
+    code, _, err = run("export", "m", "--from", "yesterday")
     assert code == 2
     assert "no time" in err
 
 
 @pytest.mark.usefixtures("cluster")
-def test_the_classic_assessment_counts_violations_and_says_how_severe_they_are(capsys):
-    code, out, _ = run(capsys, "drift", "m", "--granularity", "1 hour", "--against", "baseline")
+def test_the_classic_assessment_counts_violations_and_says_how_severe_they_are(run):
+    code, out, _ = run("drift", "m", "--granularity", "1 hour", "--against", "baseline")
     assert code == 1
     assert out.splitlines()[-1].startswith("risk ")
-    found = json.loads(run(capsys, "drift", "m", "--granularity", "1 hour", "--against", "baseline", "--json")[1])
+    found = json.loads(run("drift", "m", "--granularity", "1 hour", "--against", "baseline", "--json")[1])
     assert found["feature_drift"]["violations"] == 6  # js, tv and chi-squared of the carrier, in two hours of version 2
     assert found["feature_drift"]["total_features_checked"] == 1
     assert found["severity_level"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL")
-    code, _, err = run(capsys, "drift", "m")
+    code, _, err = run("drift", "m")
     assert code == 2
     assert "--granularity" in err
 
 
 @pytest.mark.usefixtures("cluster")
-def test_versions_stand_side_by_side_with_how_far_they_are_apart(capsys):
-    code, out, _ = run(capsys, "versions", "m")
+def test_versions_stand_side_by_side_with_how_far_they_are_apart(run):
+    code, out, _ = run("versions", "m")
     assert code == 0
     lines = out.splitlines()
     assert lines[0].split()[:4] == ["WINDOW", "LENGTH", "VERSION", "ROWS"]
     assert len(lines) == 5
     assert "carrier" in lines[2]
-    found = json.loads(run(capsys, "versions", "m", "--json")[1])
+    found = json.loads(run("versions", "m", "--json")[1])
     assert found[1]["columns"][0]["column"] == "carrier"
     assert found[1]["columns"][0]["p_value"] < 1e-6
