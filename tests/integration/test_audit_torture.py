@@ -81,6 +81,7 @@ def offsets(store: LedgerStore, partition: int) -> list[int]:
         return list(connection.scalars(wanted))
 
 
+@pytest.mark.timeout(SECONDS + 60)
 def test_four_writers_killed_at_every_step_leave_no_duplicate_and_no_gap(database_url: str, tmp_path: Path) -> None:
     torture, began = Torture(database_url, tmp_path), time.monotonic()
     assert torture.run() == 0, torture.said.read_text()

@@ -153,7 +153,7 @@ def live(url: str, folder: Path, records: int) -> int:
         steps.watch()
         ledger, _ = open_writer(url, KEY, signed_path=folder / "signed", random=os.urandom)
         write_on(ledger, steps, records)
-    except BaseException:  # noqa: BLE001 - a forked process must not return into its parent's code
+    except BaseException:  # a forked process must not return into the code of its parent
         traceback.print_exc()
         return 1
     return 0
