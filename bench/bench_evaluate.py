@@ -33,7 +33,6 @@ from driftline.events import (
     Progress,
     SourceRange,
     SourceTime,
-    Task,
     Threshold,
 )
 from driftline.kafka.memory import MemoryCluster
@@ -42,6 +41,7 @@ from driftline.runtime.loop import Reach
 from driftline.validation.book import MonitorBook
 from services.drift.evaluate.handler import EvaluateHandler
 from services.drift.evaluate.states import States
+from tests.builders import monitor_of
 
 NUMERIC, CATEGORICAL, ROWS = 14, 6, 500
 HOUR_US, SECOND_US = 3_600_000_000, 1_000_000
@@ -58,27 +58,18 @@ def _data(rng: np.random.Generator, rows: int, shift: float) -> dict[str, Any]:
 
 
 def _monitor(baseline: Baseline, kinds: dict[str, ColumnKind]) -> Monitor:
-    return Monitor(
+    return monitor_of(
         model_id="bench",
-        monitor_version=1,
-        effective_from=-(2**63),
-        task=Task.REGRESSION,
         columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in kinds.items()),
         baseline_id=baseline.baseline_id,
-        labels=False,
         granularities=("1 hour", "1 day"),
-        alert_on="1 hour",
-        lateness_us=0,
         idle_timeout_us=60 * SECOND_US,
         max_wait_us=HOUR_US,
         label_delay_us=24 * HOUR_US,
         label_ttl_us=720 * HOUR_US,
-        future_skew_us=0,
         minimum_n=200,
         thresholds=(Threshold(family="feature", measure="psi", limit=0.25, direction=Direction.ABOVE),),
         weights={"feature": 1.0},
-        retired_versions=(),
-        actor="bench",
     )
 
 

@@ -20,7 +20,8 @@ from driftline.avro import Column, Kind
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.measures import inputs
 from driftline.drift.profile import Layout, profile_rows
-from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, Task, Threshold
+from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, Threshold
+from tests.builders import monitor_of
 
 ROWS, COLUMNS, REFERENCE = 1_000_000, 20, 100_000
 PEER_COLUMNS = 2  # scipy takes the same time for each: two are measured, twenty are stated
@@ -30,27 +31,13 @@ LIMIT = 0.5
 
 
 def _monitor(baseline_id: str, names: list[str]) -> Monitor:
-    return Monitor(
+    return monitor_of(
         model_id="bench",
-        monitor_version=1,
-        effective_from=-(2**63),
-        task=Task.REGRESSION,
         columns=tuple(MonitorColumn(name=name, kind=ColumnKind.NUMERIC) for name in names),
         baseline_id=baseline_id,
-        labels=False,
         granularities=("1 hour",),
-        alert_on="1 hour",
-        lateness_us=0,
-        idle_timeout_us=0,
-        max_wait_us=0,
-        label_delay_us=0,
-        label_ttl_us=0,
-        future_skew_us=0,
         minimum_n=200,
         thresholds=(Threshold(family="feature", measure="psi", limit=0.25, direction=Direction.ABOVE),),
-        weights={},
-        retired_versions=(),
-        actor="bench",
     )
 
 

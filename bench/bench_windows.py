@@ -37,9 +37,9 @@ from driftline.events import (
     Progress,
     Reference,
     SourceTime,
-    Task,
 )
 from driftline.validation.book import MonitorBook
+from tests.builders import monitor_of
 
 HOUR_US = 3_600_000_000
 START = 1_362_096_000_000_000
@@ -63,28 +63,17 @@ def _baseline(random: np.random.Generator, columns: int, *, rows: int = 10_000, 
 
 
 def _monitor(baseline: Baseline, **changes: Any) -> Monitor:
-    monitor = Monitor(
+    monitor = monitor_of(
         model_id="bench",
-        monitor_version=1,
-        effective_from=-(2**63),
-        task=Task.REGRESSION,
         columns=tuple(MonitorColumn(name=column.name, kind=column.kind) for column in baseline.columns),
         baseline_id=baseline.baseline_id,
-        labels=False,
         granularities=("1 hour",),
-        alert_on="1 hour",
-        lateness_us=0,
         idle_timeout_us=60_000_000,
         max_wait_us=HOUR_US,
-        label_delay_us=0,
         label_ttl_us=24 * HOUR_US,
-        future_skew_us=0,
         minimum_n=200,
-        thresholds=(),
         weights={"feature": 1.0},
         policy=Policy.TOLERANCE,
-        retired_versions=(),
-        actor="bench",
     )
     return replace(monitor, **changes)
 

@@ -15,6 +15,7 @@ from driftline.drift.baseline import fit_baseline
 from driftline.events import Baseline, ColumnKind, Monitor, MonitorColumn, Prediction, Task
 from driftline.kafka.partitioning import partition_for
 from driftline.schemas import avro_schema
+from tests.builders import monitor_of
 
 NUMBERS = [f"number_{i:02}" for i in range(14)]
 CATEGORIES = [f"category_{i}" for i in range(6)]
@@ -63,10 +64,8 @@ def monitor_and_baseline() -> tuple[Monitor, Baseline]:
     kinds[":score"] = ColumnKind.NUMERIC
     columns[":score"] = [event["score"] for event in sample]
     baseline = fit_baseline(MODEL, columns, kinds)
-    monitor = Monitor(
+    monitor = monitor_of(
         model_id=MODEL,
-        monitor_version=1,
-        effective_from=-(2**63),
         task=Task.BINARY,
         positive_class="yes",
         columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in kinds.items()),
@@ -81,10 +80,6 @@ def monitor_and_baseline() -> tuple[Monitor, Baseline]:
         label_ttl_us=30 * 86_400 * SECOND,
         future_skew_us=300 * SECOND,
         minimum_n=200,
-        thresholds=(),
-        weights={},
-        retired_versions=(),
-        actor="bench",
     )
     return monitor, baseline
 

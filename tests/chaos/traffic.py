@@ -19,7 +19,6 @@ from driftline.drift.baseline import fit_baseline
 from driftline.events import (
     ColumnKind,
     Label,
-    Monitor,
     MonitorColumn,
     Part,
     Prediction,
@@ -29,6 +28,7 @@ from driftline.events import (
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Delivery, Producer
 from driftline.topics import name as topic_name
+from tests.builders import monitor_of
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -54,10 +54,8 @@ BASELINE = fit_baseline(
     },
     KINDS,
 )
-MONITOR = Monitor(
+MONITOR = monitor_of(
     model_id="flights",
-    monitor_version=1,
-    effective_from=-(2**63),
     task=Task.BINARY,
     positive_class="late",
     columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in KINDS.items()),
@@ -72,10 +70,6 @@ MONITOR = Monitor(
     label_ttl_us=2 * DAY,
     future_skew_us=300 * SECOND,
     minimum_n=200,
-    thresholds=(),
-    weights={},
-    retired_versions=(),
-    actor="chaos",
 )
 PER_HOUR = 2000
 """Predictions in an hour of event time."""

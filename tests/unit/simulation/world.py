@@ -46,6 +46,7 @@ from driftline.validation.book import MonitorBook
 from services.drift.evaluate.cache import StateCache
 from services.drift.evaluate.handler import EvaluateHandler
 from services.drift.evaluate.states import States
+from tests import builders
 from tests.unit.simulation.events import MODELS, Counts, Key, Row, batch
 from tests.unit.simulation.stage1 import PROFILES, JoinModel, ProfileModel
 
@@ -85,17 +86,14 @@ DETECTORS = tuple(
 
 def monitor_of(model: str, *, patient: bool, **changes) -> Monitor:
     """A monitor that waits for ever, or one that does not."""
-    monitor = Monitor(
+    monitor = builders.monitor_of(
         model_id=model,
-        monitor_version=1,
-        effective_from=-(2**63),
         task=Task.BINARY,
         positive_class="late",
         columns=tuple(MonitorColumn(name=name, kind=kind) for name, kind in KINDS.items()),
         baseline_id=BASELINE.baseline_id,
         labels=True,
         granularities=("1 hour", "1 day"),
-        alert_on="1 hour",
         lateness_us=5 * MINUTE,
         idle_timeout_us=EVER if patient else 20 * SECOND,
         max_wait_us=EVER if patient else 100 * SECOND,
@@ -111,8 +109,6 @@ def monitor_of(model: str, *, patient: bool, **changes) -> Monitor:
         detectors=DETECTORS,
         check_schedule="hourly" if model == MODELS[0] else "30 */2 * * *",
         check_timeout_us=EVER if patient else 30 * SECOND,
-        retired_versions=(),
-        actor="test",
     )
     protected = ("carrier",) if changes.get("slices") else ()
     return dataclasses.replace(monitor, **{"protected": protected, **changes})

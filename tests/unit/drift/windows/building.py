@@ -25,6 +25,7 @@ from driftline.events import (
     Threshold,
 )
 from driftline.validation.book import MonitorBook
+from tests.builders import monitor_of
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -40,10 +41,7 @@ BASELINE = fit_baseline(
     {"carrier": ["AA", "UA"] * 500, ":prediction": ["late", "on time"] * 500},
     {"carrier": ColumnKind.CATEGORICAL, ":prediction": ColumnKind.CATEGORICAL},
 )
-MONITOR = Monitor(
-    model_id="m",
-    monitor_version=1,
-    effective_from=-(2**63),
+MONITOR = monitor_of(
     task=Task.BINARY,
     positive_class="late",
     columns=(
@@ -60,15 +58,12 @@ MONITOR = Monitor(
     label_delay_us=6 * HOUR,
     label_ttl_us=30 * DAY,
     future_skew_us=5 * MINUTE,
-    minimum_n=1,
     thresholds=(
         Threshold(family="feature", measure="psi", limit=0.25, direction=Direction.ABOVE),
         Threshold(family="performance", measure="accuracy", limit=0.7, direction=Direction.BELOW),
     ),
     weights={"feature": 0.5, "performance": 0.5},
     detectors=(MonitorDetector(family="performance", kind="adwin"),),
-    retired_versions=(),
-    actor="test",
 )
 change = dataclasses.replace
 
