@@ -8,7 +8,7 @@ COPY schemas schemas
 COPY driftline driftline
 # The lock pins versions; the extra of the service says which of them it needs.
 RUN uv venv /venv && \
-    VIRTUAL_ENV=/venv uv pip install --no-cache --constraint all.lock ".[${SERVICE}-service]"
+    VIRTUAL_ENV=/venv uv pip install --no-cache --compile-bytecode --constraint all.lock ".[${SERVICE}-service]"
 
 FROM python:3.11-slim
 ARG SERVICE

@@ -1,13 +1,13 @@
 """One service process under the supervisor: its log, its memory, its falls."""
 
+import http.client
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import httpx
 
 from driftline.broker.interruption import uninterrupted
 from driftline.broker.resident_memory import peak_rss_bytes
@@ -62,12 +62,16 @@ class Child:
         """Whether it says so itself; another process that took its port in the meantime says so of its own id."""
         if (pid := self.pid) is None:
             return False
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2.0)
         try:
-            answer = httpx.get(f"{self.url}/readyz", timeout=2.0, trust_env=False)
-            found = answer.json()
-        except (httpx.HTTPError, ValueError):
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            found = json.load(answer)
+        except (OSError, http.client.HTTPException, ValueError):
             return False
-        return answer.status_code == httpx.codes.OK and isinstance(found, dict) and found.get("pid") == pid
+        finally:
+            connection.close()
+        return answer.status == http.client.OK and isinstance(found, dict) and found.get("pid") == pid
 
     def has_fallen(self) -> str | None:
         """Note that it ended by itself, once, and when to start it again; says how in words, else None."""

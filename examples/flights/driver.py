@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from driftline import topics
 from driftline.errors import Unavailable
-from driftline.kafka.ports import Cluster, Isolation, TopicPartition
+from driftline.kafka.ports import Admin, Isolation, TopicPartition
 from driftline.sdk import Client
 from examples.flights.data import CATEGORICAL, NUMERIC, Flights
 from examples.flights.model import NEGATIVE, POSITIVE, VERSION
@@ -38,7 +38,7 @@ class Sent:
 class Pace:
     """Keeps the driver at most three days of event time ahead of what the groups of the drift service have committed."""
 
-    cluster: Cluster
+    admin: Admin
     groups: Mapping[str, Sequence[str]]
     """Topics that each group reads."""
     _days: deque[dict[TopicPartition, int]] = field(default_factory=deque)
@@ -50,7 +50,7 @@ class Pace:
             for topic in ("predictions", "labels")
             for partition in range(topics.catalogue()[topic].partitions)
         ]
-        self._days.append(self.cluster.admin().end_offsets(partitions, Isolation.READ_UNCOMMITTED))
+        self._days.append(self.admin.end_offsets(partitions, Isolation.READ_UNCOMMITTED))
 
     def may_go_on(self) -> bool:
         """Whether the day that lies three days back is committed."""
@@ -64,7 +64,7 @@ class Pace:
 
     def _committed(self, ends: Mapping[TopicPartition, int]) -> bool:
         for group, names in self.groups.items():
-            done = self.cluster.admin().group_offsets(group)
+            done = self.admin.group_offsets(group)
             read = {topics.name(name) for name in names}
             if any(done.get(partition, 0) < end for partition, end in ends.items() if partition.topic in read):
                 return False

@@ -25,7 +25,7 @@ def stream(console: Console, supervisor: Supervisor, cluster: ConfluentCluster, 
     """Play the year; at most three days of event time ahead of what drift has committed."""
     flights = prepared.flights
     calendar = list(days(flights))
-    pace = Pace(cluster, {stage.group: stage.reads for stage in (Stage.PROFILE, Stage.JOIN)})
+    pace = Pace(cluster.admin(), {stage.group: stage.reads for stage in (Stage.PROFILE, Stage.JOIN)})
     authorization = {"authorization": f"Bearer {supervisor.token}"}
     with (
         Client.connect(supervisor.bootstrap, on_error=console.print) as client,

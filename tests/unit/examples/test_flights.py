@@ -81,18 +81,9 @@ class FakeAdmin:
         }
 
 
-@dataclasses.dataclass
-class FakeCluster:
-    made: FakeAdmin
-
-    def admin(self):
-        return self.made
-
-
 def test_the_driver_stays_three_days_ahead_of_the_slower_group():
-    admin = FakeAdmin()
-    cluster: Any = FakeCluster(admin)
-    pace = Pace(cluster, {"profile": ["predictions"], "join": ["predictions", "labels"]})
+    admin: Any = FakeAdmin()
+    pace = Pace(admin, {"profile": ["predictions"], "join": ["predictions", "labels"]})
     for day in (10, 20, 30):
         assert pace.may_go_on()
         admin.end = day
