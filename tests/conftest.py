@@ -34,18 +34,11 @@ _UNIT = Path(__file__).parent / "unit"
 
 @dataclass(frozen=True, slots=True)
 class TestKafka:
-    """A broker for tests: where it is, what it can do, and its process if it is ours."""
+    """A broker for tests, and where it is."""
 
     __test__ = False
 
     bootstrap: str
-    capabilities: frozenset[str]
-    embedded: EmbeddedBroker | None = None
-
-    def need(self, capability: str) -> None:
-        """Skip the test, saying why, where this broker cannot do something."""
-        if capability not in self.capabilities:
-            pytest.skip(f"the Kafka at {self.bootstrap} cannot {capability}; it can {', '.join(sorted(self.capabilities))}")
 
     @property
     def cluster(self) -> ConfluentCluster:
@@ -75,22 +68,21 @@ def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestKafka]:
     """A Kafka for the session, in the order of this module's first lines."""
-    everything = frozenset({"admin", "txn", "eos_strict", "kip848"})
     if bootstrap := os.environ.get("KAFKA_BOOTSTRAP"):
-        yield TestKafka(bootstrap, everything)
+        yield TestKafka(bootstrap)
         return
     if _docker_answers():
         from testcontainers.kafka import KafkaContainer
 
         with KafkaContainer().with_kraft() as container:
-            yield TestKafka(container.get_bootstrap_server(), everything)
+            yield TestKafka(container.get_bootstrap_server())
         return
     broker = EmbeddedBroker(tmp_path_factory.mktemp("kafka"))
     try:
         broker.start()
     except DownloadFailed as error:
         pytest.skip(f"no Kafka: KAFKA_BOOTSTRAP is unset, no Docker answers, and {error}")
-    yield TestKafka(broker.bootstrap, everything | {"restart"}, broker)
+    yield TestKafka(broker.bootstrap)
     broker.stop()
 
 

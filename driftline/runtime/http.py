@@ -73,8 +73,8 @@ def create_app(
     registry: CollectorRegistry,
     body_limit: int = _BODY_LIMIT,
 ) -> FastAPI:
-    """Return an application with `/healthz`, `/readyz`, `/metrics` and problem documents; add routes to it."""
-    app = FastAPI(title=title, version=__version__, redoc_url=None)
+    """Return an application with `/healthz`, `/readyz`, `/metrics`, `/docs`, `/redoc` and problem documents; add routes to it."""
+    app = FastAPI(title=title, version=__version__)
     install_problems(app)
     app.add_middleware(BodyLimit, limit=body_limit)
 

@@ -67,12 +67,6 @@ class Comparison:
         level = alpha if self.rare is None else alpha * (1 - RARE_WEIGHT)
         return self.scale * tails.noncentral_limit(level, self.freedom, tau / self.scale)
 
-    def lower_bound(self, alpha: float) -> float:
-        """Return the PSI that the true one exceeds with confidence 1 - alpha; 0 where nothing is sure."""
-        if not self.freedom:
-            return 0.0
-        return self.scale * tails.noncentral_shift(self.psi / self.scale, self.freedom, alpha)
-
 
 def compare(baseline: Counts, current: Counts, *, ordered: bool, dispersion: float = 1.0) -> Comparison | None:
     """Compare counts of the same cells; None where they cannot differ or a side is too small for two cells.

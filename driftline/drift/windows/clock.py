@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from driftline.drift.windows.ranges import Condition, Source
 
-__all__ = ["Clock", "Patience", "Seen", "advance", "left_out", "past"]
+__all__ = ["Clock", "Seen", "advance", "left_out", "past"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,6 @@ class Clock:
         if self.time is None or self.calm_from is None:
             return self.time
         return self.time + calm - self.calm_from
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """What the monitor in force waits for, microseconds."""
-
-    lateness: int
-    idle_timeout: int
 
 
 def left_out(

@@ -43,7 +43,7 @@ _HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
-_OWN_PAGES = ("/docs", "/openapi.json")
+_OWN_PAGES = ("/docs", "/redoc", "/openapi.json")
 
 
 def application(
@@ -78,7 +78,7 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the headers to every answer but the OpenAPI page, which loads its own script."""
+        """Add the headers to every answer but the OpenAPI pages, which load scripts of their own."""
         if scope["type"] != "http" or scope["path"].startswith(_OWN_PAGES):
             await self._app(scope, receive, send)
             return
