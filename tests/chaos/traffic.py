@@ -16,15 +16,7 @@ import numpy as np
 from driftline.batches import from_rows
 from driftline.codec import encode
 from driftline.drift.baseline import fit_baseline
-from driftline.events import (
-    ColumnKind,
-    Label,
-    MonitorColumn,
-    Part,
-    Prediction,
-    Task,
-    Watermark,
-)
+from driftline.events import ColumnKind, Label, MonitorColumn, Part, Prediction, Task, Watermark
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import Delivery, Producer
 from driftline.topics import name as topic_name

@@ -1,7 +1,6 @@
 """The HTTP interface over the in-memory twin of Kafka; requests go through the application without a socket."""
 
 import asyncio
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -13,114 +12,12 @@ from bench.ingest_process import MODEL, baseline, monitor
 from driftline import batches, codec, topics
 from driftline.clock import ManualClock
 from driftline.errors import Unavailable
-from driftline.events import ColumnKind, DeadLetter, Label, MonitorColumn, PredictionBatch, Task
-from driftline.kafka.memory import MemoryCluster
+from driftline.events import ColumnKind, DeadLetter, MonitorColumn, PredictionBatch
 from driftline.kafka.partitioning import partition_for
 from driftline.kafka.ports import NewTopic, TopicPartition
-from driftline.runtime.catalogue import Catalogue
 from driftline.runtime.health import Health
-from driftline.runtime.http import Access
-from driftline.runtime.tokens import TokenBook, create_token
-from services.ingest.adapters.outbox import Outbox
-from services.ingest.adapters.sqlite_keys import SqliteKeys
 from services.ingest.api.application import application
-from services.ingest.api.desk import Desk
-from services.ingest.api.gathering import Gatherer
-from services.ingest.consumer import TOPICS as FOLLOWED
-from services.ingest.consumer import MonitorDirectory
-
-NOW = 1_790_000_000_000_000
-NOON = 1_772_366_400_000_000
-MINUTE = 60_000_000
-TOPICS = ("predictions", "labels", "dead-letters", "monitors", "baselines")
-
-
-class House:
-    """Ingest on the twin, with a producer's and a viewer's token and the monitor of one model."""
-
-    def __init__(self, directory: Path) -> None:
-        self.clock = ManualClock(NOW)
-        self.cluster = MemoryCluster(self.clock)
-        declared = [topics.catalogue()[name] for name in TOPICS]
-        self.cluster.admin().create([NewTopic(each.name, each.partitions) for each in declared])
-        self.catalogue = Catalogue(self.cluster.consumer(), topics=FOLLOWED)
-        self.directory = MonitorDirectory(self.catalogue)
-        self.producer = self.cluster.producer()
-        self.outbox = Outbox(self.producer)
-        tokens = directory / "tokens.json"
-        self.token = create_token(tokens, "shop", ["producer"])
-        self.viewer = create_token(tokens, "vera", ["viewer"])
-        self.keys = SqliteKeys(directory / "ingest.db", keep_seconds=3600)
-        self.desk = Desk(
-            Gatherer(self.directory, self.outbox, self.clock), self.keys, Access(TokenBook(tokens)), self.clock, 1_000_000
-        )
-        self.app = application(self.desk, Health(), body_limit=100_000)
-        self.watch(monitor())
-
-    def watch(self, watched) -> None:
-        self.catalogue.learn(baseline(watched), 1)
-        self.catalogue.learn(watched, 2)
-
-    def post(self, path, *contents, token=None, headers=None):
-        """Send requests at once; the answers in order."""
-
-        async def pump() -> None:
-            while True:
-                self.producer.poll()
-                await asyncio.sleep(0.001)
-
-        async def send():
-            served = asyncio.create_task(pump())
-            sent = {"Authorization": f"Bearer {token or self.token}"} if token != "" else {}
-            transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-                posts = (
-                    client.post(path, content=c if isinstance(c, bytes) else orjson.dumps(c), headers=sent | (headers or {}))
-                    for c in contents
-                )
-                found = await asyncio.gather(*posts)
-            served.cancel()
-            return found
-
-        found = asyncio.run(send())
-        return found if len(found) > 1 else found[0]
-
-    def read(self, topic):
-        """Partition and event of every record on a topic."""
-        consumer = self.cluster.consumer()
-        name = topics.name(topic)
-        consumer.assign({TopicPartition(name, n): 0 for n in range(topics.catalogue()[topic].partitions)})
-        return [(m.partition(), codec.decode(m.value() or b"")) for m in consumer.consume(10_000, 0)]
-
-    def stored_ids(self):
-        return sorted(raw.decode() for _, batch in self.read("predictions") for raw in batches.to_columns(batch).prediction_ids)
-
-
-@pytest.fixture
-def house(tmp_path):
-    found = House(tmp_path)
-    yield found
-    found.keys.close()
-
-
-def event(number=1, **changes):
-    return {
-        "model_id": MODEL,
-        "model_version": "3",
-        "prediction_id": f"p{number}",
-        "event_time": NOW - number,
-        "prediction": "yes",
-        "score": 0.5,
-        "features": {"num_0": 1.5, "cat_0": "a"},
-    } | changes
-
-
-def label(number=1, **changes):
-    return {"model_id": MODEL, "prediction_id": f"p{number}", "label_time": NOW, "label": "no"} | changes
-
-
-def without(row, name):
-    return {key: value for key, value in row.items() if key != name}
+from tests.unit.services.ingest.house import MINUTE, NOON, NOW, House, event, without
 
 
 def test_a_single_prediction_is_stored_and_answered_202(house):
@@ -343,98 +240,6 @@ def test_each_row_is_judged_by_the_monitor_version_of_its_event_time(house):
 
     assert [(r["index"], r["reason"]) for r in answer.json()["rejected"]] == [(0, "missing_field")]
     assert house.stored_ids() == ["p100"]
-
-
-def test_labels_go_to_the_partition_of_their_prediction(house):
-    rows = [label(n, label="no" if n % 2 else "yes") for n in range(20)]
-
-    answer = house.post("/v1/labels", {"events": rows})
-
-    assert (answer.status_code, answer.json()["accepted"]) == (202, 20)
-    found = house.read("labels")
-    assert {event.prediction_id: event.label for _, event in found} == {row["prediction_id"]: row["label"] for row in rows}
-    assert all(isinstance(e, Label) and partition_for(e.prediction_id.encode(), 8) == p for p, e in found)
-
-
-def test_a_boolean_label_is_a_class_and_a_number_of_a_regression_stays_one(house):
-    house.watch(monitor(model_id="shop.price", task=Task.REGRESSION, positive_class=None, baseline_id="b2"))
-
-    house.post("/v1/labels", {"events": [label(1, label=True), label(2, model_id="shop.price", label=3)]})
-
-    assert {e.label for _, e in house.read("labels")} == {"true", 3.0}
-
-
-@pytest.mark.parametrize(
-    ("row", "reason", "field"),
-    [
-        (without(label(), "prediction_id"), "missing_field", "prediction_id"),
-        (without(label(), "label"), "missing_field", "label"),
-        (label(label=None), "missing_field", "label"),
-        (without(label(), "label_time"), "missing_field", "label_time"),
-        (label(label=3.5), "wrong_type", "label"),
-        (label(label=["no"]), "wrong_type", "label"),
-        (label(label_time=NOW + 6 * MINUTE), "future_event_time", "label_time"),
-        (label(prediction_id=""), "invalid_id", "prediction_id"),
-        (label(model_id="no.such"), "unknown_model", "model_id"),
-        (label(model_id="shop.unlabelled"), "unexpected_event", "label"),
-        (7, "wrong_type", "event"),
-    ],
-)
-def test_a_bad_label_is_refused_with_its_reason_and_dead_lettered(house, row, reason, field):
-    house.watch(monitor(model_id="shop.unlabelled", labels=False, baseline_id="b2"))
-
-    answer = house.post("/v1/labels", {"events": [label(8), row]})
-
-    assert answer.json()["accepted"] == 1
-    (rejected,) = answer.json()["rejected"]
-    assert (rejected["index"], rejected["reason"], rejected["field"]) == (1, reason, field)
-    ((_, dead),) = house.read("dead-letters")
-    assert (dead.source_topic, dead.reason) == (topics.name("labels"), reason)
-
-
-def test_the_same_key_and_body_is_stored_once_and_answered_alike(house):
-    body = {"events": [event(1), event(2, score=5.0)]}
-
-    first = house.post("/v1/predictions", body, headers={"Idempotency-Key": "k1"})
-    again = house.post("/v1/predictions", body, headers={"Idempotency-Key": "k1"})
-
-    assert first.status_code == again.status_code == 202
-    assert first.content == again.content
-    assert again.headers["idempotency-replayed"] == "true"
-    assert house.stored_ids() == ["p1"]
-
-
-def test_the_same_key_with_another_body_is_422(house):
-    house.post("/v1/predictions", event(1), headers={"Idempotency-Key": "k1"})
-
-    answer = house.post("/v1/predictions", event(2), headers={"Idempotency-Key": "k1"})
-
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
-    assert house.stored_ids() == ["p1"]
-
-
-def test_a_key_belongs_to_its_door(house):
-    house.post("/v1/predictions", event(1), headers={"Idempotency-Key": "k1"})
-
-    assert house.post("/v1/labels", label(1), headers={"Idempotency-Key": "k1"}).status_code == 202
-
-
-def test_two_at_once_with_one_key_store_it_once(house):
-    found = house.post("/v1/predictions", event(1), event(1), headers={"Idempotency-Key": "k1"})
-
-    assert sorted(answer.status_code for answer in found) == [202, 409]
-    assert house.stored_ids() == ["p1"]
-
-
-def test_a_refused_request_gives_its_key_back(house):
-    refused = house.post("/v1/predictions", event(1, score=5.0), headers={"Idempotency-Key": "k1"})
-    mended = house.post("/v1/predictions", event(1), headers={"Idempotency-Key": "k1"})
-
-    assert (refused.status_code, mended.status_code) == (422, 202)
-
-
-def test_an_impossible_key_is_400(house):
-    assert house.post("/v1/predictions", event(1), headers={"Idempotency-Key": "k" * 256}).status_code == 400
 
 
 def test_too_much_at_once_is_429_with_retry_after(house):

@@ -1,91 +1,42 @@
 """Stage profile over the in-memory twin of Kafka: what is counted, what is refused and why, what goes out."""
 
-import dataclasses
-import json
 import math
-import struct
 from typing import Any
 
-import fastavro
-import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from driftline import topics
 from driftline.batches import from_rows
-from driftline.codec import decode, encode, fingerprint, header
+from driftline.codec import decode
 from driftline.drift.profile import Layout, Profile, Reservoir
-from driftline.errors import Reason
 from driftline.events import (
-    ColumnKind,
-    Deduplicate,
     Group,
-    Label,
     MonitorDetector,
-    MonitorMetric,
     MonitorSlice,
     Part,
-    PredictionBatch,
     Progress,
-    SchemaRegistered,
     SourceTime,
     Watermark,
 )
 from driftline.kafka.partitioning import partition_for
-from driftline.runtime.catalogue import Catalogue
-from services.drift.profile.duplicates import Duplicates
-from services.drift.profile.handler import ProfileHandler
 from services.drift.stage1.models import OTHER_VERSIONS
-from services.drift.stage1.predictions import PredictionReader
-from services.drift.stage1.profile_sets import Place
 from tests.unit.services.drift.building import (
     HOUR,
-    PARTITIONS,
     PROFILES_PARTITIONS,
-    SCORES,
     SECOND,
     START,
     Out,
-    StageWorld,
     home_of,
-    monitored,
-    predicted,
 )
-
-KINDS = {"age": ColumnKind.NUMERIC, "origin": ColumnKind.CATEGORICAL, ":score": ColumnKind.NUMERIC}
-DATA: dict[str, Any] = {"age": np.arange(100.0), "origin": ["JFK", "LGA"] * 50, ":score": SCORES}
-MONITOR, BASELINE = monitored(KINDS, DATA, future_skew_us=5 * SECOND)
-change = dataclasses.replace
-
-
-class World(StageWorld):
-    """A stage profile that reads what is sent to it."""
-
-    def __init__(self, *monitors, baseline=BASELINE):
-        super().__init__(baseline, *(monitors or (MONITOR,)))
-
-    def started(self):
-        catalogue = Catalogue(self.cluster.consumer())
-        reader = PredictionReader(catalogue.book, catalogue.schemas, PARTITIONS)
-        duplicates = Duplicates(reader, self.cluster.consumer, key=b"key")
-        return ProfileHandler(catalogue, reader, Place("w1", {"driftline.predictions": "id"}, PROFILES_PARTITIONS), duplicates)
-
-    def send(self, event, *, partition=None):
-        """A prediction goes where its id belongs unless told otherwise."""
-        self.put("predictions", event, partition=home_of(event.prediction_id) if partition is None else partition)
-
-
-def rows_of(out: Out):
-    return {(s.model_id, s.model_version, p.pane): p.rows for s in out.sets for p in s.panes}
-
-
-def prediction(i=0, time=START, *, version="v1", model="m", **features):
-    return predicted(i, time, {"age": 5.0, "origin": "JFK"} | features, model_version=version, model_id=model)
-
-
-def id_in(partition, prefix="p"):
-    return next(f"{prefix}{i}" for i in range(100) if home_of(f"{prefix}{i}") == partition)
+from tests.unit.services.drift.profile.building import (
+    BASELINE,
+    MONITOR,
+    World,
+    change,
+    id_in,
+    prediction,
+    register,
+    rows_of,
+    typed,
+    write,
+)
 
 
 def test_predictions_are_counted_by_version_and_pane():
@@ -118,25 +69,6 @@ def test_batches_and_single_predictions_count_alike():
     assert single.sets[0].times == batch.sets[0].times
 
 
-def typed(**types):
-    fields = {"model_id": "string", "model_version": "string", "prediction_id": "string", "event_time": "long"} | types
-    return {"type": "record", "name": "Late", "fields": [{"name": name, "type": kind} for name, kind in fields.items()]}
-
-
-def write(schema, record):
-    import io
-
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), record)
-    return header(schema) + out.getvalue()
-
-
-def register(world, schema):
-    text = json.dumps(schema)
-    name = f"{fingerprint(schema):016x}"
-    world.put("schemas", SchemaRegistered(fingerprint=name, name="Late", schema=text, sha256=""))
-
-
 def test_a_typed_schema_counts_its_fields_as_features():
     schema = typed(prediction="string", score="double", age=["null", "double"], origin="string")
     world = World()
@@ -162,289 +94,6 @@ def test_a_schema_that_came_later_than_its_message_is_unknown():
     out = world.flush()
     assert out.reasons() == [("unknown_schema", None)]
     assert sum(rows_of(out).values()) == 1
-
-
-GOOD = encode(prediction(0))
-
-
-@pytest.mark.parametrize(
-    ("value", "reason", "field"),
-    [
-        (b"", Reason.MALFORMED_AVRO, None),
-        (None, Reason.MALFORMED_AVRO, None),
-        (b"{}", Reason.MALFORMED_AVRO, None),
-        (b"\x00\x00\x00\x00\x07" + GOOD, Reason.MALFORMED_AVRO, None),
-        (GOOD[:-3], Reason.MALFORMED_AVRO, None),
-        (GOOD + b"\x00", Reason.MALFORMED_AVRO, None),
-        (GOOD[:10] + b"\xff" * 30, Reason.MALFORMED_AVRO, None),
-        (b"\xc3\x01" + struct.pack("<Q", 77) + GOOD[10:], Reason.UNKNOWN_SCHEMA, None),
-        (encode(Label(model_id="m", prediction_id="p", label_time=START, label="yes")), Reason.UNEXPECTED_EVENT, None),
-        (encode(change(prediction(), prediction_id="")), Reason.INVALID_ID, "prediction_id"),
-        (encode(change(prediction(), model_id="")), Reason.INVALID_ID, "model_id"),
-        (encode(change(prediction(), model_version="v" * 129)), Reason.INVALID_ID, "model_version"),
-        (encode(prediction(age=math.inf)), Reason.NON_FINITE, "age"),
-        (encode(prediction(age="old")), Reason.WRONG_TYPE, "age"),
-        (encode(prediction(age=None)), Reason.MISSING_FIELD, "age"),
-        (encode(prediction(origin=3.0)), Reason.WRONG_TYPE, "origin"),
-        (encode(change(prediction(), score=1.5)), Reason.OUT_OF_RANGE, ":score"),
-        (encode(prediction(time=START + 6 * SECOND)), Reason.FUTURE_EVENT_TIME, "event_time"),
-        (encode(prediction(time=-(2**62))), Reason.OUT_OF_RANGE, "event_time"),
-        (encode(prediction(model="nobody")), Reason.UNKNOWN_MODEL, "model_id"),
-        (encode(Watermark(model_id="nobody", event_time=START)), Reason.UNKNOWN_MODEL, "model_id"),
-        (encode(Watermark(model_id="m", event_time=START + 6 * SECOND)), Reason.FUTURE_EVENT_TIME, "event_time"),
-    ],
-    ids=[
-        "empty",
-        "tombstone",
-        "json",
-        "confluent framing",
-        "cut",
-        "trailing bytes",
-        "garbage",
-        "unknown schema",
-        "label",
-        "empty id",
-        "empty model",
-        "long version",
-        "infinity",
-        "text for a number",
-        "missing required",
-        "number for a category",
-        "score above one",
-        "future",
-        "before year 1",
-        "unknown model",
-        "watermark of an unknown model",
-        "watermark from the future",
-    ],
-)
-def test_what_is_refused_becomes_a_dead_letter_with_its_bytes_and_the_rest_counts(value, reason, field):
-    world = World()
-    home = home_of("p0")
-    world.send(prediction(0))
-    world.put("predictions", value, partition=home)
-    world.send(prediction(0))
-    out = world.flush()
-    assert sum(rows_of(out).values()) == 2
-    assert out.reasons() == [(reason.value, field)]
-    dead = out.dead[0]
-    assert (dead.source_topic, dead.source_partition, dead.source_offset) == ("driftline.predictions", home, 1)
-    assert (dead.source_key, dead.source_value, dead.source_time) == (b"the key", value, START)
-    assert dead.detail
-    assert dead.rejected_by == "drift/profile"
-
-
-def test_nan_is_counted_in_a_cell_of_its_own():
-    world = World()
-    world.send(prediction(0, age=math.nan))
-    out = world.flush()
-    layout = Layout.of(MONITOR, BASELINE)
-    assert Profile.from_event(layout, out.sets[0].panes[0]).cells[layout.by_column["age"].nan] == 1
-
-
-def test_a_row_older_than_its_models_monitor_is_refused_for_ever():
-    world = World()
-    world.send(prediction(0, model="late"))
-    world.clock.advance(1000)
-    world.put("monitors", change(MONITOR, model_id="late"))
-    world.send(prediction(1, model="late"))
-    out = world.flush()
-    assert out.reasons() == [("unknown_model", "model_id")]
-    assert sum(rows_of(out).values()) == 1
-
-
-ONCE = change(MONITOR, deduplicate=Deduplicate.ID, labels=False)
-
-
-@pytest.mark.parametrize("restart", [False, True])
-def test_an_id_that_comes_again_within_the_hour_is_refused_and_the_first_one_counts(restart):
-    world = World(ONCE)
-    world.send(prediction(0, version="v1"))
-    world.send(prediction(1))
-    assert sum(rows_of(world.flush()).values()) == 2
-    world.clock.advance(HOUR - SECOND)
-    if restart:
-        world.restart()
-    world.send(prediction(0, version="v2"))
-    out = world.flush()
-    assert (rows_of(out), out.reasons()) == ({}, [("duplicate_id", "prediction_id")])
-    assert out.dead[0].source_value == encode(prediction(0, version="v2"))
-    world.clock.advance(2 * SECOND)
-    if restart:
-        world.restart()
-    world.send(prediction(1))
-    assert sum(rows_of(world.flush()).values()) == 1
-
-
-@pytest.mark.parametrize("restart", [False, True])
-def test_the_hour_begins_anew_with_each_repeat(restart):
-    world = World(ONCE)
-    counted = []
-    for _ in range(5):
-        world.send(prediction(0))
-        counted.append(sum(rows_of(world.flush()).values()))
-        world.clock.advance(50 * 60 * SECOND)
-        if restart:
-            world.restart()
-    assert counted == [1, 0, 0, 0, 0]
-
-
-def test_repeats_are_told_by_offset_across_batches_and_single_predictions():
-    world = World(ONCE)
-    home = [i for i in range(99) if home_of(f"p{i}") == 0][:4]
-    world.send(prediction(home[0], version="v1"))
-    world.send(from_rows([prediction(i, version="v2") for i in (home[0], home[1], home[2], home[1])]), partition=0)
-    world.send(prediction(home[2], version="v3"))
-    world.send(prediction(home[3], version="v3"))
-    out = world.flush()
-    counted = {version: rows for (_, version, _), rows in rows_of(out).items()}
-    assert counted == {"v1": 1, "v2": 2, "v3": 1}
-    assert sorted((dead.reason, dead.rows) for dead in out.dead) == [("duplicate_id", ()), ("duplicate_id", (0, 3))]
-
-
-def test_a_repeated_batch_is_one_dead_letter():
-    world = World(ONCE)
-    batch = from_rows([prediction(i) for i in range(40) if home_of(f"p{i}") == 0])
-    for _ in range(2):
-        world.send(batch, partition=0)
-    out = world.flush()
-    assert [(dead.reason, dead.rows, dead.source_value) for dead in out.dead] == [("duplicate_id", (), encode(batch))]
-
-
-def test_a_refused_row_does_not_make_the_next_one_a_repeat():
-    world = World(ONCE)
-    world.send(prediction(0, age=math.inf))
-    world.send(prediction(0))
-    out = world.flush()
-    assert (sum(rows_of(out).values()), [reason for reason, _ in out.reasons()]) == (1, ["non_finite"])
-
-
-def test_ids_are_remembered_from_the_monitor_on_that_wants_each_once():
-    world = World()
-    world.send(prediction(0))
-    world.flush()
-    world.clock.advance(SECOND)
-    world.put("monitors", change(ONCE, monitor_version=2))
-    world.clock.advance(SECOND)
-    for expected in ([], [("duplicate_id", "prediction_id")]):
-        world.send(prediction(0))
-        assert world.flush().reasons() == expected
-        world.restart()
-
-
-def test_a_start_reads_only_the_last_hour_and_nothing_at_all_where_ids_may_repeat():
-    read: list[str] = []
-
-    class Watched(World):
-        def started(self):
-            stage = super().started()
-            learn = stage._duplicates._learn
-            stage._duplicates._learn = lambda messages, places: (
-                read.extend(m.key().decode() for m in messages),
-                learn(messages, places),
-            )
-            return stage
-
-    for monitor, expected in ((ONCE, ["1", "2"]), (MONITOR, [])):
-        world = Watched(monitor)
-        same = [i for i in range(99) if home_of(f"p{i}") == 0][:3]
-        for place, i in enumerate(same):
-            world.put("predictions", prediction(i), partition=0, key=b"%d" % place)
-            world.clock.advance(40 * 60 * SECOND)
-        world.flush()
-        world.restart()
-        assert read == expected
-        read.clear()
-
-
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["send", "batch", "wait", "commit", "crash"]), st.integers(0, 3), st.integers(0, 70)), max_size=25
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(STEPS)
-def test_however_it_is_stopped_an_id_counts_once_in_any_hour_without_it(steps):
-    world = World(ONCE)
-    seen: dict[int, int] = {}
-    expected = counted = 0
-    for what, i, minutes in steps:
-        if what in ("send", "batch"):
-            if what == "send":
-                world.send(prediction(i))
-            else:
-                world.send(from_rows([prediction(i)]), partition=home_of(f"p{i}"))
-            now = world.clock.now_us()
-            expected += i not in seen or now - seen[i] > HOUR
-            seen[i] = now
-        elif what == "wait":
-            world.clock.advance(minutes * 60 * SECOND)
-        elif what == "commit":
-            counted += sum(rows_of(world.flush()).values())
-        else:
-            world.restart()
-    assert counted + sum(rows_of(world.flush()).values()) == expected
-
-
-def test_a_stray_is_refused_where_labels_join_and_counts_where_nothing_does():
-    stray = 1 - home_of("p0")
-    world = World()
-    world.send(prediction(0), partition=stray)
-    assert world.flush().reasons() == [("wrong_partition", "prediction_id")]
-    world = World(change(MONITOR, labels=False))
-    world.send(prediction(0), partition=stray)
-    assert world.flush().reasons() == []
-
-
-def test_the_bad_rows_of_a_batch_become_one_dead_letter_for_each_reason_with_only_those_rows():
-    world = World(change(MONITOR, labels=False))
-    rows = [prediction(i) for i in range(8)]
-    rows[1] = prediction(1, age=math.inf)
-    rows[4] = prediction(4, age=None)
-    rows[6] = prediction(6, age=-math.inf)
-    rows[7] = change(prediction(7), score=math.inf)
-    world.send(from_rows(rows), partition=0)
-    out = world.flush()
-    assert sum(rows_of(out).values()) == 4
-    assert [(d.reason, d.field, d.rows) for d in out.dead] == [
-        ("non_finite", "age", (1, 6, 7)),
-        ("missing_field", "age", (4,)),
-    ]
-    assert decode(out.dead[0].source_value or b"").rows == 3
-    assert decode(out.dead[1].source_value or b"").prediction_ids == b"p4"
-
-
-@pytest.mark.parametrize("good", [0, 1])
-def test_the_letters_of_a_batch_that_is_refused_fit_into_their_topic_however_many_its_rows(good):
-    """H15: the numbers of its rows may take more bytes than the rows."""
-    count = 72_000
-    columns = tuple(change(column, required=False) for column in MONITOR.columns)
-    batch = PredictionBatch(
-        model_id="m",
-        model_version="1",
-        rows=count,
-        prediction_ids=b"a" * count,
-        prediction_id_ends=np.arange(1, count + 1, dtype="<u4").tobytes(),
-        event_times=np.where(np.arange(count) < good, START, 2 * START).astype("<i8").tobytes(),
-        columns=(),
-    )
-    world = World(change(MONITOR, labels=False, columns=columns))
-    world.send(batch, partition=0)
-    out = world.flush()
-    limit = int(topics.catalogue()["dead-letters"].config["max.message.bytes"])
-    assert all(len(record.value or b"") < limit - 1024 for record in world.records)
-    refused = [row for letter in out.dead for row in letter.rows]
-    assert refused == ([] if not good else list(range(good, count)))
-    assert sum(decode(letter.source_value or b"").rows for letter in out.dead) == count - good
-
-
-def test_a_batch_whose_lengths_lie_is_one_dead_letter():
-    """H15: a header claims more rows than memory has."""
-    world = World()
-    world.send(change(from_rows([prediction(0)]), rows=2**31 - 1), partition=0)
-    out = world.flush()
-    assert out.reasons() == [("row_count_mismatch", "event_times")]
-    assert out.dead[0].rows == ()
 
 
 def test_progress_is_last_in_every_partition_and_counts_the_sets_before_it():
@@ -662,88 +311,3 @@ def test_who_looks_at_rows_gets_a_bounded_sample_beside_the_counts_and_others_no
     other = World()
     other.send(prediction(0))
     assert [pane.part for each in other.flush().sets for pane in each.panes] == [Part.INPUTS]
-
-
-READ = {"age": ColumnKind.NUMERIC, "booked": ColumnKind.TIMESTAMP, "remark": ColumnKind.TEXT_LENGTH}
-
-
-def watching_times_and_texts():
-    data = {"age": np.arange(100.0), "booked": 3600.0 * np.arange(100), "remark": np.arange(100.0)}
-    return monitored(READ, data, labels=False)
-
-
-def test_times_and_texts_count_alike_by_every_road():
-    monitor, baseline = watching_times_and_texts()
-    world = World(monitor, baseline=baseline)
-    cells = [(START - HOUR, "grüß"), (None, None), (START - 3 * HOUR, ""), (START + HOUR, "x" * 5000)]
-    rows = [prediction(i, booked=None if at is None else float(at), remark=text) for i, (at, text) in enumerate(cells)]
-    for row in rows:
-        world.send(row)
-    single = world.flush()
-    world.send(from_rows(rows), partition=0)
-    batch = world.flush()
-    schema = typed(score="double", age="double", booked=["null", "long"], remark=["null", "string"])
-    register(world, schema)
-    for i, (at, text) in enumerate(cells):
-        record = {
-            "model_id": "m",
-            "model_version": "v1",
-            "prediction_id": f"p{i}",
-            "event_time": START,
-            "score": 0.5,
-            "age": 5.0,
-        }
-        world.put("predictions", write(schema, record | {"booked": at, "remark": text}))
-    typed_out = world.flush()
-    layout = Layout.of(monitor, baseline)
-    found = [Profile.from_event(layout, out.sets[0].panes[0]) for out in (single, batch, typed_out)]
-    ages, lengths = layout.by_column["booked"], layout.by_column["remark"]
-    assert found[0].cells.tolist() == found[1].cells.tolist() == found[2].cells.tolist()
-    assert found[0].sums.tolist() == found[1].sums.tolist() == found[2].sums.tolist()
-    assert (found[0].cells[ages.null], found[0].cells[ages.offset + 2], found[0].cells[lengths.null]) == (1, 1, 1)
-    assert found[0].sums[layout.maximum("booked")] == 3 * 3600.0
-    assert found[0].sums[layout.maximum("remark")] == 5000.0
-
-
-def test_a_text_that_is_no_time_counts_and_what_is_neither_time_nor_text_is_refused():
-    monitor, baseline = watching_times_and_texts()
-    world = World(monitor, baseline=baseline)
-    world.send(prediction(0, booked="soon", remark="a"))
-    world.send(prediction(1, booked="2015-08-19T16:00:00+02:00", remark=2.5))
-    world.send(prediction(2, booked=math.inf, remark="b"))
-    out = world.flush()
-    layout = Layout.of(monitor, baseline)
-    profile = Profile.from_event(layout, out.sets[0].panes[0])
-    assert (profile.rows, int(profile.cells[layout.by_column["booked"].nan])) == (1, 1)
-    assert sorted(out.reasons()) == [(Reason.NON_FINITE, "booked"), (Reason.WRONG_TYPE, "remark")]
-
-
-def test_columns_of_other_kinds_are_not_touched_on_their_way():
-    world = World()
-    world.send(prediction())
-    world.read()
-    judged = []
-    world.stage._count = judged.append
-    world.stage._count_gathered()
-    (one,) = judged
-    assert one.chunk.read_for(MONITOR, one.chosen) is one.chunk
-
-
-def test_slices_and_metrics_see_times_and_texts_as_numbers():
-    metrics = (MonitorMetric(name="waited", definition="avg(booked)"), MonitorMetric(name="told", definition="max(remark)"))
-    slices = (MonitorSlice(columns=("booked",)), MonitorSlice(where="remark > 2"))
-    data = {"age": np.arange(100.0), "booked": np.repeat([3600.0, 7200.0], 50), "remark": np.arange(100.0)}
-    monitor, baseline = monitored(READ, data, labels=False, metrics=metrics, slices=slices)
-    world = World(monitor, baseline=baseline)
-    for i, (hours, text) in enumerate([(1, "a"), (1, "abc"), (2, "\u00fc\u00fc\u00fc"), (2, None)]):
-        world.send(prediction(i, booked=float(START - hours * HOUR), remark=text))
-    world.send(prediction(4, booked="some day", remark="ab"))
-    out = world.flush()
-    layout = Layout.of(monitor, baseline)
-    found = {event.slice: Profile.from_event(layout, event) for event in out.sets[0].panes}
-    assert {name: profile.rows for name, profile in found.items()} == {
-        "": 5, "booked<7200": 2, "booked>=7200": 2, "booked=(other)": 1, "remark > 2": 2, "(remark > 2) IS NOT TRUE": 3,
-    }  # fmt: skip
-    assert layout.program is not None
-    values = layout.program.finish(found[""].metrics)
-    assert (values["waited", ":table"].value, values["told", ":table"].value) == (5400.0, 3.0)
