@@ -97,8 +97,8 @@ def _against_kafka(
     store: LedgerStore, key: VerifierKey | None, trusted: list[SignedHead], span: Span, archive: Objects | None
 ) -> Report:
     """Verify at level source; only this needs the Kafka client."""
-    from driftline.cli.ledger_source import verify_source
     from driftline.kafka.confluent import ConfluentCluster
+    from driftline.runtime.ledger_source import verify_source
 
     return verify_source(store, ConfluentCluster.from_environment(), key=key, trusted=trusted, span=span, archive=archive)
 

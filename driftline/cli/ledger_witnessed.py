@@ -1,26 +1,22 @@
 """Level witness of `driftline ledger verify`: the evidence, from the database, the anchors, and the witnesses themselves."""
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from driftline.cli.ledger_inputs import contents
 from driftline.envelope import iso_time
-from driftline.errors import ConfigurationError, Unavailable
+from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.errors import PolicyMalformed
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.policy import Policy, parse_policy
 from driftline.ledger.report import Report, Witnessed
 from driftline.ledger.store import LedgerStore
-from driftline.ledger.store.anchors import anchored_heads, anchored_notes
+from driftline.ledger.store.anchors import anchored_heads
 from driftline.ledger.store.objects import UrlObjects
-from driftline.ledger.witnessed import FoundNote, check_witnessed, require_quorum
-
-_STORED: Final = 1_000
+from driftline.ledger.witnessed import require_quorum
 
 PolicyFile = Annotated[
     Path | None,
@@ -61,6 +57,9 @@ def ask_witnesses(
     store: LedgerStore, key: VerifierKey | None, *, policy_file: Path | None, anchor: str | None
 ) -> tuple[Witnessed, list[SignedHead]]:
     """Gather every cosigned head that can be had. Raises ConfigurationError, LedgerUnavailable."""
+    from driftline.runtime.witnessed import cosigned_heads
+    from driftline.runtime.witness_client import WitnessClient
+
     if key is None:
         raise ConfigurationError("give the verifier key of the ledger with --key: without it no cosignature says anything")
     if policy_file is None:
@@ -68,35 +67,12 @@ def ask_witnesses(
     policy = read_policy(policy_file)
     if policy.quorum is None:
         raise ConfigurationError(f"{policy_file} wants no witness (`quorum none`): verify at level full")
-    with store.snapshot() as snapshot:
-        found = [FoundNote(note, "database") for note in islice(snapshot.cosigned_notes(), _STORED)]
-    if anchor is not None:
-        found += anchored_notes(UrlObjects(anchor), store.origin)
-    unchecked: list[str] = []
-    found += _asked(policy, store.origin, unchecked)
-    return check_witnessed(found, policy=policy, key=key, unchecked=unchecked)
-
-
-def _asked(policy: Policy, origin: str, unchecked: list[str]) -> Iterator[FoundNote]:
-    """Ask each witness for the largest head that it knows: nobody who holds the ledger can take that back."""
-    from driftline.runtime.witness_client import WitnessClient
-
-    for witness in policy.witnesses:
-        if witness.url is None:
-            unchecked.append(f"witness {witness.name}: not asked itself, the policy has no URL of it")
-            continue
-        client = WitnessClient(witness.url)
-        try:
-            answer = client.head(origin)
-        except Unavailable as error:
-            unchecked.append(f"witness {witness.name}: {error}")
-            continue
-        finally:
+    clients = {witness.name: WitnessClient(witness.url) for witness in policy.witnesses if witness.url is not None}
+    try:
+        return cosigned_heads(store, key, policy, clients, anchors=None if anchor is None else UrlObjects(anchor))
+    finally:
+        for client in clients.values():
             client.close()
-        if answer.code == 200:
-            yield FoundNote(answer.text, f"witness {witness.name}")
-        else:
-            unchecked.append(f"witness {witness.name}: it answers {answer.code} when asked for its newest head")
 
 
 def witnessed_json(report: Report, witnessed: Witnessed) -> dict[str, Any]:

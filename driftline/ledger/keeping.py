@@ -134,9 +134,17 @@ class Keeping:
         return due and not self.kept(fact, now) and self.held_by(fact) is None
 
     def archivable(self, fact: Fact, now: int) -> bool:
-        """Tell whether an entry's payload has to go to the archive."""
+        """Tell whether an entry's payload has to go to the archive, and may: what is held stays where it is."""
         days = self.policy(fact.topic).archive_days
-        return days is not None and fact.ts <= now - days * DAY_US
+        return days is not None and fact.ts <= now - days * DAY_US and self.held_by(fact) is None
+
+    def archivable_until(self, now: int) -> int | None:
+        """Return the time of the youngest entries that may be archivable; None where no policy has anything archived."""
+        return _until(now, (policy.archive_days for policy in self.policies.values()))
+
+    def expired_until(self, now: int) -> int | None:
+        """Return the time of the youngest entries that may be expired; None where no policy lets anything expire."""
+        return _until(now, (policy.expire_days for policy in self.policies.values()))
 
     def refuse(self, facts: Iterable[Fact], now: int) -> None:
         """Raise WithdrawalRefused if any of the entries must not be erased."""
@@ -165,6 +173,11 @@ def keeping_of(statements: Iterable[Statement]) -> Keeping:
         else:
             policies[name] = _policy(said)
     return Keeping(tuple(holds), policies)
+
+
+def _until(now: int, bounds: Iterable[int | None]) -> int | None:
+    shortest = min((days for days in bounds if days is not None), default=None)
+    return None if shortest is None else now - shortest * DAY_US
 
 
 def statement_draft(

@@ -20,7 +20,7 @@ import pytest
 from driftline import codec, topics
 from driftline.broker.embedded import EmbeddedBroker, free_port
 from driftline.broker.errors import DownloadFailed
-from driftline.cli.ledger_source import verify_source
+from driftline.runtime.ledger_source import verify_source
 from driftline.clock import SystemClock
 from driftline.envelope import Envelope
 from driftline.events import HealthOpened

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
-from driftline.cli.ledger_source import verify_source
+from driftline.runtime.ledger_source import verify_source
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.growth import Growth

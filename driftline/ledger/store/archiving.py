@@ -19,7 +19,7 @@ from driftline.ledger.store.erasing import Author, purge, withdraw
 from driftline.ledger.store.objects import Objects, put_once
 from driftline.ledger.store.reader import Snapshot
 from driftline.ledger.store.writer import LedgerWriter
-from driftline.ledger.withdrawal import ARCHIVED, Withdrawal, spans_of, withdrawal_draft
+from driftline.ledger.withdrawal import ARCHIVED, Withdrawal, Withdrawals, spans_of, withdrawal_draft
 
 __all__ = ["Archived", "archive", "check_archive", "payload_from"]
 
@@ -40,30 +40,47 @@ class Archived:
 def archive(writer: LedgerWriter, objects: Objects, author: Author, *, before: int | None = None) -> Iterator[Archived]:
     """Archive what is due, object by object: older than `before` (microseconds), else by the retention in force.
 
-    An object is written and read back before the payloads leave the database. Raises LedgerUnavailable for an archive that cannot
-    be written, LedgerError for a payload that is not what its leaf commits to.
+    What is under a legal hold stays. An object is written and read back before the payloads leave the database. Several may
+    archive at once: what another one took in the meantime is left out. Raises LedgerUnavailable for an archive that cannot be
+    written, LedgerError for a payload that is not what its leaf commits to.
     """
     with writer.store.snapshot() as snapshot:
-        keeping = snapshot.keeping()
-        query = Query(until=before, limit=None)
-        facts = snapshot.facts(query, archived=False)
-        due = [fact for fact in facts if before is not None or keeping.archivable(fact, author.now)]
+        due = list(_due(snapshot, author.now, before))
     for first in range(0, len(due), _TOGETHER):
-        yield _archived(writer, objects, author, due[first : first + _TOGETHER])
+        done = _archived(writer, objects, author, due[first : first + _TOGETHER])
+        if done is not None:
+            yield done
 
 
-def _archived(writer: LedgerWriter, objects: Objects, author: Author, facts: Sequence[Fact]) -> Archived:
-    spans = spans_of(fact.seq for fact in facts)
+def _due(snapshot: Snapshot, now: int, before: int | None) -> Iterator[Fact]:
+    keeping = snapshot.keeping()
+    youngest = keeping.archivable_until(now)
+    until = before if before is not None else None if youngest is None else youngest + 1
+    if until is None:
+        return
+    for fact in snapshot.facts(Query(until=until, limit=None), archived=False):
+        if keeping.archivable(fact, now) if before is None else keeping.held_by(fact) is None:
+            yield fact
+
+
+def _archived(writer: LedgerWriter, objects: Objects, author: Author, facts: Sequence[Fact]) -> Archived | None:
+    """Archive these payloads in one object; None if meanwhile others have archived or erased, or hold, all of them."""
     with writer.store.snapshot() as snapshot:
-        sealed = [(row.seq, _sealed(row)) for row in snapshot.rows_of(spans)]
+        there = _there(snapshot, facts)
+    if not there:
+        return None
+    facts = [fact for fact, _ in there]
+    sealed = [(row.seq, _sealed(row)) for _, row in there]
     data = pack(writer.store.origin, sealed)
     name = object_name(data, facts[0].seq)
     put_once(objects, name, data)
 
-    def make(_: Snapshot) -> Draft:
+    def make(snapshot: Snapshot) -> Draft:
+        if len(_there(snapshot, facts)) < len(facts):
+            raise _TakenMeanwhileError
         return withdrawal_draft(
             ARCHIVED,
-            spans,
+            spans_of(fact.seq for fact in facts),
             resource=("archive", name),
             actor=author.actor,
             reason=author.reason,
@@ -72,9 +89,24 @@ def _archived(writer: LedgerWriter, objects: Objects, author: Author, facts: Seq
             archive=(name, sha256(data).digest()),
         )
 
-    done = writer.state(make, withdraw(ARCHIVED, facts), now=author.now)
+    try:
+        done = writer.state(make, withdraw(ARCHIVED, facts), now=author.now)
+    except _TakenMeanwhileError:
+        return _archived(writer, objects, author, facts)
     purge(writer.store.engine)
     return Archived(done.size - 1, name, len(data), len(sealed))
+
+
+def _there(snapshot: Snapshot, facts: Sequence[Fact]) -> list[tuple[Fact, Row]]:
+    """Return those whose payloads are still in the database, or should be, and are not held."""
+    keeping, withdrawn = snapshot.keeping(), Withdrawals(snapshot.withdrawals())
+    known = {fact.seq: fact for fact in facts if keeping.held_by(fact) is None}
+    rows = snapshot.rows_of(spans_of(known))
+    return [(known[row.seq], row) for row in rows if not withdrawn.explain(row)]
+
+
+class _TakenMeanwhileError(Exception):
+    """Another writer has archived, erased or put under a hold what was to be archived."""
 
 
 def _sealed(row: Row) -> bytes:

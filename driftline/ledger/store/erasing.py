@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from sqlalchemy import Connection, Engine, delete, insert, literal, select
 
@@ -91,13 +92,13 @@ def expire(writer: LedgerWriter, author: Author) -> Erased | None:
 
     What is under a legal hold stays.
     """
+    with writer.store.snapshot() as snapshot:  # while a statement is made, nobody else writes: only where there is one to make
+        if next(_expired(snapshot, author.now), None) is None:
+            return None
     found: list[Fact] = []
 
     def make(snapshot: Snapshot) -> Draft:
-        keeping = snapshot.keeping()
-        for fact in snapshot.facts():
-            if len(found) < LARGEST and keeping.expired(fact, author.now):
-                found.append(fact)
+        found.extend(islice(_expired(snapshot, author.now), LARGEST))
         if not found:
             raise _NothingFoundError
         return _draft(author, found, ("retention", "*"))
@@ -107,6 +108,13 @@ def expire(writer: LedgerWriter, author: Author) -> Erased | None:
     except _NothingFoundError:
         return None
     return Erased(done.entries[0].leaf.seq, len(found), purged=purge(writer.store.engine))
+
+
+def _expired(snapshot: Snapshot, now: int) -> Iterator[Fact]:
+    keeping = snapshot.keeping()
+    if (until := keeping.expired_until(now)) is not None:
+        facts = snapshot.facts(Query(until=until + 1, limit=None))
+        yield from (fact for fact in facts if keeping.expired(fact, now))
 
 
 def hold(writer: LedgerWriter, name: str, scope: Scope, author: Author) -> int:

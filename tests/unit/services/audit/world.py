@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftline import codec, topics
-from driftline.cli.ledger_source import verify_source
+from driftline.runtime.ledger_source import verify_source
 from driftline.clock import ManualClock
 from driftline.envelope import Envelope
 from driftline.events import HealthOpened, ModelRegistered

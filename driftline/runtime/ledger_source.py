@@ -1,4 +1,4 @@
-"""Level source of `driftline ledger verify`: the topics read again, and every record explained by the ledger."""
+"""Verification at level source: the topics read again, and every record explained by the ledger."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -2,8 +2,8 @@
 
 import pytest
 
-from driftline.cli import ledger_source
-from driftline.cli.ledger_source import SourceReader
+from driftline.runtime import ledger_source
+from driftline.runtime.ledger_source import SourceReader
 from driftline.clock import ManualClock
 from driftline.errors import Unavailable
 from driftline.kafka.memory import MemoryCluster
