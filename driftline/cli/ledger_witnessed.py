@@ -57,8 +57,8 @@ def ask_witnesses(
     store: LedgerStore, key: VerifierKey | None, *, policy_file: Path | None, anchor: str | None
 ) -> tuple[Witnessed, list[SignedHead]]:
     """Gather every cosigned head that can be had. Raises ConfigurationError, LedgerUnavailable."""
-    from driftline.runtime.witnessed import cosigned_heads
     from driftline.runtime.witness_client import WitnessClient
+    from driftline.runtime.witnessed import cosigned_heads
 
     if key is None:
         raise ConfigurationError("give the verifier key of the ledger with --key: without it no cosignature says anything")

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from fastapi import APIRouter
 from prometheus_client import REGISTRY
 
 from driftline.alerting.addresses import parse_allow_list
@@ -13,21 +12,23 @@ from driftline.clock import Clock
 from driftline.errors import ConfigurationError
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Producer
-from driftline.ledger.checkpoint import SigningKey
+from driftline.ledger.checkpoint import SigningKey, VerifierKey
 from driftline.ledger.cosignature import Cosigner, cosigners
 from driftline.ledger.errors import KeyMalformed, PolicyMalformed, RollbackDetected
+from driftline.ledger.heads import SignedHead
 from driftline.ledger.policy import Policy, parse_policy
-from driftline.ledger.report import Level
+from driftline.ledger.report import Level, Report, Witnessed
 from driftline.ledger.rows import SourceName
-from driftline.ledger.store import LastSigned, LedgerStore, LedgerWriter, examine, open_writer
-from driftline.ledger.store.objects import UrlObjects
+from driftline.ledger.store import LastSigned, LedgerStore, LedgerWriter, Objects, UrlObjects, examine, open_writer
 from driftline.runtime.health import Health
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.http import Access, HttpServer, create_app
+from driftline.runtime.ledger_source import Cluster
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import Part, run_parts
 from driftline.runtime.tokens import TokenBook
 from driftline.runtime.witness_client import WitnessClient
+from driftline.runtime.witnessed import cosigned_heads
 from services.audit import api, keeping, metrics
 from services.audit.actions import LEDGERED
 from services.audit.adapters.checkpoints import CheckpointPublisher
@@ -36,6 +37,7 @@ from services.audit.anchoring import Anchoring
 from services.audit.consumer import Pace, Recorder, RecorderPart
 from services.audit.jobs import VerificationJob, Verifier, tell_rollback
 from services.audit.settings import AuditSettings
+from services.audit.upkeep import Job, Upkeep, scheduled
 from services.audit.witnessing import Witnessing, WitnessingPart
 
 SOURCE_LOST = "ledger_source_lost"
@@ -71,11 +73,17 @@ def run(settings: AuditSettings, clock: Clock) -> int:
         ),
         lost=lambda names: tell_lost(events, names),
     )
-    verifier = Verifier(writer.store, key.verifier, settings.signed_file)
-    jobs = open_jobs(settings, writer.store, verifier, clock, events=events, publisher=publisher)
+    verifier = open_verifier(settings, writer.store, key.verifier, archive, cluster)
+
+    def verify_now() -> Report:
+        return verifier.verify(Level.FULL)
+
+    upkeep = scheduled(settings, another_writer(settings, key, writer.store), verify_now, archive)
+    jobs = open_jobs(settings, writer.store, verifier, clock, events=events, publisher=publisher, upkeep=upkeep)
     app = create_app("Driftline audit", health=health, registry=REGISTRY)
     app.include_router(api.routes(writer.store, access, verifier.verify))
-    app.include_router(open_keeping(settings, key, writer.store, verifier, access=access, clock=clock))
+    decisions = keeping.Decisions(another_writer(settings, key, writer.store), clock)
+    app.include_router(keeping.routes(decisions, writer.store, access, clock, verify_now))
     server = HttpServer(app, settings.http_host, settings.http_port)
     recorder.open()
     republish(writer, publisher)
@@ -101,12 +109,9 @@ def run(settings: AuditSettings, clock: Clock) -> int:
         log.info("stopped")
 
 
-def open_keeping(
-    settings: AuditSettings, key: SigningKey, store: LedgerStore, verifier: Verifier, *, access: Access, clock: Clock
-) -> APIRouter:
-    """Return the routes of decisions about payloads, with a writer of their own beside the recorder's."""
-    writer = LedgerWriter(store, key, LastSigned(settings.signed_file, key.verifier), random=os.urandom)
-    return keeping.routes(keeping.Decisions(writer, clock), store, access, clock, lambda: verifier.verify(Level.FULL))
+def another_writer(settings: AuditSettings, key: SigningKey, store: LedgerStore) -> LedgerWriter:
+    """Return a writer beside the recorder's: one is not for several threads."""
+    return LedgerWriter(store, key, LastSigned(settings.signed_file, key.verifier), random=os.urandom)
 
 
 def republish(writer: LedgerWriter, publisher: CheckpointPublisher) -> None:
@@ -138,16 +143,56 @@ def open_jobs(
     *,
     events: HealthEvents,
     publisher: CheckpointPublisher,
+    upkeep: Sequence[Job],
 ) -> dict[str, Part]:
-    """Return what runs beside the recorder: verification, witnesses and anchors where there are any."""
+    """Return what runs beside the recorder: verification, and where there are any, witnesses, anchors and upkeep."""
     every_us = round(settings.ledger_verify_seconds * 1e6)
-    jobs: dict[str, Part] = {"verification": VerificationJob(verifier, events, clock, origin=store.origin, every_us=every_us)}
+    verification = VerificationJob(
+        verifier, events, clock, origin=store.origin, every_us=every_us, level=settings.ledger_verify_level
+    )
+    jobs: dict[str, Part] = {"verification": verification}
     if (witnessing := open_witnessing(settings, store, clock, events, publisher)) is not None:
         jobs["witnessing"] = WitnessingPart(witnessing, every_us=round(settings.ledger_witness_seconds * 1e6))
     if settings.ledger_anchor_url is not None:
         anchors = UrlObjects(settings.ledger_anchor_url)
         jobs["anchoring"] = Anchoring(store, anchors, events, every_seconds=settings.ledger_anchor_seconds)
+    if upkeep:
+        jobs["upkeep"] = Upkeep(upkeep, events, clock)
     return jobs
+
+
+def open_verifier(
+    settings: AuditSettings, store: LedgerStore, key: VerifierKey, archive: Objects | None, cluster: Cluster
+) -> Verifier:
+    """Return what verifies; raises ConfigurationError for level witness without a quorum of witnesses to ask for."""
+    gather = None
+    if settings.ledger_verify_level is Level.WITNESS:
+        policy = NO_WITNESS if settings.ledger_policy_file is None else read_policy(settings.ledger_policy_file)
+        if policy.quorum is None:
+            raise ConfigurationError(
+                "DRIFTLINE_LEDGER_VERIFY_LEVEL=witness needs DRIFTLINE_LEDGER_POLICY_FILE, with a quorum of witnesses"
+            )
+        clients = witness_clients(settings, policy)
+        anchors = None if settings.ledger_anchor_url is None else UrlObjects(settings.ledger_anchor_url)
+
+        def gather() -> tuple[Witnessed, list[SignedHead]]:
+            return cosigned_heads(store, key, policy, clients, anchors=anchors)
+
+    jobs = settings.ledger_verify_jobs
+    return Verifier(store, key, settings.signed_file, archive=archive, jobs=jobs, cluster=cluster, gather=gather)
+
+
+def witness_clients(settings: AuditSettings, policy: Policy) -> dict[str, WitnessClient]:
+    """Return a client for each witness of a policy that can be asked; raises ConfigurationError."""
+    try:
+        allowed = parse_allow_list(settings.ledger_witness_allow_addresses)
+    except ValueError as error:
+        raise ConfigurationError(f"DRIFTLINE_LEDGER_WITNESS_ALLOW_ADDRESSES: {error}") from error
+    return {
+        witness.name: WitnessClient(witness.url, allowed=allowed, timeout_seconds=settings.ledger_witness_timeout_seconds)
+        for witness in policy.witnesses
+        if witness.url is not None
+    }
 
 
 def open_witnessing(
@@ -158,15 +203,7 @@ def open_witnessing(
     if settings.ledger_policy_file is None and not own:
         return None
     policy = NO_WITNESS if settings.ledger_policy_file is None else read_policy(settings.ledger_policy_file)
-    try:
-        allowed = parse_allow_list(settings.ledger_witness_allow_addresses)
-    except ValueError as error:
-        raise ConfigurationError(f"DRIFTLINE_LEDGER_WITNESS_ALLOW_ADDRESSES: {error}") from error
-    clients = {
-        witness.name: WitnessClient(witness.url, allowed=allowed, timeout_seconds=settings.ledger_witness_timeout_seconds)
-        for witness in policy.witnesses
-        if witness.url is not None
-    }
+    clients = witness_clients(settings, policy)
     return Witnessing(store, policy, clients, clock, events=events, quorum=publisher.cosigned, own=own)
 
 

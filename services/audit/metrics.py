@@ -41,6 +41,7 @@ VERIFY_OK.set(math.nan)  # 0 would be an alarm
 VERIFY_TIME = Gauge(
     "driftline_ledger_verify_timestamp_seconds", "When the last verification ended, before the first when the service began."
 )
+VERIFY_INTERVAL = Gauge("driftline_ledger_verify_interval_seconds", "Time between verifications; 0 where there are none.")
 VERIFY_SECONDS = Gauge("driftline_ledger_verify_seconds", "How long the last verification took.")
 VERIFY_FINDINGS = Gauge("driftline_ledger_verify_findings", "Findings of the last verification.")
 PUBLISHED = Counter("driftline_ledger_checkpoints_published_total", "Signed heads published on the topic checkpoints.")
@@ -66,3 +67,14 @@ ANCHORED = Counter("driftline_ledger_anchors_written_total", "Signed heads writt
 ANCHORED_SIZE = Gauge("driftline_ledger_anchored_size_entries", "Entries under the last head that was anchored.")
 MESSAGES_KEPT = Counter("driftline_ledger_messages_kept_total", "Messages written to the archive beside their digest.")
 MESSAGE_BYTES_KEPT = Counter("driftline_ledger_message_bytes_kept_total", "Bytes of the files of messages in the archive.")
+JOB_OK = Gauge(
+    "driftline_ledger_job_ok",
+    "1 if the last run of a job (verification, archive, expire, report) did what it should, 0 if it could not.",
+    ["job"],
+)
+JOB_TIME = Gauge("driftline_ledger_job_timestamp_seconds", "When the last run of a job that did what it should ended.", ["job"])
+JOB_SECONDS = Gauge("driftline_ledger_job_seconds", "How long the last run of a job took.", ["job"])
+JOB_DONE = Counter(
+    "driftline_ledger_job_done_total", "Payloads that were archived or erased by retention, and reports written.", ["job"]
+)
+JOB_FAILURES = Counter("driftline_ledger_job_failures_total", "Runs of a job that could not be finished.", ["job"])

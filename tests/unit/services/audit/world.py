@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftline import codec, topics
-from driftline.runtime.ledger_source import verify_source
 from driftline.clock import ManualClock
 from driftline.envelope import Envelope
 from driftline.events import HealthOpened, ModelRegistered
@@ -18,6 +17,7 @@ from driftline.ledger.entries import Query, StoredEntry
 from driftline.ledger.report import Report
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import Appended, LedgerWriter, OffsetMove, Position
+from driftline.runtime.ledger_source import verify_source
 from services.audit.actions import LEDGERED
 from services.audit.consumer import Pace, Recorder
 from tests.unit.ledger.ledger_builders import KEY, Salts, writer_at
