@@ -20,7 +20,6 @@ import pytest
 from driftline import codec, topics
 from driftline.broker.embedded import EmbeddedBroker, free_port
 from driftline.broker.errors import DownloadFailed
-from driftline.runtime.ledger_source import verify_source
 from driftline.clock import SystemClock
 from driftline.envelope import Envelope
 from driftline.events import HealthOpened
@@ -30,6 +29,7 @@ from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.report import FindingKind, Verdict
 from driftline.ledger.store import open_writer
+from driftline.runtime.ledger_source import verify_source
 from driftline.runtime.preflight import new_topic
 from services.audit.consumer import Recorder
 from tests.integration.ledger_place import LedgerPlace, ledgered

@@ -19,7 +19,6 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
-from driftline.runtime.ledger_source import verify_source
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.growth import Growth
@@ -44,6 +43,7 @@ from driftline.ledger.store.engine import open_engine
 from driftline.ledger.store.erasing import Author, Subjected, erase, hold
 from driftline.ledger.tree import Frontier
 from driftline.ledger.witnessed import FoundNote, check_witnessed
+from driftline.runtime.ledger_source import verify_source
 from services.audit.witness.cosigning import NotCosigned
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, Salts, draft
 from tests.unit.services.audit.witness.log_and_witness import W1, witness_at

@@ -2,13 +2,13 @@
 
 import pytest
 
-from driftline.runtime import ledger_source
-from driftline.runtime.ledger_source import SourceReader
 from driftline.clock import ManualClock
 from driftline.errors import Unavailable
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.memory_consumer import MemoryConsumer
 from driftline.kafka.ports import Message, NewTopic, TopicPartition
+from driftline.runtime import ledger_source
+from driftline.runtime.ledger_source import SourceReader
 
 PLACE = TopicPartition("events", 0)
 
