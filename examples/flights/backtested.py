@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from driftline.backtest.beyond import Harm
 from driftline.backtest.page import render
 from driftline.backtest.roles import Roles
 from driftline.backtest.run import Backtest, Outcome, run
@@ -28,20 +27,20 @@ TITLE = "The flights of 2013 against January and February"
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far the two ways agree."""
+class Backtested:
+    """What the backtest found."""
 
-    checked: int
-    equal: int
-    """Windows with the same rows, cells and pairs."""
+    outcome: Outcome
     page: Path
-    """Report of the backtest."""
-    harms: tuple[Harm, ...]
-    """How good the model was where a column had values that the reference never had."""
+    """Its report."""
+
+    def equal(self, reports: Iterable[WindowReport]) -> int:
+        """How many of the streamed windows have the same rows, cells and pairs."""
+        return sum(_agrees(report, self.outcome) for report in reports)
 
 
-def backtested(prepared: Prepared, monitor: Path, reports: Iterable[WindowReport], folder: Path) -> Agreement:
-    """Write the flights to `folder`, run the backtest on them under the definition in `monitor`, and hold it against `reports`."""
+def backtested(prepared: Prepared, monitor: Path, folder: Path) -> Backtested:
+    """Write the flights to `folder` and run the backtest on them under the definition in `monitor`."""
     folder.mkdir(parents=True, exist_ok=True)
     data, reference = folder / "flights.parquet", folder / "reference.parquet"
     _frame(prepared.flights).to_parquet(data, index=False)
@@ -49,8 +48,7 @@ def backtested(prepared: Prepared, monitor: Path, reports: Iterable[WindowReport
     outcome = run(Backtest(data, reference, ROLES, monitor=monitor.read_text(encoding="utf-8")))
     page = folder / "report.html"
     page.write_text(render(outcome, TITLE), encoding="utf-8")
-    streamed = list(reports)
-    return Agreement(len(streamed), sum(_agrees(report, outcome) for report in streamed), page, outcome.harms)
+    return Backtested(outcome, page)
 
 
 def _frame(flights: Flights) -> pd.DataFrame:

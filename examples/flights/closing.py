@@ -39,20 +39,20 @@ def finish(
     seconds: Mapping[str, float],
 ) -> None:
     """Let the last alerts go out, verify, write the summary, tell the story."""
-    with console.status("letting the last alerts go out and the ledger catch up") as status:
+    with console.status("counting the same flights again, from files, with driftline backtest") as status:
+        again = backtested(prepared, STATE / "monitor.yaml", STATE / "backtest")
+        status.update("letting the last alerts go out and the ledger catch up")
         _settle(observer)
         layout = Layout.of(monitor, prepared.baseline)
         reports = list(observer.windows.values())
         unequal = list(batch_count.unequal_windows(prepared.flights, layout, reports))
         verdict = verify(supervisor)
-        status.update("counting the same flights again, from files, with driftline backtest")
-        agreement = backtested(prepared, STATE / "monitor.yaml", reports, STATE / "backtest")
     for report, difference in unequal[:5]:
         console.print(f"[red]{report.granularity} from {report.start}: {difference}[/red]")
     summary = _summary(supervisor, observer, sent, verdict) | {
         "windows_checked": len(reports),
         "windows_equal": len(reports) - len(unequal),
-        "windows_equal_backtest": agreement.equal,
+        "windows_equal_backtest": again.equal(reports),
         "seconds": dict(seconds),
         "in_force": explained(monitor, prepared.baseline, _usual(reports, monitor)),
     }
@@ -62,9 +62,9 @@ def finish(
         summary,
         months=findings.months(reports, layout, prepared.baseline),
         episodes=findings.episodes(observer.drift_events),
-        causes=causes(reports, agreement.harms, monitor.alert_on),
+        causes=causes(reports, again.outcome.harms, monitor.alert_on),
         messages=receiver.messages,
-        places=_places(supervisor) | {"backtest": str(agreement.page)},
+        places=_places(supervisor) | {"backtest": str(again.page)},
     )
 
 
@@ -98,13 +98,10 @@ def _usual(reports: Sequence[WindowReport], monitor: Monitor) -> int:
 
 def _settle(observer: Observer) -> None:
     """Wait until nothing new has come out for a while: the routes' timers are seconds long here."""
-    quiet_since, seen = time.monotonic(), dict(observer.counts)
     deadline = time.monotonic() + _LONGEST_SECONDS
-    while time.monotonic() - quiet_since < _QUIET_SECONDS and time.monotonic() < deadline:
+    while time.monotonic() - observer.quiet_since < _QUIET_SECONDS and time.monotonic() < deadline:
         time.sleep(0.2)
         observer.check()
-        if dict(observer.counts) != seen:
-            quiet_since, seen = time.monotonic(), dict(observer.counts)
 
 
 def _places(supervisor: Supervisor) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What Driftline says while the demo runs: every event of its output topics, read as any subscriber could."""
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, Self
@@ -24,6 +25,8 @@ class Observer:
         self._thread = threading.Thread(target=self._follow, name="observer", daemon=True)
         self._failure: Exception | None = None
         self.counts: Counter[str] = Counter()
+        self.quiet_since = time.monotonic()
+        """When the last event was seen, monotonic seconds."""
         self.windows: dict[WindowKey, WindowReport] = {}
         """The last revision of every window, by granularity and start."""
         self._decisions: dict[WindowKey, set[Decision]] = defaultdict(set)
@@ -69,6 +72,8 @@ class Observer:
             self._failure = error
 
     def _note(self, events: Sequence[Any]) -> None:
+        if events:
+            self.quiet_since = time.monotonic()
         for event in events:
             self.counts[type(event).__name__] += 1
             if isinstance(event, WindowReport):
