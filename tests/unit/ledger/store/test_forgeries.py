@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftline.ledger.report import Level, Report, Verdict
-from driftline.ledger.store import Effort, open_store, reader, verify_store
+from driftline.ledger.store import Effort, open_store, streaming, verify_store
 from tests.unit.ledger.ledger_builders import KEY, draft, grow, ledger, writer_at
 
 VALUES = st.one_of(
@@ -40,7 +40,7 @@ COLUMNS = {
 def small_pages() -> Iterator[None]:
     """A forged row has right pages before it and right rows beside it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_PAGE", 8)
+        patch.setattr(streaming, "_PAGE", 8)
         yield
 
 
