@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from driftline.codec import CONTENT_TYPE
 
@@ -47,7 +48,14 @@ class Envelope:
 
 def iso_time(time_us: int) -> str:
     """RFC 3339 text of a time in microseconds since 1970 UTC."""
-    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    second, rest = divmod(time_us, 1_000_000)
+    return f"{_whole_second(second)}.{rest:06}Z"
+
+
+@lru_cache(maxsize=1024)
+def _whole_second(second: int) -> str:
+    """Text of a second since 1970 UTC; remembered, because times that are written together lie close together."""
+    return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
 def time_of(text: str) -> int:

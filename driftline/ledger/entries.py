@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import base64
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 import orjson
 
 from driftline.envelope import iso_time
-from driftline.ledger.leaf import GENESIS, Source, decode
+from driftline.ledger.errors import LeafMalformed
+from driftline.ledger.leaf import Source
+from driftline.ledger.walk import FIRST, Tail, claimed
 
-__all__ = ["Query", "Statistics", "StoredEntry", "Trail", "TrailKind", "check_trail", "view"]
+__all__ = ["Query", "Statistics", "StoredEntry", "Trail", "TrailKind", "check_trail", "event_time", "id_text", "view"]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(NamedTuple):
     """An entry for people: `actor_name` is None when the pseudonym has no name (a service, or erased)."""
 
     seq: int
@@ -84,9 +85,9 @@ def view(entry: StoredEntry, *, payload: bool = True) -> dict[str, object]:
     source = entry.source
     shown: dict[str, object] = {
         "seq": entry.seq,
-        "entry_id": str(uuid.UUID(bytes=entry.entry_id)),
+        "entry_id": id_text(entry.entry_id),
         "time": iso_time(entry.ts),
-        "event_time": None if entry.event_ts is None else _time(entry.event_ts),
+        "event_time": event_time(entry),
         "action": entry.action,
         "actor": entry.actor_name or entry.actor,
         "actor_pseudonym": entry.actor,
@@ -117,12 +118,20 @@ def view(entry: StoredEntry, *, payload: bool = True) -> dict[str, object]:
     return shown
 
 
-def _time(microseconds: int) -> str | int:
-    """Return the text of a time, or the number itself where the calendar ends."""
+def id_text(entry_id: bytes) -> str:
+    """Return an id of 16 bytes as a UUID is written."""
+    digits = entry_id.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def event_time(entry: StoredEntry) -> str | int | None:
+    """Return when the event happened, in RFC 3339, or the number itself where the calendar ends."""
+    if entry.event_ts is None:
+        return None
     try:
-        return iso_time(microseconds)
+        return iso_time(entry.event_ts)
     except OverflowError:
-        return microseconds
+        return entry.event_ts
 
 
 def _json(details: bytes) -> object:
@@ -158,8 +167,8 @@ def check_trail(entries: Sequence[StoredEntry], kind: TrailKind) -> Trail:
 
     LeafMalformed is raised for an entry whose leaf is none.
     """
-    links = [(entry.seq, entry.entry_hash, *_link(entry, kind)) for entry in entries]
-    if links and (links[0][2], links[0][3]) != (0, GENESIS):
+    links = [(entry.seq, entry.entry_hash.hex(), *_tail(entry, kind)) for entry in entries]
+    if links and links[0][2:] != FIRST:
         return Trail(entries, links[0][0])
     for (_, before, count, _), (seq, _, ordinal, previous) in pairwise(links):
         if (ordinal, previous) != (count + 1, before):
@@ -167,6 +176,10 @@ def check_trail(entries: Sequence[StoredEntry], kind: TrailKind) -> Trail:
     return Trail(entries, None)
 
 
-def _link(entry: StoredEntry, kind: TrailKind) -> tuple[int, bytes]:
-    leaf = decode(entry.leaf)
-    return (leaf.aseq, leaf.aprev) if kind is TrailKind.ACTOR else (leaf.rseq, leaf.rprev)
+def _tail(entry: StoredEntry, kind: TrailKind) -> Tail:
+    """Return what the leaf says of its trail: how many entries were before it, and the hash of the last of them."""
+    try:
+        actor, resource = claimed(entry.leaf)
+    except (ValueError, TypeError, LookupError) as error:
+        raise LeafMalformed(f"the leaf of entry {entry.seq} names no trail: {error}") from error
+    return actor if kind is TrailKind.ACTOR else resource

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
 import orjson
 
-from driftline.ledger.entries import StoredEntry, view
+from driftline.envelope import iso_time
+from driftline.ledger.entries import StoredEntry, event_time, id_text, view
 
 __all__ = ["Format", "export"]
 
@@ -18,6 +18,7 @@ _CSV_COLUMNS: Final = (
     "seq", "entry_id", "time", "event_time", "action", "actor", "resource_type", "resource_id",
     "topic", "topic_id", "partition", "from", "to", "data_hash", "details_hash", "previous_hash", "entry_hash",
 )  # fmt: skip
+_SPECIAL: Final = re.compile('[",\r\n]').search
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -53,30 +54,37 @@ def _json(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _csv(entries: Iterable[StoredEntry]) -> Iterator[str]:
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(_CSV_COLUMNS)
-    for entry in entries:
-        shown = view(entry, payload=False)
-        resource, source = shown.pop("resource"), shown.pop("source")
-        flat = {**shown, **(source if isinstance(source, dict) else {})}
-        if isinstance(resource, dict):
-            flat |= {"resource_type": resource["type"], "resource_id": resource["id"]}
-        writer.writerow([_harmless(flat.get(name)) for name in _CSV_COLUMNS])
-        yield _take(buffer)
-    if rest := _take(buffer):
-        yield rest
+    yield ",".join(_CSV_COLUMNS) + "\r\n"
+    yield from map(_line, entries)
 
 
-def _take(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
+def _line(entry: StoredEntry) -> str:
+    """Return the values of `_CSV_COLUMNS` as a line of RFC 4180; an absent value is an empty cell."""
+    source, happened, details = entry.source, event_time(entry), entry.details_hash
+    place = [""] * 5
+    if source is not None:
+        place = [_cell(str(at)) for at in (source.topic, source.topic_id, source.partition, source.start, source.end)]
+    return ",".join(
+        (
+            str(entry.seq),
+            id_text(entry.entry_id),
+            iso_time(entry.ts),
+            "" if happened is None else str(happened),
+            _cell(entry.action),
+            _cell(entry.actor_name or entry.actor),
+            _cell(entry.resource_type),
+            _cell(entry.resource_id),
+            *place,
+            entry.data_hash.hex(),
+            "" if details is None else details.hex(),
+            entry.previous_hash.hex(),
+            entry.entry_hash.hex() + "\r\n",
+        )
+    )
 
 
-def _harmless(value: object) -> object:
-    """Put an apostrophe before what a spreadsheet would take for a formula (OWASP, CSV injection)."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
-        return "'" + value
-    return "" if value is None else value
+def _cell(text: str) -> str:
+    """Quote a text, behind an apostrophe if a spreadsheet would take it for a formula (OWASP, CSV injection)."""
+    if text.lstrip(" ").startswith(_FORMULA):
+        text = "'" + text
+    return '"' + text.replace('"', '""') + '"' if _SPECIAL(text) else text

@@ -13,7 +13,7 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.keeping import HOLD, RELEASE, RETENTION, Fact, Keeping, Statement, keeping_of
-from driftline.ledger.leaf import Source
+from driftline.ledger.leaf import Source, is_service
 from driftline.ledger.rollback import ROLLBACK, Superseded, rollback_of, superseded
 from driftline.ledger.rows import Row, SourceName, Span, Subject
 from driftline.ledger.store import tables as t
@@ -74,7 +74,7 @@ class Searchable(Streaming):
         """Stream entries that fit."""
         e = t.entry.c
         statement = self._fitting(select(*COLUMNS).select_from(JOINED), query)
-        pages = self._stream(statement, e.seq, descending=query.newest_first)
+        pages = self._stream(statement, e.seq, descending=query.newest_first, limit=query.limit)
         yield from self._named(islice(chain.from_iterable(pages), query.limit))
 
     def _fitting(self, statement: Select[Any], query: Query) -> Select[Any]:
@@ -115,12 +115,16 @@ class Searchable(Streaming):
         sources, rolled_back = self.sources(), self.superseded()
         names: dict[str, str | None] = {}
         for values in rows:
-            row = Row(*values)
+            row = Row._make(values)
             if row.actor not in names:
-                s = t.subject.c
-                names[row.actor] = self._connection.scalar(select(s.name).where(s.actor == row.actor))
-            by = next((span.by for span in rolled_back if span.first <= row.seq < span.end), None)
+                names[row.actor] = self._name_of(row.actor)
+            by = next((span.by for span in rolled_back if span.first <= row.seq < span.end), None) if rolled_back else None
             yield _stored(row, sources, names[row.actor], by)
+
+    def _name_of(self, actor: str) -> str | None:
+        if is_service(str(actor)):
+            return None
+        return self._connection.scalar(select(t.subject.c.name).where(t.subject.c.actor == actor))
 
     def subject(self, actor: str) -> Subject | None:
         """Return the person of a name or pseudonym; None for a service, or who is not (or no longer) known."""
@@ -132,7 +136,7 @@ class Searchable(Streaming):
         return None
 
     def _pseudonym(self, actor: str) -> str:
-        found = self.subject(actor)
+        found = None if is_service(actor) else self.subject(actor)
         return actor if found is None else found.pseudonym
 
     def statistics(self) -> Statistics:
@@ -182,27 +186,14 @@ def _position(element: _Position, compiler: SQLCompiler, **kw: Any) -> str:
 
 def _stored(row: Row, sources: Mapping[int, SourceName], name: str | None, superseded_by: int | None) -> StoredEntry:
     """Return a row as an entry for people."""
+    (
+        seq, entry_id, ts, event_ts, action, actor, kind, resource_id, data_hash, details_hash,
+        previous, stored, leaf, source_id, start, end, salt, body, details,
+    ) = row  # fmt: skip
     source = None
-    if row.source_id is not None and row.src_start is not None and row.src_end is not None:
-        source = Source(*sources[row.source_id], row.src_start, row.src_end)
+    if source_id is not None and start is not None and end is not None:
+        source = Source(*sources[source_id], start, end)
     return StoredEntry(
-        seq=row.seq,
-        entry_id=row.entry_id,
-        ts=row.ts_us,
-        event_ts=row.event_ts_us,
-        action=row.action,
-        actor=row.actor,
-        actor_name=name,
-        resource_type=row.resource_type,
-        resource_id=row.resource_id,
-        data_hash=row.data_hash,
-        details_hash=row.details_hash,
-        previous_hash=row.previous_hash,
-        entry_hash=row.entry_hash,
-        leaf=row.leaf,
-        source=source,
-        salt=row.salt,
-        payload=row.body,
-        details=row.details,
-        superseded_by=superseded_by,
-    )
+        seq, entry_id, ts, event_ts, action, actor, name, kind, resource_id, data_hash, details_hash,
+        previous, stored, leaf, source, salt, body, details, superseded_by,
+    )  # fmt: skip

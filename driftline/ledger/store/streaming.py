@@ -44,30 +44,30 @@ class Streaming:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def _stream(self, statement: Select[Any], key: ColumnElement[Any], *, descending: bool = False) -> Iterator[Sequence[Any]]:
-        """Yield pages of rows in the order of the statement's first column, `key`.
+    def _stream(
+        self, statement: Select[Any], key: ColumnElement[Any], *, descending: bool = False, limit: int | None = None
+    ) -> Iterator[Sequence[Any]]:
+        """Yield pages of rows in the order of the statement's first column, `key`: at least `limit` of them, if there are.
 
         From SQLite plain tuples: verification is too hot for SQLAlchemy's rows. MariaDB's drivers can stream one result at a
         time only, so there each page is a statement of its own in the same snapshot.
         """
-        order = key.desc() if descending else key
+        statement = statement.order_by(key.desc() if descending else key).limit(limit)
         if self._connection.dialect.name == "mysql":
-            yield from self._by_page(statement.order_by(order), key, descending=descending)
+            yield from self._by_page(statement.limit(min(_PULLED, limit or _PULLED)), key, descending=descending)
         elif self._connection.dialect.name == "sqlite":
-            cursor = self._connection.execute(statement.order_by(order)).cursor
+            cursor = self._connection.execute(statement).cursor
             while page := cursor.fetchmany(_PAGE):
                 yield page
         else:
-            options = {"yield_per": _PULLED}
-            yield from self._connection.execute(statement.order_by(order), execution_options=options).partitions(_PAGE)
+            yield from self._connection.execute(statement, execution_options={"yield_per": _PULLED}).partitions(_PAGE)
 
     def _by_page(self, statement: Select[Any], key: ColumnElement[Any], *, descending: bool) -> Iterator[Sequence[Any]]:
-        page = self._connection.execute(statement.limit(_PULLED)).all()
+        page = self._connection.execute(statement).all()
         while page:
             yield page
             last = page[-1][0]
-            beyond = statement.where(key < last if descending else key > last)
-            page = self._connection.execute(beyond.limit(_PULLED)).all()
+            page = self._connection.execute(statement.where(key < last if descending else key > last)).all()
 
 
 def bounds(column: ColumnElement[int], span: Span) -> list[ColumnElement[bool]]:

@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from driftline.ledger.entries import Query, StoredEntry, TrailKind, check_trail, view
+from driftline.ledger.errors import LeafMalformed
 from driftline.ledger.export import Format, export
 from driftline.ledger.leaf import data_hash
 from driftline.ledger.store import LedgerStore
@@ -38,9 +41,7 @@ def test_a_view_is_json_and_lets_anybody_check_the_payload(store: LedgerStore) -
 
 
 def test_a_view_of_an_odd_time_or_details_does_not_fail(store: LedgerStore) -> None:
-    from dataclasses import replace
-
-    odd = replace(entries(store, Query())[0], event_ts=2**62, details=b"\xff", salt=None, payload=None, leaf=b"\xff")
+    odd = entries(store, Query())[0]._replace(event_ts=2**62, details=b"\xff", salt=None, payload=None, leaf=b"\xff")
     shown = view(odd)
     assert shown["event_time"] == 2**62
     assert shown["details"] == {"hex": "ff"}
@@ -67,6 +68,13 @@ def test_a_trail_is_complete_until_one_of_it_is_missing(store: LedgerStore, kind
     assert check_trail([], kind).complete
 
 
+@pytest.mark.parametrize("leaf", [b"\xff", b"[]", b'{"aseq":"0","aprev":"","rseq":0,"rprev":""}'])
+def test_a_leaf_that_names_no_trail_is_an_error_that_says_so(store: LedgerStore, leaf: bytes) -> None:
+    odd = entries(store, Query())[3]._replace(leaf=leaf)
+    with pytest.raises(LeafMalformed, match="entry 3 names no trail"):
+        check_trail([odd], TrailKind.ACTOR)
+
+
 @pytest.mark.parametrize("form", [Format.JSON, Format.JSONL, Format.CSV])
 def test_exports_hold_every_entry(store: LedgerStore, form: Format) -> None:
     text = "".join(export(entries(store, Query()), form))
@@ -85,6 +93,19 @@ def test_export_of_nothing_is_well_formed(form: Format, text: str) -> None:
 
 def test_csv_export_of_nothing_has_its_head() -> None:
     assert "".join(export([], Format.CSV)).startswith("seq,entry_id,")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), min_size=4, max_size=4))
+def test_a_csv_line_says_what_the_entry_says(store: LedgerStore, texts: list[str]) -> None:
+    action, actor, kind, name = texts
+    entry = entries(store, Query())[1]._replace(action=action, actor=actor, resource_type=kind, resource_id=name)
+    (row,) = csv.DictReader(io.StringIO("".join(export([entry], Format.CSV)), newline=""))
+    columns = (row["action"], row["actor"], row["resource_type"], row["resource_id"])
+    for cell, text in zip(columns, texts, strict=True):
+        assert cell in {text, "'" + text}
+        assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert (row["entry_hash"], row["seq"]) == (entry.entry_hash.hex(), "1")
 
 
 def test_entries_alone_make_no_bundle(store: LedgerStore) -> None:
