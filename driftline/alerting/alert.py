@@ -19,6 +19,13 @@ class AlertType(StrEnum):
     GENERAL = "general"
 
 
+class Action(StrEnum):
+    """What an alert about drift is called where audit trails speak of actions."""
+
+    DRIFT_ALERT = "DRIFT_ALERT"
+    CRITICAL_DRIFT_DETECTED = "CRITICAL_DRIFT_DETECTED"
+
+
 class Priority(StrEnum):
     """How urgent it is; decides the default channels."""
 
@@ -115,6 +122,13 @@ class Alert:
     def status(self) -> Status:
         """Firing until it has an end."""
         return Status.FIRING if self.ends_at is None else Status.RESOLVED
+
+    @property
+    def action(self) -> Action | None:
+        """Its name in audit trails; None for anything but drift."""
+        if self.alert_type is not AlertType.DRIFT_DETECTION:
+            return None
+        return Action.CRITICAL_DRIFT_DETECTED if self.priority is Priority.CRITICAL else Action.DRIFT_ALERT
 
     @property
     def routing_labels(self) -> Mapping[str, str]:

@@ -50,6 +50,8 @@ class AlertFired:
     """ce_id of the event that caused it."""
     happening: str = "fired"
     """fired, reopened, raised or lowered; "" = the same in other words."""
+    action: str = ""
+    """DRIFT_ALERT, or CRITICAL_DRIFT_DETECTED for a critical one; "" for anything but drift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,6 +216,7 @@ class Intake:
             starts_at=alert.starts_at,
             source_event_id=told.cause,
             happening=told.happening,
+            action=alert.action or "",
         )
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from driftline.alerting.alert import Priority
+from driftline.alerting.alert import AlertType, Priority
 from driftline.alerting.intake import Fired, Ignored, Resolved
 from driftline.alerting.posted import posted_alert, receive_posted, timed_out
 from tests.unit.alerting.builders import alert
@@ -89,3 +89,9 @@ def test_an_alert_that_comes_from_events_is_not_changed_over_http() -> None:
     drift = alert()
     assert receive_posted(given(dict(drift.labels)), drift, now=NOW) is Ignored.STALE
     assert timed_out(drift) is Ignored.STALE
+
+
+@pytest.mark.parametrize("kind", [*AlertType, "of_another_kind"])
+def test_who_posts_may_say_which_type_it_is(kind) -> None:
+    made = fired(receive_posted(given({"alertname": "x", "alert_type": kind}), None, now=NOW))
+    assert made.alert_type == (kind if kind in set(AlertType) else "general")

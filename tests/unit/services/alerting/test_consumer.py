@@ -160,3 +160,18 @@ def test_another_routing_moves_what_holds(make_parts) -> None:
         assert {group.key for group in groups.page(tx, limit=9, offset=0)} == {
             '{}/{priority="medium"}:{model_id="flights.delay"}'
         }
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        (detected(severity="HIGH"), "DRIFT_ALERT"),
+        (detected(severity="CRITICAL"), "CRITICAL_DRIFT_DETECTED"),
+        (detected(kind="quality", severity="CRITICAL"), ""),
+        (health_opened(severity="CRITICAL"), ""),
+    ],
+)
+def test_the_event_of_a_drift_alert_says_what_audit_trails_call_it(parts, event, action) -> None:
+    parts.take(event)
+    (fired,) = parts.events()
+    assert fired.action == action
