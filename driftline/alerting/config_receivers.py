@@ -3,6 +3,7 @@
 An integration that is not sent to, a field that is not honoured and a template of Go are faults that name the field.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +90,11 @@ INTEGRATIONS: Mapping[str, Integration] = {
         fields=frozenset({"url", "token", "token_file", "index", "sourcetype", "timeout"}),
         needs=(("url",), ("token", "token_file")),
     ),
+    "apprise_configs": Integration(
+        kind="apprise",
+        fields=frozenset({"url", "url_file", "timeout"}),
+        needs=(("url", "url_file"),),
+    ),
     "ticket_configs": Integration(
         kind="ticket",
         fields=frozenset(
@@ -110,7 +116,7 @@ INTEGRATIONS: Mapping[str, Integration] = {
     ),
 }
 
-_ELSEWHERE = "is not sent to; use webhook_configs with a receiver of your own, or remove it"
+_ELSEWHERE = "is not sent to as such; use apprise_configs with a URL of Apprise, or webhook_configs with a receiver of your own"
 NOT_SENT_TO: Mapping[str, str] = {
     **dict.fromkeys(
         ("opsgenie_configs", "pushover_configs", "victorops_configs", "wechat_configs", "sns_configs", "telegram_configs"),
@@ -147,6 +153,7 @@ _REMEDIES = {
 }
 
 _ADDRESSES = frozenset({"url", "api_url", "webhook_url"})
+_APPRISE_URL = re.compile(r"[a-z][a-z0-9]*://\S")
 _FLAGS = frozenset({"require_tls", "force_implicit_tls"})
 
 
@@ -244,6 +251,8 @@ def _value(kind: str, name: str, field: Field) -> Any:
     _refuse_templates(field, value)
     if not isinstance(value, str) or "{{" in value:
         return value
+    if kind == "apprise":
+        return _parsed(field, _apprise_address)
     if kind == "ticket" and name in _OF_TICKETS:
         return _parsed(field, _OF_TICKETS[name])
     return _parsed(field, _address) if name in _ADDRESSES else value
@@ -265,6 +274,12 @@ _OF_TICKETS: Mapping[str, Callable[[str], str]] = {"type": _tracker, "title": ch
 def _address(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("must begin with https:// or http://")
+    return text
+
+
+def _apprise_address(text: str) -> str:
+    if not _APPRISE_URL.match(text):
+        raise ValueError("must be a URL of Apprise, such as discord://id/token")
     return text
 
 

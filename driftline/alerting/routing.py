@@ -117,7 +117,7 @@ class ChannelSpec:
     """One way to tell a receiver, as configured."""
 
     kind: str
-    """webhook, slack, email, teams, pagerduty, splunk_hec or ticket."""
+    """webhook, slack, email, teams, pagerduty, splunk_hec, ticket or apprise."""
     name: str
     """Unique; channels of the same name share their senders."""
     send_resolved: bool = True

@@ -11,6 +11,7 @@ from driftline.alerting.delivery import Delivered, Refused, TryAgain
 from driftline.alerting.escalation import RotaSource
 from driftline.clock import ManualClock
 from driftline.errors import ConfigurationError
+from services.alerting.adapters.channels.apprise import AppriseChannel, AppriseUrl
 from services.alerting.adapters.channels.json_post import Place, Reach
 from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
 from services.alerting.adapters.channels.port import Channel, Outgoing
@@ -65,6 +66,50 @@ def test_splunk_takes_one_event_with_its_token_and_a_busy_one_is_tried_again(sin
     sink.answer = said(403, text="Invalid token")
     assert isinstance(channel.send(FIRED), Refused)
     channel.close()
+
+
+def apprise(sink, reach, *, scheme="json", path="/hook"):
+    return AppriseChannel(AppriseUrl(sink.url.replace("http", scheme, 1) + path, "team/apprise/0: url"), reach)
+
+
+def test_apprise_sends_a_title_and_plain_text_and_says_how_urgent_it_is(sink, reach) -> None:
+    channel = apprise(sink, reach)
+    assert channel.send(FIRED) == Delivered()
+    assert channel.send(ENDED) == Delivered()
+    fired, ended = sink.requests
+    assert fired.path == "/hook"
+    assert fired.body["title"] == "🔴 MLOps Alert: Model Performance Degradation Detected"
+    assert "f1 = 0.61 (limit 0.65)" in fired.body["message"]
+    assert "View Dashboard: https://dash.example.org/model-monitoring-churn_model" in fired.body["message"]
+    assert (fired.body["type"], ended.body["type"]) == ("failure", "success")
+    channel.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(401, Refused), (404, Refused), (302, Refused), (429, TryAgain), (500, TryAgain), (503, TryAgain)]
+)
+def test_what_a_service_behind_apprise_answers_is_final_or_tried_again(sink, reach, code, kind) -> None:
+    sink.answer = lambda _: (code, {"Location": sink.url + "/elsewhere"}, b"")
+    outcome = apprise(sink, reach).send(FIRED)
+    assert isinstance(outcome, kind)
+    assert outcome.code == code
+    assert [request.path for request in sink.requests] == ["/hook"]
+
+
+def test_apprise_reaches_nothing_that_is_not_permitted(sink, clock) -> None:
+    nobody = Reach(allowed=parse_allow_list([]), clock=clock, timeout_seconds=5)
+    outcome = apprise(sink, nobody).send(FIRED)
+    assert isinstance(outcome, Refused)
+    assert "127.0.0.1, which is not public" in outcome.error
+    assert sink.requests == []
+
+
+def test_a_service_that_apprise_cannot_reach_is_tried_again(reach) -> None:
+    with HttpSink() as gone:
+        channel = apprise(gone, reach, scheme="ntfy", path="/topic")
+        assert channel.send(FIRED) == Delivered()
+        assert gone.requests[0].body["topic"] == "topic"
+    assert isinstance(channel.send(FIRED), TryAgain)
 
 
 def test_a_webhook_of_slack_takes_blocks_and_answers_200(sink, reach) -> None:

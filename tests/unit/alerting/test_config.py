@@ -105,6 +105,11 @@ def faults(text: str) -> list[tuple[int, str]]:
         (BASE + "time_intervals: [{name: x}]\nmute_time_intervals: [{name: x}]", "mute_time_intervals[0].name"),
         (BASE + "global: {http_config: {}}", "global.http_config"),
         (BASE + "global: {resolve_timeout: soon}", "global.resolve_timeout"),
+        (
+            "route: {receiver: a}\nreceivers: [{name: a, apprise_configs: [{url: no-url}]}]",
+            "receivers[0].apprise_configs[0].url",
+        ),
+        ("route: {receiver: a}\nreceivers: [{name: a, apprise_configs: [{}]}]", "receivers[0].apprise_configs[0]"),
     ],
 )
 def test_what_is_wrong_is_named(text, field) -> None:

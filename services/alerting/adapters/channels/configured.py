@@ -9,6 +9,7 @@ from driftline.alerting.channels.email import Envelope, parse_address
 from driftline.alerting.channels.ticket import TicketForm, Tracker
 from driftline.alerting.routing import ChannelSpec
 from driftline.errors import ConfigurationError
+from services.alerting.adapters.channels.apprise import AppriseUrl
 from services.alerting.adapters.channels.email import Encryption, Relay
 from services.alerting.adapters.channels.json_post import Place
 from services.alerting.adapters.channels.slack import SlackBot
@@ -95,6 +96,12 @@ def splunk(given: Given) -> SplunkCollector | None:
     if place is None or token is None:
         return None
     return SplunkCollector(place=place, token=token, sourcetype=given.text("sourcetype"), index=given.text("index"))
+
+
+def apprise(given: Given) -> AppriseUrl | None:
+    """A URL of Apprise; only a receiver of the configuration has one."""
+    url = given.text("url")
+    return None if url is None else AppriseUrl(url, f"{given.spec.name}: url")
 
 
 def ticket(given: Given) -> TicketDesk | None:

@@ -10,6 +10,7 @@ from driftline.alerting.signature import parse_secret
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels import configured
+from services.alerting.adapters.channels.apprise import AppriseChannel
 from services.alerting.adapters.channels.configured import Given
 from services.alerting.adapters.channels.email import EmailChannel
 from services.alerting.adapters.channels.json_post import Reach
@@ -109,6 +110,11 @@ def _ticket(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Chann
     return None if where is None else TicketChannel(where, _reach(spec, settings, clock))
 
 
+def _apprise(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:
+    where = configured.apprise(Given(spec))
+    return None if where is None else AppriseChannel(where, _reach(spec, settings, clock))
+
+
 def _reach(spec: ChannelSpec, settings: ChannelSettings, clock: Clock, calls: int = 1) -> Reach:
     return Reach(allowed=settings.allowed, clock=clock, timeout_seconds=spec.timeout_seconds / calls)
 
@@ -121,4 +127,5 @@ _BUILDERS: Mapping[str, Callable[[ChannelSpec, ChannelSettings, Clock], Channel 
     "webhook": _webhook,
     "splunk_hec": _splunk,
     "ticket": _ticket,
+    "apprise": _apprise,
 }

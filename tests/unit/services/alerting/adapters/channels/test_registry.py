@@ -9,6 +9,7 @@ from driftline.alerting.errors import InvalidAlertingConfig
 from driftline.alerting.routing import ChannelSpec
 from driftline.clock import ManualClock
 from driftline.errors import ConfigurationError
+from services.alerting.adapters.channels.apprise import AppriseChannel
 from services.alerting.adapters.channels.email import EmailChannel
 from services.alerting.adapters.channels.json_post import Place
 from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
@@ -125,6 +126,7 @@ LOGIN = {"auth_username": "me", "auth_password": "hush"}
             {"type": "jira", "url": "https://acme.atlassian.net/", "token_file": "hush", "project": "MLOPS"},
             TicketChannel,
         ),
+        ("apprise", {"url_file": "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"}, AppriseChannel),
         ("email", MAILED, EmailChannel),
         ("email", {**MAILED, **LOGIN, "smarthost": "[2001:db8::1]:465"}, EmailChannel),
         ("email", {**MAILED, "require_tls": False}, EmailChannel),
@@ -148,6 +150,9 @@ def test_a_receiver_may_have_an_address_of_its_own(build, tmp_path, kind, option
         ("slack", {"api_url": "https://example.org", "app_token": "hush", "channel": "c"}, "keep one"),
         ("slack", {"app_token": "hush"}, "channel is not"),
         ("pagerduty", {"routing_key": "hush", "url": "http://example.org/"}, "team/x/0: url"),
+        ("apprise", {"url": "pigeon://hush"}, "team/x/0: url is no URL that Apprise understands"),
+        ("apprise", {"url": "discord://hush"}, "team/x/0: url is no URL that Apprise understands"),
+        ("apprise", {"url": "mailto://me:hush@example.com"}, "team/x/0: url: E-Mail is not reached over HTTP"),
         ("email", {**MAILED, "smarthost": "mail.example.com"}, "host:port"),
         ("email", {**MAILED, "to": "a@example.com, nobody"}, "from or to"),
         ("email", {**MAILED, "auth_username": "me"}, "auth_password"),

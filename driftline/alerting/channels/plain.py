@@ -1,0 +1,30 @@
+"""A title and plain text, for channels that know no more."""
+
+from driftline.alerting.channels.message import Item, Message
+from driftline.alerting.channels.texts import clip
+
+_TITLE, _LINE, _DETAILS = 250, 500, 4_000
+
+
+def plain(message: Message) -> tuple[str, str]:
+    """Title and text; the text names the most urgent alert in full, the others by a line, and ends with the links."""
+    lead = message.lead
+    lines = [_facts(lead)]
+    if lead.segments:
+        lines.append(clip(f"Affected segments: {', '.join(lead.segments)}", _LINE))
+    if lead.details:
+        lines += ["", clip(lead.details, _DETAILS)]
+    if lead.care:
+        lines += ["", clip(f"{lead.care} takes care of it", _LINE)]
+    others = [clip(f"{'' if one.firing else 'resolved: '}{one.title} (risk {one.risk})", _LINE) for one in message.others]
+    if message.uncounted:
+        others.append(f"+{message.uncounted} more")
+    lines += ["", "Other alerts", *(f"- {line}" for line in others)] if others else []
+    lines += ["", *(f"{words}: {url}" for words, url in lead.links)] if lead.links else []
+    return clip(message.headline, _TITLE), "\n".join(lines)
+
+
+def _facts(lead: Item) -> str:
+    model = f"{lead.model} {lead.model_version}".strip()
+    parts = [clip(model, _LINE), f"{lead.priority} priority", f"risk {lead.risk}", f"since {lead.since}"]
+    return " · ".join([*parts, f"until {lead.until}"] if lead.until else parts)
