@@ -48,7 +48,9 @@ def _bare(url: str, tables: list[tuple[Table, list[tuple[Any, ...]]]], batch: in
     bare = MetaData()
     copies = []
     for table, _ in tables:
-        columns = [Column(c.name, c.type, primary_key=c.primary_key) for c in table.columns if c.computed is None]
+        columns = [
+            Column(c.name, c.type, primary_key=c.primary_key, autoincrement=False) for c in table.columns if c.computed is None
+        ]
         copies.append(Table(f"bare_{table.name}", bare, *columns))
     bare.drop_all(engine)
     bare.create_all(engine)

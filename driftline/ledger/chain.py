@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -31,7 +31,9 @@ __all__ = [
     "Known",
     "Sorted",
     "Tail",
+    "chained",
     "extend",
+    "grown",
     "sort_repeats",
 ]
 
@@ -81,8 +83,7 @@ class Draft:
     source: Source | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry, ready to be stored: its leaf as values and bytes, and what the leaf commits to."""
 
     leaf: Leaf
@@ -111,14 +112,28 @@ def extend(
     actors: dict[str, Tail],
     resources: dict[tuple[str, str], Tail],
 ) -> Extension:
-    """Chain drafts onto a head. `now`: microseconds; an earlier clock than the last entry's is held there.
+    """Chain drafts onto a head; see `chained`."""
+    return grown(head, tuple(chained(log, head, drafts, now=now, actors=actors, resources=resources)))
 
-    `actors` and `resources` hold the tails of at least those that occur (absent: none yet) and are brought
-    up to date in place.
+
+_NONE_YET: Final = Tail(0, GENESIS)
+
+
+def chained(
+    log: str,
+    head: Head,
+    drafts: Iterable[Draft],
+    *,
+    now: int,
+    actors: dict[str, Tail],
+    resources: dict[tuple[str, str], Tail],
+) -> Iterator[Entry]:
+    """Yield the entries that drafts become behind a head, each as soon as it is hashed.
+
+    `now`: microseconds; an earlier clock than the last entry's is held there. `actors` and `resources` hold the tails
+    of at least those that occur (absent: none yet) and are brought up to date in place.
     """
-    ts = max(now, head.last_ts)
-    tree = Frontier.from_bytes(head.size, head.frontier)
-    previous, entries = head.hash, []
+    ts, previous = max(now, head.last_ts), head.hash
     for seq, draft in enumerate(drafts, head.size):
         resource = (draft.resource_type, draft.resource_id)
         by_actor = actors.get(draft.actor, _NONE_YET)
@@ -127,13 +142,17 @@ def extend(
         previous = entry.hash
         actors[draft.actor] = Tail(by_actor.entries + 1, previous)
         resources[resource] = Tail(of_resource.entries + 1, previous)
-        entries.append(entry)
+        yield entry
+
+
+def grown(head: Head, entries: Sequence[Entry]) -> Extension:
+    """Return what entries behind a head make of it, and of the tree."""
+    if not entries:
+        return Extension((), head, ())
+    tree = Frontier.from_bytes(head.size, head.frontier)
     nodes = tree.extend([entry.hash for entry in entries])
-    after = Head(tree.size, previous, tree.to_bytes(), ts if entries else head.last_ts)
-    return Extension(tuple(entries), after, tuple(nodes))
-
-
-_NONE_YET: Final = Tail(0, GENESIS)
+    last = entries[-1]
+    return Extension(tuple(entries), Head(tree.size, last.hash, tree.to_bytes(), last.leaf.ts), tuple(nodes))
 
 
 def _entry(draft: Draft, *, log: str, seq: int, ts: int, previous: bytes, by_actor: Tail, of_resource: Tail) -> Entry:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -85,8 +85,7 @@ class Source:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A leaf as values; hashes are bytes, the id is 16 bytes."""
 
     action: str

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, insert, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, Update, create_engine, event, func, insert, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from driftline.ledger.errors import LedgerUnavailable
 
-__all__ = ["SETTINGS", "changing", "insert_rows", "open_engine", "reading", "writing"]
+__all__ = ["SETTINGS", "changing", "insert_rows", "open_engine", "reading", "write_soon", "writing"]
 
 _BUSY_MS: Final = 30_000
+_REST: Final = 1.0  # seconds after which a connection is tried before it is used
 _TOGETHER: Final = 50  # rows of the widest table in one statement of at most 999 parameters
 _COPIED: Final = 8  # rows from which on COPY is quicker than statements
 SETTINGS: Final[Mapping[str, object]] = {
@@ -59,6 +62,8 @@ def open_engine(url: str, **pool: Any) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name in _SESSION:
         event.listen(engine, "connect", partial(_prepare_server, _SESSION[engine.dialect.name]))
+        event.listen(engine, "checkin", _rest)
+        event.listen(engine, "checkout", partial(_wake, engine.dialect))
     else:
         raise LedgerUnavailable(f"a ledger cannot live in {engine.dialect.name}; write the URL as {_URLS}")
     return engine
@@ -76,7 +81,7 @@ def _options(url: URL) -> dict[str, Any]:
     """Writers wait for each other's rows and then see what they wrote; see `reading` for readers."""
     if url.get_backend_name() == "sqlite":
         return {}
-    options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    options: dict[str, Any] = {"isolation_level": "READ COMMITTED"}
     if url.get_driver_name() == "pymysql":
         options["connect_args"] = {"binary_prefix": True}  # bytes are no text that wants to be valid
     return options
@@ -89,14 +94,29 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("ledger_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if options.get('ledger_soon') else SETTINGS['synchronous']}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("ledger_write") else "BEGIN")
 
 
 def _prepare_server(statement: str, connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
     connection.commit()
+
+
+def _rest(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["rests since"] = time.monotonic()
+
+
+def _wake(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask whether the server is still there, of a connection that nobody used for a while: it is a round trip."""
+    if time.monotonic() - record.info.get("rests since", time.monotonic()) < _REST:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error  # the pool makes a new one
 
 
 @contextmanager
@@ -112,12 +132,38 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises LedgerUnavailable for a database that is gone, locked or full.
     """
+    with _may_be_unavailable(), changing(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _may_be_unavailable() -> Iterator[None]:
     try:
-        with changing(engine) as connection:
-            yield connection
+        yield
     except (OperationalError, InterfaceError) as error:
         msg = f"the ledger's database cannot be written: {error.orig}"
         raise LedgerUnavailable(msg) from error
+
+
+def write_soon(engine: Engine, change: Update, values: Mapping[str, object]) -> None:
+    """Change rows in a transaction of its own that need not wait for the disk: for what can be made again after a power cut.
+
+    Everybody sees the change at once, and it is never lost when a later transaction is not: those are written in their order.
+    MariaDB has no such commit. Raises LedgerUnavailable as `writing` does.
+    """
+    with _may_be_unavailable():
+        if engine.dialect.name == "postgresql":  # in one round trip
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(_soon(change), values)
+            return
+        with engine.connect().execution_options(ledger_write=True, ledger_soon=True) as connection, connection.begin():
+            connection.execute(change, values)
+
+
+@cache
+def _soon(change: Update) -> Update:
+    """Return a statement that lets its own transaction commit without waiting."""
+    return change.where(func.set_config("synchronous_commit", "off", True) == "off")
 
 
 @contextmanager
@@ -144,16 +190,20 @@ def reading(engine: Engine, *, tolerant: bool = False) -> Iterator[Connection]:
         raise LedgerUnavailable(msg) from error
 
 
-def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
     """Insert many rows by the quickest way of the driver: SQLAlchemy's per-row work costs as much as the insert.
 
     SQLite takes several rows in a statement: where triggers are, each statement prepares to be undone, page by page.
-    PyMySQL makes one statement of many rows by itself, PostgreSQL takes them by COPY.
+    PyMySQL makes one statement of many rows by itself, PostgreSQL takes them by COPY, the first while `rows` makes the later ones.
     """
     statement, named = _compiled(table, tuple(columns), connection.dialect)
-    if connection.dialect.driver == "psycopg" and len(rows) >= _COPIED:
-        _copy(connection, table, columns, rows)
-        return
+    if connection.dialect.driver == "psycopg":
+        left = iter(rows)
+        rows = list(islice(left, _COPIED))
+        if len(rows) == _COPIED:
+            _copy(connection, table, columns, chain(rows, left))
+            return
+    rows = list(rows)
     if named:
         connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
         return
@@ -165,10 +215,10 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
         groups = (rows[at : at + _TOGETHER] for at in range(0, whole, _TOGETHER))
         connection.exec_driver_sql(together, [tuple(chain.from_iterable(group)) for group in groups])
     if whole < len(rows):
-        connection.exec_driver_sql(statement, list(rows[whole:]))
+        connection.exec_driver_sql(statement, rows[whole:])
 
 
-def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
     """Write rows by COPY, in PostgreSQL's own binary form."""
     driver: Any = connection.connection.driver_connection
     types = [table.c[name].type.compile(connection.dialect).partition("(")[0].lower() for name in columns]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import Connection, Select, bindparam, insert, select
 
 from driftline.ledger.chain import Draft, Tail
 from driftline.ledger.leaf import GENESIS, bounded, decode, is_service, pseudonym
@@ -15,6 +15,10 @@ from driftline.ledger.store import tables as t
 __all__ = ["Links", "Prepared"]
 
 _CACHED: Final = 50_000
+_e = t.entry.c
+_LAST: Final = select(_e.leaf, _e.entry_hash).order_by(_e.seq.desc()).limit(1)
+_LAST_OF_ACTOR: Final = _LAST.where(_e.actor == bindparam("of"))
+_LAST_OF_RESOURCE: Final = _LAST.where(_e.resource_type == bindparam("kind"), _e.resource_id == bindparam("of"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +81,26 @@ class Links:
 
     def _tails(self, connection: Connection, drafts: Sequence[Draft]) -> tuple[dict[str, Tail], dict[tuple[str, str], Tail]]:
         """Return the last entry of every actor and resource of the batch."""
-        e = t.entry.c
         actors: dict[str, Tail] = {}
         resources: dict[tuple[str, str], Tail] = {}
         for draft in drafts:
             actor, resource = draft.actor, (draft.resource_type, draft.resource_id)
             if actor not in actors:
                 tail = self._actors.get(actor)
-                actors[actor] = tail or _tail(connection, actor=True, where=(e.actor == actor,))
+                actors[actor] = tail or _tail(connection, _LAST_OF_ACTOR, {"of": actor})
             if resource not in resources:
                 tail = self._resources.get(resource)
-                where = (e.resource_type == resource[0], e.resource_id == resource[1])
-                resources[resource] = tail or _tail(connection, actor=False, where=where)
+                kind, name = resource
+                resources[resource] = tail or _tail(connection, _LAST_OF_RESOURCE, {"kind": kind, "of": name})
         return actors, resources
 
 
-def _tail(connection: Connection, *, actor: bool, where: Sequence[ColumnElement[bool]]) -> Tail:
-    e = t.entry.c
-    row = connection.execute(select(e.leaf, e.entry_hash).where(*where).order_by(e.seq.desc()).limit(1)).one_or_none()
+def _tail(connection: Connection, last: Select[Any], values: Mapping[str, str]) -> Tail:
+    row = connection.execute(last, values).one_or_none()
     if row is None:
         return Tail(0, GENESIS)
     leaf = decode(row[0])
-    return Tail((leaf.aseq if actor else leaf.rseq) + 1, row[1])
+    return Tail((leaf.aseq if last is _LAST_OF_ACTOR else leaf.rseq) + 1, row[1])
 
 
 def _chainable(draft: Draft, names: Mapping[str, str]) -> Draft:

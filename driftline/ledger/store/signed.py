@@ -7,11 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from driftline.ledger.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerUnavailable, NoteMalformed, RollbackDetected, SignatureInvalid
 
 __all__ = ["LastSigned", "cosigner_file", "signed_file"]
+
+_SECTOR: Final = 512
+"""Bytes that a disk writes whole or not at all, also when the power fails; PostgreSQL counts on it for its control file."""
 
 
 def signed_file(key_file: Path) -> Path:
@@ -30,6 +34,7 @@ class LastSigned:
     def __init__(self, path: Path, key: VerifierKey) -> None:
         self._path = path
         self._key = key
+        self._checked: tuple[str, Checkpoint] | None = None
 
     @property
     def path(self) -> Path:
@@ -39,12 +44,16 @@ class LastSigned:
     def read(self) -> Checkpoint | None:
         """Return the head, None when there is no file; raises RollbackDetected for a file that was tampered with."""
         try:
-            note = self._path.read_text(encoding="utf-8")
+            with self._path.open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)  # not while it is written over
+                note = file.read()
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
             msg = f"{self._path} cannot be read: {error}"
             raise LedgerUnavailable(msg) from error
+        if self._checked is not None and self._checked[0] == note:
+            return self._checked[1]
         try:
             return open_checkpoint(note, self._key)
         except (NoteMalformed, SignatureInvalid) as error:
@@ -65,6 +74,7 @@ class LastSigned:
                 return False
             if last is None or last.size < checkpoint.size:
                 self._write(note)
+                self._checked = note, checkpoint
             return True
 
     def sign_again(self, checkpoint: Checkpoint, note: str) -> None:
@@ -75,9 +85,23 @@ class LastSigned:
             self._write(note)
 
     def _write(self, note: str) -> None:
+        """Put a note there, whole or not at all; one as long as the last (nearly all are) waits for the disk once."""
+        data = note.encode()
+        if len(data) <= _SECTOR and self._path.exists() and self._path.stat().st_size == len(data):
+            self._write_over(data)
+        else:
+            self._replace(data)
+
+    def _write_over(self, data: bytes) -> None:
+        with self._path.open("r+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(data)
+            getattr(os, "fdatasync", os.fsync)(file.fileno())  # macOS has only fsync
+
+    def _replace(self, data: bytes) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(note)
+        with fresh.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)

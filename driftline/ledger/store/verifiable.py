@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ARRAY, Select, and_, any_, bindparam, func, or_, select
 
 from driftline.ledger.chain import Head, Known
 from driftline.ledger.checkpoint import is_signature_line
@@ -20,6 +20,9 @@ from driftline.ledger.walk import BEGINNING, FIRST, Place, Tail, claimed
 __all__ = ["Verifiable"]
 
 _ID_CHUNK: Final = 500
+_KNOWN: Final = select(t.entry.c.entry_id, t.entry.c.seq, t.payload.c.salt, t.entry.c.data_hash).select_from(JOINED)
+_KNOWN_IN_CHUNK: Final = _KNOWN.where(t.entry.c.entry_id.in_(bindparam("ids", expanding=True)))
+_KNOWN_IN_ARRAY: Final = _KNOWN.where(t.entry.c.entry_id == any_(bindparam("ids", type_=ARRAY(t.entry.c.entry_id.type))))
 
 
 class Verifiable(Streaming):
@@ -167,17 +170,12 @@ class Verifiable(Streaming):
 
     def known(self, entry_ids: Sequence[bytes]) -> dict[bytes, Known]:
         """Return those of the ids that have an entry."""
+        arrays = self._connection.dialect.name == "postgresql"  # one value for the server to plan, and one plan for all
+        statement, width = (_KNOWN_IN_ARRAY, ENDLESS) if arrays else (_KNOWN_IN_CHUNK, _ID_CHUNK)
         found: dict[bytes, Known] = {}
-        for first in range(0, len(entry_ids), _ID_CHUNK):
-            statement = (
-                select(t.entry.c.entry_id, t.entry.c.seq, t.payload.c.salt, t.entry.c.data_hash)
-                .select_from(JOINED)
-                .where(
-                    t.entry.c.entry_id.in_(entry_ids[first : first + _ID_CHUNK]),
-                )
-            )
-            for entry_id, seq, salt, data_hash in self._connection.execute(statement):
-                found[entry_id] = Known(seq, salt, data_hash)
+        for first in range(0, len(entry_ids), width):
+            rows = self._connection.execute(statement, {"ids": list(entry_ids[first : first + width])})
+            found.update((entry_id, Known(*row)) for entry_id, *row in rows)
         return found
 
     def offsets_of(self, source_id: int, span: Span) -> Span:

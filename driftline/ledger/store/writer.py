@@ -6,13 +6,13 @@ stalled and came back finds the offset elsewhere, writes nothing and reads its p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from driftline.ledger.chain import (
@@ -22,7 +22,8 @@ from driftline.ledger.chain import (
     Entry,
     Extension,
     Head,
-    extend,
+    chained,
+    grown,
     sort_repeats,
 )
 from driftline.ledger.checkpoint import Checkpoint, SigningKey, sign_checkpoint
@@ -30,8 +31,8 @@ from driftline.ledger.errors import IdConflict, LedgerUnavailable, RollbackDetec
 from driftline.ledger.leaf import Source
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import tables as t
-from driftline.ledger.store.engine import insert_rows, open_engine, reading, writing
-from driftline.ledger.store.links import Links
+from driftline.ledger.store.engine import insert_rows, open_engine, reading, write_soon, writing
+from driftline.ledger.store.links import Links, Prepared
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.store.schema import prepare_schema
 from driftline.ledger.store.signed import LastSigned
@@ -56,6 +57,13 @@ _ENTRY_COLUMNS: Final = (
     "src_start",
     "src_end",
 )
+# Made once: to put a statement together costs more than to send it.
+_h, _o, _c = t.head.c, t.offset.c, t.checkpoint.c
+_LOCK_HEAD: Final = select(_h.size, _h.head_hash, _h.frontier, _h.last_ts_us).with_for_update()
+_MOVE_HEAD: Final = update(t.head).where(_h.size == bindparam("from_size"), _h.head_hash == bindparam("from_hash"))
+_MOVE_OFFSET: Final = update(t.offset).where(_o.source_id == bindparam("of"), _o.next_offset == bindparam("expected"))
+_ADD_CHECKPOINT: Final = insert(t.checkpoint)
+_ADD_NOTE: Final = update(t.checkpoint).where(_c.size == bindparam("of"), _c.note.is_(None))
 
 
 class Position(NamedTuple):
@@ -185,8 +193,8 @@ class LedgerWriter:
         carry_out: Callable[[Connection, Entry], None] | None = None,
     ) -> Appended:
         with writing(self._engine) as connection:
-            self._move(connection, moves)
             head = self._lock_head(connection)
+            self._move(connection, moves)
             snapshot = Snapshot(connection)
             if head != self._head:
                 self._links.forget()
@@ -195,34 +203,25 @@ class LedgerWriter:
             batch = sort_repeats(drafts, snapshot.known([draft.entry_id for draft in drafts]))
             self._refuse_conflicts(batch.drafts, batch.conflicts)
             links = self._links.prepare(connection, batch.drafts)
-            grown = extend(self.store.origin, head, links.drafts, now=now, actors=links.actors, resources=links.resources)
-            if grown.entries:
-                self._insert(connection, head, grown)
+            after = self._insert(connection, head, links, now)
             if carry_out is not None:
-                carry_out(connection, grown.entries[0])
-        self._head = grown.head
+                carry_out(connection, after.entries[0])
+        self._head = after.head
         self._links.remember(links)
         if carry_out is not None:
             self._links.forget()  # it may have taken a name away
-        note = self._sign(grown.head) if grown.entries else None
-        return Appended(grown.entries, batch.duplicates, batch.conflicts, grown.head.size, note)
+        note = self._sign(after.head) if after.entries else None
+        return Appended(after.entries, batch.duplicates, batch.conflicts, after.head.size, note)
 
     def _move(self, connection: Connection, moves: Iterable[OffsetMove]) -> None:
-        o = t.offset.c
-        for move in sorted(moves):  # in one order for all writers, or two would wait for each other
-            moved = connection.execute(
-                update(t.offset)
-                .where(o.source_id == move.source_id, o.next_offset == move.expected)
-                .values(next_offset=move.new)
-            )
-            if moved.rowcount != 1:
+        for move in moves:
+            claim = {"of": move.source_id, "expected": move.expected, "next_offset": move.new}
+            if connection.execute(_MOVE_OFFSET, claim).rowcount != 1:
                 msg = f"another writer has taken offsets from {move.expected} of source {move.source_id}"
                 raise StaleOffsets(msg)
 
     def _lock_head(self, connection: Connection) -> Head:
-        h = t.head.c
-        row = connection.execute(select(h.size, h.head_hash, h.frontier, h.last_ts_us).with_for_update()).one()
-        return Head(*row)
+        return Head(*connection.execute(_LOCK_HEAD).one())
 
     def _refuse_rollback(self, snapshot: Snapshot, head: Head, last: Checkpoint | None) -> None:
         if last is None:
@@ -251,31 +250,41 @@ class LedgerWriter:
             msg = f"entry {refused.pop().hex()} exists with other contents; use an id of its own"
             raise IdConflict(msg)
 
-    def _insert(self, connection: Connection, head: Head, grown: Extension) -> None:
-        insert_rows(connection, t.entry, _ENTRY_COLUMNS, [self._entry_row(entry) for entry in grown.entries])
-        insert_rows(
-            connection,
-            t.payload,
-            ("seq", "salt", "body", "details"),
-            [(e.leaf.seq, e.salt, e.payload, e.details) for e in grown.entries],
-        )
-        if grown.nodes:
-            insert_rows(
-                connection,
-                t.node,
-                ("level", "idx", "hash"),
-                [(node.level, node.index, node.hash) for node in grown.nodes],
-            )
-        h, after = t.head.c, grown.head
-        moved = connection.execute(
-            update(t.head)
-            .where(h.size == head.size, h.head_hash == head.hash)
-            .values(size=after.size, head_hash=after.hash, frontier=after.frontier, last_ts_us=after.last_ts)
-        )
-        if moved.rowcount != 1:
+    def _insert(self, connection: Connection, head: Head, links: Prepared, now: int) -> Extension:
+        """Chain what is prepared onto the head, and store all that it becomes."""
+        chain = chained(self.store.origin, head, links.drafts, now=now, actors=links.actors, resources=links.resources)
+        entries: list[Entry] = []
+        insert_rows(connection, t.entry, _ENTRY_COLUMNS, self._entry_rows(chain, entries))
+        after = grown(head, entries)
+        if not entries:
+            return after
+        payloads = [(entry.leaf.seq, entry.salt, entry.payload, entry.details) for entry in entries]
+        insert_rows(connection, t.payload, ("seq", "salt", "body", "details"), payloads)
+        nodes = [(node.level, node.index, node.hash) for node in after.nodes]
+        if nodes:
+            insert_rows(connection, t.node, ("level", "idx", "hash"), nodes)
+        self._move_head(connection, head, after.head)
+        connection.execute(_ADD_CHECKPOINT, {"size": after.head.size, "root": after.head.root()})
+        return after
+
+    def _move_head(self, connection: Connection, head: Head, after: Head) -> None:
+        step = {
+            "from_size": head.size,
+            "from_hash": head.hash,
+            "size": after.size,
+            "head_hash": after.hash,
+            "frontier": after.frontier,
+            "last_ts_us": after.last_ts,
+        }
+        if connection.execute(_MOVE_HEAD, step).rowcount != 1:
             msg = "another writer has moved the head"
             raise StaleOffsets(msg)
-        connection.execute(insert(t.checkpoint).values(size=after.size, root=after.root()))
+
+    def _entry_rows(self, chain: Iterable[Entry], entries: list[Entry]) -> Iterator[tuple[object, ...]]:
+        """Yield the row of each entry as soon as there is one, and keep the entry."""
+        for entry in chain:
+            entries.append(entry)
+            yield self._entry_row(entry)
 
     def _entry_row(self, entry: Entry) -> tuple[object, ...]:
         leaf, source = entry.leaf, entry.leaf.source
@@ -307,9 +316,7 @@ class LedgerWriter:
             last = self._signed.read()
             with self.store.snapshot() as snapshot:
                 self._refuse_rollback(snapshot, snapshot.head(), last)
-        c = t.checkpoint.c
-        with writing(self._engine) as connection:
-            connection.execute(update(t.checkpoint).where(c.size == head.size, c.note.is_(None)).values(note=note))
+        write_soon(self._engine, _ADD_NOTE, {"of": head.size, "note": note})  # it can be signed again
         return note if latest else None
 
 
