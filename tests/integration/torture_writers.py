@@ -25,7 +25,7 @@ from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.errors import StaleOffsets
 from driftline.ledger.leaf import Source, entry_id_of_position
 from driftline.ledger.rows import SourceName
-from driftline.ledger.store import LedgerWriter, OffsetMove, open_writer, writer
+from driftline.ledger.store import LastSigned, LedgerWriter, OffsetMove, open_writer, writer
 
 KEY = SigningKey("torture.example/log", bytes(32))
 WRITERS, PARTITIONS, LONGEST = 4, 4, 60
@@ -90,9 +90,16 @@ class Steps:
             (writer, "insert_rows", lambda _c, table, *_: self.statement(f"INSERT {table.name}")),
             (DefaultDialect, "do_commit", self.commit),
             (os, "fsync", lambda *_: "fsync"),
+            (os, "fdatasync", lambda *_: "fdatasync"),
             (Path, "replace", lambda *_: "rename"),
         ):
             setattr(owner, name, self.stepwise(getattr(owner, name), what))
+        ways = (LastSigned._write_over, LastSigned._replace)  # the second would be seldom
+
+        def either(signed: LastSigned, data: bytes) -> None:
+            random.choice(ways)(signed, data)
+
+        setattr(LastSigned, "_write_over", either)  # noqa: B010 - a method of another class
 
 
 def _say(file: Path, line: str) -> None:
