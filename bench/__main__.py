@@ -4,10 +4,11 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from bench.results import Result
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -16,7 +17,7 @@ def main(wanted: list[str]) -> None:
     """Run the named benchmarks (`decode`, `stage1`, ...), all of them by default."""
     names = wanted or sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
     console = Console(width=None if sys.stdout.isatty() else 180)
-    results: list[dict[str, Any]] = []
+    results: list[Result] = []
     for name in names:
         console.print(f"[dim]running {name} ...[/dim]")
         results += importlib.import_module(f"bench.bench_{name}").run()
@@ -26,7 +27,7 @@ def main(wanted: list[str]) -> None:
     console.print(f"written to {path.relative_to(FOLDER.parent)}")
 
 
-def _table(results: list[dict[str, Any]]) -> Table:
+def _table(results: list[Result]) -> Table:
     table = Table(title="Benchmarks, each beside its peer or limit in the same run")
     for heading in ("what", "value", "unit", "peer", "peer value", "ratio"):
         table.add_column(heading, justify="left" if heading in ("what", "unit", "peer") else "right")

@@ -9,12 +9,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bench.results import Result, result
 from driftline.drift.calibration.e_process import Bettor, Stream, observe, settle, tolerated, value
 from driftline.drift.calibration.evidence import ColumnCounts, Evidence
 from driftline.drift.calibration.judge import Calibrated, Decided, judge
@@ -32,13 +32,7 @@ COLUMNS, HOURS, N, M = 20, 168, 1000, 10_000
 DRIFTED, SINCE, SIGMAS = 2, 100, 0.174
 WEEKS = int(os.environ.get("DRIFTLINE_BENCH_WEEKS", "1"))
 
-Row = dict[str, Any]
 Cells = NDArray[np.int64]
-
-
-def _row(name: str, found: float, unit: str, peer: str, peer_value: float | None) -> Row:
-    ratio = round(found / peer_value, 3) if peer_value else None
-    return {"name": name, "value": round(found, 4), "unit": unit, "peer": peer, "peer_value": peer_value, "ratio": ratio}
 
 
 def _shifted(sigmas: float) -> NDArray[np.float64]:
@@ -62,7 +56,7 @@ def _week(
     return baseline, hours()
 
 
-def _windows(repeats: int) -> Iterator[Row]:
+def _windows(repeats: int) -> Iterator[Result]:
     """Share of unchanged windows that alarm, by their size."""
     random = np.random.default_rng(1)
     for n in (100, 200, 1000, 10_000):
@@ -72,10 +66,10 @@ def _windows(repeats: int) -> Iterator[Row]:
         fixed = float(np.mean([(psi(b, c) or 0) > 0.1 for b, c in pairs]))
         for alpha in (0.05, 0.01):
             name = f"unchanged windows of {n:,} rows that alarm at level {alpha:g} (0.5 to 1.5 x allowed from 200 on)"
-            yield _row(name, float(np.mean(p_values <= alpha)), "share", "stated level", alpha)
-        yield _row(f"the same, fixed PSI > 0.1, n = {n:,}", fixed, "share", "always-fire", 1.0)
+            yield result(name, float(np.mean(p_values <= alpha)), "share", "stated level", alpha)
+        yield result(f"the same, fixed PSI > 0.1, n = {n:,}", fixed, "share", "always-fire", 1.0)
         tolerant = float(np.mean([found.p_beyond(0.1) <= 0.05 for found in tests]))
-        yield _row(f"the same, tolerance PSI 0.1 at level 0.05, n = {n:,}", tolerant, "share", "stated level (at most)", 0.05)
+        yield result(f"the same, tolerance PSI 0.1 at level 0.05, n = {n:,}", tolerant, "share", "stated level (at most)", 0.05)
 
 
 def _by_policy(policy: Calibrated) -> Callable[[Cells, Iterator[Cells]], NDArray[np.bool_]]:
@@ -118,7 +112,7 @@ def _policy(tau: float, pages: float) -> Calibrated:
     return Calibrated(Plan(Tolerance(pages, tau), ("feature",)), {"feature": 1.0})
 
 
-def _null_weeks(weeks: int) -> Iterator[Row]:
+def _null_weeks(weeks: int) -> Iterator[Result]:
     known = replace(_policy(0.0, 30), dispersions={f"x{i:02}": 4.0 for i in range(COLUMNS)})
     cases = (
         ("any change, 30 false pages a month", _policy(0.0, 30), M, 1),
@@ -137,13 +131,13 @@ def _null_weeks(weeks: int) -> Iterator[Row]:
         stated = policy.plan.tolerance.false_pages * 7 / 30
         surely = stats.poisson.sf(sum(counts) - 1, stated * weeks) < 0.01
         verdict = "SURELY MORE THAN" if surely else "at most"
-        yield _row(
+        yield result(
             f"false windows of a null week, 20 x 168: {name}", float(np.mean(counts)), "windows", f"{verdict} stated", stated
         )
-    yield _row("the same, always-fire", HOURS, "windows", "never-fire", 0.0)
+    yield result("the same, always-fire", HOURS, "windows", "never-fire", 0.0)
 
 
-def _drifting_weeks(weeks: int) -> Iterator[Row]:
+def _drifting_weeks(weeks: int) -> Iterator[Result]:
     """Two of twenty columns drift from hour 100: true and false cells."""
     lord = lord_plus_plus(0.05)
     cases: tuple[tuple[str, float, Callable[[Cells, Iterator[Cells]], NDArray[np.bool_]], float], ...] = (
@@ -160,15 +154,15 @@ def _drifting_weeks(weeks: int) -> Iterator[Row]:
             real = int(found[SINCE:, :DRIFTED].sum())
             true.append(real)
             false.append(int(found.sum()) - real)
-        yield _row(f"true cells of 136, two columns drift: {name}", float(np.mean(true)), "cells", "reference run", anchor)
-        yield _row(f"false cells of 3,224: {name}", float(np.mean(false)), "cells", "always-fire", 3224)
+        yield result(f"true cells of 136, two columns drift: {name}", float(np.mean(true)), "cells", "reference run", anchor)
+        yield result(f"false cells of 3,224: {name}", float(np.mean(false)), "cells", "always-fire", 3224)
 
 
-def _rates(weeks: int) -> Iterator[Row]:
+def _rates(weeks: int) -> Iterator[Result]:
     """Streams of rates: panes of 200 events at the tolerable rate itself, and at a baseline that had to be estimated."""
     random = np.random.default_rng(4)
     for threshold in (100.0, 1000.0):
-        yield _row(
+        yield result(
             f"false alarms per pane of e-SR, rate known, A = {threshold:g} ({weeks} weeks of hours in a row)",
             _rate(random, [Bettor.against(0.1)], threshold, weeks * HOURS),
             "per pane",
@@ -177,7 +171,7 @@ def _rates(weeks: int) -> Iterator[Row]:
         )
     estimated = [Bettor.against(tolerated(int(hits), 10_000, 0.0)) for hits in random.binomial(10_000, 0.1, weeks)]
     found = _rate(random, estimated, 100.0, HOURS)
-    yield _row("the same, rate estimated from 10,000 rows, A = 100", found, "per pane", "1 / A (at most)", 0.01)
+    yield result("the same, rate estimated from 10,000 rows, A = 100", found, "per pane", "1 / A (at most)", 0.01)
 
 
 def _rate(random: np.random.Generator, bettors: list[Bettor], threshold: float, panes: int) -> float:
@@ -192,7 +186,7 @@ def _rate(random: np.random.Generator, bettors: list[Bettor], threshold: float, 
     return alarms / (len(bettors) * panes)
 
 
-def _cost() -> Iterator[Row]:
+def _cost() -> Iterator[Result]:
     for tau in (0.0, 0.1):
         told = _by_policy(_policy(tau, 1))
         baseline, hours = _week(np.random.default_rng(5))
@@ -201,10 +195,10 @@ def _cost() -> Iterator[Row]:
         told(baseline, iter(windows))
         spent_s = time.process_time() - began
         name = f"judging one window of 20 columns, PSI {tau:g} tolerated"
-        yield _row(name, spent_s / HOURS * 1000, "CPU ms", "never-fire", None)
+        yield result(name, spent_s / HOURS * 1000, "CPU ms", "never-fire", None)
 
 
-def run() -> list[Row]:
+def run() -> list[Result]:
     """All simulations: about two minutes of CPU."""
     return [
         *_windows(10_000),
@@ -217,4 +211,4 @@ def run() -> list[Row]:
 
 if __name__ == "__main__":
     for line in run():
-        print(f"{line['name']:<100} {line['value']:>10} {line['unit']:<8} {line['peer']} {line['peer_value']}")
+        print(f"{line['name']:<100} {line['value']:>10.4g} {line['unit']:<8} {line['peer']} {line['peer_value']}")

@@ -10,11 +10,11 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import insert
 
 from bench.bench_evaluate import HOUR_US, START, Rig
+from bench.results import Result, result
 from driftline.codec import encode
 from driftline.drift.scheduling import Scheduler
 from driftline.events import CheckRequested, CheckStatus
@@ -76,7 +76,7 @@ def _queries() -> CheckQueries:
     return CheckQueries(engine)
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """The figures, each beside what was asked for."""
     queries = _queries()
     plans = Scheduler()
@@ -96,17 +96,7 @@ def run() -> list[dict[str, Any]]:
     ]
     for name, value, limit in found:
         print(f"checks: {name} {value:.2f} ms (asked for {limit:g} ms)")
-    return [
-        {
-            "name": name,
-            "value": round(value, 3),
-            "unit": "ms",
-            "peer": "asked for",
-            "peer_value": limit,
-            "ratio": round(value / limit, 4),
-        }
-        for name, value, limit in found
-    ]
+    return [result(name, value, "ms", "asked for", limit) for name, value, limit in found]
 
 
 if __name__ == "__main__":

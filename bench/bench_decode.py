@@ -16,6 +16,7 @@ from typing import Any
 
 import fastavro
 
+from bench.results import Result, result
 from driftline.avro import compile_schema
 
 NUMERIC, CATEGORICAL = 14, 6
@@ -86,7 +87,7 @@ def _rate(work: Callable[[], object], rows: int) -> float:
     return rows / (time.process_time() - began)
 
 
-def _measure(layout: str) -> dict[str, Any]:
+def _measure(layout: str) -> Result:
     schema = _schema(layout)
     bodies = _bodies(layout, schema)
     parsed = fastavro.parse_schema(schema)
@@ -113,17 +114,10 @@ def _measure(layout: str) -> dict[str, Any]:
         f"decode, {layout:15} {len(bodies[0]):4} B  {value / 1e3:7.0f}k/s ({min(ours) / 1e3:.0f}-{max(ours) / 1e3:.0f}k)"
         f"  fastavro {peer / 1e3:5.0f}k/s ({min(theirs) / 1e3:.0f}-{max(theirs) / 1e3:.0f}k)  {value / peer:5.1f}x"
     )
-    return {
-        "name": f"decode, {layout}",
-        "value": round(value),
-        "unit": "events/cpu-s",
-        "peer": "fastavro schemaless_reader",
-        "peer_value": round(peer),
-        "ratio": round(value / peer, 2),
-    }
+    return result(f"decode, {layout}", value, "events/cpu-s", "fastavro schemaless_reader", peer)
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Measure the three layouts; each figure is the median of interleaved runs."""
     gc.collect()
     gc.freeze()

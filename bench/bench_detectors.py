@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench import streams
+from bench.results import Result, result
 from driftline.drift.detectors.domain_classifier import domain_classifier
 from driftline.drift.detectors.kswin import KsWin
 from driftline.drift.detectors.mmd import mmd
@@ -53,10 +54,10 @@ class Never(Always):
         return Verdict(detected=False)
 
 
-def _line(name: str, value: float, unit: str, peer: str, peer_value: float) -> dict[str, Any]:
-    ratio = None if not value or math.isinf(value) or math.isinf(peer_value) else round(peer_value / value, 2)
-    finite = [None if math.isinf(each) else round(each, 4) for each in (value, peer_value)]
-    return {"name": name, "value": finite[0], "unit": unit, "peer": peer, "peer_value": finite[1], "ratio": ratio}
+def _line(name: str, value: float, unit: str, peer: str, peer_value: float) -> Result:
+    """A row; what is never (infinite) has no figure."""
+    finite = [None if math.isinf(each) else each for each in (value, peer_value)]
+    return result(name, finite[0], unit, peer, finite[1])
 
 
 def _alarms(detector: Detector[Any], series: Iterable[Any]) -> list[int]:
@@ -65,7 +66,7 @@ def _alarms(detector: Detector[Any], series: Iterable[Any]) -> list[int]:
 
 def _judged(
     name: str, made: Callable[[], Detector[Any]], null: Sequence[Any], shifted: Mapping[str, Sequence[Any]]
-) -> list[dict[str, Any]]:
+) -> list[Result]:
     """Alarms on nothing per 1,000 panes; then the median delay in panes and the share found within AFTER panes."""
     began = time.process_time()
     count = sum(len(_alarms(made(), series)) for series in null)
@@ -83,7 +84,7 @@ def _judged(
     return lines
 
 
-def rates() -> list[dict[str, Any]]:
+def rates() -> list[Result]:
     """River's detectors on the error rates of panes of 1,000 rows, .10 before and more after."""
     random = np.random.default_rng(1)
     null = list(random.binomial(ROWS, RATE, (STREAMS, PANES)) / ROWS)
@@ -100,7 +101,7 @@ def rates() -> list[dict[str, Any]]:
     return lines
 
 
-def samples() -> list[dict[str, Any]]:
+def samples() -> list[Result]:
     """KSWIN on samples of 200 normal values a pane, whose mean shifts."""
     random = np.random.default_rng(2)
     null = list(random.normal(size=(STREAMS // 2, PANES, 200)))
@@ -112,7 +113,7 @@ def samples() -> list[dict[str, Any]]:
     return _judged("kswin", lambda: KsWin("bench"), null, shifted)
 
 
-def moments() -> list[dict[str, Any]]:
+def moments() -> list[Result]:
     """Moments of panes of 500 rows x 4 columns: normal ones, and heavy tails (Student's t, 3 degrees) cut at 4 deviations."""
     random = np.random.default_rng(4)
 
@@ -131,7 +132,7 @@ def moments() -> list[dict[str, Any]]:
     return lines
 
 
-def windows() -> list[dict[str, Any]]:
+def windows() -> list[Result]:
     """Domain classifier and MMD, 500 rows x 5 columns a side: share of p <= .01 on nothing, and on shifts."""
     random = np.random.default_rng(3)
 
@@ -184,7 +185,7 @@ def mean_time_ratio(alarms: Sequence[int], drifts: Sequence[int]) -> tuple[float
     return (apart / max(delay, 1.0) * (1 - missed) if delays else 0.0), apart, delay, missed
 
 
-def dfki() -> list[dict[str, Any]]:
+def dfki() -> list[Result]:
     """The mean-time ratio on both streams, of moments and of the dummies."""
     lines = []
     for name, rows in (("waveform", streams.waveform_drift()), ("sine", streams.sine_clusters())):
@@ -208,7 +209,7 @@ def dfki() -> list[dict[str, Any]]:
     return lines
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Everything: some two minutes of one core."""
     return [*rates(), *samples(), *moments(), *windows(), *dfki()]
 

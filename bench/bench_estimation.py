@@ -14,12 +14,12 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score, roc_auc_score
 
+from bench.results import Result, result
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.calibration.size_aware import compare
 from driftline.drift.estimation import ErrorModel, estimate, isotonic
@@ -58,18 +58,7 @@ def _read(wheel: Path, name: str) -> pd.DataFrame:
         return pd.read_csv(io.BytesIO(archive.read(f"nannyml/datasets/data/{name}.csv")))
 
 
-def _row(name: str, value: float, unit: str, peer: str, peer_value: float) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": round(value, 6),
-        "unit": unit,
-        "peer": peer,
-        "peer_value": round(peer_value, 6),
-        "ratio": round(peer_value / value, 3) if value else None,
-    }
-
-
-def car_loans(wheel: Path) -> list[dict[str, Any]]:
+def car_loans(wheel: Path) -> list[Result]:
     """CBPE: half of the analysis rows come after a drift of the inputs."""
     reference = _read(wheel, "synthetic_car_loan_reference")
     analysis = _read(wheel, "synthetic_car_loan_analysis").merge(_read(wheel, "synthetic_car_loan_analysis_target"), on="id")
@@ -96,11 +85,11 @@ def car_loans(wheel: Path) -> list[dict[str, Any]]:
             distances[name].append(abs(each.value - value))
             held += each.low is not None and each.high is not None and each.low <= value <= each.high
     rows = [
-        _row(f"car loans: mean |estimated - realised| {name}", float(np.mean(found)), "share", "nannyml CBPE", NANNYML[name])
+        result(f"car loans: mean |estimated - realised| {name}", float(np.mean(found)), "share", "nannyml CBPE", NANNYML[name])
         for name, found in distances.items()
     ]
-    rows.append(_row("car loans: realised values within the 95 % interval", held, "of 30", "expected", 28.5))
-    rows.append(_row("car loans: calibrate 50k, estimate 50k rows", spent, "CPU s", "nannyml CBPE, as stated for 100k", 0.64))
+    rows.append(result("car loans: realised values within the 95 % interval", held, "of 30", "expected", 28.5))
+    rows.append(result("car loans: calibrate 50k, estimate 50k rows", spent, "CPU s", "nannyml CBPE, as stated for 100k", 0.64))
     return rows
 
 
@@ -109,7 +98,7 @@ def _counted(classes: pd.Series, scores: pd.Series) -> np.ndarray:
     return np.stack([np.histogram(scores[classes == which], CELLS, (0.0, 1.0))[0] for which in (0, 1)])
 
 
-def drifted_cells(wheel: Path) -> list[dict[str, Any]]:
+def drifted_cells(wheel: Path) -> list[Result]:
     """The same loans, 9 columns x 10 chunks of 5,000: five columns change at row 25,000, nothing before.
 
     A cell alarms where "PSI is at most 0.02" has p <= 0.01 / 9. An alarm in every cell finds 25 too, with 45 false ones.
@@ -123,8 +112,8 @@ def drifted_cells(wheel: Path) -> list[dict[str, Any]]:
     found = sum(alarm for (name, chunk), alarm in alarms.items() if chunk >= CHUNKS // 2 and name in MOVED)
     false = sum(alarm for (_, chunk), alarm in alarms.items() if chunk < CHUNKS // 2)
     return [
-        _row("car loans: drifted cells found", found, "of 25", "nannyml, evidently, always-fire", 25),
-        _row("car loans: false alarms before the change", false, "of 45", "evidently, never-fire (nannyml: 19 of 180)", 0),
+        result("car loans: drifted cells found", found, "of 25", "nannyml, evidently, always-fire", 25),
+        result("car loans: false alarms before the change", false, "of 45", "evidently, never-fire (nannyml: 19 of 180)", 0),
     ]
 
 
@@ -136,7 +125,7 @@ def _beyond(reference: pd.Series, current: pd.Series, tau: float) -> float:
     return 1.0 if compared is None else compared.p_beyond(tau)
 
 
-def used_cars(wheel: Path) -> list[dict[str, Any]]:
+def used_cars(wheel: Path) -> list[Result]:
     """Errors of a regression: half of the analysis rows come after a drift of the inputs that makes errors smaller."""
     reference = _read(wheel, "regression_synthetic_reference")
     analysis = _read(wheel, "regression_synthetic_analysis").merge(
@@ -165,18 +154,18 @@ def used_cars(wheel: Path) -> list[dict[str, Any]]:
         ours.append(abs(value - truth))
         dummy.append(abs(usual - truth))
     return [
-        _row(
+        result(
             "used cars: mean |estimated - realised| mae",
             float(np.mean(ours)),
             "euro",
             "the reference's mae",
             float(np.mean(dummy)),
         ),
-        _row("used cars: fit a baseline of 60k rows x 9 columns (limit 1)", fitted, "CPU s", "limit", 1.0),
+        result("used cars: fit a baseline of 60k rows x 9 columns (limit 1)", fitted, "CPU s", "limit", 1.0),
     ]
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Everything; needs the wheel in the cache or a package index."""
     wheel = _wheel()
     return [*car_loans(wheel), *drifted_cells(wheel), *used_cars(wheel)]

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.results import Result, result
 from driftline.clock import ManualClock
 from driftline.codec import decode, encode
 from driftline.drift.baseline import fit_baseline
@@ -188,7 +189,7 @@ def _latencies(rig: Rig) -> list[float]:
     return found
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """The figures, each beside its peer or limit of the same run."""
     gc.collect()
     gc.freeze()
@@ -204,22 +205,11 @@ def run() -> list[dict[str, Any]]:
     )
     print(f"evaluate: window close to drift event p50 {p50:.2f} ms, p99 {p99:.2f} ms of {len(latencies)} (limit 1000 ms)")
     return [
-        _result("evaluate partials", ours, "partials/CPU-s", "anchor", ANCHOR),
-        _result("evaluate partials, each in a pane of its own", apart, "partials/CPU-s", "fastavro decode alone", alone),
-        _result("window close to drift event p99", p99, "ms", "limit", 1000.0),
-        _result("window close to drift event p50", p50, "ms", "limit", 1000.0),
+        result("evaluate partials", ours, "partials/CPU-s", "anchor", ANCHOR),
+        result("evaluate partials, each in a pane of its own", apart, "partials/CPU-s", "fastavro decode alone", alone),
+        result("window close to drift event p99", p99, "ms", "limit", 1000.0),
+        result("window close to drift event p50", p50, "ms", "limit", 1000.0),
     ]
-
-
-def _result(name: str, value: float, unit: str, peer: str, peer_value: float) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": round(value, 3),
-        "unit": unit,
-        "peer": peer,
-        "peer_value": round(peer_value, 3),
-        "ratio": round(value / peer_value, 4),
-    }
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from bench.ingest_process import CATEGORICAL, MODEL, NUMERIC, VERSION, IngestProcess, prepare
+from bench.results import Result, result
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.kafka.confluent import ConfluentCluster
 
@@ -98,7 +99,7 @@ def _measure(ingest: IngestProcess, bodies: list[bytes]) -> tuple[list[float], l
     return rates, walls, peers
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Measure on a broker of its own; the median of interleaved runs."""
     bodies = _bodies()
     with tempfile.TemporaryDirectory() as scratch, EmbeddedBroker(Path(scratch, "kafka")) as broker:
@@ -110,16 +111,7 @@ def run() -> list[dict[str, Any]]:
         f"ingest, batches of {ROWS}: {value / 1e3:.1f}k events/cpu-s ({min(rates) / 1e3:.1f}-{max(rates) / 1e3:.1f}k), "
         f"{statistics.median(walls) / 1e3:.1f}k/s on the wall; orjson.loads alone {peer / 1e3:.0f}k/s"
     )
-    return [
-        {
-            "name": "HTTP ingest, batches of 100, acknowledged",
-            "value": round(value),
-            "unit": "events/cpu-s",
-            "peer": "orjson.loads alone",
-            "peer_value": round(peer),
-            "ratio": round(value / peer, 3),
-        }
-    ]
+    return [result("HTTP ingest, batches of 100, acknowledged", value, "events/cpu-s", "orjson.loads alone", peer)]
 
 
 if __name__ == "__main__":

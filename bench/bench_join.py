@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.results import Result, result
 from driftline.drift.labels import LabelJoin, LabelRows, PredictionRows, Terms, hash_ids
 
 ROWS, BATCH, ROUNDS = 300_000, 10_000, 3
@@ -81,7 +82,7 @@ def _cpu(work: Any, ids: list[bytes]) -> float:
     return time.process_time() - began
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Median of interleaved rounds."""
     ids = _ids()
     _ours(ids)  # kernels are compiled or loaded here
@@ -95,22 +96,8 @@ def run() -> list[dict[str, Any]]:
     del known
     peer = "dict of id -> tuple, without repeats, clocks or forgetting"
     return [
-        {
-            "name": "label join: a prediction and its label, hashing included",
-            "value": round(ours),
-            "unit": "pairs/CPU s",
-            "peer": peer,
-            "peer_value": round(plain),
-            "ratio": round(ours / plain, 2),
-        },
-        {
-            "name": "label join: memory of a prediction and its label",
-            "value": round(bytes_each, 1),
-            "unit": "bytes",
-            "peer": peer,
-            "peer_value": round(plain_each, 1),
-            "ratio": round(plain_each / bytes_each, 2),
-        },
+        result("label join: a prediction and its label, hashing included", ours, "pairs/CPU s", peer, plain),
+        result("label join: memory of a prediction and its label", bytes_each, "bytes", peer, plain_each),
     ]
 
 

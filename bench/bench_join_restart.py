@@ -12,9 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from bench import stage1_events as work
+from bench.results import Result, result
 from driftline.batches import from_rows
 from driftline.clock import ManualClock
 from driftline.codec import encode
@@ -105,7 +105,7 @@ class Join:
         return seconds
 
 
-def measured(road: str) -> dict[str, Any]:
+def measured(road: str) -> Result:
     """Median of alternated restarts with the cache and without."""
     rows, size = ROADS[road]
     with tempfile.TemporaryDirectory() as name:
@@ -114,17 +114,11 @@ def measured(road: str) -> dict[str, Any]:
         both = [(join.restart(Path(name), rows), join.restart(None, rows)) for _ in range(ROUNDS)]
     cached, rebuilt = (statistics.median(column) for column in zip(*both, strict=True))
     print(f"      join restart, {road}: {stored / rows:.0f} bytes on disk a prediction (and half a label)", flush=True)
-    return {
-        "name": f"label join: a start with {rows:,} predictions remembered, {road}",
-        "value": round(cached, 2),
-        "unit": "CPU s",
-        "peer": "the same without its cache: both topics read again",
-        "peer_value": round(rebuilt, 2),
-        "ratio": round(rebuilt / cached, 1),
-    }
+    name = f"label join: a start with {rows:,} predictions remembered, {road}"
+    return result(name, cached, "CPU s", "the same without its cache: both topics read again", rebuilt)
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Both roads of predictions."""
     return [measured(road) for road in ROADS]
 

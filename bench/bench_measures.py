@@ -10,12 +10,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from bench import peers
+from bench.results import Result, result
 from driftline.avro import Column, Kind
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.measures import inputs
@@ -55,7 +55,7 @@ def _exact(reference: np.ndarray, current: np.ndarray) -> None:
     np.sum((p - q) * np.log(p / q))
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Median of interleaved rounds; the peers of other environments once."""
     random = np.random.default_rng(1)
     names = [f"x{i}" for i in range(COLUMNS)]
@@ -82,20 +82,20 @@ def run() -> list[dict[str, Any]]:
     alone = statistics.median(_cpu(lambda: inputs(layout, baseline, monitor, profile)) for _ in range(10))
     whole_ = f"count 1M rows x 20 columns, {len(found)} measures with p-values"
     return [
-        _row(whole_, "CPU s", whole, "limit", LIMIT),
-        _row(whole_, "CPU s", whole, "scipy ks_2samp + numpy PSI on raw values", exact),
+        result(whole_, whole, "CPU s", "limit", LIMIT),
+        result(whole_, whole, "CPU s", "scipy ks_2samp + numpy PSI on raw values", exact),
         *(line for name in peers.NAMES for line in _beside(name, whole_, whole)),
-        _row(
+        result(
             f"{len(found)} measures of 20 columns from their counts",
-            "CPU ms",
             alone * 1000,
+            "CPU ms",
             "scipy ks_2samp + numpy PSI",
             exact * 1000,
         ),
     ]
 
 
-def _beside(name: str, what: str, whole: float) -> list[dict[str, Any]]:
+def _beside(name: str, what: str, whole: float) -> list[Result]:
     """Our window beside a peer's, and beside it with what it does once for a reference of as many rows."""
     told = peers.told(name, "measures.py", ROWS, COLUMNS)
     if told is None:
@@ -105,21 +105,10 @@ def _beside(name: str, what: str, whole: float) -> list[dict[str, Any]]:
     version = told.pop("version")
     for measures, cost in told.items():
         peer = f"{name} {version}: {measures}"
-        lines.append(_row(what, "CPU s", whole, f"{peer}, window alone", cost["window"]))
+        lines.append(result(what, whole, "CPU s", f"{peer}, window alone", cost["window"]))
         if cost["before"]:
-            lines.append(_row(what, "CPU s", whole, f"{peer}, fit and window", cost["before"] + cost["window"]))
+            lines.append(result(what, whole, "CPU s", f"{peer}, fit and window", cost["before"] + cost["window"]))
     return lines
-
-
-def _row(name: str, unit: str, value: float, peer: str, peer_value: float) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": round(value, 3),
-        "unit": unit,
-        "peer": peer,
-        "peer_value": round(peer_value, 3),
-        "ratio": round(peer_value / value, 1),
-    }
 
 
 if __name__ == "__main__":

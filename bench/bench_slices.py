@@ -12,11 +12,12 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from bench import stage1_events as work
+from bench.results import Result, result
 from driftline.batches import from_rows
 from driftline.clock import ManualClock
 from driftline.codec import encode
@@ -63,17 +64,6 @@ CUTS: dict[str, tuple[MonitorSlice, ...]] = {
         MonitorSlice(where="abs(number_04) + abs(number_05) > 2"),
     ),
 }
-
-
-class Result(TypedDict):
-    """A row of the table."""
-
-    name: str
-    value: float
-    unit: str
-    peer: str
-    peer_value: float | None
-    ratio: float | None
 
 
 def events(rows: int, seed: int) -> list[dict[str, Any]]:
@@ -172,7 +162,7 @@ def beside(monitors: Mapping[str, Monitor], baseline: Baseline, kind: str) -> li
         for name, stage in stages.items():
             rate, sizes[name] = stage.run()
             rates[name] += [rate] if turn else []
-    results: list[Result] = []
+    rows: list[Result] = []
     for name in stages:
         costs = [none / rate for none, rate in zip(rates[plain], rates[name], strict=True)]
         cost, rate = statistics.median(costs), statistics.median(rates[name])
@@ -182,17 +172,10 @@ def beside(monitors: Mapping[str, Monitor], baseline: Baseline, kind: str) -> li
             f"[{min(costs):.2f} to {max(costs):.2f}] of {plain}{goal}; {sizes[name] / 1000:,.0f} kB a transaction",
             flush=True,
         )
-        results.append(
-            {
-                "name": f"stage 1, {kind}, {name}",
-                "value": rate,
-                "unit": "events/CPU-s",
-                "peer": plain,
-                "peer_value": statistics.median(rates[plain]),
-                "ratio": 1 / cost,
-            }
+        rows.append(
+            result(f"stage 1, {kind}, {name}", rate, "events/CPU-s", plain, statistics.median(rates[plain]), ratio=1 / cost)
         )
-    return results
+    return rows
 
 
 def joined(layout: Layout, rows: int = 200_000, batch: int = 20_000) -> tuple[float, float]:
@@ -236,21 +219,12 @@ def beside_joins(layouts: Mapping[str, Layout]) -> list[Result]:
         for name, layout in layouts.items():
             rate, sizes[name] = joined(layout)
             rates[name] += [rate] if turn else []
-    results: list[Result] = []
+    rows: list[Result] = []
     for name, found in rates.items():
         rate, none = statistics.median(found), statistics.median(rates[plain])
         print(f"      label join, {name:<30} {rate / 1000:6,.0f}k pairs/CPU-s, {sizes[name]:.0f} bytes each", flush=True)
-        results.append(
-            {
-                "name": f"label join, {name}",
-                "value": rate,
-                "unit": "pairs/CPU-s",
-                "peer": plain,
-                "peer_value": none,
-                "ratio": rate / none,
-            }
-        )
-    return results
+        rows.append(result(f"label join, {name}", rate, "pairs/CPU-s", plain, none))
+    return rows
 
 
 def run() -> list[Result]:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench.bench_slices import CUTS, beside, beside_joins, monitored
+from bench.results import Result, result
 from driftline.avro.layout import hash_texts
 from driftline.drift.profile import Layout
 from driftline.drift.sqlmetrics import Program, Texts, Type, compile_metrics, pack
@@ -71,7 +72,7 @@ def _count(program: Program, vectors: dict[str, Any], codes: np.ndarray | None) 
     return {key: value.value for key, value in program.finish(rows[0], pairs[0]).items()}
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Result]:
     """Rows per CPU-second and core; the columns are there, as stage 1 has decoded them."""
     random = np.random.default_rng(1)
     prediction, predicted = _words(random)
@@ -106,14 +107,14 @@ def run() -> list[dict[str, Any]]:
     ]
 
 
-def _joins() -> list[dict[str, Any]]:
+def _joins() -> list[Result]:
     """Stage join with metrics of outcomes beside the same without."""
     monitor, baseline = monitored()
     monitors = {"no metrics": monitor, "5 metrics of outcomes": dataclasses.replace(monitor, metrics=OF_OUTCOMES)}
-    return [dict(row) for row in beside_joins({name: Layout.of(each, baseline) for name, each in monitors.items()})]
+    return beside_joins({name: Layout.of(each, baseline) for name, each in monitors.items()})
 
 
-def _stage1(kind: str) -> list[dict[str, Any]]:
+def _stage1(kind: str) -> list[Result]:
     """Stage profile with metrics beside the same without: decoding, judging, counting and encoding, without a broker."""
     monitor, baseline = monitored()
     monitors = {
@@ -121,7 +122,7 @@ def _stage1(kind: str) -> list[dict[str, Any]]:
         "5 metrics": dataclasses.replace(monitor, metrics=STREAMED),
         "5 metrics of 100 slices": dataclasses.replace(monitor, metrics=STREAMED, slices=CUTS["100 values of a column"]),
     }
-    return [dict(row) for row in beside(monitors, baseline, kind)]
+    return beside(monitors, baseline, kind)
 
 
 def _in_duckdb(metric: MonitorMetric) -> str:
@@ -131,15 +132,8 @@ def _in_duckdb(metric: MonitorMetric) -> str:
     return definition
 
 
-def _line(name: str, value: float, peer: float) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": round(value),
-        "unit": "rows/s",
-        "peer": "DuckDB, one thread, its own table, not grouped",
-        "peer_value": round(peer),
-        "ratio": round(value / peer, 2),
-    }
+def _line(name: str, value: float, peer: float) -> Result:
+    return result(name, value, "rows/s", "DuckDB, one thread, its own table, not grouped", peer)
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from bench import stage1_events as work
+from bench.results import Result, result
 from driftline.batches import from_rows
 from driftline.broker.embedded import EmbeddedBroker
 from driftline.clock import SystemClock
@@ -53,8 +53,8 @@ from services.drift.stage1.profile_sets import Place, set_records
 EVENTS = int(os.environ.get("DRIFTLINE_BENCH_EVENTS", "400000"))
 FAUST_EVENTS = 20_000
 ROUNDS = 3
+UNIT = "events/CPU-s"
 HOLD = {"typed non-null": 0.55, "typed nullable": 0.45, "map": 0.40}
-Result = dict[str, Any]
 
 
 def topic_of(layout: str) -> str:
@@ -245,7 +245,8 @@ def partials_per_second() -> float:
 
 def run() -> list[Result]:
     """All layouts, PredictionBatch and Faust beside them."""
-    results: list[Result] = []
+    rows: list[Result] = []
+    ours: dict[str, float] = {}
     partials = partials_per_second()
     with broker() as bootstrap:
         counts = prepare(bootstrap)
@@ -261,39 +262,13 @@ def run() -> list[Result]:
                 f"wall {statistics.median(walls):,.0f}/s",
                 flush=True,
             )
-            results.append(
-                {
-                    "name": f"stage 1, {layout}",
-                    "value": statistics.median(stages),
-                    "unit": "events/CPU-s",
-                    "peer": "bare consume() + value()",
-                    "peer_value": statistics.median(bares),
-                    "ratio": share,
-                }
-            )
+            ours[layout] = statistics.median(stages)
+            peer = "bare consume() + value()"
+            rows.append(result(f"stage 1, {layout}", ours[layout], UNIT, peer, statistics.median(bares), ratio=share))
         faust = faust_rate(bootstrap)
-    ours = next(each["value"] for each in results if each["name"] == "stage 1, map")
-    results.append(
-        {
-            "name": "stage 1, map, beside Faust",
-            "value": ours,
-            "unit": "events/CPU-s",
-            "peer": "Faust 0.15.3, same work",
-            "peer_value": faust,
-            "ratio": ours / faust,
-        }
-    )
-    results.append(
-        {
-            "name": "stage 1, partial profiles encoded",
-            "value": partials,
-            "unit": "partials/CPU-s",
-            "peer": "",
-            "peer_value": None,
-            "ratio": None,
-        }
-    )
-    return results
+    rows.append(result("stage 1, map, beside Faust", ours["map"], UNIT, "Faust 0.15.3, same work", faust))
+    rows.append(result("stage 1, partial profiles encoded", partials, "partials/CPU-s"))
+    return rows
 
 
 def spread(values: list[float]) -> str:

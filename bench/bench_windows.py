@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from bench.results import Result, result
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.profile import Layout, Profile
 from driftline.drift.windows import Evaluator, Output, Rules, take_changes
@@ -49,8 +50,6 @@ MONTHS = int(os.environ.get("DRIFTLINE_BENCH_MONTHS", "6"))
 MODELS = int(os.environ.get("DRIFTLINE_BENCH_MODELS", "10000"))
 NUMERIC, CATEGORICAL = 14, 6
 SOURCES = {Group.PROFILE: [("predictions", 0)]}
-
-Row = dict[str, Any]
 
 
 def _baseline(random: np.random.Generator, columns: int, *, rows: int = 10_000, categorical: int = 0) -> Baseline:
@@ -133,7 +132,7 @@ def _drawn(random: np.random.Generator, layout: Layout, baseline: Baseline) -> P
     return Profile(shape, ROWS, cells, Profile.zero(shape).sums)
 
 
-def _null(months: int) -> Iterator[Row]:
+def _null(months: int) -> Iterator[Result]:
     """Pages of months in which nothing changes, against what was tolerated."""
     everything = (
         MonitorReference(reference=Reference.CONSECUTIVE, granularities=("1 hour",)),
@@ -160,7 +159,7 @@ def _null(months: int) -> Iterator[Row]:
             pages += sum(event.alert and event.sequence == 1 for event in stream.told if isinstance(event, DriftDetected))
         stated = monitor.tolerated_false_pages * months
         surely = stats.poisson.sf(pages - 1, stated) < 0.01
-        yield _row(
+        yield result(
             f"pages of {months} null months of 720 hours, 5 columns, through the evaluator: {name}",
             float(pages),
             "pages",
@@ -169,7 +168,7 @@ def _null(months: int) -> Iterator[Row]:
         )
 
 
-def _hopping() -> Iterator[Row]:
+def _hopping() -> Iterator[Result]:
     """CPU of four weeks of hourly panes, by the windows that they are in."""
     random = np.random.default_rng(8)
     baseline = _baseline(random, NUMERIC, categorical=CATEGORICAL)
@@ -186,16 +185,16 @@ def _hopping() -> Iterator[Row]:
         spent[text] = time.process_time() - began
     for text, seconds in spent.items():
         name = f"four weeks of hours, 20 columns, in windows of {text}"
-        yield _row(name, seconds / 28 * 1000, "CPU ms a day", "1 week", spent["1 week"] / 28 * 1000)
+        yield result(name, seconds / 28 * 1000, "CPU ms a day", "1 week", spent["1 week"] / 28 * 1000)
 
 
-def _memory() -> Iterator[Row]:
+def _memory() -> Iterator[Result]:
     """Resident memory by the model: many that began, and some after nine days of hours. A process for each: none reuses what another freed."""
     for models, hours, limit in ((MODELS, 2, 0.1), (max(20, MODELS // 100), 9 * 24, 2.0)):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             used = process.submit(_grown, models, hours).result()
         name = f"{models:,} models of 20 columns in one evaluator after {hours} hours of hourly and daily windows"
-        yield _row(name, used / models, "MB a model", "limit", limit)
+        yield result(name, used / models, "MB a model", "limit", limit)
 
 
 def _grown(models: int, hours: int) -> float:
@@ -221,24 +220,15 @@ def _resident_mb() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def _row(name: str, found: float, unit: str, peer: str, peer_value: float) -> Row:
-    ratio = round(found / peer_value, 3) if peer_value else None
-    return {
-        "name": name,
-        "value": round(found, 4),
-        "unit": unit,
-        "peer": peer,
-        "peer_value": round(peer_value, 4),
-        "ratio": ratio,
-    }
-
-
-def run() -> list[Row]:
+def run() -> list[Result]:
     """Every figure beside its limit or peer."""
     found = []
-    for row in (*_hopping(), *_memory(), *_null(MONTHS)):
-        print(f"windows: {row['name']}: {row['value']:,} {row['unit']} ({row['peer']}: {row['peer_value']:,})", flush=True)
-        found.append(row)
+    for line in (*_hopping(), *_memory(), *_null(MONTHS)):
+        print(
+            f"windows: {line['name']}: {line['value']:,.4g} {line['unit']} ({line['peer']}: {line['peer_value']:,.4g})",
+            flush=True,
+        )
+        found.append(line)
     return found
 
 
