@@ -72,7 +72,14 @@ from driftline.events.profiles import (
     SourceTime,
     StateEntry,
 )
-from driftline.events.responses import ActionResult, GuardVerdict, ResponseStep, ServingCommand, ServingObserved
+from driftline.events.responses import (
+    ActionResult,
+    GuardVerdict,
+    ResponseModeChanged,
+    ResponseStep,
+    ServingCommand,
+    ServingObserved,
+)
 from driftline.events.windows import ClosedBy, Decision, FamilyLevel, Measure, PastComparison, WindowReport
 
 __all__ = [
@@ -135,6 +142,7 @@ __all__ = [
     "ProfileSet",
     "Progress",
     "Reference",
+    "ResponseModeChanged",
     "ResponseStep",
     "SchemaRegistered",
     "ServingCommand",

@@ -130,3 +130,21 @@ class ServingObserved:
     """Who says so."""
     at: int
     """When, microseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseModeChanged:
+    """What the automated response may do changed."""
+
+    model_id: str
+    """Model; * = all of them."""
+    from_mode: str
+    """off, shadow, approve, auto, or switched_off where automation stopped itself; for all models off, or "" = each as its own."""
+    to_mode: str
+    """The same, from now on."""
+    actor: str
+    """Who did it."""
+    reason: str
+    """Why, in words."""
+    at: int
+    """When, microseconds."""

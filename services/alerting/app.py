@@ -213,7 +213,7 @@ def set_up(settings: AlertingSettings, tools: Tools, topic_ids: Mapping[str, str
         dispatcher.wake()
 
     reloader = Reloader(lambda: read_plan(settings, clock), put_in_force)
-    housekeeper = beat("housekeeper", Housekeeper(database, clock), 0.0)
+    housekeeper = beat("housekeeper", Housekeeper(database, clock, history_days=settings.alerting_history_days), 0.0)
     sources = beat("rotas", RotaSources(database, in_force, clock, SourceReader(settings.allowed)), 0.0)
     auditor = beat("auditor", Auditor(database, clock, heartbeat_of(settings)), 0.0)
     beats = {part.name: part for part in (sources, auditor, timekeeper, expiry, dispatcher)}

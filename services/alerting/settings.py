@@ -142,6 +142,9 @@ class AlertingSettings(ResponseSettings):
         default=3600.0, gt=0, description="after which a notification that cannot be delivered counts as failed"
     )
     alerting_send_workers: int = Field(default=32, ge=1, le=64, description="messages under way at once per channel")
+    alerting_history_days: int = Field(
+        default=90, ge=7, description="days for which what is over stays in the database: notifications, histories, plans"
+    )
     alerting_heartbeat_url: SecretStr | None = Field(
         default=None, description="read once a minute while all that is due is done; who watches it tells when it stops"
     )

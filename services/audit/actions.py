@@ -60,6 +60,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "NotificationSent": Meaning("notification.sent", "alert_group", "group_key", "sent_at"),
     "NotificationFailed": Meaning("notification.failed", "alert_group", "group_key", "failed_at"),
     "NotificationSuppressed": Meaning("notification.suppressed", "alert_group", "group_key", "suppressed_at"),
+    "ResponseModeChanged": Meaning("response.mode_changed", "model", "model_id", "at", "actor"),
     "ResponseStep": Meaning("response.step", "model", "model_id", "at", "actor"),
     "ServingCommand": Meaning("serving.commanded", "model", "model_id", "at", "actor"),
     "ServingObserved": Meaning("serving.observed", "model", "model_id", "at", "adapter"),

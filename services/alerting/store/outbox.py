@@ -23,6 +23,7 @@ from driftline.events import (
     NotificationFailed,
     NotificationSent,
     NotificationSuppressed,
+    ResponseModeChanged,
     ResponseStep,
     ServingCommand,
 )
@@ -39,7 +40,16 @@ ALERTS, NOTIFICATIONS = topics.name("alerts"), topics.name("notifications")
 
 AlertEvent = AlertFired | AlertAcknowledged | AlertUnacknowledged | AlertEscalated | AlertResolved
 NotificationEvent = NotificationSent | NotificationFailed | NotificationSuppressed
-Event = AlertEvent | AlertSilenced | NotificationEvent | HealthOpened | HealthCleared | ResponseStep | ServingCommand
+Event = (
+    AlertEvent
+    | AlertSilenced
+    | NotificationEvent
+    | HealthOpened
+    | HealthCleared
+    | ResponseStep
+    | ResponseModeChanged
+    | ServingCommand
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from driftline.alerting.response.policy import Mode, ResponsePolicy
 from driftline.alerting.response.serving import Desired, Order, after, command
 from driftline.clock import Clock
 from services.alerting.jobs.response.executing import tell_command
+from services.alerting.jobs.response.modes import tell_mode
 from services.alerting.jobs.response.responder import Work
 from services.alerting.store import outbox
 from services.alerting.store.database import Database
@@ -47,6 +48,9 @@ class People:
             everybody = model_id == calls.EVERYBODY
             off = words if everybody and mode is Mode.OFF else ""
             wanted = Setting(model_id=model_id, mode=None if everybody else mode, off_reason=off, by=f"{by}: {words}", at=now)
+            batch = outbox.Batch(now)
+            tell_mode(batch, calls.setting(tx, model_id), wanted, self._policy(), by=by, reason=words)
+            batch.write(tx)
             calls.set_to(tx, wanted)
             work = Work(tx, self._policy(), model_id, now)
             work.switched_on()

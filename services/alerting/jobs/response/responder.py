@@ -20,11 +20,11 @@ from driftline.clock import Clock
 from driftline.events import ResponseStep
 from driftline.topics import name as topic_name
 from services.alerting.jobs.response import calling, executing
+from services.alerting.jobs.response.modes import tell_mode
 from services.alerting.metrics import RESPONSE_PLANS, RESPONSE_SWITCHED_OFF
 from services.alerting.store import alerts, outbox, silences
 from services.alerting.store.database import Database
 from services.alerting.store.response import calls, effects, plans, serving, windows
-from services.alerting.store.response.calls import Setting
 
 _LOG = structlog.get_logger("driftline.alerting")
 _RESPONSES = topic_name("responses")
@@ -300,9 +300,9 @@ class Work:
         self._tell([step])
 
     def _switch_off(self, reason: str) -> None:
-        self._setting = Setting(
-            model_id=self._model_id, mode=self._setting.mode, off_reason=reason, by=AUTOMATION, at=self._now
-        )
+        before = self._setting
+        self._setting = replace(before, off_reason=reason, by=AUTOMATION, at=self._now)
+        tell_mode(self._batch, before, self._setting, self._policy, by=AUTOMATION, reason=reason)
         calls.set_to(self._tx, self._setting)
         self._off = reason
         self._call(calling.SWITCHED_OFF, _SWITCHED_OFF, Level.HUMAN, f"automation of this model is switched off: {reason}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from driftline.alerting.response.policy import Mode
 from services.alerting.store.response.tables import calls, settings
@@ -67,6 +67,11 @@ def out_of(tx: Connection, model_id: str, incident_id: str | None = None) -> lis
 def set_state(tx: Connection, call_id: str, state: str) -> None:
     """Note what became of a call."""
     tx.execute(update(calls).where(calls.c.call_id == call_id).values(state=state))
+
+
+def forget_old(tx: Connection, before: int) -> None:
+    """Drop calls from before a time that are closed."""
+    tx.execute(delete(calls).where(calls.c.state == CLOSED, calls.c.opened_at < before))
 
 
 def page(tx: Connection, limit: int) -> Sequence[Call]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from driftline.alerting.response.actions import Action, Band, Category
@@ -14,7 +14,7 @@ from driftline.alerting.response.plan import Plan, State
 from driftline.alerting.response.policy import Mode
 from driftline.alerting.response.record import Line
 from driftline.events import ActionResult, GuardVerdict, ResponseStep
-from services.alerting.store.response.tables import fence, history, plans
+from services.alerting.store.response.tables import effects, fence, history, plans
 
 OPEN = [state.value for state in State if not state.over]
 
@@ -136,6 +136,14 @@ def page(tx: Connection, *, filters: Mapping[str, str], limit: int, offset: int)
     for name, value in filters.items():
         query = query.where(plans.c[name] == value)
     return [_plan(row) for row in tx.execute(query)]
+
+
+def forget_old(tx: Connection, before: int) -> None:
+    """Drop plans that ended before a time, with their steps and deliveries; Kafka and the ledger keep them."""
+    over = select(plans.c.plan_id).where(plans.c.ended_at < before)
+    for table in (history, effects):
+        tx.execute(delete(table).where(table.c.plan_id.in_(over)))
+    tx.execute(delete(plans).where(plans.c.ended_at < before))
 
 
 def _plan(row: Row[Any]) -> Plan:
