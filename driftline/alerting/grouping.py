@@ -78,5 +78,9 @@ def tick_for(group: Group, at: int) -> int:
     """
     if group.last_look_at is None:
         return at if group.next_look_at is None else group.next_look_at
-    intervals = max(1, -(-(at - group.last_look_at) // group.interval))
-    return group.last_look_at + intervals * group.interval
+    return next_tick(group.last_look_at, group.interval, at)
+
+
+def next_tick(last: int, interval: int, at: int) -> int:
+    """The first tick after the last look, at or after a time."""
+    return last + max(1, -(-(at - last) // interval)) * interval

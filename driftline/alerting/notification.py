@@ -142,4 +142,6 @@ def _annotations(alert: Alert) -> Mapping[str, str]:
 
 def _common(of_alerts: Sequence[Mapping[str, str]]) -> dict[str, str]:
     first, *others = of_alerts
+    if not others:
+        return dict(first)
     return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}

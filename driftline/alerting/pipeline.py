@@ -8,6 +8,7 @@ at on every tick until that has passed. An end is told in spite of silences and 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from driftline.alerting.alert import Priority, Status
 from driftline.alerting.decisions import HELD, WITHHELD, Decision, Notify, NotifyReason, Suppress, SuppressReason, Wait
@@ -37,9 +38,9 @@ class Told:
 NOTHING_TOLD = Told(firing=frozenset(), resolved=frozenset(), priority=Priority.LOW, at=0, notification_id="")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Look:
-    """One channel's view of a group at a tick."""
+    """One channel's view of a group at a tick. The stages ask it the same questions: what was found once is kept, hence no slots."""
 
     now: int
     members: tuple[Member, ...]
@@ -59,14 +60,14 @@ class Look:
     withheld: frozenset[str] = frozenset()
     """Alerts of which it was recorded that they are held back, and why they still may be."""
 
-    @property
+    @cached_property
     def heard(self) -> frozenset[str]:
         """Alerts that the channel believes to be firing; none where it has an address only since."""
         if self.told is None or (self.configured and not self.told.sent):
             return frozenset()
         return self.told.firing
 
-    @property
+    @cached_property
     def firing(self) -> tuple[Member, ...]:
         """Members that fire here; one that is leaving or held counts only where it has been told."""
         return tuple(
@@ -76,17 +77,17 @@ class Look:
             and (not (member.leaving or member.held) or member.alert.alert_id in self.heard)
         )
 
-    @property
+    @cached_property
     def staying(self) -> tuple[Member, ...]:
         """Members that fire and may be told of again."""
         return tuple(member for member in self.firing if not (member.leaving or member.held))
 
-    @property
+    @cached_property
     def acknowledged(self) -> frozenset[str]:
         """Of those that fire the ones that somebody takes care of."""
         return ids(member for member in self.firing if member.alert.acknowledged is not None)
 
-    @property
+    @cached_property
     def held(self) -> tuple[Member, ...]:
         """Members that fire, untold because they are silenced or inhibited."""
         return tuple(
@@ -98,7 +99,7 @@ class Look:
             and member.alert.alert_id not in self.heard
         )
 
-    @property
+    @cached_property
     def ended(self) -> tuple[Member, ...]:
         """Members that ended since the channel was told."""
         known = frozenset() if self.told is None else self.told.resolved
@@ -132,7 +133,7 @@ def needs_update(look: Look, _: Decision) -> Decision:
         return Notify(NotifyReason.RAISED)
     if ended & look.heard:
         return Notify(NotifyReason.SOME_RESOLVED if firing else NotifyReason.ALL_RESOLVED)
-    due = repeat_due(look)
+    due = repeat_due(look, look.told)
     if due is not None and due <= look.now:
         return Notify(NotifyReason.REPEAT)
     return Suppress(SuppressReason.RESOLVED_BEFORE_TOLD) if ended else Wait(due)
@@ -156,10 +157,10 @@ def held_back(look: Look, decision: Decision) -> Decision:
     return Suppress(new[0].held, NotifyReason.NEW_ALERTS if look.heard else NotifyReason.FIRST)
 
 
-def repeat_due(look: Look) -> int | None:
+def repeat_due(look: Look, told: Told | None) -> int | None:
     """When what still fires is told again though nothing changed; None where none of it stays, was told, or is on nobody's mind."""
     waiting = any(member.alert.acknowledged is None for member in look.staying)
-    return look.told.at + look.repeat_interval if look.told is not None and waiting else None
+    return told.at + look.repeat_interval if told is not None and waiting else None
 
 
 def resolved_wanted(look: Look, decision: Decision) -> Decision:
@@ -175,7 +176,7 @@ def not_muted(look: Look, decision: Decision) -> Decision:
     if not look.muted or not isinstance(decision, Notify):
         return decision
     if ids(subject(look, decision)) <= look.withheld:
-        return Wait(repeat_due(look))
+        return Wait(repeat_due(look, look.told))
     return Suppress(SuppressReason.MUTED, decision.reason)
 
 
@@ -222,11 +223,11 @@ def withheld_after(look: Look, decision: Decision) -> frozenset[str]:
     return still
 
 
-def look_again(look: Look) -> int | None:
-    """When there may be something to tell though no alert changes; None where there will not be."""
-    if any(member.held for member in look.members) or (look.muted and look.withheld):
+def look_again(look: Look, told: Told | None, withheld: frozenset[str]) -> int | None:
+    """When there may be something to tell though no alert changes, by what is noted now as told and as withheld; None for never."""
+    if any(member.held for member in look.members) or (look.muted and withheld):
         return look.now + 1
-    return repeat_due(look)
+    return repeat_due(look, told)
 
 
 def told_after(look: Look, decision: Notify | Suppress, notification_id: str) -> Told:

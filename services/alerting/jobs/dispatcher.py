@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from driftline.alerting.decisions import WITHHELD, Notify, Suppress, SuppressReason, Wait
 from driftline.alerting.enrichment import Links
-from driftline.alerting.grouping import Group, tick_for
+from driftline.alerting.grouping import Group, next_tick
 from driftline.alerting.notification import Notification, compose
 from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, look_again, told_after, withheld_after
 from driftline.alerting.routing import Receiver
@@ -20,7 +20,7 @@ from services.alerting.store import groups, outbox, withheld
 from services.alerting.store.database import Database
 from services.alerting.store.holding import Holding
 
-_GROUPS_AT_ONCE = 100
+_GROUPS_AT_ONCE = 250
 """Groups in one transaction; the intake waits for it."""
 
 
@@ -121,22 +121,21 @@ class _Round:
                 withheld=self._withheld.get((group.key, channel.name), frozenset()),
             )
             repeats.append(self._decide(group, look, NOTHING_TOLD if known is None else known.delivered))
-        looked = replace(group, interval=timers.group_interval, last_look_at=tick)
         due = min((at for at in repeats if at is not None), default=None)
-        return replace(looked, next_look_at=None if due is None else tick_for(looked, due))
+        following = None if due is None else next_tick(tick, timers.group_interval, due)
+        return replace(group, interval=timers.group_interval, last_look_at=tick, next_look_at=following)
 
     def _decide(self, group: Group, look: Look, delivered: Told) -> int | None:
         """Note what one channel shall be told; returns when there may be something to tell though nothing changes."""
         decision = decide(look)
         place = (group.key, look.channel.name)
-        if (now_withheld := withheld_after(look, decision)) != look.withheld:
-            self._withheld_now[place] = now_withheld
-            look = replace(look, withheld=now_withheld)
+        if (withheld_now := withheld_after(look, decision)) != look.withheld:
+            self._withheld_now[place] = withheld_now
         if isinstance(decision, Wait):
-            return look_again(look)
+            return look_again(look, look.told, withheld_now)
         if isinstance(decision, Suppress) and decision.reason in WITHHELD:
             self._suppress(compose(group, look, decision, self._links), look.told or NOTHING_TOLD, decision)
-            return look_again(look)
+            return look_again(look, look.told, withheld_now)
         message = compose(group, look, decision, self._links)
         told = told_after(look, decision, message.notification_id)
         if isinstance(decision, Notify):
@@ -146,7 +145,7 @@ class _Round:
             self._suppress(message, told, decision)
             delivered = _known_after(decision, look, told, delivered)
         self._told[place] = groups.Knowledge(told, delivered)
-        return look_again(replace(look, told=told))
+        return look_again(look, told, withheld_now)
 
     def _suppress(self, message: Notification, told: Told, decision: Suppress) -> None:
         """Record what is not sent."""

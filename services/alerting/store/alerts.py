@@ -1,12 +1,12 @@
 """Alerts as rows."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Posted, Priority
+from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Posted, Priority, Status
 from services.alerting.store.tables import acknowledgements, alerts, posted
 
 # Statements are built once: building one costs more than running it.
@@ -17,6 +17,8 @@ _ALERTS = _ALERTS.outerjoin(acknowledgements, acknowledgements.c.alert_id == ale
 _ALERTS = _ALERTS.outerjoin(posted, posted.c.alert_id == alerts.c.alert_id)
 _FIND = _ALERTS.where(alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
 _FIRING = _ALERTS.where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id)
+_CHANGED = _ALERTS.where(alerts.c.updated_at > bindparam("since")).order_by(alerts.c.updated_at, alerts.c.alert_id)
+_LAST_CHANGE = select(func.max(alerts.c.updated_at))
 _INSERT = insert(alerts)
 _UPDATE = update(alerts).where(alerts.c.alert_id == bindparam("key"))
 
@@ -28,17 +30,18 @@ def find(tx: Connection, alert_id: str) -> Alert | None:
 
 def find_all(tx: Connection, alert_ids: Iterable[str]) -> dict[str, Alert]:
     """Those of some alerts that are known, by id."""
-    return {row.alert_id: _alert(row) for row in tx.execute(_FIND, {"ids": list(alert_ids)})}
+    return {row.alert_id: _alert(row) for row in tx.execute(_FIND, {"ids": list(alert_ids)}).all()}
 
 
 def firing(tx: Connection) -> list[Alert]:
     """Every alert that holds, oldest first."""
-    return [_alert(row) for row in tx.execute(_FIRING)]
+    return [_alert(row) for row in tx.execute(_FIRING).all()]
 
 
 def save(tx: Connection, changed: Iterable[Alert], known: Collection[str], now: int) -> None:
     """Write alerts over their last state; `known` are the ids of those that have one."""
-    values = [_values(alert, now) for alert in changed]
+    at = max(now, last_change(tx) + 1)  # clocks of replicas differ
+    values = [_values(alert, at) for alert in changed]
     if new := [row for row in values if row["alert_id"] not in known]:
         tx.execute(_INSERT, new)
     if old := [{**row, "key": row["alert_id"]} for row in values if row["alert_id"] in known]:
@@ -53,19 +56,23 @@ def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) ->
     return [(_alert(row), row.updated_at) for row in tx.execute(query)]
 
 
-def firing_version(tx: Connection) -> tuple[int, int]:
-    """Changes whenever an alert does: how many hold, and when one last changed."""
-    row = tx.execute(_FIRING_VERSION).one()
-    return row[0], row[1] or 0
+def changed_since(tx: Connection, since: int) -> list[Alert]:
+    """Alerts that changed after a change, those that ended among them."""
+    return [_alert(row) for row in tx.execute(_CHANGED, {"since": since}).all()]
 
 
-_FIRING_VERSION = select(func.count(alerts.c.alert_id).filter(alerts.c.ends_at.is_(None)), func.max(alerts.c.updated_at))
+def last_change(tx: Connection) -> int:
+    """When an alert last changed; every change is later than those before it."""
+    return tx.execute(_LAST_CHANGE).scalar_one_or_none() or 0
 
 
 def count_firing(tx: Connection) -> dict[str, int]:
     """How many alerts hold, by priority."""
-    query = select(alerts.c.priority, func.count()).where(alerts.c.ends_at.is_(None)).group_by(alerts.c.priority)
-    return {row[0]: row[1] for row in tx.execute(query)}
+    return {row[0]: row[1] for row in tx.execute(_COUNT_FIRING)}
+
+
+_COUNT_FIRING = select(alerts.c.priority, func.count()).where(alerts.c.status == Status.FIRING.value)
+_COUNT_FIRING = _COUNT_FIRING.group_by(alerts.c.priority)
 
 
 def _values(alert: Alert, now: int) -> dict[str, Any]:
@@ -80,8 +87,8 @@ def _values(alert: Alert, now: int) -> dict[str, Any]:
         "risk_score": alert.risk_score,
         "title": alert.title,
         "details": alert.details,
-        "labels": json.dumps(dict(alert.labels), ensure_ascii=False),
-        "affected_segments": json.dumps(alert.affected_segments, ensure_ascii=False),
+        "labels": orjson.dumps(dict(alert.labels)).decode(),
+        "affected_segments": orjson.dumps(alert.affected_segments).decode(),
         "starts_at": alert.starts_at,
         "ends_at": alert.ends_at,
         "fired_at": alert.fired_at,
@@ -95,7 +102,7 @@ def _values(alert: Alert, now: int) -> dict[str, Any]:
 def _alert(row: Row[Any]) -> Alert:
     return Alert(
         alert_id=row.alert_id,
-        labels=json.loads(row.labels),
+        labels=orjson.loads(row.labels),
         alert_type=AlertType(row.alert_type),
         title=row.title,
         model_id=row.model_id,
@@ -104,7 +111,7 @@ def _alert(row: Row[Any]) -> Alert:
         severity=row.severity,
         risk_score=row.risk_score,
         details=row.details,
-        affected_segments=tuple(json.loads(row.affected_segments)),
+        affected_segments=tuple(orjson.loads(row.affected_segments)),
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         fired_at=row.fired_at,
@@ -117,7 +124,7 @@ def _alert(row: Row[Any]) -> Alert:
 
 
 def _posted(row: Row[Any]) -> Posted:
-    return Posted(annotations=json.loads(row.annotations), generator_url=row.generator_url, expires_at=row.expires_at)
+    return Posted(annotations=orjson.loads(row.annotations), generator_url=row.generator_url, expires_at=row.expires_at)
 
 
 def _acknowledgement(row: Row[Any]) -> Acknowledgement | None:

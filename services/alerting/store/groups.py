@@ -1,10 +1,10 @@
 """Groups, who is in them, and what their channels were told."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, insert, select, update
 
 from driftline.alerting.alert import Alert, Priority
@@ -62,7 +62,7 @@ def of_alert(tx: Connection, alert_id: str) -> list[tuple[Group, bool]]:
 
 def due(tx: Connection, now: int, limit: int) -> list[Group]:
     """Groups whose look is due; the transaction that looks notes it, so that no replica does so too."""
-    return [group_of(row) for row in tx.execute(_DUE, {"now": now, "most": limit})]
+    return [group_of(row) for row in tx.execute(_DUE, {"now": now, "most": limit}).all()]
 
 
 def next_due(tx: Connection) -> int | None:
@@ -196,7 +196,7 @@ def group_of(row: Row[Any]) -> Group:
         key=row.group_key,
         route_key=row.route_key,
         receiver=row.receiver,
-        labels=json.loads(row.labels),
+        labels=orjson.loads(row.labels),
         interval=row.interval,
         next_look_at=row.next_look_at,
         last_look_at=row.last_look_at,
@@ -225,10 +225,10 @@ def _knowledge(row: Row[Any]) -> Knowledge:
 
 def _told(row: Row[Any], firing: str, resolved: str) -> Told:
     return Told(
-        firing=frozenset(json.loads(firing)),
-        resolved=frozenset(json.loads(resolved)),
+        firing=frozenset(orjson.loads(firing)),
+        resolved=frozenset(orjson.loads(resolved)),
         priority=Priority(row.priority),
-        acknowledged=frozenset(json.loads(row.acknowledged)),
+        acknowledged=frozenset(orjson.loads(row.acknowledged)),
         at=row.at,
         notification_id=row.notification_id,
         sent=row.sent,

@@ -41,12 +41,13 @@ class _Present:
 
 
 class Holding:
-    """Marks the members of groups; remembers who inhibits until an alert changes."""
+    """Marks the members of groups; remembers who inhibits, and reads only what changed since."""
 
     def __init__(self) -> None:
-        self._rules: tuple[InhibitRule, ...] = ()
-        self._version: tuple[int, int] | None = None
-        self._inhibitors = Inhibitors((), ())
+        self._rules: tuple[InhibitRule, ...] | None = None
+        self._seen = 0
+        """The last change that `_inhibitors` knows of."""
+        self._inhibitors = Inhibitors(())
 
     def mark(self, tx: Connection, rules: tuple[InhibitRule, ...], members: Members, now: int) -> Members:
         """The same members by group, with why they are held."""
@@ -63,12 +64,19 @@ class Holding:
         """Who inhibits. What fires is read only where a rule is about any of the members."""
         labels = [one.alert.routing_labels for some in members.values() for one in some if one.alert.status is Status.FIRING]
         if not any(all_match(rule.target, one) for rule in rules for one in labels):
-            return Inhibitors((), ())
-        version = alerts.firing_version(tx)
-        if version != self._version or rules != self._rules:
-            self._inhibitors = Inhibitors(rules, ((alert.alert_id, alert.routing_labels) for alert in alerts.firing(tx)))
-            self._version, self._rules = version, rules
+            return _NOBODY
+        if rules != self._rules:
+            self._inhibitors, self._rules = Inhibitors(rules), rules
+            changed = alerts.firing(tx)
+        else:
+            changed = alerts.changed_since(tx, self._seen)
+        for alert in changed:
+            self._inhibitors.note(alert.alert_id, alert.routing_labels if alert.status is Status.FIRING else None)
+        self._seen = alerts.last_change(tx)
         return self._inhibitors
+
+
+_NOBODY = Inhibitors(())
 
 
 def _marked(member: Member, present: _Present) -> Member:

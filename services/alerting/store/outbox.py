@@ -1,10 +1,10 @@
 """What leaves the service: notifications for the channels, events for Kafka. Both are written with the decision that they follow."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, delete, exists, func, insert, select, update
 
 from driftline import codec, topics
@@ -33,8 +33,6 @@ from services.alerting.store.tables import event_outbox, outbox
 
 SOURCE = "/alerting"
 PENDING, SENT, FAILED, SUPPRESSED = "pending", "sent", "failed", "suppressed"
-
-_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 ALERTS, NOTIFICATIONS = topics.name("alerts"), topics.name("notifications")
 
@@ -108,10 +106,10 @@ class Batch:
                 "kind": message.kind,
                 "status": message.status.value,
                 "reason": message.reason,
-                "alert_ids": json.dumps(message.alert_ids),
+                "alert_ids": orjson.dumps(message.alert_ids).decode(),
                 "firing": ids_text(told.firing),
                 "resolved": ids_text(told.resolved),
-                "body": _AS_JSON(message.body).encode(),
+                "body": orjson.dumps(message.body),
                 "state": state,
                 "decided_at": self._now,
                 "due_at": self._now,
@@ -167,7 +165,7 @@ _ADD_EVENT = insert(event_outbox)
 _WAITING = select(event_outbox.c.event_id).where(event_outbox.c.event_id.in_(bindparam("ids", expanding=True)))
 _THESE: BindParameter[list[int]] = bindparam("numbers", expanding=True)
 _CLAIM = update(outbox).where(outbox.c.seq.in_(_THESE)).values(attempts=outbox.c.attempts + 1, due_at=bindparam("until"))
-_STILL_PENDING = select(outbox.c.seq).where(outbox.c.seq.in_(_THESE), outbox.c.state == PENDING)
+_STATES = select(outbox.c.seq, outbox.c.state).where(outbox.c.seq.in_(_THESE))  # by state SQLite would read all that wait
 _SET = update(outbox).where(outbox.c.seq == bindparam("number"))
 
 
@@ -206,7 +204,8 @@ def release_claims(tx: Connection, now: int) -> None:
 
 def still_pending(tx: Connection, parcels: Collection[Parcel]) -> frozenset[int]:
     """Numbers of those parcels whose end nobody has noted yet; it is for this transaction to do so."""
-    return frozenset(tx.execute(_STILL_PENDING, {"numbers": [parcel.seq for parcel in parcels]}).scalars())
+    rows = tx.execute(_STATES, {"numbers": [parcel.seq for parcel in parcels]})
+    return frozenset(row.seq for row in rows if row.state == PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +241,11 @@ def pending_elsewhere(tx: Connection, channels: Collection[str]) -> list[Parcel]
 
 def oldest_pending(tx: Connection) -> int | None:
     """When the oldest notification that is still to be sent was decided."""
-    return tx.execute(select(func.min(outbox.c.decided_at)).where(outbox.c.state == PENDING)).scalar_one_or_none()
+    return tx.execute(_OLDEST).scalar_one_or_none()
+
+
+_FIRST_PENDING = select(func.min(outbox.c.seq)).where(outbox.c.state == PENDING).scalar_subquery()  # an index has all of it
+_OLDEST = select(outbox.c.decided_at).where(outbox.c.seq == _FIRST_PENDING)
 
 
 def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) -> Sequence[Row[Any]]:
@@ -323,9 +326,9 @@ def _parcel(row: Row[Any]) -> Parcel:
         channel=row.channel,
         kind=row.kind,
         status=row.status,
-        alert_ids=tuple(json.loads(row.alert_ids)),
+        alert_ids=tuple(orjson.loads(row.alert_ids)),
         body=row.body,
         decided_at=row.decided_at,
         attempts=row.attempts + 1,
-        known=replace(NOTHING_TOLD, firing=frozenset(json.loads(row.firing)), resolved=frozenset(json.loads(row.resolved))),
+        known=replace(NOTHING_TOLD, firing=frozenset(orjson.loads(row.firing)), resolved=frozenset(orjson.loads(row.resolved))),
     )

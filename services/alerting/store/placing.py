@@ -1,10 +1,10 @@
 """Which groups alerts are in: whole batches of alerts are placed with a handful of statements."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from driftline.alerting.alert import Alert
@@ -153,7 +153,7 @@ def _values(group: Group) -> dict[str, Any]:
         "group_key": group.key,
         "route_key": group.route_key,
         "receiver": group.receiver,
-        "labels": json.dumps(dict(group.labels), ensure_ascii=False),
+        "labels": orjson.dumps(dict(group.labels)).decode(),
         "interval": group.interval,
         "next_look_at": group.next_look_at,
         "last_look_at": group.last_look_at,

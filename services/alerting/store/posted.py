@@ -1,8 +1,8 @@
 """What only alerts have that came over HTTP: annotations, where they come from, and when they count as over."""
 
-import json
 from collections.abc import Iterable, Sequence
 
+import orjson
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from driftline.alerting.posted import PostedAlert
@@ -21,7 +21,7 @@ def save(tx: Connection, given: Iterable[PostedAlert]) -> None:
     rows = {
         one.alert_id: {
             "alert_id": one.alert_id,
-            "annotations": json.dumps(dict(one.annotations), ensure_ascii=False),
+            "annotations": orjson.dumps(dict(one.annotations)).decode(),
             "generator_url": one.generator_url,
             "expires_at": one.ends_at,
         }

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from driftline.errors import ConfigurationError
 from driftline.revisions import revision_of, upgrade
 
-VERSION: Final = "0001"
+VERSION: Final = "0002"
 VERSION_TABLE: Final = "alerting_schema"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 0x616C65727474626C

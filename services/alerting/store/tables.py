@@ -43,7 +43,7 @@ alerts = Table(
     "alerts",
     metadata,
     Column("alert_id", String(16), primary_key=True),
-    Column("status", String(10), nullable=False, index=True),
+    Column("status", String(10), nullable=False),
     Column("model_id", String(128), nullable=False, index=True),
     Column("model_version", String(128), nullable=False),
     Column("alert_type", String(40), nullable=False),
@@ -57,12 +57,14 @@ alerts = Table(
     Column("starts_at", BigInteger, nullable=False),
     Column("ends_at", BigInteger),
     Column("fired_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False, index=True),
     Column("episode_id", String(128), nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("source_event_id", String(255), nullable=False),
+    Index("alerts_by_priority", "status", "priority"),
 )
-"""The last occurrence of every alert; earlier ones are on the topic `alerts`."""
+"""The last occurrence of every alert; earlier ones are on the topic `alerts`. `updated_at` is later in each transaction than in all
+before it, so that who knows the last one finds what changed since."""
 
 acknowledgements = Table(
     "acknowledgements",

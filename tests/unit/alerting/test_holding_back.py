@@ -38,7 +38,7 @@ def test_what_is_held_is_recorded_once_with_its_reason_and_waited_for() -> None:
         again = replace(seen, withheld=withheld_after(seen, decision))
         assert again.withheld == {A.alert_id}
         assert decide(again) == Wait(None)
-        assert look_again(again) == 8
+        assert look_again(again, again.told, again.withheld) == 8
 
 
 def test_beside_something_told_only_what_is_not_held_is_shown() -> None:
@@ -57,7 +57,7 @@ def test_muted_is_said_once_for_each_alert() -> None:
     assert decision == Suppress(MUTED, NotifyReason.FIRST)
     again = replace(seen, withheld=withheld_after(seen, decision))
     assert decide(again) == Wait(None)
-    assert look_again(again) == 1
+    assert look_again(again, again.told, again.withheld) == 1
     assert decide(replace(again, members=(Member(A), Member(B)))) == Suppress(MUTED, NotifyReason.FIRST)
     assert decide(replace(again, muted=False)) == Notify(NotifyReason.FIRST)
 
@@ -66,7 +66,7 @@ def test_a_told_alert_that_is_held_is_not_raised_nor_repeated_but_its_end_is_tol
     told = told_after(look(Member(A)), Notify(NotifyReason.FIRST), "msg")
     held = look(Member(A, held=SILENCED), told=told, now=REPEAT)
     assert decide(held) == Wait(None)
-    assert look_again(held) == REPEAT + 1
+    assert look_again(held, held.told, held.withheld) == REPEAT + 1
     assert decide(replace(held, members=(Member(ended(A), held=SILENCED),))) == Notify(NotifyReason.ALL_RESOLVED)
 
 

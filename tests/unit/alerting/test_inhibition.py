@@ -39,3 +39,19 @@ def test_what_is_source_and_target_is_not_inhibited_by_another_such_nor_by_itsel
 def test_every_rule_is_asked() -> None:
     rules = [rule("kind=none", "kind=drift"), rule("kind=quality", "model=m"), rule("kind=quality", "kind=drift")]
     assert by(rules, CAUSE, of={"kind": "drift"}) == "0"
+
+
+def test_who_inhibits_follows_what_begins_changes_and_ends() -> None:
+    here = Inhibitors([rule("kind=quality", "kind=drift", "model"), rule("size=big", "kind=drift")])
+    drift = {"kind": "drift", "model": "m"}
+    here.note("a", CAUSE)
+    here.note("b", CAUSE)
+    here.note("a", {"kind": "quality", "model": "n"})
+    assert here.of(drift) == "b"
+    here.note("b", None)
+    here.note("unheard", None)
+    assert here.of(drift) is None
+    here.note("a", {"kind": "quality", "model": "m", "size": "big"})
+    assert here.of(drift) == here.of({"kind": "drift", "model": "o"}) == "a"
+    here.note("a", None)
+    assert here.of(drift) is here.of({"kind": "drift", "model": "o"}) is None
