@@ -6,8 +6,8 @@ from driftline.alerting.config import load
 from driftline.alerting.matcher_syntax import parse_matchers
 from driftline.alerting.silences import Silence
 from driftline.events import NotificationSuppressed
-from services.alerting.store import silences
-from tests.unit.alerting.builders import cleared, detected, health_cleared, health_opened
+from services.alerting.store import alerts, silences
+from tests.unit.alerting.builders import DAY, cleared, detected, health_cleared, health_opened
 
 SECOND = 1_000_000
 TREE = """
@@ -139,6 +139,29 @@ def test_a_cause_that_fires_inhibits_its_effect_until_it_is_over(make_parts) -> 
     parts.take(health_cleared())
     parts.pass_time(300)
     assert told("flights.delay") == ["suppressed", "pending"]
+
+
+def test_what_a_replica_with_a_late_clock_writes_counts_as_a_later_change(parts) -> None:
+    parts.take(detected(), detected(**SECOND_MODEL))
+    with parts.database.write() as tx:
+        since = alerts.last_change(tx)
+        (first, _) = alerts.firing(tx)
+        alerts.save(tx, [first], {first.alert_id}, parts.clock.now_us() - 60 * SECOND)
+        assert alerts.changed_since(tx, since) == [first]
+        assert alerts.changed_since(tx, alerts.last_change(tx)) == []
+
+
+def test_a_cause_that_comes_after_the_first_look_inhibits_what_comes_then(make_parts) -> None:
+    probe = make_parts()
+    probe.take(health_opened())
+    rule = INHIBIT.replace("critical_failure", cause(probe).alert_type)
+    parts = make_parts(load(TREE.format(route="group_wait: 30s", rest=rule)))
+    since = len(parts.notifications())
+    for event in (detected(model_id="shop.churn", episode_id="c"), health_cleared(), health_opened(at=22 * DAY), detected()):
+        parts.take(event)
+        parts.pass_time(30)
+    drift = [row.state for row in parts.notifications()[since:] if "drift_detection" in row.group_key]
+    assert drift == ["pending", "suppressed"]
 
 
 MUTE = """time_intervals:
