@@ -5,6 +5,7 @@ batch; its peer writes the same rows with sqlite3 alone: no hashing, no triggers
 Verify: levels full and hash of those entries, and full of plain ones (128 bytes, no envelope, as a program appends them); the
 peer only computes the SHA-256 that an entry needs: leaf, tree node, payload, details. It says how fast this machine hashes.
 Level full runs by whole pages, as large ledgers are verified (its kernels are loaded beforehand), and row by row, as small ones.
+Last the plain ones with the payloads of every hundredth entry erased, beside the same with none erased.
 Run: `python -m bench.bench_ledger`.
 """
 
@@ -17,7 +18,9 @@ import sqlite3
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +32,7 @@ from driftline.ledger.leaf import Source, entry_id_of_event
 from driftline.ledger.report import Level
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import Effort, LedgerWriter, OffsetMove, open_writer, verify_store
+from driftline.ledger.store.erasing import Author, Subjected, erase
 
 BATCH, COUNT, ROUNDS = 1_000, 10_000, 5
 MANY = COUNT + 1
@@ -148,6 +152,7 @@ def _round(folder: Path, figures: dict[str, list[float]]) -> None:
     figures["hashlib"].append(COUNT / _seconds(lambda: _hashes(entries, payloads), time.process_time))
     writer.store.close()
     _plain_round(folder / "plain", figures)
+    _erased_round(folder / "erased", figures)
 
 
 def _plain_round(folder: Path, figures: dict[str, list[float]]) -> None:
@@ -161,9 +166,26 @@ def _plain_round(folder: Path, figures: dict[str, list[float]]) -> None:
     writer.store.close()
 
 
+def _erased_round(folder: Path, figures: dict[str, list[float]]) -> None:
+    """Verify before and after every hundredth payload is erased."""
+    folder.mkdir()
+    writer = _open(folder)
+    for at in range(0, COUNT, BATCH):
+        drafts = drafts_from(at, plain=True)
+        _append(writer, [[replace(draft, actor="ann") if n % 100 == 0 else draft for n, draft in enumerate(drafts)]])
+    for name, many in (("whole_pages", 0), ("whole_rows", MANY)):
+        figures[name].append(COUNT / _seconds(partial(_verify, writer, Level.FULL, many), time.process_time))
+    done = erase(writer, Subjected("ann"), Author("bench", "asked for", 1_790_000_000_000_001, os.urandom))
+    if done is None or done.entries != COUNT // 100:
+        raise AssertionError(done)
+    for name, many in (("erased_pages", 0), ("erased_rows", MANY)):
+        figures[name].append(COUNT / _seconds(partial(_verify, writer, Level.FULL, many), time.process_time))
+    writer.store.close()
+
+
 def _verify(writer: LedgerWriter, level: Level, many: int) -> None:
     report = verify_store(writer.store, level, key=SigningKey(ORIGIN, bytes(32)).verifier, effort=Effort(many=many))
-    if not report.valid or report.entries != COUNT:
+    if not report.valid or report.entries != writer.size:
         raise AssertionError(report)
 
 
@@ -171,8 +193,7 @@ def run() -> list[Row]:
     """Append and verify, alternated with their peers."""
     import driftline.ledger.pages  # noqa: F401 - loads the kernels
 
-    names = ("append", "append_cpu", "bare", "pages", "rows", "hash", "hashlib", "plain_pages", "plain_rows", "plain_hashlib")
-    figures: dict[str, list[float]] = {name: [] for name in names}
+    figures: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(ROUNDS):
         folder = Path(tempfile.mkdtemp(prefix="bench-ledger-", dir=os.environ.get("BENCH_DIR")))
         try:
@@ -191,6 +212,13 @@ def run() -> list[Row]:
                 ("full, plain, by whole pages", "plain_pages", "plain_hashlib"),
                 ("full, plain, row by row", "plain_rows", "plain_hashlib"),
                 ("hash, events", "hash", "hashlib"),
+            )
+        ),
+        *(
+            _compared(f"ledger verify, 1% erased, {way}", "entries/CPU s", "none erased", figures[ours], figures[theirs])
+            for way, ours, theirs in (
+                ("by whole pages", "erased_pages", "whole_pages"),
+                ("row by row", "erased_rows", "whole_rows"),
             )
         ),
     ]

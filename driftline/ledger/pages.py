@@ -7,7 +7,7 @@ and `Pages.walk` hands what stands so far to the slow way. Needs numba (the extr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
 from types import NoneType
@@ -138,10 +138,10 @@ class Pages:
         self._claims: list[Claim] = []
         self._next, self._hash, self._ts = at
 
-    def over(self, rows: Sequence[Row]) -> bool:
-        """Go on behind these rows if all is right with every one of them; else stay."""
+    def over(self, rows: Sequence[Row], absent: Container[int] = ()) -> bool:
+        """Go on behind these rows if all is right with every one of them; else stay. `absent`: as `Walk.over` takes it."""
         try:
-            return self._over(rows)
+            return self._over(rows, absent)
         except (TypeError, ValueError, LookupError, OverflowError):  # values that no writer writes
             return False
 
@@ -158,18 +158,17 @@ class Pages:
         walk.first_by = self._actors.firsts() | {claim.of: claim.seq for claim in walk.claims if isinstance(claim.of, str)}
         return walk
 
-    def _over(self, rows: Sequence[Row]) -> bool:
+    def _over(self, rows: Sequence[Row], absent: Container[int]) -> bool:
         c: Any = Row._make(zip(*rows, strict=True))
         if c.previous_hash != (self._hash, *c.entry_hash[:-1]) or not _sized(c):
+            return False
+        there = [row for row in rows if row[0] not in absent] if absent else rows
+        if there and not self._committed(c if len(there) == len(rows) else Row._make(zip(*there, strict=True))):
             return False
         numbers, missing = _integers((c.seq, c.ts_us, c.event_ts_us, c.src_start, c.src_end, c.source_id))
         if not self._follows(numbers, missing):
             return False
         detailless = _missing(c.details_hash)
-        if (detailless != _missing(c.details)).any():
-            return False
-        if not self._committed(c, detailless):
-            return False
         kinds = self._kinds.of(list(zip(c.action, c.actor, c.resource_type, c.resource_id, c.source_id, strict=True)))
         kept = self._actors.kept(self._kinds.table[kinds, 0]), self._resources.kept(self._kinds.table[kinds, 1])
         right, claims = False, len(self._claims)
@@ -205,8 +204,11 @@ class Pages:
         goes_on = seq[0] == self._next and ts[0] >= self._ts
         return bool(goes_on and (seq[1:] == seq[:-1] + 1).all() and (ts[1:] >= ts[:-1]).all())
 
-    def _committed(self, c: Any, detailless: _Flags) -> bool:
+    def _committed(self, c: Any) -> bool:
         """Tell whether payloads and details have the hashes stored for them."""
+        detailless = _missing(c.details_hash)
+        if set(map(len, c.salt)) != {SALT_SIZE} or (detailless != _missing(c.details)).any():
+            return False
         if self._digests(b"\x02", c.salt, c.body) != b"".join(c.data_hash):
             return False
         salts, details, hashes = c.salt, c.details, c.details_hash
@@ -259,8 +261,8 @@ class Pages:
 
 
 def _sized(c: Any) -> bool:
-    """Tell whether everything of a fixed size has it."""
-    if set(map(len, c.data_hash + c.entry_hash + c.salt)) != {_HASH}:
+    """Tell whether everything in the chain that has a fixed size has it."""
+    if set(map(len, c.data_hash + c.entry_hash)) != {_HASH}:
         return False
     return set(map(len, c.entry_id)) == {16} and set(map(len, _present(c.details_hash))) <= {_HASH}
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 
 import orjson
@@ -137,30 +136,29 @@ class ChainVerifier:
         for seq in self._withdrawn.undone(rows):
             detail = f"entry {self._withdrawn.erased_by(seq)} erased this payload, and it is here again"
             self._findings.add(seq, FindingKind.ERASURE_UNDONE, detail)
+        absent = self._withdrawn.absent(rows)
+        self.archived += sum(absent.values())
+        self.erased += len(absent) - sum(absent.values())
         if self._at_once is not None:
-            if self._at_once.over(rows):
+            if self._at_once.over(rows, absent):
                 return [row[11] for row in rows]
             self._go_on_row_by_row()
         hashes: list[bytes] = []
         while len(hashes) < len(rows):
             waiting = rows[len(hashes) :]
-            right = self._walk.over(waiting)
+            right = self._walk.over(waiting, absent)
             hashes += [row[11] for row in waiting[:right]]
             if right < len(waiting):
                 row = Row._make(waiting[right])
                 hashes.append(_hash_of(row.leaf))
-                judge = partial(self._judge, row)
+                judge = self._findings.add if row.seq not in absent else self._judge_withdrawn
                 examine(self._walk, row, hashes[-1], judge, log=self._log, sources=self._sources)
         return hashes
 
-    def _judge(self, row: Row, sequence: int | None, kind: FindingKind, detail: str) -> None:
-        """Note a finding; a payload that an entry erased or archived is none."""
-        if kind is not FindingKind.PAYLOAD_MISSING or not self._withdrawn.explain(row):
+    def _judge_withdrawn(self, sequence: int | None, kind: FindingKind, detail: str) -> None:
+        """Note a finding about an entry that was erased or archived: that its payload is not here is none."""
+        if kind is not FindingKind.PAYLOAD_MISSING:
             self._findings.add(sequence, kind, detail)
-        elif row.salt is None:
-            self.erased += 1
-        else:
-            self.archived += 1
 
     def _go_on_row_by_row(self) -> None:
         if self._at_once is not None:

@@ -6,7 +6,7 @@ Nearly every row of nearly every ledger is right, so one condition asks just tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -93,11 +93,12 @@ class Walk:
     def _tail(self, of: str | tuple[str, str]) -> Tail | None:
         return self.actors.get(of) if isinstance(of, str) else self.resources.get(of)
 
-    def over(self, rows: Sequence[Row]) -> int:
+    def over(self, rows: Sequence[Row], absent: Container[int] = ()) -> int:
         """Go on behind these rows for as long as all is right with them; returns how many were.
 
         Right: the sequence goes on, the entry follows the one before and is not older, the leaf that the columns and
         the trails give is byte for byte the stored one, and leaf, payload and details have the hashes stored for them.
+        `absent`: sequences of the rows whose payload is not here, as it should be; nothing is asked of those three.
         This is the hot loop of verification: nothing is called that need not be.
         """
         log, sources, actors, resources = self._log, self._sources, self.actors, self.resources
@@ -142,9 +143,14 @@ class Walk:
                     and seq == self.next + number
                     and ts >= last_ts
                     and (type(source_id) is int or (source_id, start, end) == _NO_SOURCE)
-                    and len(salt) == SALT_SIZE  # type: ignore[arg-type]  # None: a TypeError, not right
-                    and sha256(b"\x02" + salt + body).digest() == data_hash  # type: ignore[operator]
-                    and (None if details is None else sha256(b"\x03" + salt + details).digest()) == details_hash  # type: ignore[operator]
+                    and (
+                        seq in absent
+                        or (
+                            len(salt) == SALT_SIZE  # type: ignore[arg-type]  # None: a TypeError, not right
+                            and sha256(b"\x02" + salt + body).digest() == data_hash  # type: ignore[operator]
+                            and (None if details is None else sha256(b"\x03" + salt + details).digest()) == details_hash  # type: ignore[operator]
+                        )
+                    )
                 )
             except (TypeError, ValueError, AttributeError, LookupError):  # values that no writer writes
                 right = False
@@ -174,8 +180,8 @@ def claimed(leaf: bytes) -> tuple[Tail, Tail]:
 class AtOnce(Protocol):
     """A quicker way over whole pages of rows with the same answer, see `driftline.ledger.pages`."""
 
-    def over(self, rows: Sequence[Row]) -> bool:
-        """Go on behind these rows if all is right with every one of them; else stay."""
+    def over(self, rows: Sequence[Row], absent: Container[int] = ()) -> bool:
+        """Go on behind these rows if all is right with every one of them; else stay. `absent`: as `Walk.over` takes it."""
 
     def walk(self) -> Walk:
         """Return where this stands, for going on row by row."""

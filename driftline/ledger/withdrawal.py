@@ -14,7 +14,7 @@ The ledger's own statements are never withdrawn: verification needs them.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -137,15 +137,17 @@ class Withdrawals:
 
     def explain(self, row: Row) -> bool:
         """Tell whether a statement says that this payload is not here: with its salt archived, without it erased."""
-        if row.salt is None:
-            return (row.body, row.details) == (None, None) and self.erased_by(row.seq) is not None
-        return (row.body, row.details) == (None, None) and self.archived_by(row.seq) is not None
+        return bool(self.absent([row]))
+
+    def absent(self, rows: Sequence[Row]) -> dict[int, bool]:
+        """Return which of these rows, in the order of the log, have no payload as a statement says; True: it is in the archive."""
+        erased = [row[0] for row in _among(self._erased, rows) if row[16:19] == (None, None, None)]
+        archived = [row[0] for row in _among(self._archived, rows) if row[16] is not None and row[17:19] == (None, None)]
+        return dict.fromkeys(erased, False) | dict.fromkeys(archived, True)
 
     def undone(self, rows: Sequence[Row]) -> list[int]:
         """Return which of these rows, in the order of the log, have again what was erased."""
-        if not rows or not _touched(self._erased, rows[0][0], rows[-1][0]):
-            return []
-        return [row[0] for row in rows if (row[16], row[17]) != (None, None) and self.erased_by(row[0]) is not None]
+        return [row[0] for row in _among(self._erased, rows) if (row[16], row[17]) != (None, None)]
 
 
 def _disjoint(statements: Iterable[Withdrawal]) -> list[_Taken]:
@@ -163,12 +165,19 @@ def _by(taken: Sequence[_Taken], seq: int) -> int | None:
     return taken[at].by if at >= 0 and seq < taken[at].end else None
 
 
-def _touched(taken: Sequence[_Taken], first: object, last: object) -> bool:
-    """Tell whether any span reaches into [first, last]; values that are no numbers touch everything."""
-    if not taken or not isinstance(first, int) or not isinstance(last, int):
-        return bool(taken)
-    at = bisect_right(taken, last, key=_first) - 1
-    return at >= 0 and taken[at].end > first
+def _among(taken: Sequence[_Taken], rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield those of some rows, in the order of the log, that spans name; a sequence that is no number has no name."""
+    numbered = [row for row in rows if type(row[0]) is int] if taken else []
+    if not numbered:
+        return
+    at = max(bisect_right(taken, numbered[0][0], key=_first) - 1, 0)
+    for row in numbered:
+        while taken[at].end <= row[0]:
+            at += 1
+            if at == len(taken):
+                return
+        if taken[at].first <= row[0]:
+            yield row
 
 
 def _first(taken: _Taken) -> int:

@@ -90,6 +90,43 @@ def test_what_a_writer_writes_is_right_page_by_page(drafts: list[Draft], size: i
         assert state(pages.walk()) == state(walk)
 
 
+def without(row: Row, data: st.DataObject) -> Row:
+    """Take the payload away as an erasure or an archive does."""
+    gone = row._replace(body=None, details=None)
+    return gone._replace(salt=None) if data.draw(st.booleans()) else gone
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), ledgers)
+def test_rows_without_their_payload_are_gone_over_where_that_is_right_and_only_there(
+    data: st.DataObject, drafts: list[Draft]
+) -> None:
+    rows = rows_of(drafts)
+    gone = data.draw(st.sets(st.integers(0, len(rows) - 1), min_size=1))
+    rows = [without(row, data) if row.seq in gone else row for row in rows]
+    allowed = data.draw(st.sampled_from([gone, gone - {max(gone)}]))
+    pages, walk = both()
+    right = walk.over(rows, allowed) == len(rows)
+    assert right == (allowed == gone)
+    assert pages.over(rows, allowed) == right
+    assert state(pages.walk()) == state(walk if right else Walk(LOG, SOURCES))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), ledgers)
+def test_any_value_beside_what_is_gone_is_judged_as_row_by_row(data: st.DataObject, drafts: list[Draft]) -> None:
+    rows = rows_of(drafts)
+    gone = data.draw(st.sets(st.integers(0, len(rows) - 1)))
+    rows = [without(row, data) if row.seq in gone else row for row in rows]
+    where, column = data.draw(st.integers(0, len(rows) - 1)), data.draw(st.integers(0, len(Row._fields) - 1))
+    values = list(rows[where])
+    values[column] = data.draw(st.sampled_from([row[column] for row in rows]) | junk)
+    rows[where] = Row._make(values)
+    pages, walk = both()
+    right = walk.over(rows, gone) == len(rows)
+    assert pages.over(rows, gone) == right
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data(), ledgers)
 def test_any_value_anywhere_is_judged_as_row_by_row(data: st.DataObject, drafts: list[Draft]) -> None:

@@ -1,6 +1,7 @@
 """What statements take away, against a plain set of what they name."""
 
 import itertools
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +43,30 @@ def test_an_entry_is_erased_if_any_statement_names_it(spans: list[tuple[int, int
         assert not withdrawn.explain(archived)
         assert withdrawn.undone([archived]) == ([seq] if naming else [])
         assert withdrawn.undone([gone]) == []
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([ERASED, ARCHIVED]), st.integers(0, 30), st.integers(1, 9)), max_size=8),
+    st.lists(st.tuples(st.integers(0, 45) | st.none() | st.just("x"), st.booleans(), st.booleans())),
+)
+def test_of_a_page_those_are_absent_that_a_statement_names(
+    named: list[tuple[str, int, int]], states: list[tuple[Any, bool, bool]]
+) -> None:
+    statements = [Withdrawal(100 + n, action, (Span(first, first + size),)) for n, (action, first, size) in enumerate(named)]
+    sets = {
+        action: {seq for w in statements if w.action == action for span in w.entries for seq in range(*span)}
+        for action in (ERASED, ARCHIVED)
+    }
+    rows = [
+        BLANK._replace(seq=seq, salt=bytes(32) if salted else None, body=b"" if there else None)
+        for seq, salted, there in sorted(states, key=lambda state: state[0] if isinstance(state[0], int) else 99)
+    ]
+    expected = {
+        row.seq: row.salt is not None
+        for row in rows
+        if row.body is None and row.seq in sets[ERASED if row.salt is None else ARCHIVED]
+    }
+    assert Withdrawals(statements).absent(rows) == expected
 
 
 def test_a_statement_is_read_as_it_was_written() -> None:

@@ -11,9 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from driftline.ledger.keeping import DAY_US
 from driftline.ledger.report import Level, Report, Verdict
-from driftline.ledger.store import Effort, open_store, streaming, verify_store
-from tests.unit.ledger.ledger_builders import KEY, draft, grow, ledger, writer_at
+from driftline.ledger.store import Effort, UrlObjects, open_store, streaming, verify_store
+from driftline.ledger.store.archiving import archive
+from driftline.ledger.store.erasing import Author, Subjected, erase
+from tests.unit.ledger.ledger_builders import KEY, Salts, draft, grow, ledger, writer_at
 
 VALUES = st.one_of(
     st.none(),
@@ -51,6 +54,24 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer = writer_at(folder)
     grow(writer, [[draft(i, actor="alice" if i % 2 else "service:drift") for i in range(n, n + 15)] for n in (0, 15)])
     writer.store.close()
+    return opened(folder)
+
+
+@pytest.fixture(scope="module")
+def withdrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The like of 40 entries, of which alice's are erased and the oldest of the others lie in an archive."""
+    folder = tmp_path_factory.mktemp("withdrawn")
+    writer = writer_at(folder)
+    grow(writer, [[draft(i, actor="service:drift" if i % 3 else "alice") for i in range(n, n + 20)] for n in (0, 20)])
+    author = Author("carol", "asked for", 400 * DAY_US, Salts())
+    assert erase(writer, Subjected("alice"), author) is not None
+    assert len(list(archive(writer, UrlObjects(f"file://{folder}/archive"), author, before=1_001))) == 1
+    writer.store.close()
+    return opened(folder)
+
+
+def opened(folder: Path) -> Path:
+    """Copy a ledger into tables without constraints."""
     source, target = sqlite3.connect(folder / "ledger.db"), sqlite3.connect(folder / "open.db")
     for table, columns in COLUMNS.items():
         target.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
@@ -106,6 +127,26 @@ def test_any_value_in_any_column_is_found(original: Path, tmp_path: Path, data: 
     if table == "ledger_checkpoint" and column == "note" and value is None:
         return  # an unsigned head is no lie; the newest signed one vouches for less
     assert verdict(path, Level.FULL) is Verdict.TAMPERED
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_among_what_is_erased_and_archived_any_value_is_judged_alike(
+    withdrawn: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    table = data.draw(st.sampled_from(["ledger_entry", "ledger_payload"]))
+    path = tmp_path / "forged.db"
+    shutil.copy(withdrawn, path)
+    connection = sqlite3.connect(path)
+    rowid = data.draw(st.integers(1, connection.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]))
+    column, value = data.draw(st.sampled_from(COLUMNS[table])), data.draw(VALUES)
+    (before,) = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()
+    connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, rowid))
+    connection.commit()
+    connection.close()
+    found = report(path, Level.FULL)
+    if table == "ledger_entry" and (value, type(value)) != (before, type(before)):
+        assert found.verdict is Verdict.TAMPERED
 
 
 def first_bad(path: Path) -> int | None:
