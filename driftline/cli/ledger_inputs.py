@@ -18,6 +18,7 @@ from driftline.ledger.errors import KeyMalformed
 from driftline.ledger.store import LedgerStore, LedgerWriter, Snapshot, UrlObjects, open_store, open_writer, signed_file
 
 KEY_VARIABLE = "DRIFTLINE_LEDGER_KEY_FILE"
+LARGEST_PROOF = 1 << 28
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Database = Annotated[
@@ -131,8 +132,7 @@ def archive_at(url: str | None) -> UrlObjects | None:
 def verifier_key(given: str | None) -> VerifierKey | None:
     """Return the key to verify with: given as text or file, else what stands beside the signing key; None without any."""
     if given is not None:
-        path = Path(given)
-        text = given if not path.is_file() else path.read_text(encoding="utf-8")
+        text = given if not _is_file(given) else Path(given).read_text(encoding="utf-8")
         return VerifierKey.parse(text)
     key_file = os.environ.get(KEY_VARIABLE)
     if not key_file:
@@ -144,6 +144,13 @@ def verifier_key(given: str | None) -> VerifierKey | None:
         return SigningKey.parse(Path(key_file).read_text(encoding="utf-8")).verifier
     except OSError as error:
         raise KeyMalformed(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return Path(given).is_file()
+    except OSError:  # a key with several former ones below it is longer than a file name may be
+        return False
 
 
 def resource_of(text: str) -> tuple[str, str]:
@@ -170,11 +177,22 @@ def print_json(value: object) -> None:
 
 
 def contents(file: Path) -> bytes:
-    """Return what stands in a file that a command checks."""
+    """Return what stands in a file that a command checks; raises ConfigurationError for one larger than any proof."""
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened_file:
+            data = opened_file.read(LARGEST_PROOF + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    if len(data) > LARGEST_PROOF:
+        raise ConfigurationError(f"{file} has more than the {LARGEST_PROOF} bytes of the largest proof")
+    return data
+
+
+def lines_of(file: Path) -> Iterator[bytes]:
+    """Yield the lines of a file that a command checks; one that is longer than any proof comes in pieces."""
+    with file.open("rb") as opened_file:
+        while line := opened_file.readline(LARGEST_PROOF):
+            yield line
 
 
 def pick(snapshot: Snapshot, entry_id: str | None, sequence: int | None) -> StoredEntry:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from driftline.cli.ledger_inputs import Database, Json, Key, contents, opened, pick, print_json, verifier_key, write
+from driftline.cli.ledger_inputs import Database, Json, Key, contents, lines_of, opened, pick, print_json, verifier_key, write
 from driftline.cli.ledger_witnessed import PolicyFile, witnessed_by
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
@@ -120,8 +120,7 @@ def check_bundle_file(
     """Check a bundle without any database; exit 0 proven, 1 refused, 2 cannot be checked."""
     verifier = key_or_refusal(key)
     try:
-        with file.open("rb") as lines:
-            report = check_bundle(lines, verifier)
+        report = check_bundle(lines_of(file), verifier)
         witnessed_by(policy, report.note)
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error

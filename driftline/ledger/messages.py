@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import io
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 import fastavro
 import orjson
+from fastavro.schema import to_parsing_canonical_form
 
 from driftline.ledger.checkpoint import VerifierKey
 from driftline.ledger.digest import message_hash, parse_statement
@@ -68,6 +70,12 @@ SCHEMA: Final = fastavro.parse_schema(
         ],
     }
 )
+_CODEC: Final = "deflate"
+_CANONICAL: Final = to_parsing_canonical_form(SCHEMA)
+_MARK: Final = 16
+_SMALL: Final = 1 << 26
+_RATIO: Final = 100
+"""Deflate goes up to a thousand; messages that differ in their ids stay far below this."""
 
 
 class Kept(NamedTuple):
@@ -102,20 +110,58 @@ def pack_messages(source: Source, messages: Iterable[Kept]) -> bytes:
     ]
     file = io.BytesIO()
     mark = sha256(file_name(source).encode()).digest()[:16]
-    fastavro.writer(file, SCHEMA, records, codec="deflate", sync_marker=mark)
+    fastavro.writer(file, SCHEMA, records, codec=_CODEC, sync_marker=mark)
     return file.getvalue()
 
 
 def unpack_messages(data: bytes) -> list[Kept]:
-    """Read a file; raises ProofMalformed for bytes that are none."""
+    """Read a file; raises ProofMalformed for bytes that are none, or that unpack to absurdly many."""
     try:
-        records: list[Any] = list(fastavro.reader(io.BytesIO(data), reader_schema=SCHEMA))
+        file = io.BytesIO(data)
+        reader = fastavro.reader(file)
+        _refuse_bomb(reader, data, file.tell())
+        records: list[Any] = list(reader)
         return [
             Kept(**{**record, "headers": tuple((pair["name"], pair["value"]) for pair in record["headers"])})
             for record in records
         ]
+    except ProofMalformed:
+        raise
     except Exception as error:  # whatever the decoder stumbles over
         raise ProofMalformed(f"this is no file of messages: {error}") from error
+
+
+def _refuse_bomb(reader: fastavro.reader, data: bytes, at: int) -> None:
+    """Raise ProofMalformed where the blocks, of which the first begins at `at`, hold more than a file of this size can.
+
+    Of another schema, or by another codec, a few bytes could be billions of records.
+    """
+    if (reader.codec, to_parsing_canonical_form(reader.writer_schema)) != (_CODEC, _CANONICAL):
+        raise ProofMalformed("this is no file of messages: it has another schema or codec")
+    left = max(_SMALL, _RATIO * len(data))
+    while at < len(data):
+        _, at = _long(data, at)
+        size, at = _long(data, at)
+        if size < 0:
+            raise ProofMalformed("this is no file of messages: a block has less than no bytes")
+        left -= len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[at : at + size], left + 1))
+        if left < 0:
+            raise ProofMalformed(
+                f"this is no file of messages: {len(data)} bytes that unpack to more than {_RATIO} times as many"
+            )
+        at += size + _MARK
+
+
+def _long(data: bytes, at: int) -> tuple[int, int]:
+    """Return the Avro long at a place, and the place behind it; raises IndexError at the end of the data."""
+    value = shift = 0
+    while True:
+        value |= (data[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 0x80:
+            return value >> 1 ^ -(value & 1), at
+        if shift > 63:
+            raise ProofMalformed("this is no file of messages: a number has more than ten bytes")
 
 
 def check_messages(messages: Sequence[Kept], source: Source, statement: bytes) -> None:

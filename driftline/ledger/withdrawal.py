@@ -110,6 +110,8 @@ def withdrawal_of(seq: int, action: str, resource: tuple[str, str], payload: obj
         return None
     if not all(type(n) is int for span in spans for n in span) or not all(0 <= s.first < s.end <= seq for s in spans):
         return None
+    if action == ARCHIVED and not isinstance(archive[0], str):
+        return None
     return Withdrawal(seq, action, spans, subject, *archive)
 
 

@@ -1,9 +1,12 @@
 """Files of messages, and the proof of one."""
 
 import base64
+import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import fastavro
 import orjson
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from driftline.ledger.digest import DigestBuilder
 from driftline.ledger.errors import LedgerError, ProofInvalid, ProofMalformed, SignatureInvalid
 from driftline.ledger.leaf import Source
 from driftline.ledger.messages import (
+    SCHEMA,
     Kept,
     MessageProof,
     check_message,
@@ -92,6 +96,25 @@ def test_other_messages_are_not_those_of_the_digest() -> None:
 def test_what_is_no_file_is_refused(data: bytes) -> None:
     with pytest.raises(ProofMalformed):
         unpack_messages(data)
+
+
+def test_a_file_that_unpacks_to_absurdly_much_is_refused_before_it_does() -> None:
+    bomb = pack_messages(source(0, 1), [message(0)._replace(value=bytes(80_000_000))])
+    assert len(bomb) < 100_000
+    with pytest.raises(ProofMalformed, match="unpack to more than"):
+        unpack_messages(bomb)
+    assert unpack_messages(pack_messages(source(0, 1), [message(0)._replace(value=bytes(1_000_000))]))
+
+
+@pytest.mark.parametrize(
+    ("schema", "records", "codec"),
+    [({"type": "array", "items": "null"}, [[None] * 1_000_000], "deflate"), (SCHEMA, [], "null"), ("long", [1], "deflate")],
+)
+def test_a_file_of_another_schema_or_codec_is_refused(schema: Any, records: list[object], codec: str) -> None:
+    file = io.BytesIO()
+    fastavro.writer(file, schema, records, codec=codec)
+    with pytest.raises(ProofMalformed, match="another schema or codec"):
+        unpack_messages(file.getvalue())
 
 
 def test_the_name_says_what_the_file_is_about() -> None:
