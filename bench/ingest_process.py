@@ -18,6 +18,7 @@ from driftline.events import Baseline, BaselineColumn, ColumnKind, Monitor, Moni
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.preflight import new_topic
 from driftline.runtime.tokens import create_token
+from tests.builders import monitor_of
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL, VERSION = "shop.checkout", "2026.11"
@@ -32,15 +33,11 @@ def monitor(**changes: Any) -> Monitor:
     columns += [MonitorColumn(name=name, kind=ColumnKind.CATEGORICAL) for name in CATEGORICAL]
     values: dict[str, Any] = {
         "model_id": MODEL,
-        "monitor_version": 1,
-        "effective_from": -(2**63),
         "task": Task.BINARY,
         "positive_class": "yes",
         "columns": tuple(columns),
         "baseline_id": "b1",
         "labels": True,
-        "granularities": ("1 day",),
-        "alert_on": "1 day",
         "lateness_us": 300_000_000,
         "idle_timeout_us": 60_000_000,
         "max_wait_us": 3_600_000_000,
@@ -48,12 +45,8 @@ def monitor(**changes: Any) -> Monitor:
         "label_ttl_us": 30 * 86_400_000_000,
         "future_skew_us": 300_000_000,
         "minimum_n": 200,
-        "thresholds": (),
-        "weights": {},
-        "retired_versions": (),
-        "actor": "bench",
     }
-    return Monitor(**(values | changes))
+    return monitor_of(**(values | changes))
 
 
 def baseline(of: Monitor) -> Baseline:

@@ -1,10 +1,10 @@
-"""The smallest monitor and the smallest window report; a test says what it is about."""
+"""The smallest monitor, window report and alert; a test says what it is about."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from driftline.events import ClosedBy, Decision, Monitor, Task, WindowReport
+from driftline.events import AlertFired, ClosedBy, Decision, Monitor, Task, WindowReport
 
 
 def monitor_of(**changes: Any) -> Monitor:
@@ -32,6 +32,33 @@ def monitor_of(**changes: Any) -> Monitor:
     }
     values |= changes
     return Monitor(**{"alert_on": values["granularities"][0], **values})
+
+
+def fired_of(**changes: Any) -> AlertFired:
+    """An alert of high priority about drift of version 1 of model `m`."""
+    values: dict[str, Any] = {
+        "alert_id": "a",
+        "group_key": "g",
+        "alert_type": "drift_detection",
+        "title": "Drift",
+        "model_id": "m",
+        "model_version": "1",
+        "priority": "high",
+        "severity": "HIGH",
+        "risk_score": 70.0,
+        "labels": {},
+        "tags": (),
+        "channels": (),
+        "emoji": "",
+        "color": "",
+        "runbook_url": "",
+        "dashboard_url": "",
+        "details": "",
+        "affected_segments": (),
+        "starts_at": 5,
+        "source_event_id": "s",
+    }
+    return AlertFired(**(values | changes))
 
 
 def report_of(**changes: Any) -> WindowReport:

@@ -32,7 +32,7 @@ from driftline.runtime.tokens import create_token
 from services.console.app import assemble
 from services.console.settings import ConsoleSettings
 from services.console.store.tables import BY_TOPIC
-from tests.builders import report_of
+from tests.builders import fired_of, report_of
 
 pytestmark = [
     pytest.mark.e2e,
@@ -119,30 +119,19 @@ def window(
     return replace(defaults, **changes)
 
 
-def alert(*, alert_id="a1", priority="high", model_id="flights.late_arrivals", **changes) -> AlertFired:
-    defaults = AlertFired(
-        alert_id=alert_id,
-        group_key="g",
-        alert_type="drift_detection",
-        title="Feature drift in late_arrivals",
-        model_id=model_id,
-        model_version="1.0",
-        priority=priority,
-        severity="HIGH",
-        risk_score=72.0,
-        labels={},
-        tags=(),
-        channels=(),
-        emoji="",
-        color="",
-        runbook_url="/runbooks/drift-runbook",
-        dashboard_url="",
-        details="PSI of temp is 1.32 against a limit of 0.25 (n = 950, 12 Apr 2013, 1 day, baseline b)",
-        affected_segments=(),
-        starts_at=MARCH + 40 * DAY_US,
-        source_event_id="e",
-    )
-    return replace(defaults, **changes)
+def alert(**changes) -> AlertFired:
+    values = {
+        "alert_id": "a1",
+        "title": "Feature drift in late_arrivals",
+        "model_id": "flights.late_arrivals",
+        "model_version": "1.0",
+        "risk_score": 72.0,
+        "runbook_url": "/runbooks/drift-runbook",
+        "details": "PSI of temp is 1.32 against a limit of 0.25 (n = 950, 12 Apr 2013, 1 day, baseline b)",
+        "starts_at": MARCH + 40 * DAY_US,
+        "source_event_id": "e",
+    }
+    return fired_of(**(values | changes))
 
 
 def a_season(console: Console, days: int = 120) -> None:

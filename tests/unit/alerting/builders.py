@@ -14,8 +14,8 @@ from driftline.events import (
     Reference,
     Stage,
     StageChanged,
-    Task,
 )
+from tests.builders import monitor_of
 
 DAY = 86_400_000_000
 SECOND = 1_000_000
@@ -130,21 +130,4 @@ def deployed(**changes: Any) -> StageChanged:
 
 
 def monitor(**changes: Any) -> Monitor:
-    values: dict[str, Any] = {
-        "model_id": "flights.delay",
-        "monitor_version": 1,
-        "effective_from": 10 * DAY,
-        "task": Task.REGRESSION,
-        "columns": (),
-        "baseline_id": "b",
-        "labels": False,
-        "granularities": ("1 day",),
-        "alert_on": "1 day",
-        "minimum_n": 1,
-        "thresholds": (),
-        "weights": {},
-        "retired_versions": (),
-        "actor": "ada",
-    }
-    waits = ("lateness_us", "idle_timeout_us", "max_wait_us", "label_delay_us", "label_ttl_us", "future_skew_us")
-    return Monitor(**{**values, **dict.fromkeys(waits, 0), **changes})
+    return monitor_of(**{"model_id": "flights.delay", "effective_from": 10 * DAY, "actor": "ada", **changes})

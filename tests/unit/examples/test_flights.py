@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftline.events import ClearedReason, ColumnDrift, DriftCleared, DriftDetected, Reference
+from driftline.events import ColumnDrift
 from driftline.kafka.ports import TopicPartition
 from examples.flights import data, findings
 from examples.flights.driver import DAY_US, Pace, days
 from examples.flights.receiver import Receiver
+from tests.unit.alerting.builders import cleared, detected
 
 
 @pytest.fixture(scope="module")
@@ -117,19 +118,11 @@ def test_the_receiver_keeps_only_messages_with_a_good_signature():
 
 
 def test_episodes_join_what_opened_them_changed_them_and_cleared_them():
-    identity: dict[str, Any] = {
-        "episode_id": "e", "model_id": "m", "model_version": "1", "slice": "", "granularity": "1 day", "kind": "feature",
-        "reference": Reference.BASELINE, "alert": True, "since": 0,
-    }  # fmt: skip
+    def opened(sequence, value):
+        moved = (ColumnDrift(column="temp", measure="psi", value=value, limit=0.25),)
+        return detected(sequence=sequence, columns=moved)
 
-    def detected(sequence, value):
-        return DriftDetected(
-            **identity, sequence=sequence, window_start=0, window_end=1, risk_score=50.0, severity="MEDIUM", priority="medium",
-            columns=(ColumnDrift(column="temp", measure="psi", value=value, limit=0.25),), n=1, completeness=1.0, exact=True,
-            monitor_version=1, baseline_id="b", summary="",
-        )  # fmt: skip
-
-    cleared = DriftCleared(**identity, sequence=3, window_start=5, window_end=6, reason=ClearedReason.CLEAN)
-    (episode,) = findings.episodes([detected(1, 2.0), detected(2, 1.0), cleared])
+    ended = cleared(sequence=3, window_end=6)
+    (episode,) = findings.episodes([opened(1, 2.0), opened(2, 1.0), ended])
     assert (episode.worst, episode.until) == ({"temp": 2.0}, 6)
-    assert findings.episodes([dataclasses.replace(detected(1, 2.0), alert=False)]) == []
+    assert findings.episodes([dataclasses.replace(opened(1, 2.0), alert=False)]) == []

@@ -13,7 +13,8 @@ from driftline.avro.odd_rows import column_of
 from driftline.drift.baseline import fit_baseline
 from driftline.drift.profile import Layout, PairCodes, Profile, Tally, portions, profile_rows
 from driftline.drift.profile.layout import BlockKind
-from driftline.events import ColumnKind, Direction, Monitor, MonitorColumn, MonitorSlice, Part, Task, Threshold
+from driftline.events import ColumnKind, Direction, MonitorColumn, MonitorSlice, Part, Task, Threshold
+from tests.builders import monitor_of
 
 KINDS = {
     "age": ColumnKind.NUMERIC,
@@ -27,9 +28,6 @@ HOUR = 3_600_000_000
 
 def monitor(baseline_id, kinds=KINDS, **changes):
     fields = {
-        "model_id": "m",
-        "monitor_version": 1,
-        "effective_from": -(2**63),
         "task": Task.BINARY,
         "positive_class": "yes",
         "columns": tuple(MonitorColumn(name=name, kind=kind) for name, kind in kinds.items()),
@@ -37,19 +35,9 @@ def monitor(baseline_id, kinds=KINDS, **changes):
         "labels": True,
         "granularities": ("1 hour", "1 day"),
         "alert_on": "1 day",
-        "lateness_us": 0,
-        "idle_timeout_us": 0,
-        "max_wait_us": 0,
-        "label_delay_us": 0,
-        "label_ttl_us": 0,
-        "future_skew_us": 0,
-        "minimum_n": 1,
         "thresholds": (Threshold(family="feature", measure="psi", limit=0.2, direction=Direction.ABOVE),),
-        "weights": {},
-        "retired_versions": (),
-        "actor": "test",
     }
-    return Monitor(**(fields | changes))
+    return monitor_of(**(fields | changes))
 
 
 def reference(seed=1, rows=2000):

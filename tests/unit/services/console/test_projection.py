@@ -7,12 +7,8 @@ import pytest
 from driftline import codec, topics
 from driftline.clock import ManualClock
 from driftline.events import (
-    AlertFired,
     AlertResolved,
     CheckpointSigned,
-    ClearedReason,
-    DriftCleared,
-    DriftDetected,
     HealthCleared,
     HealthOpened,
     Measure,
@@ -20,7 +16,6 @@ from driftline.events import (
     ModelVersionRegistered,
     MonitorState,
     MonitorStatus,
-    Reference,
     Stage,
     StageChanged,
     Task,
@@ -31,7 +26,8 @@ from services.console.consumer import Follower
 from services.console.store.projection import Projection
 from services.console.store.queries import Queries
 from services.console.store.tables import BY_TOPIC, open_engine
-from tests.builders import monitor_of, report_of
+from tests.builders import fired_of, monitor_of, report_of
+from tests.unit.alerting.builders import cleared, detected
 
 DAY = 86_400_000_000
 
@@ -47,67 +43,19 @@ def window(day=0, **changes):
     return replace(report, **changes)
 
 
-DETECTED = DriftDetected(
+DETECTED = detected(
     episode_id="e",
-    sequence=1,
     model_id="m",
-    model_version="1",
-    slice="",
-    granularity="1 day",
-    kind="feature",
-    reference=Reference.BASELINE,
-    alert=True,
     since=0,
     window_start=0,
     window_end=DAY,
     risk_score=50.0,
-    severity="MEDIUM",
-    priority="medium",
     columns=(),
     n=10,
-    completeness=1.0,
-    exact=True,
-    monitor_version=1,
-    baseline_id="b",
     summary="temp drifted",
 )
-CLEARED = DriftCleared(
-    episode_id="e",
-    sequence=2,
-    model_id="m",
-    model_version="1",
-    slice="",
-    granularity="1 day",
-    kind="feature",
-    reference=Reference.BASELINE,
-    alert=True,
-    since=0,
-    window_start=DAY,
-    window_end=2 * DAY,
-    reason=ClearedReason.CLEAN,
-)
-FIRED = AlertFired(
-    alert_id="a",
-    group_key="g",
-    alert_type="drift_detection",
-    title="Drift",
-    model_id="m",
-    model_version="1",
-    priority="high",
-    severity="HIGH",
-    risk_score=70.0,
-    labels={},
-    tags=(),
-    channels=(),
-    emoji="",
-    color="",
-    runbook_url="",
-    dashboard_url="",
-    details="",
-    affected_segments=(),
-    starts_at=5,
-    source_event_id="s",
-)
+CLEARED = cleared(episode_id="e", model_id="m", since=0, window_start=DAY, window_end=2 * DAY)
+FIRED = fired_of()
 RESOLVED = AlertResolved(
     alert_id="a", group_key="g", model_id="m", labels={}, starts_at=5, ends_at=9, reason="clean", source_event_id="s"
 )
