@@ -128,12 +128,7 @@ def reported(
     monitor = rules.monitor(model_id, window.monitor_version)
     layout = rules.layout(model_id, window.monitor_version)
     cells, real = sums.inputs.encode()
-    known = judged or Judged()
-    measured = input_measures(model_id, window, sums, rules) if known.inputs is None else known.inputs
-    labels = known.labels
-    if labels is None:
-        found = label_measures(model_id, window, sums, rules)
-        labels = _restated(rules, monitor, window, found, sums=sums, evidence_of=evidence_of_labels)
+    measured, labels = _judged(model_id, window, sums, rules, judged or Judged())
     weighed = (*measured, *labels) if sums.in_time.rows >= monitor.minimum_n else measured
     score, severity = _risk(monitor, window, sums, weighed)
     pairs = sums.in_time.rows + sums.later
@@ -172,6 +167,18 @@ def reported(
         risk_score=score,
         severity=severity,
     )
+
+
+def _judged(
+    model_id: str, window: Window, sums: Sums, rules: Rules, known: Judged
+) -> tuple[Sequence[Measure], Sequence[Measure]]:
+    """The measures of inputs and of labels: those that are known, and the others now."""
+    measured = input_measures(model_id, window, sums, rules) if known.inputs is None else known.inputs
+    if known.labels is not None:
+        return measured, known.labels
+    found = label_measures(model_id, window, sums, rules)
+    monitor = rules.monitor(model_id, window.monitor_version)
+    return measured, _restated(rules, monitor, window, found, sums=sums, evidence_of=evidence_of_labels)
 
 
 def input_measures(model_id: str, window: Window, sums: Sums, rules: Rules) -> tuple[Measure, ...]:

@@ -68,15 +68,7 @@ def routes(counter: Counter) -> APIRouter:
     async def post_stage(
         model_id: str, model_version: str, step: Step, response: Response, actor: Annotated[Actor, changer]
     ) -> View:
-        event = StageChanged(
-            model_id=model_id,
-            model_version=model_version,
-            from_stage=step.to,
-            to_stage=step.to,
-            reason=step.reason,
-            actor=actor.name,
-            at=counter.clock.now_us(),
-        )
+        event = _step_to(step, model_id, model_version, actor.name, counter.clock.now_us())
 
         def decide(store: Store) -> StageChanged | None:
             monitored = store.current_monitor(model_id) is not None
@@ -103,6 +95,19 @@ def routes(counter: Counter) -> APIRouter:
         )
 
     return router
+
+
+def _step_to(step: Step, model_id: str, model_version: str, actor: str, now: int) -> StageChanged:
+    """The step as it is wanted; where the version stands before it is for the registry to say."""
+    return StageChanged(
+        model_id=model_id,
+        model_version=model_version,
+        from_stage=step.to,
+        to_stage=step.to,
+        reason=step.reason,
+        actor=actor,
+        at=now,
+    )
 
 
 async def _changed(
