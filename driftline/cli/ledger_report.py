@@ -26,9 +26,10 @@ from driftline.cli.ledger_inputs import (
     write,
 )
 from driftline.clock import SystemClock
-from driftline.ledger.compliance import Assessment, RegimeName, State, assess
+from driftline.ledger.compliance import Assessment, RegimeName, assess
 from driftline.ledger.compliance_page import as_json, page
 from driftline.ledger.report import Level, Verdict
+from driftline.ledger.requirements import State
 from driftline.ledger.review import review_draft
 from driftline.ledger.store import verify_store
 from driftline.ledger.store.assessing import evidence_of

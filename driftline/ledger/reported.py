@@ -9,7 +9,8 @@ from typing import Any, Final
 import orjson
 
 from driftline.ledger.chain import Draft
-from driftline.ledger.compliance import Assessment, State
+from driftline.ledger.compliance import Assessment
+from driftline.ledger.requirements import State
 from driftline.ledger.statements import statement
 
 __all__ = ["REPORTED", "Reported", "reported_draft", "reported_of"]
