@@ -1,7 +1,7 @@
 """What regimes of record keeping ask for, and what a ledger shows of it: evidence and what is missing, never a verdict.
 
-Each requirement names its source, held against the text of the law where that is public (`Regime.texts`); the wording is a digest of
-it, and says where the text itself asks for less. Read what is in force before you rely on this, and ask somebody who may advise you: this
+Each requirement names its source, whose text stands under `Regime.texts`; the wording is a digest of it, and says where the text itself
+asks for less. Read what is in force before you rely on this, and ask somebody who may advise you: this
 is no legal advice.
 """
 
