@@ -233,7 +233,7 @@ def entry(
         found, objects = pick(snapshot, entry_id, None), archive_at(archive)
         if objects is not None and found.payload is None:
             payload, details = payload_from(objects, snapshot, found.seq) or (None, None)
-            found = replace(found, payload=payload, details=details)
+            found = found._replace(payload=payload, details=details)
     print_json(view(found))
 
 
