@@ -37,8 +37,8 @@ class ProcessSettings(BaseSettings):
     data_dir: Path = Field(default=Path(".driftline"), description="folder for local state")
     http_host: str = Field(default="127.0.0.1", description="address to listen on")
     http_port: int = Field(default=..., ge=0, le=65535, description="port to listen on; 0 takes any free one")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is logged")
+    log_format: Literal["text", "json"] = Field(default="text", description="lines for people, or JSON for machines")
 
     @classmethod
     def settings_customise_sources(
