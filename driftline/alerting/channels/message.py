@@ -7,6 +7,7 @@ from typing import Any
 
 from driftline.alerting.channels.texts import clean, color, link, one_line
 from driftline.alerting.enrichment import DEFAULT_TITLE
+from driftline.alerting.trend import Trend, read_trend
 
 FOOTER = "MLOps Monitoring System"
 RESOLVED_SIGN = "✅"
@@ -43,6 +44,8 @@ class Item:
     dashboard_url: str | None
     care: str | None
     """Who takes care of it; None where nobody does."""
+    trend: Trend | None = None
+    """Its measure over the last windows, for those that show a picture."""
 
     @property
     def risk(self) -> str:
@@ -145,6 +148,7 @@ def _item(alert: Mapping[str, Any]) -> Item:
         runbook_url=link(alert.get("runbook_url")),
         dashboard_url=link(alert.get("dashboard_url")),
         care=_care(alert.get("acknowledged")),
+        trend=read_trend(alert.get("trend"), one_line),
     )
 
 

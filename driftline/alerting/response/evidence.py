@@ -1,7 +1,7 @@
 """What decided windows say about a model: risk, band, confidence, cause."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from driftline.alerting.response.actions import Band, Category
 from driftline.alerting.response.policy import ModelPolicy
@@ -50,6 +50,8 @@ class Observation:
     """Their limits, where they have one."""
     learnt_at: int
     """When it was learnt of; the only moment here that is not event time."""
+    psi_limits: Mapping[str, float] = field(default_factory=dict)
+    """The limit of each feature's PSI, where it has one."""
 
 
 def observe(report: WindowReport, now: int) -> Observation | None:
@@ -62,6 +64,7 @@ def observe(report: WindowReport, now: int) -> Observation | None:
     rests_on_labels = bool(families) and families <= _PERFORMANCE
     seen = report.completeness * ((report.label_coverage or 0.0) if labelled and rests_on_labels else 1.0)
     performance = _of(report.measures, "performance")
+    psi = [measure for measure in report.measures if measure.family == "feature" and measure.name == "psi"]
     return Observation(
         model_id=report.model_id,
         model_version=report.model_version,
@@ -74,11 +77,7 @@ def observe(report: WindowReport, now: int) -> Observation | None:
         confidence=seen if report.exact else 0.0,
         category=_category(families),
         detectors=tuple(sorted({f"{measure.family}:{measure.column or ''}" for measure in failing})),
-        feature_psi={
-            measure.column: measure.value
-            for measure in report.measures
-            if measure.family == "feature" and measure.name == "psi" and measure.column and measure.value is not None
-        },
+        feature_psi={one.column: one.value for one in psi if one.column and one.value is not None},
         business={**_of(report.measures, "business"), **_of(report.measures, "outcome_business")},
         performance=performance,
         performance_limits={
@@ -87,6 +86,7 @@ def observe(report: WindowReport, now: int) -> Observation | None:
             if measure.family == "performance" and measure.column is None and measure.limit is not None
         },
         learnt_at=now,
+        psi_limits={one.column: one.limit for one in psi if one.column and one.limit is not None},
     )
 
 
@@ -182,6 +182,11 @@ def _critical(one: Observation, policy: ModelPolicy) -> dict[str, float]:
 
 def _impact(one: Observation, policy: ModelPolicy) -> float:
     return sum(abs(one.business.get(name, 0.0)) for name in policy.impact_metrics)
+
+
+def is_better_with_more(measure: str) -> bool:
+    """Whether a measure of performance is better the larger it is."""
+    return measure in _MORE_IS_BETTER
 
 
 def degradation(now: Observation, stable: Observation | None) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from driftline.alerting.grouping import Group, next_tick
 from driftline.alerting.notification import Notification, compose
 from driftline.alerting.pipeline import NOTHING_TOLD, Look, Told, decide, ids, look_again, told_after, withheld_after
 from driftline.alerting.routing import Receiver
+from driftline.alerting.trend import with_trend
 from driftline.clock import Clock
 from driftline.events import NotificationSuppressed
 from services.alerting.adapters.channels.port import shows_care
@@ -19,6 +20,7 @@ from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
 from services.alerting.store import groups, outbox, withheld
 from services.alerting.store.database import Database
 from services.alerting.store.holding import Holding
+from services.alerting.store.response import trends
 
 _GROUPS_AT_ONCE = 250
 """Groups in one transaction; the intake waits for it."""
@@ -140,6 +142,7 @@ class _Round:
         told = told_after(look, decision, message.notification_id)
         if isinstance(decision, Notify):
             DECISIONS.labels(message.reason, "").inc()
+            message = with_trend(message, trends.of_alert(self._tx, message.body["alert_data"]["labels"]))
             self._batch.notify(message, told, state=outbox.PENDING)
         else:
             self._suppress(message, told, decision)

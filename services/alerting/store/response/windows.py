@@ -41,7 +41,7 @@ def save(tx: Connection, seen: Observation, revision: int) -> bool:
 def of_model(tx: Connection, model_id: str) -> list[Observation]:
     """Every window that is kept, the oldest first."""
     query = select(windows.c.body).where(windows.c.model_id == model_id).order_by(windows.c.window_end)
-    return [_observation(row) for row in tx.execute(query)]
+    return [observation(row) for row in tx.execute(query)]
 
 
 def unlooked(tx: Connection) -> Sequence[str]:
@@ -86,6 +86,7 @@ def bands(tx: Connection) -> dict[str, Band]:
     return {row[0]: Band(row[1]) for row in tx.execute(worst)}
 
 
-def _observation(row: Row[Any]) -> Observation:
+def observation(row: Row[Any]) -> Observation:
+    """A row as the core knows it."""
     body = json.loads(row.body)
     return Observation(**{**body, "category": Category(body["category"]), "detectors": tuple(body["detectors"])})

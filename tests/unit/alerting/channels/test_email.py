@@ -1,5 +1,6 @@
 import email
 import email.policy
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given, settings
 
 from driftline.alerting.alert import Priority
 from driftline.alerting.channels.email import Envelope, compose, message_id, parse_address
+from driftline.alerting.picture import draw
+from driftline.alerting.trend import Trend
 from tests.unit.alerting.builders import alert
 from tests.unit.alerting.channels.notices import example, hostile, message, resolved
 
@@ -126,6 +129,8 @@ def test_no_text_of_others_adds_a_header_a_tag_or_a_line_that_is_too_long(told) 
     assert set(tags.tags) <= {
         "html",
         "head",
+        "img",
+        "style",
         "meta",
         "body",
         "h2",
@@ -144,3 +149,24 @@ def test_no_text_of_others_adds_a_header_a_tag_or_a_line_that_is_too_long(told) 
     }
     assert all(url.startswith(("https://wiki.example.org/", "https://dash.example.org/")) for url in tags.links)
     assert len(raw) < 200_000  # Gmail shows 102 kB and links to the rest; only what is made to harm comes near
+
+
+def test_a_picture_of_the_last_windows_travels_with_the_mail() -> None:
+    values = (0.1, 0.2, 0.9)
+    shown = Trend(measure="psi", column="<b>", limit=0.25, more_is_bad=True, ends=("2013-01-01T00:00:00Z",) * 3, values=values)
+    told = example()
+    found = parsed(compose(replace(told, items=(replace(told.lead, trend=shown),)), ENVELOPE, now=NOW))
+    assert [part.get_content_type() for part in found.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "multipart/related",
+        "text/html",
+        "image/png",
+    ]
+    *_, picture = found.walk()
+    assert picture.get_content() == draw(shown)
+    assert picture["Content-Disposition"].startswith("inline")
+    plain, page = parts(found)
+    assert f'<img src="cid:{picture["Content-ID"].strip("<>")}"' in page
+    assert "psi of &lt;b&gt;, the last 3 windows until 2013-01-01 00:00 UTC: now 0.9 (limit 0.25)" in page
+    assert plain.splitlines()[-5:-3] == [shown.caption, "▁▂█"]

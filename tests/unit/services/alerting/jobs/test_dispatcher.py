@@ -1,8 +1,11 @@
 import json
+from dataclasses import replace
 
 from driftline.alerting.routing import ChannelSpec
 from driftline.events import NotificationSuppressed
+from services.alerting.store.response import windows
 from tests.unit.alerting.builders import cleared, detected
+from tests.unit.alerting.response.builders import window
 from tests.unit.services.alerting.bench_of_parts import by_priority, one_route
 
 
@@ -162,3 +165,20 @@ def test_two_channels_of_a_receiver_are_decided_apart(make_parts) -> None:
         ("quiet", "suppressed", "all_resolved"),
     ]
     assert groups_left(parts) == []
+
+
+def test_a_notification_carries_the_last_windows_of_what_it_is_about(parts) -> None:
+    event = detected(kind="feature")
+    with parts.database.write() as tx:
+        for day in range(4):
+            seen = window(day, model_id=event.model_id, model_version=event.model_version, granularity=event.granularity)
+            windows.save(tx, replace(seen, feature_psi={"temp": 0.2 * day}, psi_limits={"temp": 0.25}), 1)
+    parts.take(event, detected(kind="feature", slice="carrier=UA", episode_id="b", risk_score=1.0))
+    parts.pass_time(30)
+    parts.deliver()
+    (sent,) = parts.channel.sent
+    lead, other = json.loads(sent.body)["alerts"]
+    assert lead["trend"]["column"] == "temp"
+    assert lead["trend"]["limit"] == 0.25
+    assert [value for _, value in lead["trend"]["points"]] == [0.0, 0.2, 0.4, 0.2 * 3]
+    assert "trend" not in other
