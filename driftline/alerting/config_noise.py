@@ -6,7 +6,7 @@ from driftline.alerting.config_document import Field
 from driftline.alerting.durations import parse_duration
 from driftline.alerting.noise import FlappingRule, NoiseControl
 
-_KEYS = frozenset({"flapping", "quiet_after_change", "data_quality_explains_drift"})
+_KEYS = frozenset({"flapping", "quiet_after_change", "data_quality_explains_drift", "most_urgent_speaks"})
 _FLAPPING = frozenset({"times", "within", "steady"})
 
 
@@ -14,11 +14,11 @@ def read_noise(field: Field | None) -> NoiseControl:
     """What is held back without a route or a rule that says so; the defaults where nothing is written."""
     usual = NoiseControl()
     values = {} if field is None else field.mapping(_KEYS)
-    explains = values["data_quality_explains_drift"].boolean() if "data_quality_explains_drift" in values else None
     return NoiseControl(
         flapping=_flapping(values["flapping"]) if "flapping" in values else usual.flapping,
         quiet_after_change=_duration(values, "quiet_after_change", usual.quiet_after_change),
-        data_quality_explains_drift=usual.data_quality_explains_drift if explains is None else explains,
+        data_quality_explains_drift=_switch(values, "data_quality_explains_drift", usual.data_quality_explains_drift),
+        most_urgent_speaks=_switch(values, "most_urgent_speaks", usual.most_urgent_speaks),
     )
 
 
@@ -35,6 +35,11 @@ def _flapping(field: Field) -> FlappingRule:
 
 def _duration(values: Mapping[str, Field], name: str, usual: int) -> int:
     found = values[name].read(parse_duration) if name in values else None
+    return usual if found is None else found
+
+
+def _switch(values: Mapping[str, Field], name: str, usual: bool) -> bool:  # noqa: FBT001
+    found = values[name].boolean() if name in values else None
     return usual if found is None else found
 
 

@@ -37,6 +37,8 @@ class SuppressReason(StrEnum):
     """Alerts that fire explain all that there was to tell."""
     MODEL_CHANGED = "model_changed"
     """A deployment or another baseline explains all that there was to tell."""
+    SPOKEN_FOR = "spoken_for"
+    """More urgent drift of the same model and window fires, and those whom this would go to are told of that."""
     FLAPPING = "flapping"
     """It begins and ends all the time; it is told once it has held for a while."""
     MUTED = "muted"
@@ -67,7 +69,15 @@ class Suppress:
     instead_of: NotifyReason | None = None
 
 
-HELD = frozenset({SuppressReason.SILENCED, SuppressReason.INHIBITED, SuppressReason.MODEL_CHANGED, SuppressReason.FLAPPING})
+HELD = frozenset(
+    {
+        SuppressReason.SILENCED,
+        SuppressReason.INHIBITED,
+        SuppressReason.MODEL_CHANGED,
+        SuppressReason.SPOKEN_FOR,
+        SuppressReason.FLAPPING,
+    }
+)
 """Reasons that hold for single alerts."""
 
 WITHHELD = HELD | {SuppressReason.MUTED}

@@ -16,6 +16,7 @@ WHY_NOT: dict[SuppressReason, str] = {
     SuppressReason.SILENCED: "a silence held for all that there was to tell; what still fires is told when it ends",
     SuppressReason.INHIBITED: "another alert that fired explained all that there was to tell (inhibit_rules)",
     SuppressReason.MODEL_CHANGED: "the model was deployed or got another baseline, which explains new drift; what still fires is told",
+    SuppressReason.SPOKEN_FOR: "more urgent drift of the same model and window fires, and was told; what still fires then is told",
     SuppressReason.FLAPPING: "it begins and ends all the time; what still fires is told once it has held for a while",
     SuppressReason.MUTED: "the route tells nothing at that time (mute_time_intervals, active_time_intervals); it is told afterwards",
     SuppressReason.RESOLVED_NOT_WANTED: "the channel wants to hear of no ends (send_resolved: false)",

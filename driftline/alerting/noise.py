@@ -40,6 +40,8 @@ class NoiseControl:
     """For how long a deployment or another baseline holds back the drift of its model, microseconds; 0: not at all."""
     data_quality_explains_drift: bool = True
     """Whether a data-quality alert inhibits the drift of its model version."""
+    most_urgent_speaks: bool = True
+    """Whether of what drifts in a model in one window the most urgent is told, and the rest only to those who do not hear of that."""
 
     @property
     def inhibit_rules(self) -> tuple[InhibitRule, ...]:
@@ -141,6 +143,13 @@ def refit(event: Monitor, former_baseline: str | None, *, quiet: int, now: int) 
         until=max(since, now) + quiet,
         detail=f"Monitor version {number} compares with another baseline since {iso_time(since)} ({event.actor}).",
     )
+
+
+def window_of(alert: Alert) -> tuple[str, str, int] | None:
+    """What has one cause: drift of one model version that began in the same window, of any family; None for other alerts."""
+    if alert.posted is not None or not alert.episode_id:
+        return None
+    return alert.model_id, alert.model_version, alert.starts_at
 
 
 def may_flap(alert: Alert) -> bool:

@@ -255,8 +255,9 @@ def _checked(file: Path) -> dict[str, Any]:
     counts = {
         "routes": sum(1 for _ in routing.root.walk()),
         "receivers": len(routing.receivers),
-        "inhibit rules": len(routing.inhibit_rules),
+        "inhibit rules": len(routing.inhibit_rules) - len(routing.noise.inhibit_rules),
         "time intervals": len(routing.time_intervals),
+        "built-in inhibit rules": len(routing.noise.inhibit_rules),
     }
     return {"file": str(file), "faults": [], "warnings": list(routing.warnings), "found": counts}
 
@@ -267,7 +268,8 @@ def _print_report(report: dict[str, Any]) -> None:
     for warning in report["warnings"]:
         typer.echo(f"warning: {warning}")
     if not report["faults"]:
-        typer.echo(f"{report['file']}: " + ", ".join(f"{count} {name}" for name, count in report["found"].items()))
+        *own, built_in = (f"{count} {name}" for name, count in report["found"].items())
+        typer.echo(f"{report['file']}: {', '.join(own)}, and {built_in}")
 
 
 def _loaded(file: Path) -> Routing:

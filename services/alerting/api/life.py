@@ -124,7 +124,7 @@ def _line(entry: Entry) -> dict[str, Any]:
 def _places(tx: Connection, plan: Plan, alert: Alert, now: int) -> list[Place]:
     found = groups.of_alert(tx, alert.alert_id)
     keys = [group.key for group, _ in found]
-    members = Holding().mark(tx, plan.routing.inhibit_rules, groups.members_of(tx, keys), now)
+    members = Holding().mark(tx, plan.routing, [group for group, _ in found], groups.members_of(tx, keys), now)
     told, waiting = groups.told_of(tx, keys), _waiting(tx, keys)
     return [
         Place(

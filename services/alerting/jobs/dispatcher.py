@@ -75,7 +75,7 @@ class _Round:
         self._due = due
         self._now = now
         keys = [group.key for group in due]
-        self._members = holding.mark(tx, self._plan.routing.inhibit_rules, groups.members_of(tx, keys), now)
+        self._members = holding.mark(tx, self._plan.routing, due, groups.members_of(tx, keys), now)
         self._withheld = withheld.of(tx, keys)
         self._withheld_now: dict[tuple[str, str], frozenset[str]] = {}
         self._known = groups.told_of(tx, keys)

@@ -19,6 +19,7 @@ _FIND = _ALERTS.where(alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
 _FIRING = _ALERTS.where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id)
 _CHANGED = _ALERTS.where(alerts.c.updated_at > bindparam("since")).order_by(alerts.c.updated_at, alerts.c.alert_id)
 _LAST_CHANGE = select(func.max(alerts.c.updated_at))
+_FIRING_OF = _ALERTS.where(alerts.c.model_id.in_(bindparam("models", expanding=True)), alerts.c.ends_at.is_(None))
 _INSERT = insert(alerts)
 _UPDATE = update(alerts).where(alerts.c.alert_id == bindparam("key"))
 
@@ -36,6 +37,11 @@ def find_all(tx: Connection, alert_ids: Iterable[str]) -> dict[str, Alert]:
 def firing(tx: Connection) -> list[Alert]:
     """Every alert that holds, oldest first."""
     return [_alert(row) for row in tx.execute(_FIRING).all()]
+
+
+def firing_of(tx: Connection, models: Collection[str]) -> list[Alert]:
+    """Every alert that holds of some models."""
+    return [_alert(row) for row in tx.execute(_FIRING_OF, {"models": list(models)}).all()]
 
 
 def save(tx: Connection, changed: Iterable[Alert], known: Collection[str], now: int) -> None:

@@ -1,16 +1,17 @@
-"""Which alerts of a look are held back: silences from SQL, inhibition by what fires now, changes of models, and flapping."""
+"""Which alerts of a look are held back: silences from SQL, inhibition by what fires now, changes of models, crowds, and flapping."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from driftline.alerting.alert import Alert, Status
 from driftline.alerting.decisions import SuppressReason
-from driftline.alerting.grouping import Member
+from driftline.alerting.grouping import Group, Member
 from driftline.alerting.inhibition import Inhibitors, InhibitRule
 from driftline.alerting.matchers import all_match
-from driftline.alerting.noise import ModelChange, may_flap
+from driftline.alerting.noise import ModelChange, may_flap, window_of
+from driftline.alerting.routing import Route, Routing
 from driftline.alerting.silences import Silence, silencing
 from services.alerting.store import alerts, noise, silences
 
@@ -49,20 +50,26 @@ class Holding:
         """The last change that `_inhibitors` knows of."""
         self._inhibitors = Inhibitors(())
 
-    def mark(self, tx: Connection, rules: tuple[InhibitRule, ...], members: Members, now: int) -> Members:
-        """The same members by group, with why they are held."""
+    def mark(self, tx: Connection, routing: Routing, due: Iterable[Group], members: Members, now: int) -> Members:
+        """The same members by group, with why they are held; `due` are the groups."""
+        firing = [one.alert for some in members.values() for one in some if one.alert.status is Status.FIRING]
         present = _Present(
             now=now,
             silences=silences.active(tx, now),
             changes=noise.changed(tx, now),
             flapping=noise.flapping(tx, now),
-            inhibitors=self._inhibiting(tx, rules, members),
+            inhibitors=self._inhibiting(tx, routing.inhibit_rules, firing),
         )
-        return {key: tuple(_marked(member, present) for member in some) for key, some in members.items()}
+        speakers = _speakers(tx, routing, firing, present)
+        marked: dict[str, tuple[Member, ...]] = {}
+        for group in due:
+            held = ((one, _held(one.alert, group, routing, present, speakers)) for one in members[group.key])
+            marked[group.key] = tuple(one if reason is None else replace(one, held=reason) for one, reason in held)
+        return marked
 
-    def _inhibiting(self, tx: Connection, rules: tuple[InhibitRule, ...], members: Members) -> Inhibitors:
-        """Who inhibits. What fires is read only where a rule is about any of the members."""
-        labels = [one.alert.routing_labels for some in members.values() for one in some if one.alert.status is Status.FIRING]
+    def _inhibiting(self, tx: Connection, rules: tuple[InhibitRule, ...], firing: Iterable[Alert]) -> Inhibitors:
+        """Who inhibits. What fires is read only where a rule is about any of these."""
+        labels = [alert.routing_labels for alert in firing] if rules else []
         if not any(all_match(rule.target, one) for rule in rules for one in labels):
             return _NOBODY
         if rules != self._rules:
@@ -78,9 +85,43 @@ class Holding:
 
 _NOBODY = Inhibitors(())
 
+_Speakers = Mapping[tuple[str, str, int] | None, Mapping[frozenset[str], int]]
+"""By window what is told of it: the names of the channels that hear of an alert, and how urgent the most urgent such one is."""
 
-def _marked(member: Member, present: _Present) -> Member:
-    if member.alert.status is not Status.FIRING:
-        return member
-    reason = present.reason(member.alert)
-    return member if reason is None else replace(member, held=reason)
+
+def _speakers(tx: Connection, routing: Routing, firing: Iterable[Alert], present: _Present) -> _Speakers:
+    """What is told of the windows of these alerts."""
+    if not routing.noise.most_urgent_speaks:
+        return {}
+    models = {window[0] for window in map(window_of, firing) if window is not None}
+    found: dict[tuple[str, str, int] | None, dict[frozenset[str], int]] = {}
+    for alert in alerts.firing_of(tx, models) if models else ():
+        window = window_of(alert)
+        if window is None or present.reason(alert) is not None:
+            continue
+        routes = (route for route in routing.root.match(alert.routing_labels) if not _late(routing, route, present.now))
+        told = frozenset(name for route in routes for name in _channels(routing, route.receiver))
+        urgent = found.setdefault(window, {})
+        urgent[told] = max(urgent.get(told, 0), alert.priority.rank)
+    return found
+
+
+def _late(routing: Routing, route: Route, now: int) -> bool:
+    """Whether a route tells of nothing now."""
+    return route.digest or routing.muted(route, now)
+
+
+def _channels(routing: Routing, receiver: str) -> frozenset[str]:
+    known = routing.receivers.get(receiver)
+    return frozenset() if known is None else frozenset(channel.name for channel in known.channels)
+
+
+def _held(alert: Alert, group: Group, routing: Routing, present: _Present, speakers: _Speakers) -> SuppressReason | None:
+    if alert.status is not Status.FIRING:
+        return None
+    reason = present.reason(alert)
+    urgent = {} if reason is not None else speakers.get(window_of(alert), {})
+    if any(alert.priority.rank < rank and _channels(routing, group.receiver) <= told for told, rank in urgent.items()):
+        route = routing.route(group.route_key)
+        return None if route is not None and route.digest else SuppressReason.SPOKEN_FOR
+    return reason

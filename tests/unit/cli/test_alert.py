@@ -128,9 +128,9 @@ def configuration(tmp_path, command):
     return run
 
 
-def test_a_good_configuration_is_counted_with_the_rule_that_holds_by_default(configuration):
+def test_a_good_configuration_is_counted_apart_from_the_rule_that_holds_by_default(configuration):
     code, out, _ = configuration(GOOD, "check-config", "FILE")
-    assert (code, out) == (0, "FILE: 3 routes, 3 receivers, 1 inhibit rules, 1 time intervals\n")
+    assert (code, out) == (0, "FILE: 3 routes, 3 receivers, 0 inhibit rules, 1 time intervals, and 1 built-in inhibit rules\n")
 
 
 def test_every_fault_of_a_configuration_is_said_with_its_line(configuration):

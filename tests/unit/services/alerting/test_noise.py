@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -12,9 +13,11 @@ from driftline import codec
 from driftline.alerting.config import load
 from driftline.alerting.decisions import NotifyReason
 from driftline.alerting.life import Happening
+from driftline.alerting.matcher_syntax import parse_matchers
+from driftline.alerting.silences import Silence
 from driftline.envelope import iso_time
 from driftline.events import ColumnDrift, ModelRegistered, NotificationSuppressed
-from services.alerting.store import alerts, history
+from services.alerting.store import alerts, history, silences
 from tests.unit.alerting.builders import DAY, cleared, deployed, detected, monitor
 from tests.unit.services.alerting.bench_of_parts import Parts, by_priority, record
 
@@ -53,11 +56,15 @@ def test_one_window_of_a_model_is_one_message_whatever_else_of_it_drifts(make_pa
     assert len(parts.notifications(channel="webhook")) == 50
 
 
-def told(parts):
-    """What the webhook was sent, in order: reason and versions."""
+def told_bodies(parts):
+    """What the webhook was sent, in order."""
     parts.deliver()
-    bodies = [json.loads(message.body) for message in parts.channel.sent]
-    return [(body["reason"], [alert["model_version"] for alert in body["alerts"]]) for body in bodies]
+    return [json.loads(message.body) for message in parts.channel.sent]
+
+
+def told(parts):
+    """The same as reason and versions."""
+    return [(body["reason"], [alert["model_version"] for alert in body["alerts"]]) for body in told_bodies(parts)]
 
 
 def suppressed(parts):
@@ -251,3 +258,89 @@ def assert_nothing_is_lost(parts, began):
 def everything(parts):
     with parts.database.read() as tx:
         return alerts.page(tx, filters={}, limit=100, offset=0)
+
+
+def crowd(models: int, columns: int):
+    """In one window: every model's inputs drift badly in many columns, less so its slices, its predictions and its performance."""
+    worst = tuple(ColumnDrift(column=f"c{number}", measure="psi", value=1.0, limit=0.2) for number in range(columns))
+    of_model = (
+        {"severity": "CRITICAL", "columns": worst},
+        {"severity": "HIGH", "columns": worst, "slice": "region=eu"},
+        {"severity": "HIGH", "kind": "prediction"},
+        {"severity": "MEDIUM", "kind": "performance"},
+        {"severity": "LOW", "kind": "label"},
+    )
+    for model in range(models):
+        for number, changes in enumerate(of_model):
+            yield detected(model_id=f"shop.m{model}", episode_id=f"{model}/{number}", **changes)
+
+
+def test_of_a_window_the_most_urgent_is_told_once_for_each_model(make_parts) -> None:
+    parts = make_parts(by_priority(), configured=frozenset({"webhook"}))
+    parts.take(*crowd(50, 200))
+    parts.pass_time(30)
+    bodies = told_bodies(parts)
+    assert len(bodies) == 50
+    assert {body["alert_data"]["priority"] for body in bodies} == {"critical"}
+    assert all("and 195 more checks" in body["alert_data"]["details"] for body in bodies)
+    held = {reason for reason, _ in suppressed(parts)}
+    assert held == {"spoken_for", "not_configured"}
+
+
+def test_what_is_spoken_for_is_told_where_it_outlives_what_was_told(make_parts) -> None:
+    parts = make_parts(by_priority(), configured=frozenset({"webhook"}))
+    loud, quiet = {"severity": "CRITICAL"}, {"severity": "HIGH", "kind": "prediction", "episode_id": "p"}
+    parts.take(detected(**loud), detected(**quiet))
+    parts.pass_time(30)
+    parts.take(cleared())
+    parts.pass_time(300)
+    parts.pass_time(300)
+    said = sorted((body["alert_data"]["priority"], body["status"]) for body in told_bodies(parts))
+    assert said == [("critical", "firing"), ("critical", "resolved"), ("high", "firing")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"since": 9 * DAY},
+        {"model_version": "2"},
+        {"model_id": "shop.churn"},
+        {"severity": "CRITICAL", "slice": "region=eu"},
+    ],
+)
+def test_what_has_another_cause_or_is_as_urgent_speaks_for_itself(make_parts, changes) -> None:
+    routing = load("route: {receiver: all, group_by: [priority, slice, model_id, model_version, kind]}\n" + ALL)
+    parts = make_parts(routing)
+    parts.take(detected(severity="CRITICAL"), detected(**{"severity": "HIGH", "kind": "label", "episode_id": "b", **changes}))
+    parts.pass_time(30)
+    assert len(told_bodies(parts)) == 2
+
+
+ALL = "receivers: [{name: all, channels: [webhook]}, {name: others, channels: [slack]}]"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", ["webhook"]),
+        ("noise_control: {most_urgent_speaks: false}", ["webhook", "webhook"]),
+    ],
+)
+def test_who_does_not_hear_of_the_most_urgent_hears_of_the_rest(make_parts, more, expected) -> None:
+    routes = 'routes: [{matchers: [kind="prediction"], receiver: others, continue: true}, {receiver: all}]'
+    tree = f"route: {{receiver: all, group_by: [priority], {routes}}}\n{ALL}\n{more}"
+    parts = make_parts(load(tree))
+    parts.take(detected(severity="CRITICAL"), detected(severity="HIGH", kind="prediction", episode_id="p"))
+    parts.pass_time(30)
+    assert sorted(row.channel for row in parts.notifications(state="pending")) == ["slack", *expected]
+
+
+def test_what_is_silenced_speaks_for_nobody(make_parts) -> None:
+    parts = make_parts(load("route: {receiver: all, group_by: [priority]}\n" + ALL))
+    now = parts.clock.now_us()
+    made = Silence(silence_id="s", matchers=parse_matchers('kind="feature"'), starts_at=now, ends_at=now + HOUR)
+    with parts.database.write() as tx:
+        silences.add(tx, made, now)
+    parts.take(detected(severity="CRITICAL"), detected(severity="HIGH", kind="prediction", episode_id="p"))
+    parts.pass_time(30)
+    assert [body["alert_data"]["priority"] for body in told_bodies(parts)] == ["high"]
