@@ -4,6 +4,7 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -263,7 +264,7 @@ def everything(parts):
 def crowd(models: int, columns: int):
     """In one window: every model's inputs drift badly in many columns, less so its slices, its predictions and its performance."""
     worst = tuple(ColumnDrift(column=f"c{number}", measure="psi", value=1.0, limit=0.2) for number in range(columns))
-    of_model = (
+    of_model: tuple[dict[str, Any], ...] = (
         {"severity": "CRITICAL", "columns": worst},
         {"severity": "HIGH", "columns": worst, "slice": "region=eu"},
         {"severity": "HIGH", "kind": "prediction"},
