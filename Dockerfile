@@ -17,8 +17,8 @@ ENV SERVICE=${SERVICE} \
     PYTHONUNBUFFERED=1 \
     NUMBA_CACHE_DIR=/var/cache/driftline/numba
 RUN useradd --system --uid 10001 --create-home driftline && \
-    mkdir -p /var/lib/driftline /var/lib/witness /var/cache/driftline/numba && \
-    chown -R driftline /var/lib/driftline /var/lib/witness /var/cache/driftline
+    mkdir -p /var/lib/driftline /var/lib/witness /var/lib/archive /var/cache/driftline/numba && \
+    chown -R driftline /var/lib/driftline /var/lib/witness /var/lib/archive /var/cache/driftline
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY services services

@@ -11,7 +11,7 @@ from types import FrameType
 from rich.console import Console
 
 from driftline.errors import DriftlineError
-from services.supervisor import Supervisor
+from services.supervisor import SERVICES, WITNESS, Supervisor
 
 
 def main() -> int:
@@ -19,11 +19,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
     parser.add_argument("--state", type=Path, default=Path(".driftline/up"), help="folder for all state (default: %(default)s)")
     parser.add_argument("--stop", action="store_true", help="stop the one that runs on this state")
+    parser.add_argument("--witness", action="store_true", help="and a witness of the ledger, to try it out")
     arguments = parser.parse_args()
     console = Console(stderr=True)
     if arguments.stop:
         return _stop(console, arguments.state)
-    supervisor = Supervisor(arguments.state, progress=lambda message: console.print(message, style="dim", markup=False))
+    supervisor = Supervisor(
+        arguments.state,
+        progress=lambda message: console.print(message, style="dim", markup=False),
+        services={**WITNESS, **SERVICES} if arguments.witness else SERVICES,
+    )
     signal.signal(signal.SIGTERM, _interrupt)
     pid_file = _pid_file(arguments.state)
     try:
@@ -61,7 +66,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _say_where(console: Console, supervisor: Supervisor) -> None:
     console.print("[bold]Driftline is up.[/bold] Ctrl-C stops it.")
     for name, url in supervisor.urls.items():
-        console.print(f"  {name:<11} {url}   metrics at {url}/metrics")
+        console.print(f"  {name:<13} {url}   metrics at {url}/metrics")
     path = _client_file(supervisor)
     console.print(f"\nFor the command line and producers in another shell:\n  source {path}", highlight=False)
 

@@ -32,10 +32,13 @@ SERVICES: Mapping[str, int] = {
     "console": 8080,
 }
 """Services and the port that each prefers."""
+WITNESS: Mapping[str, int] = {"audit.witness": 8086}
+"""A witness of the ledger, to try it out: one that is to be believed runs in other hands."""
 KAFKA_PORT = 9092
 
 _OWN_TO_EACH = {"DRIFTLINE_DATABASE_URL", "DRIFTLINE_INSTANCE_ID", "DRIFTLINE_HTTP_PORT"}
 """Settings that services must not share, whatever this process's environment says."""
+_FOR_CLIENTS = ("DRIFTLINE_DATA_DIR", "DRIFTLINE_TOKENS_FILE", "DRIFTLINE_LEDGER_KEY_FILE", "DRIFTLINE_LEDGER_POLICY_FILE")
 _STOP_SECONDS = 30.0
 _READY_SECONDS = 120.0
 _FALLS_WHILE_STARTING = 3
@@ -108,11 +111,8 @@ class Supervisor:
         return {
             "DRIFTLINE_KAFKA_BOOTSTRAP": self.bootstrap,
             "DRIFTLINE_TOKEN": self.token,
-            **{f"DRIFTLINE_{name.upper()}_URL": url for name, url in self.urls.items()},
-            **{
-                name: self._environment[name]
-                for name in ("DRIFTLINE_DATA_DIR", "DRIFTLINE_TOKENS_FILE", "DRIFTLINE_LEDGER_KEY_FILE")
-            },
+            **self._url_settings(),
+            **{name: self._environment[name] for name in _FOR_CLIENTS if name in self._environment},
         }
 
     @property
@@ -143,7 +143,9 @@ class Supervisor:
         for name, port in self.services.items():
             log = self.state / "logs" / f"{name}.log"
             self._children[name] = Child(name, self.command(name), port=self._port(port), log=log)
-        self._environment |= {f"DRIFTLINE_{name.upper()}_URL": url for name, url in self.urls.items()}
+        self._environment |= self._url_settings()
+        for name in WITNESS.keys() & self._children.keys():
+            self._introduce(name, self._children[name].url)
         for child in self._children.values():
             self._launch(child)
         for child in self._children.values():
@@ -221,6 +223,26 @@ class Supervisor:
         if not key.exists():
             self._command("ledger", "keygen", "--file", str(key))
 
+    def _introduce(self, name: str, url: str) -> None:
+        """Give a witness its key and the ledger's, and the ledger a policy that wants this witness."""
+        folder = self.state / name
+        folder.mkdir(exist_ok=True, mode=0o700)
+        key, logs, policy = folder / "witness.key", folder / "logs", self.state / "ledger.policy"
+        if not key.exists():
+            self._command("ledger", "witness-keygen", "--file", str(key))
+        logs.write_bytes(Path(self._environment["DRIFTLINE_LEDGER_KEY_FILE"] + ".vkey").read_bytes())
+        verifier = Path(f"{key}.vkey").read_text(encoding="utf-8").strip()
+        policy.write_text(f"witness here {verifier} {url}/\nquorum here\n", encoding="utf-8")
+        self._environment |= {
+            "DRIFTLINE_WITNESS_KEY_FILE": str(key),
+            "DRIFTLINE_WITNESS_LOGS_FILE": str(logs),
+            "DRIFTLINE_LEDGER_POLICY_FILE": str(policy),
+            "DRIFTLINE_LEDGER_WITNESS_ALLOW_ADDRESSES": '["127.0.0.0/8"]',
+        }
+
+    def _url_settings(self) -> dict[str, str]:
+        return {f"DRIFTLINE_{name.upper().replace('.', '_')}_URL": url for name, url in self.urls.items()}
+
     def _command(self, *words: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "driftline.cli", *words], env=self._environment, capture_output=True, text=True, check=False
@@ -241,7 +263,8 @@ class Supervisor:
             "DRIFTLINE_DATABASE_URL": f"sqlite:///{data / (child.name + '.db')}",
             "DRIFTLINE_INSTANCE_ID": f"{child.name}-1",
         }
-        child.launch({**own, **self._environment})
+        apart = {"DRIFTLINE_DATA_DIR": str(self.state / child.name)} if child.name in WITNESS else {}
+        child.launch({**own, **self._environment, **apart})
 
     def _wait_ready(self, child: Child) -> None:
         """Wait for a service, starting it again where it falls while its surroundings are still coming up."""

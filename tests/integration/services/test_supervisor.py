@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from driftline.broker.embedded import free_port
+from driftline.ledger.policy import parse_policy
 from services.child import Child
-from services.supervisor import ServiceFailed, Supervisor
+from services.supervisor import WITNESS, ServiceFailed, Supervisor
 
 pytestmark = pytest.mark.integration
 
@@ -131,6 +132,22 @@ def test_a_service_that_always_falls_is_an_error_with_the_end_of_its_log(tmp_pat
     )  # fmt: skip
     with pytest.raises(ServiceFailed, match="no such table"), supervisor:
         pytest.fail("it came up")
+    assert _processes_of(tmp_path / "s") == []
+
+
+def test_a_witness_runs_beside_with_key_and_store_of_its_own_and_the_ledger_is_told_of_it(tmp_path):
+    def command(name: str) -> list[str]:
+        return [sys.executable, "-m", "services.audit.witness"] if name == "audit.witness" else _stand_in(name)
+
+    with Supervisor(tmp_path / "s", fixed_ports=False, services={**WITNESS, "one": 0}, command=command) as up:
+        settings = up.client_settings
+        (witness,) = parse_policy(Path(settings["DRIFTLINE_LEDGER_POLICY_FILE"]).read_bytes()).witnesses
+        assert witness.url == f"{settings['DRIFTLINE_AUDIT_WITNESS_URL']}/"
+        assert httpx.post(f"{witness.url}add-checkpoint", content=b"").status_code == 400
+        folder = up.state / "audit.witness"
+        assert (folder / "witness.db").exists()
+        assert stat.S_IMODE((folder / "witness.key").stat().st_mode) == 0o600
+        assert (folder / "logs").read_text() == (up.state / "ledger.key.vkey").read_text()
     assert _processes_of(tmp_path / "s") == []
 
 
