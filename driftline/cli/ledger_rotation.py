@@ -20,7 +20,7 @@ from driftline.cli.ledger_inputs import (
     write_secret,
 )
 from driftline.clock import SystemClock
-from driftline.ledger.checkpoint import sign_checkpoint
+from driftline.ledger.checkpoint import Checkpoint, sign_checkpoint
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.rotation import rotation_draft
 from driftline.ledger.store import LastSigned, signed_file
@@ -37,7 +37,7 @@ def rotate_key(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Give the ledger a new key: stop the audit service, run this, hand out the new .vkey, start again.
+    """Give the ledger a new key: run this, hand out the new .vkey, start the audit services again (they end by themselves).
 
     The change is an entry; heads so far stay good by the old key, later ones by the new key only. The old private key is gone then.
     """
@@ -53,14 +53,18 @@ def rotate_key(
     path = last_signed or signed_file(key_file)
     with opened_to_write(database, key_file, last_signed) as writer:
         done = writer.append([draft], [], now=SystemClock().now_us())
-    last = LastSigned(path, old.verifier).read()
-    if last is None or last.size < done.size:
-        raise LedgerUnavailable(f"entry {done.size - 1} says that the key changes, but it is not signed: run this again")
-    new = old.successor(seed, last.size)
-    _replace(key_file, new.encode() + "\n")
-    vkey_file(key_file).write_text(new.verifier.lines(), encoding="utf-8")
+
+    def replace(last: Checkpoint) -> str:
+        if last.size < done.size:
+            raise LedgerUnavailable(f"entry {done.size - 1} says that the key changes, but it is not signed: run this again")
+        new = old.successor(seed, last.size)
+        _replace(key_file, new.encode() + "\n")
+        vkey_file(key_file).write_text(new.verifier.lines(), encoding="utf-8")
+        return sign_checkpoint(last, new)
+
     # Whoever still runs with the old key finds a head that it did not sign, and stops.
-    LastSigned(path, new.verifier).sign_again(last, sign_checkpoint(last, new))
+    last = LastSigned(path, old.verifier).hand_over(replace)
+    new = signing_key(key_file)
     if as_json:
         print_json(
             {"sequence": done.size - 1, "vkey": new.verifier.encode(), "former": old.verifier.encode(), "until": last.size}

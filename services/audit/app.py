@@ -1,7 +1,7 @@
 """The audit service from top to bottom: settings, clients, ledger, recorder, verification, run, drain."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -35,7 +35,7 @@ from services.audit.adapters.checkpoints import CheckpointPublisher
 from services.audit.adapters.message_archive import MessageArchive
 from services.audit.anchoring import Anchoring
 from services.audit.consumer import Pace, Recorder, RecorderPart
-from services.audit.jobs import VerificationJob, Verifier, tell_rollback
+from services.audit.jobs import KEY_CHANGED, KeyWatch, VerificationJob, Verifier, tell_rollback
 from services.audit.settings import AuditSettings
 from services.audit.upkeep import Job, Upkeep, scheduled
 from services.audit.witnessing import Witnessing, WitnessingPart
@@ -78,8 +78,13 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     def verify_now() -> Report:
         return verifier.verify(Level.FULL)
 
+    def key_changed() -> bool:
+        return has_other_key(settings, key)
+
     upkeep = scheduled(settings, another_writer(settings, key, writer.store), verify_now, archive)
-    jobs = open_jobs(settings, writer.store, verifier, clock, events=events, publisher=publisher, upkeep=upkeep)
+    jobs = open_jobs(
+        settings, writer.store, verifier, clock, events=events, publisher=publisher, upkeep=upkeep, key_changed=key_changed
+    )
     app = create_app("Driftline audit", health=health, registry=REGISTRY)
     app.include_router(api.routes(writer.store, access, verifier.verify))
     decisions = keeping.Decisions(another_writer(settings, key, writer.store), clock)
@@ -96,6 +101,9 @@ def run(settings: AuditSettings, clock: Clock) -> int:
         publisher.tick()
 
     def rolled_back(error: RollbackDetected) -> None:
+        if key_changed():
+            log.warning(KEY_CHANGED)
+            return
         tell_rollback(events, writer.store.origin, error)
 
     try:
@@ -135,6 +143,14 @@ def read_key(settings: AuditSettings) -> SigningKey:
         raise ConfigurationError(f"{path} is no signing key: {error}") from error
 
 
+def has_other_key(settings: AuditSettings, key: SigningKey) -> bool:
+    """Tell whether the key file holds another key of the log than the one that this process signs with; a file that is gone says nothing."""
+    try:
+        return read_key(settings).verifier.public != key.verifier.public
+    except ConfigurationError:
+        return False
+
+
 def open_jobs(
     settings: AuditSettings,
     store: LedgerStore,
@@ -144,13 +160,19 @@ def open_jobs(
     events: HealthEvents,
     publisher: CheckpointPublisher,
     upkeep: Sequence[Job],
+    key_changed: Callable[[], bool],
 ) -> dict[str, Part]:
     """Return what runs beside the recorder: verification, and where there are any, witnesses, anchors and upkeep."""
-    every_us = round(settings.ledger_verify_seconds * 1e6)
     verification = VerificationJob(
-        verifier, events, clock, origin=store.origin, every_us=every_us, level=settings.ledger_verify_level
+        verifier,
+        events,
+        clock,
+        origin=store.origin,
+        every_us=round(settings.ledger_verify_seconds * 1e6),
+        level=settings.ledger_verify_level,
+        key_changed=key_changed,
     )
-    jobs: dict[str, Part] = {"verification": verification}
+    jobs: dict[str, Part] = {"verification": verification, "key": KeyWatch(key_changed)}
     if (witnessing := open_witnessing(settings, store, clock, events, publisher)) is not None:
         jobs["witnessing"] = WitnessingPart(witnessing, every_us=round(settings.ledger_witness_seconds * 1e6))
     if settings.ledger_anchor_url is not None:

@@ -22,6 +22,8 @@ from services.audit import metrics
 CORRUPT = "ledger_corrupt"
 ROLLBACK = "ledger_rollback_detected"
 UNVERIFIED = "ledger_not_verified"
+KEY_CHANGED = "the ledger has another key by now (driftline ledger rotate-key): this process ends, to be started again with it"
+KEY_SECONDS = 1.0
 AGAIN_SECONDS = 300.0
 """What could not be done is tried again after this time, or earlier if it is due earlier."""
 
@@ -86,7 +88,10 @@ class VerificationJob:
         origin: str,
         every_us: int,
         level: Level = Level.FULL,
+        key_changed: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`key_changed` tells whether the process runs with a key that is not the ledger's any more."""
+        self._key_changed = key_changed
         self._verifier = verifier
         self._events = events
         self._clock = clock
@@ -115,6 +120,9 @@ class VerificationJob:
         try:
             report = self._report()
         except RollbackDetected as error:
+            if self._key_changed():
+                log.warning(KEY_CHANGED)
+                return None
             self._found(Finding(None, FindingKind.CHECKPOINT_INVALID, str(error)), 1, began)
             return Verdict.TAMPERED
         except (LedgerUnavailable, Unavailable) as error:
@@ -159,6 +167,28 @@ class VerificationJob:
             detail=f"the ledger could not be verified at level {self._level.value}: {why}",
             labels={"log": self._origin},
         )
+
+
+class KeyChanged(DriftlineError):
+    """The ledger's key was changed while the process ran; start it again."""
+
+
+class KeyWatch:
+    """A part of the process: ends it when the ledger has another key."""
+
+    def __init__(self, changed: Callable[[], bool]) -> None:
+        self._changed = changed
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Look until told to stop; raises KeyChanged."""
+        while not self._stop.wait(KEY_SECONDS):
+            if self._changed():
+                raise KeyChanged(KEY_CHANGED)
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
 
 
 def _why(report: Report) -> str:

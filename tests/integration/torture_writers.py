@@ -91,6 +91,7 @@ class Steps:
             (DefaultDialect, "do_commit", self.commit),
             (os, "fsync", lambda *_: "fsync"),
             (os, "fdatasync", lambda *_: "fdatasync"),
+            (os, "fdatasync", lambda *_: "fdatasync"),
             (Path, "replace", lambda *_: "rename"),
         ):
             setattr(owner, name, self.stepwise(getattr(owner, name), what))

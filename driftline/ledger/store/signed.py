@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -57,7 +57,10 @@ class LastSigned:
         try:
             return open_checkpoint(note, self._key)
         except (NoteMalformed, SignatureInvalid) as error:
-            msg = f"{self._path} is not a head that this ledger signed: {error}"
+            msg = (
+                f"{self._path} is not a head that this ledger signed: {error}; after `driftline ledger rotate-key` start again "
+                "with the new key, else run `driftline ledger verify`: somebody changed the file"
+            )
             raise RollbackDetected(msg) from error
 
     def advance(self, checkpoint: Checkpoint, note: str) -> bool:
@@ -77,12 +80,18 @@ class LastSigned:
                 self._checked = note, checkpoint
             return True
 
-    def sign_again(self, checkpoint: Checkpoint, note: str) -> None:
-        """Put the last signed head there by another key; raises RollbackDetected when it is not that head."""
+    def hand_over(self, to: Callable[[Checkpoint], str]) -> Checkpoint:
+        """Put the last signed head there by another key; returns the head. Nobody signs in the meantime.
+
+        `to` puts the other key in the place of this one, and returns its note of the head. Raises LedgerUnavailable where
+        nothing is signed.
+        """
         with self._locked():
-            if self.read() != checkpoint:
-                raise RollbackDetected(f"{self._path} does not hold the head of {checkpoint.size} entries any more")
-            self._write(note)
+            last = self.read()
+            if last is None:
+                raise LedgerUnavailable(f"{self._path} holds no signed head: start the ledger once with its key")
+            self._write(to(last))
+            return last
 
     def _write(self, note: str) -> None:
         """Put a note there, whole or not at all; one as long as the last (nearly all are) waits for the disk once."""

@@ -1,8 +1,12 @@
 """`driftline ledger rotate-key`: heads before by the old key, after by the new one, and nothing new by the old one."""
 
 import json
+import os
 import stat
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +90,30 @@ def test_who_still_runs_with_the_old_key_stops(house: Path, run: Run) -> None:
     rotate(run)
     with pytest.raises(RollbackDetected):
         grow(running, [[draft(number) for number in range(20, 25)]])
+
+
+def test_the_key_changes_under_whoever_goes_on_signing(house: Path, run: Run) -> None:
+    """However the two interleave: what the old key signed is good, the writer stops, and the new key goes on."""
+    for _ in range(5):
+        key = SigningKey.parse((house / "key").read_text())
+        running, first = opened(house, key), threading.Event()
+
+        def sign_on(running: LedgerWriter = running, first: threading.Event = first) -> None:
+            with suppress(RollbackDetected):
+                while True:
+                    running.append([replace(draft(0, source=None), entry_id=os.urandom(16))], [], now=2_000)
+                    first.set()
+
+        writer = threading.Thread(target=sign_on)
+        writer.start()
+        first.wait()
+        said = rotate(run)
+        writer.join(10.0)
+        assert not writer.is_alive()
+        assert run("verify")[0] == 0
+        new = SigningKey.parse((house / "key").read_text())
+        assert opened(house, new).size >= said["until"]
+    assert run("verify")[1]["verdict"] == "valid"
 
 
 def test_the_old_key_signs_nothing_new(house: Path, run: Run) -> None:

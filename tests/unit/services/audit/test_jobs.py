@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
 from prometheus_client import REGISTRY
 
 from driftline import codec, topics
@@ -15,11 +16,22 @@ from driftline.ledger.errors import RollbackDetected
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.keeping import DAY_US
 from driftline.ledger.report import Level, Verdict, Witnessed
-from driftline.ledger.store import UrlObjects
+from driftline.ledger.store import LastSigned, UrlObjects
 from driftline.ledger.store.archiving import archive as archived
 from driftline.ledger.store.erasing import Author
 from driftline.runtime.health_events import HealthEvents
-from services.audit.jobs import CORRUPT, ROLLBACK, UNVERIFIED, Gather, VerificationJob, Verifier, tell_rollback
+from services.audit import jobs
+from services.audit.jobs import (
+    CORRUPT,
+    ROLLBACK,
+    UNVERIFIED,
+    Gather,
+    KeyChanged,
+    KeyWatch,
+    VerificationJob,
+    Verifier,
+    tell_rollback,
+)
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, Salts, ledger
 
 NOW = 400 * DAY_US
@@ -69,6 +81,23 @@ def test_a_valid_ledger_raises_no_alarm(tmp_path: Path) -> None:
     assert watch.job.look() is Verdict.VALID
     assert watch.said() == []
     assert REGISTRY.get_sample_value("driftline_ledger_verify_ok") == 1
+
+
+def test_a_process_with_a_former_key_raises_no_alarm_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(tmp_path)
+    head = LastSigned(tmp_path / "last-signed", KEY.verifier).read()
+    assert head is not None
+    (tmp_path / "last-signed").write_text(sign_checkpoint(head, KEY.successor(b"\7" * 32, head.size)))
+    job = VerificationJob(
+        watch.verifier, watch.events, watch.clock, origin=ORIGIN, every_us=1_000_000, key_changed=lambda: True
+    )
+    assert job.look() is None
+    assert watch.said() == []
+    assert watch.job.look() is Verdict.TAMPERED
+    monkeypatch.setattr(jobs, "KEY_SECONDS", 0.0)
+    looks = iter([False, False, True])
+    with pytest.raises(KeyChanged, match="rotate-key"):
+        KeyWatch(lambda: next(looks)).run()
 
 
 def test_corruption_is_critical_said_once_and_cleared_when_mended(tmp_path: Path) -> None:
