@@ -207,6 +207,48 @@ def test_two_instances_killed_at_random_record_everything_once(house: House) -> 
     assert report["source"]["duplicates"] == 0
 
 
+def test_two_instances_archive_report_and_verify_by_schedule_while_they_record(house: House, tmp_path: Path) -> None:
+    house.environment |= {
+        "DRIFTLINE_LEDGER_ARCHIVE_URL": f"file://{tmp_path}/archive",
+        "DRIFTLINE_LEDGER_ARCHIVE_SECONDS": "0.5",
+        "DRIFTLINE_LEDGER_REPORT_URL": f"file://{tmp_path}/reports",
+        "DRIFTLINE_LEDGER_REPORT_SECONDS": "86400",
+        "DRIFTLINE_LEDGER_REPORT_REGIMES": '["sox", "gdpr"]',
+        "DRIFTLINE_LEDGER_VERIFY_SECONDS": "1",
+        "DRIFTLINE_LEDGER_VERIFY_LEVEL": "source",
+    }
+    running = [house.start(), house.start()]
+    for process, port in running:
+        house.wait_ready(process, port)
+    house.command("ledger", "retain", "*", "--archive-days", 0, "--actor", "tester", "--reason", "test")
+    for number in range(600):
+        house.event(number)
+    house.predictions(1_000)
+    house.producer.flush(30.0)
+    house.wait_recorded()
+    deadline = time.monotonic() + SETTLE_SECONDS
+    inside = "SELECT count(*) FROM ledger_payload p JOIN ledger_entry e ON e.seq = p.seq WHERE p.body IS NOT NULL AND e.action NOT LIKE 'ledger.%'"
+    while house.query(inside) != [(0,)] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert house.query(inside) == [(0,)]
+    time.sleep(2.0)  # a verification of each, with all in the archive
+    for _, port in running:
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10.0).text
+        assert "driftline_ledger_verify_ok 1.0" in told
+        assert 'driftline_ledger_job_ok{job="archive"} 1.0' in told
+        assert 'driftline_ledger_job_ok{job="report"} 1.0' in told
+        assert "driftline_ledger_job_failures_total{" not in told
+    report = house.verify()
+    assert (report["verdict"], report["unread"], report["source"]["duplicates"]) == ("valid", [], 0)
+    assert report["archived"] >= 600
+    twice = "SELECT seq FROM ledger_withdrawal GROUP BY seq HAVING count(*) > 1"
+    assert house.query(twice) == []
+    assert house.query("SELECT resource_id FROM ledger_entry WHERE action = 'ledger.reported' ORDER BY seq") in (
+        [("sox",), ("gdpr",)],
+        [("gdpr",), ("sox",)],
+    )
+
+
 def test_a_record_left_out_by_an_honest_looking_chain_is_found_at_level_source(house: House, tmp_path: Path) -> None:
     for number in range(40):
         house.event(number, partition=0)
