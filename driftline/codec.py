@@ -28,6 +28,8 @@ HEADER_BYTES = 10
 CONTENT_TYPE = "application/avro"
 
 _Convert = Callable[[Any], Any]
+Keep = Mapping[str, Callable[[Mapping[str, Any]], bool]]
+"""By field of an event which items of its list are wanted."""
 
 
 def fingerprint(schema: Mapping[str, Any]) -> int:
@@ -80,6 +82,7 @@ class Schemas:
 
     def __init__(self) -> None:
         self._by_fingerprint = dict(_ever_shipped())
+        self._leading: dict[tuple[int, str], Any] = {}
 
     def add(self, schema: Mapping[str, Any]) -> int:
         """Learn a writer schema; returns its fingerprint."""
@@ -91,8 +94,27 @@ class Schemas:
         """Writer schema of a fingerprint, as JSON values; None if it is not known."""
         return self._by_fingerprint.get(number)
 
-    def decode(self, data: bytes) -> Any:
-        """The event in a message. Raises InvalidRecord (malformed_avro, unexpected_event) or UnknownSchema."""
+    def decode(self, data: bytes, keep: Keep | None = None) -> Any:
+        """The event in a message. Raises InvalidRecord (malformed_avro, unexpected_event) or UnknownSchema.
+
+        `keep` says by field which items of a list are wanted, asked with Avro's plain values; the others are left out and never built.
+        """
+        name, body, schema = self._open(data)
+        return _read(name, body, None if schema == avro_schema(name) else json.dumps(schema), keep or {})
+
+    def leading(self, data: bytes, last: str) -> dict[str, Any]:
+        """The fields of an event up to and with `last`, as plain values, empty where it has no such field; raises as `decode`.
+
+        The fields of a record stand one after the other, so that nothing behind them is looked at.
+        """
+        name, body, schema = self._open(data)
+        place = (split(data)[0], last)
+        if place not in self._leading:
+            self._leading[place] = _up_to(schema, last)
+        reader = self._leading[place]
+        return {} if reader is None else _plain(name, io.BytesIO(body), reader, None)
+
+    def _open(self, data: bytes) -> tuple[str, bytes, dict[str, Any]]:
         number, body = split(data)
         schema = self._by_fingerprint.get(number)
         if schema is None:
@@ -101,12 +123,17 @@ class Schemas:
         name = schema["name"]
         if name not in EVENT_NAMES:
             raise InvalidRecord(Reason.UNEXPECTED_EVENT, f"a record {name!r} is no event of Driftline")
-        return _read(name, body, None if schema == avro_schema(name) else json.dumps(schema))
+        return name, body, schema
 
 
-def decode(data: bytes) -> Any:
-    """The event in a message written with a schema that Driftline ships; raises as `Schemas.decode`."""
-    return _shipped().decode(data)
+def decode(data: bytes, keep: Keep | None = None) -> Any:
+    """The event in a message written with a schema that Driftline ships; see `Schemas.decode`."""
+    return _shipped().decode(data, keep)
+
+
+def leading(data: bytes, last: str) -> dict[str, Any]:
+    """The first fields of an event written with a schema that Driftline ships; see `Schemas.leading`."""
+    return _shipped().leading(data, last)
 
 
 @cache
@@ -125,13 +152,16 @@ def _parsed_writer(schema: str) -> Any:
     return fastavro.parse_schema(json.loads(schema))
 
 
-def _read(name: str, body: bytes, writer: str | None) -> Any:
-    stream = io.BytesIO(body)
+def _up_to(schema: Mapping[str, Any], last: str) -> Any:
+    names = [field["name"] for field in schema["fields"]]
+    if last not in names:
+        return None
+    return fastavro.parse_schema({**schema, "fields": schema["fields"][: names.index(last) + 1]})
+
+
+def _plain(name: str, stream: io.BytesIO, writer: Any, reader: Any) -> dict[str, Any]:
     try:
-        if writer is None:
-            plain = fastavro.schemaless_reader(stream, _parsed(name), None)
-        else:
-            plain = fastavro.schemaless_reader(stream, _parsed_writer(writer), _parsed(name))
+        plain: dict[str, Any] = fastavro.schemaless_reader(stream, writer, reader)
     except (
         ValueError,
         IndexError,
@@ -143,11 +173,20 @@ def _read(name: str, body: bytes, writer: str | None) -> Any:
         TypeError,
     ) as error:
         raise InvalidRecord(Reason.MALFORMED_AVRO, f"the body is no {name}: {error}") from error
+    return plain
+
+
+def _read(name: str, body: bytes, writer: str | None, keep: Keep) -> Any:
+    stream = io.BytesIO(body)
+    written, reader = (_parsed(name), None) if writer is None else (_parsed_writer(writer), _parsed(name))
+    plain = _plain(name, stream, written, reader)
     if stream.tell() != len(body):
         raise InvalidRecord(
             Reason.MALFORMED_AVRO,
             f"{len(body) - stream.tell()} bytes follow the {name}",
         )
+    for field, wanted in keep.items():
+        plain[field] = [item for item in plain[field] if wanted(item)]
     return _builder(getattr(events, name))(plain)
 
 

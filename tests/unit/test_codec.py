@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from driftline import codec
 from driftline.errors import InvalidRecord, Reason, UnknownSchema
-from driftline.events import Label, Prediction
+from driftline.events import Label, Measure, Prediction
 from driftline.schemas import avro_schema
+from tests.unit.alerting.response.builders import report
 
 LABEL = Label(model_id="m", prediction_id="p", label_time=1, label="yes")
 
@@ -84,3 +85,19 @@ def test_a_foreign_record_is_no_event():
     with pytest.raises(InvalidRecord) as refused:
         schemas.decode(codec.header(foreign))
     assert refused.value.reason is Reason.UNEXPECTED_EVENT
+
+
+def test_the_first_fields_of_an_event_are_read_without_what_stands_behind_them():
+    data = codec.encode(LABEL)
+    cut = data[: data.index(b"p") + 1]
+    assert codec.leading(cut, "prediction_id") == {"model_id": "m", "prediction_id": "p"}
+    assert codec.leading(data, "no such field") == {}
+    with pytest.raises(InvalidRecord):
+        codec.leading(cut, "label_time")
+
+
+def test_items_that_nobody_wants_are_left_out():
+    measures = tuple(Measure(family="feature", name=name, column=name) for name in ("psi", "ks", "psi"))
+    data = codec.encode(report(measures=measures))
+    assert codec.decode(data, {"measures": lambda one: one["name"] == "psi"}) == report(measures=measures[::2])
+    assert codec.decode(data, {}) == codec.decode(data) == report(measures=measures)

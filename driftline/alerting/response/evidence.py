@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from driftline.alerting.response.actions import Band, Category
 from driftline.alerting.response.policy import ModelPolicy
@@ -52,6 +53,14 @@ class Observation:
     """When it was learnt of; the only moment here that is not event time."""
     psi_limits: Mapping[str, float] = field(default_factory=dict)
     """The limit of each feature's PSI, where it has one."""
+
+
+def bears(measure: Mapping[str, Any]) -> bool:
+    """Whether `observe` looks at a measure, by its fields: at what fails, at figures of the whole table, at how far features moved."""
+    family = measure["family"]
+    if measure["violated"] or (measure["column"] is None and family in ("performance", "business", "outcome_business")):
+        return True
+    return bool(family == "feature" and measure["name"] == "psi")
 
 
 def observe(report: WindowReport, now: int) -> Observation | None:

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from driftline import codec, topics
-from driftline.alerting.response.evidence import observe
+from driftline.alerting.response.evidence import bears, observe
 from driftline.clock import Clock
-from driftline.events import ServingObserved, StageChanged, WindowReport
+from driftline.events import Decision, ServingObserved, StageChanged, WindowReport
 from driftline.kafka.ports import Admin, Consumer, Isolation, Message, TopicDescription, TopicPartition
 from driftline.runtime.health import Health
 from services.alerting.metrics import RESPONSE_WINDOWS
@@ -25,7 +25,9 @@ _OWN = "response/"
 _MESSAGES = 500
 _POLL_SECONDS = 0.5
 _ALL_ROWS = b"//"
-"""In the key of a window the slice of all rows is nothing between two slashes: others are not even decoded."""
+"""In the key of a window the slice of all rows is nothing between two slashes."""
+_NEEDED: codec.Keep = {"measures": bears, "comparisons": lambda _: False}
+"""Of the hundreds of measures of a report a few are looked at."""
 
 
 class ResponseReader:
@@ -78,9 +80,9 @@ class ResponseReader:
             new = 0
             for message in messages:
                 value = message.value()
-                if value is None or (message.topic() == _WINDOWS and _ALL_ROWS not in (message.key() or _ALL_ROWS)):
+                if value is None or (message.topic() == _WINDOWS and not _decides(message.key(), value)):
                     continue
-                match codec.decode(value):
+                match codec.decode(value, _NEEDED if message.topic() == _WINDOWS else None):
                     case WindowReport() as report:
                         seen = observe(report, now)
                         new += seen is not None and windows.save(tx, seen, report.revision)
@@ -104,6 +106,11 @@ class ResponseReader:
             # From now on every partition has a position: what comes while no process runs is no history.
             inbox.set_positions(tx, {_own(place): start for place, start in starts.items()}, self._topic_ids)
         return starts
+
+
+def _decides(key: bytes | None, value: bytes) -> bool:
+    """Whether a report is of all rows and decides something; a third of them is not read further than up to that."""
+    return _ALL_ROWS in (key or _ALL_ROWS) and codec.leading(value, "decision").get("decision") != Decision.NONE
 
 
 def _own(place: TopicPartition) -> TopicPartition:

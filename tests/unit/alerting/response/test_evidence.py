@@ -1,7 +1,11 @@
+from dataclasses import asdict
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftline.alerting.response.actions import Band, Category
-from driftline.alerting.response.evidence import Standing, assess, band_after, chosen, degradation, observe
+from driftline.alerting.response.evidence import Standing, assess, band_after, bears, chosen, degradation, observe
 from driftline.alerting.response.policy import ModelPolicy, Thresholds
 from driftline.events import Decision, Measure
 from tests.unit.alerting.response.builders import report, window, windows
@@ -139,3 +143,23 @@ def test_degradation_is_measured_against_the_version_to_go_back_to_else_against_
     assert drop == pytest.approx(0.2)
     assert degradation(now, None) == pytest.approx((0.01, 0.01 / 0.81))
     assert degradation(window(), None) == (0.0, 0.0)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Measure,
+            family=st.sampled_from(
+                ["feature", "performance", "business", "outcome_business", "fairness", "quality", "estimate"]
+            ),
+            name=st.sampled_from(["psi", "ks", "accuracy"]),
+            column=st.sampled_from([None, "temp", "wind"]),
+            value=st.none() | st.floats(0, 1),
+            limit=st.none() | st.floats(0, 1),
+            violated=st.booleans(),
+        )
+    )
+)
+def test_what_bears_on_nothing_changes_nothing(measures):
+    needed = [one for one in measures if bears(asdict(one))]
+    assert observe(report(measures=tuple(needed)), 1) == observe(report(measures=tuple(measures)), 1)

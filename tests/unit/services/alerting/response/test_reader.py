@@ -90,3 +90,12 @@ def test_a_later_decision_replaces_the_earlier_and_an_older_revision_does_not(cl
 def test_only_the_last_windows_of_a_version_are_kept(cluster, database):
     found = read(cluster, database, lambda: [say(cluster, day) for day in range(70)])
     assert found == list(range(6, 70))
+
+
+def test_of_a_report_that_decides_nothing_no_more_is_read_than_that(cluster, database):
+    def say_it():
+        cut = codec.encode(report(decision=Decision.NONE))[:-20]
+        cluster.producer().produce(topics.name("windows"), cut, key=f"{MODEL}/2//1 day/1".encode())
+        say(cluster, 2)
+
+    assert read(cluster, database, say_it) == [2]
