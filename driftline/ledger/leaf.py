@@ -20,6 +20,7 @@ entry that no topic brought. Times are microseconds; `ts` is the ledger's clock 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -277,6 +278,7 @@ def _uuid8(name: bytes) -> bytes:
     return bytes(raw)
 
 
+@lru_cache(maxsize=4_096)
 def bounded(text: str) -> str:
     """Make a text fit for an indexed column of any database: no NUL, at most 200 characters.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Select, and_, any_, bindparam, func, or_, select
+from sqlalchemy import Select, and_, any_, bindparam, func, or_, select
+from sqlalchemy.types import NullType
 
 from driftline.ledger.chain import Head, Known
 from driftline.ledger.checkpoint import is_signature_line
@@ -22,7 +23,7 @@ __all__ = ["Verifiable"]
 _ID_CHUNK: Final = 500
 _KNOWN: Final = select(t.entry.c.entry_id, t.entry.c.seq, t.payload.c.salt, t.entry.c.data_hash).select_from(JOINED)
 _KNOWN_IN_CHUNK: Final = _KNOWN.where(t.entry.c.entry_id.in_(bindparam("ids", expanding=True)))
-_KNOWN_IN_ARRAY: Final = _KNOWN.where(t.entry.c.entry_id == any_(bindparam("ids", type_=ARRAY(t.entry.c.entry_id.type))))
+_KNOWN_IN_ARRAY: Final = _KNOWN.where(t.entry.c.entry_id == any_(bindparam("ids", type_=NullType())))
 
 
 class Verifiable(Streaming):
@@ -170,12 +171,9 @@ class Verifiable(Streaming):
 
     def known(self, entry_ids: Sequence[bytes]) -> dict[bytes, Known]:
         """Return those of the ids that have an entry."""
-        arrays = self._connection.dialect.name == "postgresql"  # one value for the server to plan, and one plan for all
-        statement, width = (_KNOWN_IN_ARRAY, ENDLESS) if arrays else (_KNOWN_IN_CHUNK, _ID_CHUNK)
         found: dict[bytes, Known] = {}
-        for first in range(0, len(entry_ids), width):
-            rows = self._connection.execute(statement, {"ids": list(entry_ids[first : first + width])})
-            found.update((entry_id, Known(*row)) for entry_id, *row in rows)
+        for statement, ids in _known(self._connection.dialect.name, entry_ids):
+            found.update((entry_id, Known(*row)) for entry_id, *row in self._connection.execute(statement, {"ids": ids}))
         return found
 
     def offsets_of(self, source_id: int, span: Span) -> Span:
@@ -210,3 +208,11 @@ class Verifiable(Streaming):
             return head.size - 1
         found = self._connection.scalar(select(t.entry.c.seq).where(t.entry.c.previous_hash == entry_hash))
         return found - 1 if found else None
+
+
+def _known(dialect: str, ids: Sequence[bytes]) -> Iterator[tuple[Select[Any], object]]:
+    """Yield what to ask for these ids, and how. PostgreSQL takes them as one array, in its own text: one plan does for all."""
+    if dialect == "postgresql":
+        yield _KNOWN_IN_ARRAY, "{" + ",".join([f'"\\\\x{entry_id.hex()}"' for entry_id in ids]) + "}"
+        return
+    yield from ((_KNOWN_IN_CHUNK, list(ids[first : first + _ID_CHUNK])) for first in range(0, len(ids), _ID_CHUNK))
