@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from driftline.ledger.checkpoint import open_checkpoint
 from driftline.ledger.entries import Query
 from driftline.ledger.errors import LedgerUnavailable, StaleOffsets
 from driftline.ledger.report import Level
@@ -409,3 +410,30 @@ def test_install_says_what_it_did_and_shows_no_password(server_url: str) -> None
     assert "not-to-be-seen" not in done.stdout + done.stderr
     if done.returncode == 0:
         assert f"{url.database}_writer" in done.stdout
+
+
+def test_a_connection_that_the_server_closed_while_it_rested_is_made_anew(
+    server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftline.ledger.store.engine._REST", 0.0)
+    writer = writer_on(server_url, tmp_path)
+    grow(writer, [[draft(0)]])
+    with writer.store.engine.connect() as connection:
+        mysql = connection.dialect.name == "mysql"
+        own = connection.scalar(text("SELECT connection_id()" if mysql else "SELECT pg_backend_pid()"))
+    execute(server_url, f"KILL {own}" if mysql else f"SELECT pg_terminate_backend({own})")
+    grow(writer, [[draft(1)]])
+    assert writer.size == 2
+    writer.store.close()
+
+
+def test_a_note_is_written_at_once_though_its_commit_waits_for_nothing(grown: LedgerWriter) -> None:
+    with grown.store.snapshot() as snapshot:
+        note = snapshot.latest_note()
+        assert note is not None
+        assert open_checkpoint(note, KEY.verifier).size == 300
+    with grown.store.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # the next commit waits again
+            assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+        if connection.dialect.name == "sqlite":
+            assert connection.scalar(text("PRAGMA synchronous")) == 2
