@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ _BUSY_MS: Final = 30_000
 _REST: Final = 1.0  # seconds after which a connection is tried before it is used
 _TOGETHER: Final = 50  # rows of the widest table in one statement of at most 999 parameters
 _COPIED: Final = 8  # rows from which on COPY is quicker than statements
+_NAMED: Final = re.compile(r"%\((\w+)\)s")
 SETTINGS: Final[Mapping[str, object]] = {
     "journal_mode": "wal",
     "synchronous": 2,
@@ -196,7 +198,7 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
     SQLite takes several rows in a statement: where triggers are, each statement prepares to be undone, page by page.
     PyMySQL makes one statement of many rows by itself, PostgreSQL takes them by COPY, the first while `rows` makes the later ones.
     """
-    statement, named = _compiled(table, tuple(columns), connection.dialect)
+    statement = _compiled(table, tuple(columns), connection.dialect)
     if connection.dialect.driver == "psycopg":
         left = iter(rows)
         rows = list(islice(left, _COPIED))
@@ -204,9 +206,6 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
             _copy(connection, table, columns, chain(rows, left))
             return
     rows = list(rows)
-    if named:
-        connection.exec_driver_sql(statement, [dict(zip(columns, row, strict=True)) for row in rows])
-        return
     whole = 0
     if connection.dialect.name == "sqlite" and len(rows) >= _TOGETHER:
         whole = len(rows) - len(rows) % _TOGETHER
@@ -220,20 +219,24 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
 
 def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
     """Write rows by COPY, in PostgreSQL's own binary form."""
+    from psycopg.types.string import BytesBinaryDumper
+
     driver: Any = connection.connection.driver_connection
     types = [table.c[name].type.compile(connection.dialect).partition("(")[0].lower() for name in columns]
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
+    with driver.cursor() as cursor:
+        cursor.adapters.register_dumper(bytes, BytesBinaryDumper)  # the last one counts, by default a slow one
+        with cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
 
 
 @cache
-def _compiled(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, bool]:
-    """Return the INSERT in a dialect's own parameter style, and whether its parameters are named."""
+def _compiled(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    """Return the INSERT in the words of a dialect, its parameters by their places."""
     compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
-    order = compiled.positiontup
-    if order is not None and tuple(order) != columns:
+    order = tuple(compiled.positiontup or _NAMED.findall(str(compiled)))
+    if order != columns:
         msg = f"the columns of {table.name} must be given in the order {order}"
         raise ValueError(msg)
-    return str(compiled), order is None
+    return _NAMED.sub("%s", str(compiled))
