@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 STAY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-unit chaos check format bench lock clean
+.PHONY: help demo demo-response up down test test-unit chaos check format bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ $(READY): requirements/all.lock pyproject.toml
 demo: $(READY) ## Stream the flights of 2013 through Driftline and show what it found (STAY=1 keeps it up)
 	@# The GNU C library keeps freed memory for later, more of it the larger the pieces; a fixed threshold gives it back.
 	@MALLOC_TRIM_THRESHOLD_=131072 $(BIN)/python -m examples.flights $(if $(STAY),--stay)
+
+demo-response: $(READY) ## Show a bad rollout and the automated response to it, in less than a minute
+	@$(BIN)/python -m examples.serving.demo
 
 up: $(READY) ## Start Driftline on this machine (embedded Kafka, SQLite) until Ctrl-C
 	@$(BIN)/python -m services
