@@ -69,12 +69,14 @@ MESSAGES_KEPT = Counter("driftline_ledger_messages_kept_total", "Messages writte
 MESSAGE_BYTES_KEPT = Counter("driftline_ledger_message_bytes_kept_total", "Bytes of the files of messages in the archive.")
 JOB_OK = Gauge(
     "driftline_ledger_job_ok",
-    "1 if the last run of a job (verification, archive, expire, report) did what it should, 0 if it could not.",
+    "1 if the last run of a job (verification, archive, expire, messages, report) did what it should, 0 if it could not.",
     ["job"],
 )
 JOB_TIME = Gauge("driftline_ledger_job_timestamp_seconds", "When the last run of a job that did what it should ended.", ["job"])
 JOB_SECONDS = Gauge("driftline_ledger_job_seconds", "How long the last run of a job took.", ["job"])
 JOB_DONE = Counter(
-    "driftline_ledger_job_done_total", "Payloads that were archived or erased by retention, and reports written.", ["job"]
+    "driftline_ledger_job_done_total",
+    "Payloads archived or erased by retention, files of messages checked, reports written.",
+    ["job"],
 )
 JOB_FAILURES = Counter("driftline_ledger_job_failures_total", "Runs of a job that could not be finished.", ["job"])

@@ -19,6 +19,9 @@ class UpkeepSettings(ServiceSettings):
     ledger_keep_messages: bool = Field(
         default=False, description="write what is digested to the archive, a file for each digest; needs ledger_archive_url"
     )
+    ledger_check_messages_seconds: float = Field(
+        default=0.0, ge=0, description="time between checks of all kept messages, 0 for none; needs ledger_archive_url"
+    )
     ledger_archive_seconds: float = Field(
         default=0.0, ge=0, description="time between runs that archive by retention, 0 for none; needs ledger_archive_url"
     )

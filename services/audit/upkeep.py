@@ -1,4 +1,4 @@
-"""What the service does with payloads without being asked: archive and erase them by retention, and report. Each run is on record.
+"""What the service does without being asked: archive and erase payloads by retention, and report, on record; check kept messages.
 
 Replicas may do so at once. What is due, each finds out again inside the transaction that puts it on record, so that it is done once.
 """
@@ -8,15 +8,18 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import structlog
 
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError, DriftlineError
 from driftline.ledger.compliance import RegimeName
+from driftline.ledger.errors import LedgerUnavailable, ProofInvalid, ProofMalformed, RollbackDetected
 from driftline.ledger.report import Report
-from driftline.ledger.store import LedgerWriter, Objects, UrlObjects, archiving, erasing
+from driftline.ledger.store import LedgerStore, LedgerWriter, Objects, UrlObjects, archiving, erasing
 from driftline.ledger.store.erasing import Author
+from driftline.ledger.store.keeping_messages import check_files
 from driftline.ledger.store.reporting import write_report
 from driftline.runtime.health_events import HealthEvents
 from services.audit import metrics
@@ -26,6 +29,9 @@ FAILED = "ledger_job_failed"
 ACTOR = "service:audit"
 AGAIN_US = 300_000_000
 """What failed is tried again after this time, or earlier if it is due earlier."""
+
+TAMPERING = (ProofInvalid, ProofMalformed, RollbackDetected)
+"""Failures that say that somebody changed what must not change."""
 
 log = structlog.get_logger("driftline.audit")
 
@@ -89,8 +95,9 @@ class Upkeep:
         metrics.JOB_OK.labels(job=job.name).set(0)
         metrics.JOB_FAILURES.labels(job=job.name).inc()
         log.error("ledger job failed", job=job.name, done=done, detail=str(error))
+        severity: Literal["HIGH", "CRITICAL"] = "CRITICAL" if isinstance(error, TAMPERING) else "HIGH"
         detail = f"the job {job.name} of the ledger failed: {error}"
-        self._events.open(FAILED, job.name, severity="HIGH", detail=detail, labels={"job": job.name})
+        self._events.open(FAILED, job.name, severity=severity, detail=detail, labels={"job": job.name})
 
 
 def scheduled(
@@ -104,6 +111,12 @@ def scheduled(
         jobs.append(archive_job(writer, archive, round(settings.ledger_archive_seconds * 1e6)))
     if settings.ledger_expire_seconds:
         jobs.append(expire_job(writer, round(settings.ledger_expire_seconds * 1e6)))
+    if settings.ledger_check_messages_seconds:
+        if archive is None:
+            raise ConfigurationError(
+                "DRIFTLINE_LEDGER_CHECK_MESSAGES_SECONDS needs DRIFTLINE_LEDGER_ARCHIVE_URL, where they are kept"
+            )
+        jobs.append(messages_job(writer.store, archive, round(settings.ledger_check_messages_seconds * 1e6)))
     if settings.ledger_report_seconds:
         if settings.ledger_report_url is None or not settings.ledger_report_regimes:
             raise ConfigurationError(
@@ -134,6 +147,22 @@ def expire_job(writer: LedgerWriter, every_us: int) -> Job:
             yield done.entries
 
     return Job("expire", every_us, work)
+
+
+def messages_job(store: LedgerStore, objects: Objects, every_us: int) -> Job:
+    """Hold the messages kept in the archive against their digests."""
+
+    def work(_: int) -> Iterator[int]:
+        with store.snapshot() as snapshot:
+            found = check_files(snapshot, objects)
+        yield found.files
+        if found.wrong:
+            name, why = next(iter(found.wrong.items()))
+            raise ProofInvalid(f"{len(found.wrong)} files of kept messages were changed, the first is {name}: {why}")
+        if found.missing:
+            raise LedgerUnavailable(f"{len(found.missing)} files of kept messages are gone, the first is {found.missing[0]}")
+
+    return Job("messages", every_us, work)
 
 
 def report_job(

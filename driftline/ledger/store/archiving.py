@@ -10,7 +10,7 @@ from typing import Final
 from driftline.ledger.archive import object_name, pack, seal, unpack, unseal
 from driftline.ledger.chain import Draft
 from driftline.ledger.entries import Query
-from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofMalformed
+from driftline.ledger.errors import LedgerUnavailable, ProofInvalid, ProofMalformed
 from driftline.ledger.keeping import Fact
 from driftline.ledger.leaf import data_hash, details_hash
 from driftline.ledger.report import FindingKind, Findings
@@ -42,7 +42,7 @@ def archive(writer: LedgerWriter, objects: Objects, author: Author, *, before: i
 
     What is under a legal hold stays. An object is written and read back before the payloads leave the database. Several may
     archive at once: what another one took in the meantime is left out. Raises LedgerUnavailable for an archive that cannot be
-    written, LedgerError for a payload that is not what its leaf commits to.
+    written, ProofInvalid for a payload that is not what its leaf commits to.
     """
     with writer.store.snapshot() as snapshot:
         due = list(_due(snapshot, author.now, before))
@@ -112,7 +112,7 @@ class _TakenMeanwhileError(Exception):
 def _sealed(row: Row) -> bytes:
     """Return a payload sealed; what was changed is not carried into the archive as if it were sound."""
     if row.salt is None or row.body is None or not _committed(row, row.salt, row.body, row.details):
-        raise LedgerError(f"the payload of entry {row.seq} is not what its leaf commits to: run `driftline ledger verify`")
+        raise ProofInvalid(f"the payload of entry {row.seq} is not what its leaf commits to: run `driftline ledger verify`")
     return seal(row.salt, row.body, row.details)
 
 

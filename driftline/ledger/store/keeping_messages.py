@@ -29,7 +29,7 @@ class Files:
 
 
 def check_files(snapshot: Snapshot, objects: Objects, topic: str | None = None) -> Files:
-    """Read every file, of one topic or of all, and compare it with its digest."""
+    """Read every file, of one topic or of all, and compare it with its digest. Raises LedgerUnavailable for an archive that is away."""
     result, begun = Files(), set()
     for entry in snapshot.entries(Query(action=DIGEST, limit=None)):
         source = entry.source
@@ -38,10 +38,12 @@ def check_files(snapshot: Snapshot, objects: Objects, topic: str | None = None) 
         place = (source.topic_id, source.partition)
         try:
             messages = _messages(entry, objects)
-        except LedgerUnavailable:
+        except _FileMissingError:
             if place in begun:
                 result.missing.append(file_name(source))
             continue
+        except LedgerUnavailable:
+            raise
         except LedgerError as error:
             result.wrong[file_name(source)] = str(error)
         else:
@@ -71,10 +73,14 @@ def _messages(entry: StoredEntry, objects: Objects) -> list[Kept]:
     name = file_name(entry.source)
     data = objects.get(name)
     if data is None:
-        raise LedgerUnavailable(f"there is no file {name} in the archive")
+        raise _FileMissingError(f"there is no file {name} in the archive")
     try:
         messages = unpack_messages(data)
         check_messages(messages, entry.source, entry.payload or b"")
     except LedgerError as error:
         raise ProofInvalid(f"{name}: {error}") from error
     return messages
+
+
+class _FileMissingError(LedgerUnavailable):
+    """The archive can be read, and the file of a digest is not in it."""

@@ -22,11 +22,15 @@ from driftline.ledger.keeping import DAY_US, Policy, Scope
 from driftline.ledger.report import Level, Report
 from driftline.ledger.store import UrlObjects
 from driftline.ledger.store.erasing import Author, hold, release, retain
+from driftline.ledger.store.keeping_messages import check_files
 from driftline.runtime.health_events import HealthEvents
+from services.audit.adapters.message_archive import MessageArchive
+from services.audit.consumer import Pace
 from services.audit.jobs import Verifier
 from services.audit.settings import UpkeepSettings
-from services.audit.upkeep import FAILED, Job, Upkeep, archive_job, expire_job, report_job, scheduled
+from services.audit.upkeep import FAILED, Job, Upkeep, archive_job, expire_job, messages_job, report_job, scheduled
 from tests.unit.ledger.ledger_builders import KEY, Salts, ledger, writer_at
+from tests.unit.services.audit.world import World
 
 NOW = time_of("2026-03-01T00:00:00Z")
 HOUR_US = 3_600_000_000
@@ -225,6 +229,45 @@ def test_a_report_is_due_by_the_ledger_and_not_by_the_start_of_the_service(keepe
     assert len(keeper.on_record("ledger.reported")) == 1
 
 
+def test_kept_messages_that_were_changed_are_critical_and_those_that_are_gone_are_not_well(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    archive = UrlObjects(f"file://{tmp_path}/archive")
+    for first in (0, 4):
+        world.predictions(4, first=first)
+        world.run(world.recorder(pace=Pace(keep=MessageArchive(archive))))
+    upkeep = Upkeep(
+        [messages_job(world.writer().store, archive, HOUR_US)],
+        HealthEvents(world.cluster.producer(), source="audit", clock=world.clock),
+        world.clock,
+    )
+
+    def told() -> list[str]:
+        said = [codec.decode(record.value() or b"") for record in world.cluster.records(topics.name("health"))]
+        return [getattr(event, "severity", "cleared") for event in said]
+
+    upkeep.look()
+    assert told() == []
+    _, last = sorted((tmp_path / "archive").rglob("*.avro"))
+    sound = last.read_bytes()
+    for change in (last.unlink, lambda: last.write_bytes(sound[:-1]), lambda: last.write_bytes(sound)):
+        change()
+        world.clock.advance(HOUR_US)
+        upkeep.look()
+    assert told() == ["HIGH", "CRITICAL", "cleared"]
+
+
+def test_an_archive_that_is_away_is_no_archive_without_files(tmp_path: Path) -> None:
+    class Away(UrlObjects):
+        def get(self, name: str) -> bytes | None:
+            raise LedgerUnavailable(f"the archive cannot be read: {name}")
+
+    world = World(tmp_path)
+    world.predictions(4)
+    world.run()
+    with world.writer().store.snapshot() as snapshot, pytest.raises(LedgerUnavailable, match="cannot be read"):
+        check_files(snapshot, Away(f"file://{tmp_path}/archive"))
+
+
 def settings(folder: Path, **given: object) -> UpkeepSettings:
     return UpkeepSettings(tokens_file=folder / "tokens", http_port=0, **given)  # type: ignore[arg-type]
 
@@ -250,6 +293,7 @@ def test_every_job_that_is_set_is_scheduled(keeper: Keeper) -> None:
     ("given", "names"),
     [
         ({"ledger_archive_seconds": 3600}, "DRIFTLINE_LEDGER_ARCHIVE_URL"),
+        ({"ledger_check_messages_seconds": 3600}, "DRIFTLINE_LEDGER_ARCHIVE_URL"),
         ({"ledger_report_seconds": 3600}, "DRIFTLINE_LEDGER_REPORT_URL"),
         ({"ledger_report_seconds": 3600, "ledger_report_url": "file:///r"}, "DRIFTLINE_LEDGER_REPORT_REGIMES"),
     ],
