@@ -97,4 +97,4 @@ def tell_witnessed(report: Report, witnessed: Witnessed) -> None:
 
 
 def _exposed(report: Report, witnessed: Witnessed) -> int:
-    return max(0, report.size - max(witnessed.size, report.first))
+    return max(0, report.first + report.entries - max(witnessed.size, report.first))

@@ -21,6 +21,10 @@ class Span(NamedTuple):
         """Return the tree nodes of a level that these entries complete."""
         return Span(self.first >> level, self.end >> level)
 
+    def common(self, other: Span) -> Span:
+        """Return what both hold; one that ends before it begins where they have nothing in common."""
+        return Span(max(self.first, other.first), min(self.end, other.end))
+
 
 EVERYTHING: Final = Span(0)
 

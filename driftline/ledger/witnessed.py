@@ -59,8 +59,8 @@ def require_quorum(note: str, policy: Policy) -> None:
 def vouched(report: Report, witnessed: Witnessed) -> Report:
     """Return the report of a verification against the cosigned heads at level witness.
 
-    Without a quorum on a head that covers any of the entries it is unverifiable at best.
+    Without a quorum on a head that covers any of the entries verified, where there were any, it is unverifiable at best.
     """
-    covered = report.size == 0 or witnessed.size > report.first
+    covered = report.entries == 0 or witnessed.size > report.first
     verdict = Verdict.UNVERIFIABLE if report.valid and not covered else report.verdict
     return replace(report, level=Level.WITNESS, verdict=verdict, witnessed=witnessed)

@@ -14,7 +14,7 @@ from driftline.ledger.errors import LedgerUnavailable, ProofInvalid, ProofMalfor
 from driftline.ledger.keeping import Fact
 from driftline.ledger.leaf import data_hash, details_hash
 from driftline.ledger.report import FindingKind, Findings
-from driftline.ledger.rows import Row, Span
+from driftline.ledger.rows import EVERYTHING, Row, Span
 from driftline.ledger.store.erasing import Author, purge, withdraw
 from driftline.ledger.store.objects import Objects, put_once
 from driftline.ledger.store.reader import Snapshot
@@ -149,16 +149,17 @@ def _contents(objects: Objects, withdrawal: Withdrawal) -> Mapping[int, bytes]:
     return unpack(data)
 
 
-def check_archive(snapshot: Snapshot, objects: Objects, findings: Findings) -> tuple[str, ...]:
-    """Open everything that was archived and not erased, and compare it with the leaves; returns objects that are gone.
+def check_archive(snapshot: Snapshot, objects: Objects, findings: Findings, span: Span = EVERYTHING) -> tuple[str, ...]:
+    """Open what of a span was archived and not erased, and compare it with the leaves; returns objects that are gone.
 
-    An object of which everything was erased need not be there.
+    An object is read if the span reaches into it and something there is not erased.
     """
     missing: list[str] = []
     for withdrawal in snapshot.withdrawals():
         if withdrawal.object is None:
             continue
-        rows = {row.seq: row for row in snapshot.rows_of(withdrawal.entries) if row.salt is not None}
+        parts = [part for part in map(span.common, withdrawal.entries) if part.first < part.end]
+        rows = {row.seq: row for row in snapshot.rows_of(parts) if row.salt is not None}
         if not rows:
             continue
         try:

@@ -66,7 +66,7 @@ def verify_store(
     """Verify a log or a span of it at level hash or full (source: the part that needs no topic).
 
     `trusted`: heads with checked signatures from outside the database (last-signed file, topic, witness).
-    `archive`: where archived payloads are verified as well, with a whole log; without it they are counted.
+    `archive`: where the payloads that were archived are verified as well; without it they are counted.
     Without a key the verdict is at best `unverifiable`. Raises LedgerUnavailable, also for a span that is not there.
     """
     task = Task.of(store, level, key=key, trusted=trusted, archive=archive)
@@ -98,7 +98,7 @@ def verify_snapshot(
         verifier.check_subjects(snapshot.subjects(), only_met=not whole)
     if end == size:
         verifier.check_head(snapshot.head())
-    unread = check_archive(snapshot, task.archive, findings) if task.deep and whole and task.archive is not None else ()
+    unread = check_archive(snapshot, task.archive, findings, span) if task.deep and task.archive is not None else ()
     return verifier.finish(
         None if task.key is None else check.signed_size,
         wanted=max((_wanted(snapshot, task.key, statement.seq, span) for statement in statements), default=0),

@@ -125,6 +125,10 @@ def test_entries_that_only_the_key_vouches_for_are_no_witnessed_range(run: Run) 
     assert run("--from", 20)[0] == 2
     assert run("--from", 15)[0] == 0
     assert run("--from", 3, "--to", 7)[0] == 0
+    code, said = run("--from", 3, "--to", 7, "--json")
+    assert (code, said["witnessed"]["exposed"]) == (0, 0)
+    assert run("--from", 15, "--json")[1]["witnessed"]["exposed"] == 10
+    assert run("--from", 30)[0] == 0  # nothing to vouch for
 
 
 def test_a_database_that_was_put_back_to_before_is_found_by_the_witness_alone(house: House, run: Run) -> None:

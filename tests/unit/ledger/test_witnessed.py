@@ -1,11 +1,14 @@
 """What cosigned heads prove, by the policy, and what a verification makes of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from driftline.ledger.checkpoint import Note, SigningKey
 from driftline.ledger.cosignature import Cosigner
 from driftline.ledger.policy import parse_policy
-from driftline.ledger.witnessed import FoundNote, check_witnessed
+from driftline.ledger.report import Level, Report, Verdict, Witnessed
+from driftline.ledger.witnessed import FoundNote, check_witnessed, vouched
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN
 from tests.unit.services.audit.witness.log_and_witness import Log
 
@@ -62,6 +65,29 @@ def test_a_note_that_the_log_did_not_sign_is_named_and_not_believed(bad: str) ->
     assert len(heads) == 1
     (doubt,) = witnessed.unchecked
     assert doubt.startswith("place 1: ")
+
+
+@pytest.mark.parametrize(
+    ("first", "entries", "size", "verdict"),
+    [
+        (0, 30, 20, Verdict.VALID),  # the newest entries are named, see `exposed`
+        (19, 11, 20, Verdict.VALID),
+        (20, 10, 20, Verdict.UNVERIFIABLE),
+        (25, 5, 20, Verdict.UNVERIFIABLE),
+        (0, 1, 0, Verdict.UNVERIFIABLE),
+        (30, 0, 20, Verdict.VALID),
+        (0, 0, 0, Verdict.VALID),
+    ],
+)
+def test_witnesses_vouch_for_a_range_whose_first_entry_they_saw(first: int, entries: int, size: int, verdict: Verdict) -> None:
+    report = Report(
+        verdict=Verdict.VALID, level=Level.FULL, first=first, entries=entries, size=30, root=b"", signed_size=30,
+        first_bad=None, invalid_entries=0, chain_breaks=0, findings=(),
+    )  # fmt: skip
+    found = vouched(report, Witnessed(size, (), ()))
+    assert (found.level, found.verdict) == (Level.WITNESS, verdict)
+    tampered = replace(report, verdict=Verdict.TAMPERED)
+    assert vouched(tampered, Witnessed(size, (), ())).verdict is Verdict.TAMPERED
 
 
 def test_cosignatures_of_another_head_count_for_nothing() -> None:

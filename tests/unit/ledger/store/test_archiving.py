@@ -9,6 +9,7 @@ from driftline.ledger.entries import Query
 from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofMalformed
 from driftline.ledger.keeping import DAY_US, Policy
 from driftline.ledger.report import FindingKind, Level, Report, Verdict
+from driftline.ledger.rows import EVERYTHING, Span
 from driftline.ledger.store import Effort, LedgerWriter
 from driftline.ledger.store.archiving import Archived, archive, payload_from
 from driftline.ledger.store.erasing import Author, Subjected, erase, retain
@@ -47,9 +48,9 @@ def archived(writer: LedgerWriter, objects: UrlObjects) -> Archived:
     return done
 
 
-def verified(writer: LedgerWriter, objects: UrlObjects | None) -> Report:
+def verified(writer: LedgerWriter, objects: UrlObjects | None, span: Span = EVERYTHING) -> Report:
     reports = [
-        verify_store(writer.store, Level.FULL, key=KEY.verifier, archive=objects, effort=Effort(many=many, piece=16))
+        verify_store(writer.store, Level.FULL, key=KEY.verifier, archive=objects, span=span, effort=Effort(many=many, piece=16))
         for many in (0, 1_000)
     ]
     assert reports[0] == reports[1]
@@ -105,6 +106,20 @@ def test_an_object_of_which_all_is_erased_need_not_be_there(
     erase(writer, Subjected("nobody", resource=("model", "m2")), author())
     (tmp_path / "archive" / archived.object).unlink()
     assert verified(writer, objects).valid
+
+
+def test_of_a_part_the_objects_are_read_that_it_reaches_into(writer: LedgerWriter, objects: UrlObjects, tmp_path: Path) -> None:
+    first, second = (next(iter(archive(writer, objects, author(), before=before))) for before in (1_001, NOW))
+    assert (first.entries, second.entries) == (10, 10)  # 0..9, and 10..19
+    (tmp_path / "archive" / first.object).unlink()
+    assert verified(writer, objects, Span(10, 20)).valid
+    assert verified(writer, objects, Span(20)).valid
+    assert verified(writer, objects, Span(9, 12)).unread == (first.object,)
+    (tmp_path / "archive" / second.object).write_bytes(b"{}")
+    assert [(f.sequence, f.kind) for f in verified(writer, objects, Span(14, 15)).findings] == [
+        (14, FindingKind.ARCHIVE_CHANGED)
+    ]
+    assert verified(writer, objects, Span(0, 10)).findings == ()
 
 
 @pytest.mark.parametrize("how", ["a byte", "cut", "another"])
