@@ -28,6 +28,7 @@ from driftline.cli.ledger_inputs import (
     Json,
     Mentions,
     Resource,
+    Severity,
     Since,
     Until,
     archive_at,
@@ -44,8 +45,9 @@ from driftline.cli.ledger_witness import make_cosigner
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey
-from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, view
+from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, summary, view
 from driftline.ledger.export import Format, export
+from driftline.ledger.payloads import event_view, severity_of
 from driftline.ledger.store import (
     VERSION,
     bundle_of,
@@ -170,6 +172,7 @@ def entries(
     since: Since = None,
     until: Until = None,
     mentions: Mentions = None,
+    severity: Severity = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     newest: Annotated[bool, typer.Option("--newest", help="The newest first.")] = False,
     effective: Effective = False,
@@ -178,12 +181,16 @@ def entries(
 ) -> None:
     """Search entries; exit 1 if there is none."""
     query = replace(
-        query_of(actor, resource, action, since, until, mentions), limit=limit, newest_first=newest, effective=effective
+        query_of(actor, resource, action, since, until, mentions),
+        severity=None if severity is None else severity.upper(),
+        limit=limit,
+        newest_first=newest,
+        effective=effective,
     )
     with opened(database) as store, store.snapshot() as snapshot:
         found = list(snapshot.entries(query))
     if as_json:
-        print_json({"entries": [view(entry, payload=False) for entry in found]})
+        print_json({"entries": [summary(entry) for entry in found]})
     else:
         for shown in found:
             typer.echo(_line(shown))
@@ -234,7 +241,7 @@ def entry(
         if objects is not None and found.payload is None:
             payload, details = payload_from(objects, snapshot, found.seq) or (None, None)
             found = found._replace(payload=payload, details=details)
-    print_json(view(found))
+    print_json(view(found) | {"event": event_view(found.payload)})
 
 
 @app.command()
@@ -278,4 +285,6 @@ def _tell_trail(found: Trail) -> None:
 def _line(shown: StoredEntry) -> str:
     who = shown.actor_name or shown.actor
     what = f"{shown.seq:8} {iso_time(shown.ts)} {shown.action} by {who} on {shown.resource_type}/{shown.resource_id}"
+    if (severity := severity_of(shown.payload)) is not None:
+        what += f": {severity}"
     return what if shown.superseded_by is None else f"{what} (rolled back by {shown.superseded_by})"

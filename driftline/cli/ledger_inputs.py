@@ -44,6 +44,10 @@ Until = Annotated[str | None, typer.Option(help="Only before this time.")]
 Mentions = Annotated[
     str | None, typer.Option(help="Only where payload, key or headers contain this, such as an id that events share.")
 ]
+Severity = Annotated[
+    str | None,
+    typer.Option(help="Only events that say they are MINIMAL, LOW, MEDIUM, HIGH or CRITICAL: alerts, drift, health."),
+]
 
 SigningKeyFile = Annotated[Path, typer.Option("--key-file", envvar=KEY_VARIABLE, help="Signing key of the ledger.")]
 SignedFile = Annotated[

@@ -14,9 +14,21 @@ import orjson
 from driftline.envelope import iso_time
 from driftline.ledger.errors import LeafMalformed
 from driftline.ledger.leaf import Source
+from driftline.ledger.payloads import severity_of
 from driftline.ledger.walk import FIRST, Tail, claimed
 
-__all__ = ["Query", "Statistics", "StoredEntry", "Trail", "TrailKind", "check_trail", "event_time", "id_text", "view"]
+__all__ = [
+    "Query",
+    "Statistics",
+    "StoredEntry",
+    "Trail",
+    "TrailKind",
+    "check_trail",
+    "event_time",
+    "id_text",
+    "summary",
+    "view",
+]
 
 
 class StoredEntry(NamedTuple):
@@ -54,6 +66,8 @@ class Query:
     action: str | None = None
     mentions: str | None = None
     """A text that payload or details contain, such as the id that events of one matter share: looks through all that is left."""
+    severity: str | None = None
+    """CRITICAL, ...: of events that say how grave they are, those that say this; looks through all that is left, too."""
     effective: bool = False
     """Without what a rollback took out of force."""
     since: int | None = None
@@ -116,6 +130,11 @@ def view(entry: StoredEntry, *, payload: bool = True) -> dict[str, object]:
             "details": None if entry.details is None else _json(entry.details),
         }
     return shown
+
+
+def summary(entry: StoredEntry) -> dict[str, object]:
+    """Return an entry as JSON values for a list: without payload, with the severity that its event names."""
+    return view(entry, payload=False) | {"severity": severity_of(entry.payload)}
 
 
 def id_text(entry_id: bytes) -> str:

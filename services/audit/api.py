@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.envelope import iso_time, time_of
 from driftline.ledger import entries as found
-from driftline.ledger.entries import TrailKind, check_trail, view
+from driftline.ledger.entries import TrailKind, check_trail, summary, view
+from driftline.ledger.payloads import event_view
 from driftline.ledger.report import Level, Report
 from driftline.ledger.rows import Span
 from driftline.ledger.store import LedgerStore, bundle_of
@@ -59,13 +60,23 @@ class Selection(Chosen):
     mentions: str | None = Field(
         default=None, description="payload, key or headers contain this, such as an id that events share"
     )
+    severity: Literal["MINIMAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"] | None = Field(
+        default=None, description="events that say how grave they are: alerts, drift, health, windows"
+    )
     effective: bool = Field(default=False, description="without what a rollback took out of force")
     after: int = Field(default=-1, ge=-1, description="only entries with a larger sequence: the last one of the page before")
     limit: int = Field(default=100, ge=1, le=LARGEST_PAGE)
 
     def page(self) -> found.Query:
         """The page as the store takes it; raises Problem 422."""
-        return replace(self.query(), mentions=self.mentions, effective=self.effective, after_seq=self.after, limit=self.limit)
+        return replace(
+            self.query(),
+            mentions=self.mentions,
+            severity=self.severity,
+            effective=self.effective,
+            after_seq=self.after,
+            limit=self.limit,
+        )
 
 
 class Bundled(Chosen):
@@ -100,16 +111,16 @@ def _entries(store: LedgerStore, may_read: Any) -> APIRouter:
     @router.get("/entries", dependencies=[may_read], summary="Entries, oldest first")
     def list_entries(selection: Annotated[Selection, Query()]) -> dict[str, Any]:
         with store.snapshot() as snapshot:
-            page = [view(entry, payload=False) for entry in snapshot.entries(selection.page())]
+            page = [summary(entry) for entry in snapshot.entries(selection.page())]
         return {"entries": page, "next_after": page[-1]["seq"] if len(page) == selection.limit else None}
 
-    @router.get("/entries/{entry_id}", dependencies=[may_read], summary="One entry with its payload and leaf")
+    @router.get("/entries/{entry_id}", dependencies=[may_read], summary="One entry with its payload, what that says, and leaf")
     def get_entry(entry_id: UUID) -> dict[str, Any]:
         with store.snapshot() as snapshot:
             entry = snapshot.entry(entry_id.bytes)
         if entry is None:
             raise Problem(404, "not_found", f"there is no entry {entry_id}")
-        return view(entry)
+        return view(entry) | {"event": event_view(entry.payload)}
 
     @router.get("/bundle", dependencies=[may_read], responses=proofs.NOTE, summary="Entries with proofs, for strangers")
     def bundle(chosen: Annotated[Bundled, Query()]) -> Response:
@@ -179,7 +190,7 @@ def _trail(store: LedgerStore, query: found.Query, kind: TrailKind) -> dict[str,
     return {
         "complete": trail.complete,
         "broken_at": trail.broken_at,
-        "entries": [view(entry, payload=False) for entry in trail.entries],
+        "entries": [summary(entry) for entry in trail.entries],
     }
 
 

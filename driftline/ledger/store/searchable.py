@@ -14,6 +14,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from driftline.ledger.entries import Query, Statistics, StoredEntry
 from driftline.ledger.keeping import HOLD, RELEASE, RETENTION, Fact, Keeping, Statement, keeping_of
 from driftline.ledger.leaf import Source, is_service
+from driftline.ledger.payloads import severity_of
 from driftline.ledger.rollback import ROLLBACK, Superseded, rollback_of, superseded
 from driftline.ledger.rows import Row, SourceName, Span, Subject
 from driftline.ledger.store import tables as t
@@ -74,8 +75,11 @@ class Searchable(Streaming):
         """Stream entries that fit."""
         e = t.entry.c
         statement = self._fitting(select(*COLUMNS).select_from(JOINED), query)
-        pages = self._stream(statement, e.seq, descending=query.newest_first, limit=query.limit)
-        yield from self._named(islice(chain.from_iterable(pages), query.limit))
+        limit = query.limit if query.severity is None else None
+        rows: Iterable[Any] = chain.from_iterable(self._stream(statement, e.seq, descending=query.newest_first, limit=limit))
+        if query.severity is not None:
+            rows = (row for row in map(Row._make, rows) if severity_of(row.body) == query.severity)
+        yield from self._named(islice(rows, query.limit))
 
     def _fitting(self, statement: Select[Any], query: Query) -> Select[Any]:
         """Return the statement with the conditions of a query."""
@@ -92,6 +96,8 @@ class Searchable(Streaming):
             statement = statement.where(
                 _contains(t.payload.c.body, query.mentions) | _contains(t.payload.c.details, query.mentions)
             )
+        if query.severity is not None:  # somewhere in the event; where, `entries` sees
+            statement = statement.where(_contains(t.payload.c.body, query.severity))
         if query.since is not None:
             statement = statement.where(e.ts_us >= query.since)
         if query.until is not None:
