@@ -3,6 +3,7 @@
 Limits: 1,000 entries verified in 100 ms, 10,000 exported in 500 ms (JSON, JSON lines and CSV), a trail of 100 entries in 5 ms (checked,
 and as JSON values), a receipt of at most 1.3 KB made in 10 ms (99th percentile); in the large ledger an append costs at most
 twice, verification, trail and receipt at most 1.5 times what they cost in the small one.
+At last the large one is verified by two processes and by one: their start, some 3 s, pays from a million entries on.
 `BENCH_LARGE`: entries of the large one (2,000,000 is the claim; by default 100,000).
 Run: `python -m bench.bench_ledger_asks`.
 """
@@ -14,22 +15,21 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from bench.bench_ledger import BATCH, ORIGIN, _append, _open, drafts_from
+from bench.results import Result, result
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.entries import Query, TrailKind, check_trail, view
 from driftline.ledger.export import Format, export
 from driftline.ledger.report import Level
-from driftline.ledger.rows import Span
-from driftline.ledger.store import LedgerWriter, receipt_of, verify_store
+from driftline.ledger.rows import EVERYTHING, Span
+from driftline.ledger.store import Effort, LedgerWriter, receipt_of, verify_store
 
 SMALL, LARGE = 10_000, int(os.environ.get("BENCH_LARGE", "100000"))
 REPEATS = 30
 KEY = SigningKey(ORIGIN, bytes(32)).verifier
-Row = dict[str, Any]
 
 
 def _times(work: Callable[[], object], repeats: int = REPEATS) -> list[float]:
@@ -41,8 +41,8 @@ def _times(work: Callable[[], object], repeats: int = REPEATS) -> list[float]:
     return sorted(took)
 
 
-def _verify(writer: LedgerWriter, span: Span) -> None:
-    report = verify_store(writer.store, Level.FULL, key=KEY, span=span)
+def _verify(writer: LedgerWriter, span: Span, effort: Effort | None = None) -> None:
+    report = verify_store(writer.store, Level.FULL, key=KEY, span=span, effort=effort or Effort())
     if not report.valid:
         raise AssertionError(report)
 
@@ -96,19 +96,19 @@ LIMITS = {
 GROWTH = {"append": 2.0, "1,000 entries verified": 1.5, "trail of 100": 1.5, "receipt, p99": 1.5}
 
 
-def _row(name: str, value: float, unit: str, peer: str, limit: float) -> Row:
-    return {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "peer": peer,
-        "peer_value": limit,
-        "ratio": value / limit,
-        "spread": [value, value],
-    }
+def _in_parallel(writer: LedgerWriter) -> Result:
+    """Verify the ledger by one process and by two, by the clock on the wall; two take their time to start."""
+    import driftline.ledger.pages  # noqa: F401 - one process has its kernels, two begin with none
+
+    piece, took = 1 << (LARGE // 16).bit_length() - 1, {}
+    for jobs in (1, 2):
+        began = time.perf_counter()
+        _verify(writer, EVERYTHING, Effort(many=0, piece=piece, jobs=jobs))
+        took[jobs] = time.perf_counter() - began
+    return result(f"ledger of {LARGE:,}: verified by two processes, their start included", took[2], "s", "by one", took[1])
 
 
-def run() -> list[Row]:
+def run() -> list[Result]:
     """Ask a ledger of 10,000 entries, let it grow, ask it again."""
     folder = Path(tempfile.mkdtemp(prefix="bench-asks-", dir=os.environ.get("BENCH_DIR")))
     try:
@@ -117,7 +117,7 @@ def run() -> list[Row]:
         shutil.rmtree(folder)
 
 
-def _run(folder: Path) -> list[Row]:
+def _run(folder: Path) -> list[Result]:
     writer, costs, asked = _open(folder), {}, {}
     for size in (SMALL, LARGE):
         while writer.size < size - SMALL // 2:
@@ -128,15 +128,16 @@ def _run(folder: Path) -> list[Row]:
             costs[size] += _times(lambda batch=drafts: _append(writer, batch), 1)  # type: ignore[misc]
         asked[size] = _asked(writer, size)
     rows = [
-        _row(f"ledger of {LARGE:,}: {name}", asked[LARGE][name], "ms", "the limit", limit) for name, limit in LIMITS.items()
+        result(f"ledger of {LARGE:,}: {name}", asked[LARGE][name], "ms", "the limit", limit) for name, limit in LIMITS.items()
     ]
     rows.append(
-        _row(f"ledger of {LARGE:,}: receipt beside the entry", _receipt(writer, LARGE // 3), "bytes", "the limit", 1_300.0)
+        result(f"ledger of {LARGE:,}: receipt beside the entry", _receipt(writer, LARGE // 3), "bytes", "the limit", 1_300.0)
     )
     per_entry = {size: {**asked[size], "append": statistics.median(costs[size]) * 1e6 / BATCH} for size in (SMALL, LARGE)}
     for name, limit in GROWTH.items():
         grown = per_entry[LARGE][name] / per_entry[SMALL][name]
-        rows.append(_row(f"{name} in {LARGE:,} entries to {SMALL:,}", grown, "times", "the limit", limit))
+        rows.append(result(f"{name} in {LARGE:,} entries to {SMALL:,}", grown, "times", "the limit", limit))
+    rows.append(_in_parallel(writer))
     writer.store.close()
     return rows
 

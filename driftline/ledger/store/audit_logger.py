@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 from driftline.clock import Clock, SystemClock
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
-from driftline.ledger.entries import Query, Statistics, StoredEntry
+from driftline.ledger.entries import Query, Statistics, StoredEntry, id_text
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
@@ -263,7 +263,7 @@ def _out_of_force(snapshot: Snapshot) -> set[int]:
 def _audit_entry(entry: StoredEntry) -> AuditEntry:
     return AuditEntry(
         sequence=entry.seq,
-        entry_id=str(uuid.UUID(bytes=entry.entry_id)),
+        entry_id=id_text(entry.entry_id),
         timestamp=entry.ts,
         action=entry.action,
         actor=entry.actor_name or entry.actor,
