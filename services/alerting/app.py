@@ -92,7 +92,9 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
 
     topic_ids = {name: topic.topic_id for name, topic in sources.items()}
     tools = Tools(database, in_force, clock, health)
-    desk = set_up(settings, tools, topic_ids, Publisher(database, cluster.producer(), clock))
+    desk = set_up(
+        settings, tools, topic_ids, Publisher(database, cluster.producer(), clock, shared=not database.single_replica)
+    )
     desk.intake.place_again()
     history = CatchUp(database, cluster.admin(), cluster.consumer(start_at=StartAt.STOP), sources)
     following = Following(reader, history, desk.intake, health, on_handled=desk.on_handled)

@@ -12,7 +12,9 @@ from services.alerting.store.database import Database
 _AT_ONCE = 500
 _FLUSH_SECONDS = 10.0
 _PAUSE_US = 1_000_000
-"""Between tries while Kafka does not take events."""
+"""Between tries while Kafka does not take events, or another replica publishes."""
+_TURN_US = 30_000_000
+"""After which another replica goes on where this one stopped; of what it was publishing some may come twice, under the same id."""
 
 
 class Unheard:
@@ -29,7 +31,10 @@ class Unheard:
 class Publisher:
     """The only one that writes to `alerts` and `notifications`."""
 
-    def __init__(self, database: Database, producer: Producer, clock: Clock) -> None:
+    def __init__(self, database: Database, producer: Producer, clock: Clock, *, shared: bool = False) -> None:
+        """`shared`: other replicas write to the database too; one of them publishes at a time, so that the order holds."""
+        self._shared = shared
+        self._turn_ends = 0
         self._database = database
         self._producer = producer
         self._clock = clock
@@ -45,6 +50,10 @@ class Publisher:
                 events = outbox.pending_events(tx, _AT_ONCE)
             if not events:
                 return None
+            if self._shared and self._clock.now_us() > self._turn_ends - _TURN_US // 2:
+                if not self._take_turn():
+                    return self._clock.now_us() + _PAUSE_US
+                continue  # what was read before may have been published meanwhile
             self._publish(events)
             done, self._acknowledged = self._acknowledged, []
             if done:
@@ -57,6 +66,16 @@ class Publisher:
         """Publish what was written last, and let go."""
         self.run_once(lambda: None)
         self._producer.close()
+        if self._turn_ends:
+            with self._database.write() as tx:
+                outbox.end_turn(tx, self._turn_ends)
+
+    def _take_turn(self) -> bool:
+        now = self._clock.now_us()
+        with self._database.write() as tx:
+            taken = outbox.take_turn(tx, mine=self._turn_ends, now=now, until=now + _TURN_US)
+        self._turn_ends = now + _TURN_US if taken else 0
+        return taken
 
     def _publish(self, events: list[outbox.OutEvent]) -> None:
         self.last_error = None

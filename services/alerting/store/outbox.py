@@ -29,7 +29,7 @@ from driftline.events import (
 )
 from services.alerting.store.database import KEEPS_EVENTS
 from services.alerting.store.groups import ids_text
-from services.alerting.store.tables import event_outbox, outbox
+from services.alerting.store.tables import event_outbox, flags, outbox
 
 SOURCE = "/alerting"
 PENDING, SENT, FAILED, SUPPRESSED = "pending", "sent", "failed", "suppressed"
@@ -284,6 +284,27 @@ def pending_events(tx: Connection, limit: int) -> list[OutEvent]:
 def remove_events(tx: Connection, seqs: Sequence[int]) -> None:
     """Forget events that Kafka has acknowledged."""
     tx.execute(delete(event_outbox).where(event_outbox.c.seq.in_(seqs)))
+
+
+def take_turn(tx: Connection, *, mine: int, now: int, until: int) -> bool:
+    """Let this replica publish up to a time; False while another does. `mine` is the end of its own turn as it noted it last."""
+    noted = tx.execute(select(flags.c.at).where(_TURN)).scalar_one_or_none()
+    if noted is None:
+        tx.execute(insert(flags), {"name": _PUBLISHING, "at": until})
+    elif noted == mine or noted <= now:
+        tx.execute(update(flags).where(_TURN).values(at=until))
+    else:
+        return False
+    return True
+
+
+def end_turn(tx: Connection, mine: int) -> None:
+    """Let another replica go on at once."""
+    tx.execute(update(flags).where(_TURN, flags.c.at == mine).values(at=_NOBODYS))
+
+
+_PUBLISHING, _NOBODYS = "publishing", 0
+_TURN = flags.c.name == _PUBLISHING
 
 
 def oldest_event(tx: Connection) -> int | None:

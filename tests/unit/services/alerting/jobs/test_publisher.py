@@ -49,3 +49,32 @@ def test_what_kafka_does_not_take_stays_and_goes_later_under_its_id(parts) -> No
     assert left(parts) == []
     envelopes = [read(record.headers()) for record in cluster.records(topics.name("alerts"))]
     assert {envelope.id for envelope in envelopes if envelope is not None} == {event.envelope.id}
+
+
+def test_of_several_replicas_one_publishes_until_it_stops_or_falls_silent(parts) -> None:
+    cluster = cluster_with_topics(parts.clock)
+
+    def replica() -> Publisher:
+        return Publisher(parts.database, cluster.producer(), parts.clock, shared=True)
+
+    first, second, third = replica(), replica(), replica()
+    parts.take(detected())
+    assert first.run_once(lambda: None) is None
+    parts.take(cleared())
+    due = second.run_once(lambda: None)
+    assert due is not None
+    assert due > parts.clock.now_us()
+    assert len(left(parts)) == 1
+    parts.clock.advance(29_000_000)
+    first.close()
+    assert left(parts) == []
+    parts.take(detected(model_id="shop.churn", episode_id="churn"))
+    assert second.run_once(lambda: None) is None
+    parts.take(detected(model_id="shop.returns", episode_id="returns"))
+    assert third.run_once(lambda: None) is not None
+    parts.clock.advance(30_000_000)
+    assert third.run_once(lambda: None) is None
+    assert left(parts) == []
+    parts.take(detected(model_id="shop.baskets", episode_id="baskets"))
+    assert second.run_once(lambda: None) is not None
+    assert len(cluster.records(topics.name("alerts"))) == 4
