@@ -64,8 +64,6 @@ class Evidence:
     now: int
     entries: int
     first_ts: int | None
-    oldest_ts: int | None
-    """Of the whole log."""
     coverage: Mapping[Field, Coverage]
     actions: Mapping[str, int]
     topics: tuple[str, ...]

@@ -31,7 +31,6 @@ def evidence_of(
         now=now,
         entries=counting.entries,
         first_ts=first,
-        oldest_ts=snapshot.statistics().first_ts,
         coverage=counting.result(),
         actions=counting.actions,
         topics=tuple(sorted(names)),

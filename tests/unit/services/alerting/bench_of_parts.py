@@ -18,7 +18,7 @@ from services.alerting.adapters.received import Received
 from services.alerting.consumer import ELSEWHERE, Intake
 from services.alerting.jobs.dispatcher import Dispatcher, Outlook
 from services.alerting.jobs.sender import Sender, SenderOptions
-from services.alerting.store import inbox, outbox
+from services.alerting.store import outbox
 from services.alerting.store.database import Database
 
 SECOND = 1_000_000
@@ -146,7 +146,3 @@ class Parts:
         """What Kafka shall have, in order."""
         with self.database.read() as tx:
             return [codec.decode(event.value) for event in outbox.pending_events(tx, 1000)]
-
-    def history_read(self) -> bool:
-        with self.database.read() as tx:
-            return inbox.has_flag(tx, inbox.HISTORY_READ)
