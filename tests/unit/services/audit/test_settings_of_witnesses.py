@@ -10,12 +10,14 @@ from driftline.errors import ConfigurationError
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic
 from driftline.ledger.cosignature import Algorithm, Cosigner
+from driftline.ledger.report import Level, Verdict
 from driftline.runtime.health_events import HealthEvents
 from services.audit.adapters.checkpoints import CheckpointPublisher
-from services.audit.app import open_witnessing
+from services.audit.app import open_verifier, open_witnessing
+from services.audit.jobs import Verifier
 from services.audit.settings import AuditSettings
 from services.audit.witnessing import Witnessing
-from tests.unit.ledger.ledger_builders import ORIGIN, ledger
+from tests.unit.ledger.ledger_builders import KEY, ORIGIN, ledger
 from tests.unit.services.audit.witness.log_and_witness import W1
 
 POLICY = f"witness w1 {W1.verifier.encode()} http://w1.example.com/\nquorum w1\n"
@@ -79,3 +81,25 @@ def test_a_policy_that_is_not_there_and_networks_that_are_none_are_refused(tmp_p
         opened(tmp_path, ledger_policy_file=tmp_path / "policy")
     with pytest.raises(ConfigurationError, match="ALLOW_ADDRESSES"):
         opened(tmp_path, ledger_policy_file=written(tmp_path, POLICY), ledger_witness_allow_addresses=["inside"])
+
+
+def verifier(folder: Path, **given: object) -> Verifier:
+    made = AuditSettings(tokens_file=folder / "tokens", ledger_key_file=folder / "key", **given)  # type: ignore[arg-type]
+    return open_verifier(made, ledger(folder, 20).store, KEY.verifier, None, MemoryCluster(ManualClock(0)))
+
+
+def test_verification_at_level_witness_needs_a_quorum_to_ask_for(tmp_path: Path) -> None:
+    for given in ({}, {"ledger_policy_file": written(tmp_path, "quorum none\n")}):
+        with pytest.raises(ConfigurationError, match="DRIFTLINE_LEDGER_POLICY_FILE"):
+            verifier(tmp_path, ledger_verify_level="witness", **given)
+
+
+def test_verification_at_level_witness_gives_no_verdict_without_a_quorum(tmp_path: Path) -> None:
+    silent = POLICY.replace(" http://w1.example.com/", "")
+    report = verifier(tmp_path, ledger_verify_level="witness", ledger_policy_file=written(tmp_path, silent)).verify(
+        Level.WITNESS
+    )
+    assert report.verdict is Verdict.UNVERIFIABLE
+    assert report.witnessed is not None
+    (doubt,) = report.witnessed.unchecked
+    assert "has no URL" in doubt
