@@ -96,16 +96,25 @@ class LastSigned:
     def _write(self, note: str) -> None:
         """Put a note there, whole or not at all; one as long as the last (nearly all are) waits for the disk once."""
         data = note.encode()
-        if len(data) <= _SECTOR and self._path.exists() and self._path.stat().st_size == len(data):
-            self._write_over(data)
-        else:
+        if not self._written_over(data):
             self._replace(data)
 
-    def _write_over(self, data: bytes) -> None:
-        with self._path.open("r+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    def _written_over(self, data: bytes) -> bool:
+        """Write over the note that is there; not where a disk could write half of it, nor while somebody reads."""
+        try:
+            file = self._path.open("r+b", buffering=0)
+        except (FileNotFoundError, PermissionError):
+            return False
+        with file:
+            if len(data) > _SECTOR or os.fstat(file.fileno()).st_size != len(data):
+                return False
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
             file.write(data)
             getattr(os, "fdatasync", os.fsync)(file.fileno())  # macOS has only fsync
+        return True
 
     def _replace(self, data: bytes) -> None:
         fresh = self._path.with_name(self._path.name + ".new")

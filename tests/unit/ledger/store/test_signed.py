@@ -1,12 +1,14 @@
 """The last-signed file: one whole note at any moment, written in place where it can be."""
 
 import fcntl
+import io
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from driftline.ledger.checkpoint import Checkpoint, SigningKey, sign_checkpoint
+from driftline.ledger.checkpoint import Checkpoint, Note, SigningKey, sign_checkpoint
 from driftline.ledger.errors import RollbackDetected
 from driftline.ledger.store import LastSigned
 from tests.unit.ledger.ledger_builders import KEY
@@ -60,6 +62,33 @@ def test_the_file_is_not_read_while_it_is_written_over(tmp_path: Path) -> None:
         file.write(newer[60:])
     reader.join(5)
     assert found == [2]
+
+
+def test_who_reads_the_file_does_not_hold_up_who_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "signed"
+    signed = LastSigned(path, KEY.verifier)
+    advance(signed, 1)
+    with path.open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        before = reader.read(40)
+        advance(signed, 2)
+        assert Note.parse(before + reader.read()).text.splitlines()[1] == "1"
+    assert read(signed) == 2
+
+
+def test_a_file_of_somebody_else_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "signed"
+    signed = LastSigned(path, KEY.verifier)
+    advance(signed, 1)
+
+    def denied(file: Path, mode: str = "r", **how: Any) -> Any:
+        if "+" in mode:
+            raise PermissionError(13, "denied", str(file))
+        return io.open(file, mode, **how)  # noqa: UP020 - the method is what is replaced
+
+    monkeypatch.setattr(Path, "open", denied)
+    advance(signed, 2)
+    assert read(signed) == 2
 
 
 def test_a_file_that_changed_is_checked_again(tmp_path: Path) -> None:
