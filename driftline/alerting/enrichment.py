@@ -31,6 +31,8 @@ class Links:
 
     runbooks: str = "http://127.0.0.1:8080"
     dashboards: str = "http://127.0.0.1:8080"
+    pictures: str | None = None
+    """Where everybody reaches this service, Slack and Teams too; None: nobody does."""
 
 
 def default_channels(priority: str) -> tuple[str, ...]:

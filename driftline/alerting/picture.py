@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from driftline.alerting.trend import Trend
 
-WIDTH, HEIGHT = 1120, 280
-"""Pixels; shown at half of that, so that it is sharp on dense screens."""
+WIDTH, HEIGHT = 1024, 256
+"""Pixels, as many as Teams shows; in mails at half of that, so that it is sharp on dense screens."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _WHITE, _GRID, _BAR, _BEYOND, _NEWEST_BAR, _NEWEST_BEYOND, _LIMIT = range(7)

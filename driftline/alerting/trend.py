@@ -90,17 +90,19 @@ def _made(
     )
 
 
-def with_trend(message: Notification, trend: Trend | None) -> Notification:
-    """The notification with the trend of its leading alert."""
+def with_trend(message: Notification, trend: Trend | None, pictures: str | None = None) -> Notification:
+    """The notification with the trend of its leading alert; `pictures` is where this service can be reached for a picture of it."""
     if trend is None:
         return message
-    said = {
+    said: dict[str, Any] = {
         "measure": trend.measure,
         "column": trend.column,
         "limit": trend.limit,
         "more_is_bad": trend.more_is_bad,
         "points": [[end, value] for end, value in zip(trend.ends, trend.values, strict=True)],
     }
+    if pictures is not None:
+        said["picture_url"] = f"{pictures}/v1/pictures/{message.notification_id}.png"
     lead, *others = message.body["alerts"]
     lead = {**lead, "trend": said}
     return replace(message, body={**message.body, "alert_data": lead, "alerts": [lead, *others]})

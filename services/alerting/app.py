@@ -33,6 +33,7 @@ from services.alerting.api.answers import Secrets, answer_routes
 from services.alerting.api.compatible import compatible_routes
 from services.alerting.api.life import explain_routes, life_routes
 from services.alerting.api.operations import operation_routes
+from services.alerting.api.pictures import picture_routes
 from services.alerting.api.response import response_routes
 from services.alerting.api.silences import silence_routes
 from services.alerting.consumer import ELSEWHERE, Following, Intake
@@ -151,6 +152,7 @@ def serve(
         operation_routes(desk.reloader.reload, access),
         answer_routes(database, answer_secrets(settings), clock, desk.on_handled),
         compatible_routes(database, in_force, access, clock, post),
+        *([] if settings.links.pictures is None else [picture_routes(database)]),
         *more,
     ):
         http.include_router(router)

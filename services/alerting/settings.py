@@ -150,6 +150,9 @@ class AlertingSettings(ResponseSettings):
     )
     console_url: str = Field(default="http://127.0.0.1:8080", description="where the console is, for links")
     alerting_runbooks_url: str | None = Field(default=None, description="before /mlops/<name>-runbook; else the console")
+    alerting_public_url: str | None = Field(
+        default=None, description="where Slack and Teams reach this service, to fetch pictures; none: they get none"
+    )
     alerting_dashboards_url: str | None = Field(default=None, description="before /model-monitoring-<model>; else the console")
 
     @property
@@ -158,6 +161,7 @@ class AlertingSettings(ResponseSettings):
         return Links(
             runbooks=(self.alerting_runbooks_url or self.console_url).rstrip("/"),
             dashboards=(self.alerting_dashboards_url or self.console_url).rstrip("/"),
+            pictures=None if self.alerting_public_url is None else self.alerting_public_url.rstrip("/"),
         )
 
     @property

@@ -45,7 +45,9 @@ class Item:
     care: str | None
     """Who takes care of it; None where nobody does."""
     trend: Trend | None = None
-    """Its measure over the last windows, for those that show a picture."""
+    """Its measure over the last windows, for those that draw a picture."""
+    picture_url: str | None = None
+    """Where others fetch the picture; None where they cannot."""
 
     @property
     def risk(self) -> str:
@@ -127,6 +129,7 @@ def read(notification_id: str, body: Mapping[str, Any]) -> Message:
 
 def _item(alert: Mapping[str, Any]) -> Item:
     name = _line(alert, "model_name")
+    drawn = alert.get("trend") or {}
     score = alert.get("risk_score")
     return Item(
         title=_line(alert, "title") or DEFAULT_TITLE,
@@ -148,7 +151,8 @@ def _item(alert: Mapping[str, Any]) -> Item:
         runbook_url=link(alert.get("runbook_url")),
         dashboard_url=link(alert.get("dashboard_url")),
         care=_care(alert.get("acknowledged")),
-        trend=read_trend(alert.get("trend"), one_line),
+        trend=read_trend(drawn, one_line),
+        picture_url=link(drawn.get("picture_url")),
     )
 
 

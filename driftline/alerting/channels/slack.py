@@ -36,7 +36,12 @@ def webhook(message: Message, *, buttons: bool = False) -> Payload:
         "text": clip(message.headline, _FALLBACK, escape),
         "blocks": [_header(message)],
         "attachments": [
-            {"color": message.color, "fallback": clip(message.headline, _FALLBACK), "blocks": _blocks(message, buttons=buttons)}
+            {
+                "color": message.color,
+                "fallback": clip(message.headline, _FALLBACK),
+                "blocks": _blocks(message, buttons=buttons),
+            },
+            *_picture(message),
         ],
         "unfurl_links": False,
         "unfurl_media": False,
@@ -96,6 +101,18 @@ def _blocks(message: Message, *, buttons: bool) -> list[Payload]:
     since = [_mrkdwn(clip(f"{FOOTER} · {message.reason}", _FIELD, escape)), _mrkdwn(_times(lead))]
     blocks.append({"type": "context", "elements": since, "block_id": message.notification_id})
     return blocks
+
+
+def _picture(message: Message) -> list[Payload]:
+    """The trend as an attachment of the old kind: Slack shows it without the picture where it cannot fetch that.
+
+    An image block would have the whole message refused.
+    """
+    lead = message.lead
+    if lead.trend is None or lead.picture_url is None:
+        return []
+    caption = clip(lead.trend.caption, _VALUE, escape)
+    return [{"color": message.color, "fallback": caption, "text": caption, "mrkdwn_in": [], "image_url": lead.picture_url}]
 
 
 def _list_of_others(message: Message) -> str:

@@ -48,6 +48,12 @@ def _card(message: Message, details: int, listed: int) -> Part:
         {"type": "FactSet", "facts": _facts(lead)},
     ]
     body += _paragraphs(clip(lead.details, details)) if details else []
+    if lead.trend is not None and lead.picture_url is not None:
+        caption = clip(lead.trend.caption, _FACT)
+        body += [
+            {"type": "Image", "url": lead.picture_url, "altText": caption, "size": "stretch"},
+            _text(caption, size="small"),
+        ]
     if lead.segments:
         body.append(_text(clip("Affected segments: " + ", ".join(lead.segments), _FACT)))
     body += [_text(clip(f"• {'' if item.firing else 'resolved: '}{item.title}", _FACT)) for item in message.others[:listed]]

@@ -142,7 +142,8 @@ class _Round:
         told = told_after(look, decision, message.notification_id)
         if isinstance(decision, Notify):
             DECISIONS.labels(message.reason, "").inc()
-            message = with_trend(message, trends.of_alert(self._tx, message.body["alert_data"]["labels"]))
+            trend = trends.of_alert(self._tx, message.body["alert_data"]["labels"])
+            message = with_trend(message, trend, self._links.pictures)
             self._batch.notify(message, told, state=outbox.PENDING)
         else:
             self._suppress(message, told, decision)

@@ -58,7 +58,7 @@ def test_for_results_less_is_worse() -> None:
 
 def test_the_limit_is_a_line_across_at_its_height() -> None:
     rows = [row for row in range(HEIGHT) if LIMIT in colors(draw(trend(1.0, 1.0, 1.0, limit=0.5)), row)]
-    assert rows == [156, 157, 158, 159]  # 280 - 256 * 0.5 / 1.05 = 158.1, from two rows above it
+    assert rows == [144, 145, 146, 147]  # 256 - 232 * 0.5 / 1.05 = 145.5, from two rows above it
     assert not any(LIMIT in colors(draw(trend(1.0, 1.0, 1.0, limit=None)), row) for row in range(0, HEIGHT, 2))
 
 

@@ -1,6 +1,7 @@
 """Notifications for the tests of the channels, composed by the same code as those of the service; and texts that mean harm."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from driftline.alerting.grouping import Group, Member
 from driftline.alerting.notification import compose
 from driftline.alerting.pipeline import NOTHING_TOLD, Look
 from driftline.alerting.routing import ChannelSpec
+from driftline.alerting.trend import Trend
 from tests.unit.alerting.builders import DAY, alert
 
 LINKS = Links(runbooks="https://wiki.example.org", dashboards="https://dash.example.org")
@@ -50,8 +52,6 @@ def body(*alerts: Alert, reason: NotifyReason = NotifyReason.FIRST, key: str = '
 
 
 def _told(firing: frozenset[str]) -> Any:
-    from dataclasses import replace
-
     return replace(NOTHING_TOLD, firing=firing)
 
 
@@ -123,3 +123,16 @@ def texts(value: Any) -> list[str]:
         return [value]
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [text for part in inside for text in texts(part)]
+
+
+def pictured(told: Message, url: str | None = "https://alerts.example.org/v1/pictures/msg_1.png") -> Message:
+    """The same with a trend, and a picture of it at a URL."""
+    trend = Trend(
+        measure="psi",
+        column="<!channel> & *b*",
+        limit=0.25,
+        more_is_bad=True,
+        ends=("2013-01-01T00:00:00Z", "2013-01-02T00:00:00Z", "2013-01-03T00:00:00Z"),
+        values=(0.1, 0.2, 0.9),
+    )
+    return replace(told, items=(replace(told.lead, trend=trend, picture_url=url), *told.others))

@@ -9,7 +9,7 @@ from driftline.alerting.channels import slack
 from driftline.alerting.channels.texts import units
 from driftline.alerting.decisions import NotifyReason
 from tests.unit.alerting.builders import alert
-from tests.unit.alerting.channels.notices import EXAMPLE, example, hostile, message, resolved, schema, texts
+from tests.unit.alerting.channels.notices import EXAMPLE, example, hostile, message, pictured, resolved, schema, texts
 
 SLACK = schema("slack")
 
@@ -145,3 +145,13 @@ def test_every_payload_keeps_to_the_published_limits_and_holds_no_markup_of_othe
         ]
         for text in marked:
             assert not re.search("[<>]", re.sub(r"<!date\^[0-9]+\^[^|<>]*\|[^<>]*>", "", text))
+
+
+def test_a_picture_that_slack_can_fetch_is_an_attachment_of_its_own() -> None:
+    payload = slack.webhook(pictured(example()))
+    SLACK.validate(payload)
+    picture = payload["attachments"][1]
+    assert picture["image_url"] == "https://alerts.example.org/v1/pictures/msg_1.png"
+    assert picture["text"].startswith("psi of &lt;!channel&gt; &amp; *b*, the last 3 windows")
+    assert picture["mrkdwn_in"] == []
+    assert len(slack.webhook(pictured(example(), url=None))["attachments"]) == 1

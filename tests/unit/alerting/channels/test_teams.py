@@ -7,7 +7,7 @@ from driftline.alerting.alert import Priority
 from driftline.alerting.channels.teams import escape, message_card
 from driftline.alerting.channels.texts import encoded
 from tests.unit.alerting.builders import alert
-from tests.unit.alerting.channels.notices import example, hostile, message, resolved, schema, texts
+from tests.unit.alerting.channels.notices import example, hostile, message, pictured, resolved, schema, texts
 
 TEAMS = schema("teams")
 
@@ -65,3 +65,13 @@ def test_every_card_keeps_to_the_published_limits(told) -> None:
     TEAMS.validate(payload)
     assert len(encoded(payload)) <= 25_000
     assert len(json.dumps(payload, ensure_ascii=False).encode()) < 28 * 1024
+
+
+def test_a_picture_that_teams_can_fetch_is_shown_with_its_words() -> None:
+    payload = message_card(pictured(example()))
+    TEAMS.validate(payload)
+    body = card(pictured(example()))["body"]
+    (image,) = [part for part in body if part["type"] == "Image"]
+    assert image["url"] == "https://alerts.example.org/v1/pictures/msg_1.png"
+    assert image["altText"] in texts(body)
+    assert "Image" not in json.dumps(message_card(pictured(example(), url=None)))
