@@ -20,7 +20,7 @@ from driftline.drift.scheduling import Scheduler
 from driftline.events import CheckRequested, CheckStatus
 from driftline.schemas import folder
 from services.console.store.checks import CheckQueries
-from services.console.store.tables import executions, open_engine
+from services.console.store.tables import executions, open_tables
 
 HOURS, CHECKS, EXECUTIONS, TIMES = 168, 9, 10_000, 21
 
@@ -55,7 +55,7 @@ def _checked() -> float:
 
 
 def _queries() -> CheckQueries:
-    engine = open_engine("sqlite://")
+    engine = open_tables("sqlite://")
     example = (folder() / "examples" / "CheckExecution" / "completed.json").read_text(encoding="utf-8")
     rows = [
         {

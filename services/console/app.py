@@ -19,7 +19,7 @@ from services.console.settings import ConsoleSettings
 from services.console.store.checks import CheckQueries
 from services.console.store.projection import Projection
 from services.console.store.queries import Queries
-from services.console.store.tables import BY_TOPIC, open_engine
+from services.console.store.tables import BY_TOPIC, open_tables
 
 log = structlog.get_logger("driftline.console")
 
@@ -64,7 +64,7 @@ def assemble(settings: ConsoleSettings, cluster: Cluster, clock: Clock) -> Conso
     access = Access(TokenBook(settings.tokens_file))
     require_topics(cluster.admin(), BY_TOPIC)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(settings.database)
+    engine = open_tables(settings.database)
     health, feed = Health(), Feed()
     follower = Follower(cluster, Projection(engine), feed.changed)
     app = application(

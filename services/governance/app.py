@@ -9,13 +9,14 @@ from driftline.runtime.http import Access, HttpServer
 from driftline.runtime.preflight import require_topics
 from driftline.runtime.process import run_parts
 from driftline.runtime.tokens import TokenBook
+from driftline.runtime.topic_cache import open_engine
 from services.governance.adapters.journal import TOPICS, Journal
 from services.governance.api.application import application
 from services.governance.api.desk import Counter
 from services.governance.consumer import Desk, DeskPart
 from services.governance.jobs import Census
 from services.governance.settings import GovernanceSettings
-from services.governance.store import Store, open_engine
+from services.governance.store import Store
 
 log = structlog.get_logger("driftline.governance")
 

@@ -20,9 +20,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    delete,
-    event,
     insert,
     select,
     update,
@@ -34,20 +31,13 @@ from driftline.events.columns import PREDICTION
 from driftline.governance.definition import BaselineFacts
 from driftline.governance.registry import Model, RegistryEvent, fold
 from driftline.kafka.ports import Message, TopicPartition
+from driftline.runtime.topic_cache import Positions
 
 GOVERNANCE, MONITORS = topics.name("governance"), topics.name("monitors")
 BASELINES, MONITOR_STATUS = topics.name("baselines"), topics.name("monitor-status")
 TOPICS = (GOVERNANCE, MONITORS, BASELINES, MONITOR_STATUS)
 
 _metadata = MetaData()
-_positions = Table(
-    "positions",
-    _metadata,
-    Column("topic", String(255), primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("topic_id", String(64), nullable=False),
-    Column("next_offset", BigInteger, nullable=False),
-)
 _registry = Table(
     "registry",
     _metadata,
@@ -93,6 +83,7 @@ _BY_TOPIC = {
     BASELINES: (_baselines,),
     MONITOR_STATUS: (_reports, _watermarks),
 }
+_positions = Positions(_metadata, _BY_TOPIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +92,6 @@ class AppliedMonitor:
 
     monitor: Monitor
     applied_at: int
-
-
-def open_engine(url: str) -> Engine:
-    """An engine for a database URL; SQLite gets a write-ahead log, so that readers do not wait for the writer."""
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _pragmas(connection: object, _record: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection has no public type
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=NORMAL")
-            cursor.close()
-
-    return engine
 
 
 class Store:
@@ -127,15 +103,8 @@ class Store:
         _metadata.create_all(engine)
 
     def positions(self, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
-        """Next offsets of what was read already. A topic with another id was created anew: what it said before is forgotten."""
-        with self._engine.begin() as connection:
-            for row in connection.execute(select(_positions.c.topic, _positions.c.topic_id).distinct()).all():
-                if topic_ids.get(row.topic) != row.topic_id:
-                    for table in _BY_TOPIC.get(row.topic, ()):
-                        connection.execute(delete(table))
-                    connection.execute(delete(_positions).where(_positions.c.topic == row.topic))
-            rows = connection.execute(select(_positions)).all()
-        return {TopicPartition(row.topic, row.partition): row.next_offset for row in rows}
+        """Next offsets of what was read already; nothing of a topic that was created anew."""
+        return _positions.known(self._engine, topic_ids)
 
     def take(self, messages: Iterable[Message], positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> int:
         """Keep what the messages say, and the positions after them, in one transaction; returns how many records there were.
@@ -149,13 +118,7 @@ class Store:
                 if value is not None:
                     self._take_one(connection, message, value)
                     taken += 1
-            for place, offset in positions.items():
-                _upsert(
-                    connection,
-                    _positions,
-                    {"topic": place.topic, "partition": place.partition},
-                    {"next_offset": offset, "topic_id": topic_ids[place.topic]},
-                )
+            _positions.move(connection, positions, topic_ids)
         return taken
 
     def _take_one(self, connection: Connection, message: Message, value: bytes) -> None:

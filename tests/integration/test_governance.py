@@ -13,9 +13,10 @@ from driftline.governance.errors import Conflict
 from driftline.governance.monitors import plan
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.preflight import new_topic
+from driftline.runtime.topic_cache import open_engine
 from services.governance.adapters.journal import TOPICS, Journal, Proposal
 from services.governance.consumer import Desk
-from services.governance.store import Store, open_engine
+from services.governance.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -10,15 +10,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
 from driftline.kafka.ports import TopicPartition
+from driftline.runtime.topic_cache import open_engine as governance_engine
 from services.alerting.store.database import Database
 from services.alerting.store.response import tables as _response  # noqa: F401  tables of the same database
 from services.alerting.store.schema import VERSION_TABLE
 from services.alerting.store.tables import metadata as alerting_tables
 from services.console.store.projection import Projection
 from services.console.store.queries import Queries
-from services.console.store.tables import open_engine as console_engine
+from services.console.store.tables import open_tables as console_engine
 from services.governance.store import GOVERNANCE, Store
-from services.governance.store import open_engine as governance_engine
 
 pytestmark = pytest.mark.integration
 

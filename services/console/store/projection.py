@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Select, Table, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Insert, Select, Table, Update, bindparam, insert, select, update
 
-from driftline import codec, topics
+from driftline import codec
 from driftline.events import (
     AlertFired,
     AlertResolved,
@@ -45,17 +45,8 @@ class Projection:
         self._schemas = codec.Schemas()
 
     def positions(self, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
-        """Next offsets of what was read already. What a topic said before it was created anew is forgotten."""
-        by_name = {topics.name(topic): filled for topic, filled in tables.BY_TOPIC.items()}
-        known = tables.positions
-        with self._engine.begin() as connection:
-            for row in connection.execute(select(known.c.topic, known.c.topic_id).distinct()).all():
-                if topic_ids.get(row.topic) != row.topic_id:
-                    for table in by_name.get(row.topic, ()):
-                        connection.execute(delete(table))
-                    connection.execute(delete(known).where(known.c.topic == row.topic))
-            rows = connection.execute(select(known)).all()
-        return {TopicPartition(row.topic, row.partition): row.next_offset for row in rows}
+        """Next offsets of what was read already; nothing of a topic that was created anew."""
+        return tables.positions.known(self._engine, topic_ids)
 
     def take(
         self, messages: Iterable[Message], positions: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]
@@ -70,9 +61,7 @@ class Projection:
                 value = message.value()
                 if value is not None:
                     concerned.add(_apply(connection, self._schemas.decode(value)))
-            for place, offset in positions.items():
-                key = {"topic": place.topic, "partition": place.partition}
-                _upsert(connection, tables.positions, key, {"next_offset": offset, "topic_id": topic_ids[place.topic]})
+            tables.positions.move(connection, positions, topic_ids)
         return concerned
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    event,
 )
+
+from driftline import topics
+from driftline.runtime.topic_cache import Positions, open_engine
 
 metadata = MetaData()
 
@@ -25,15 +26,6 @@ HEAT_MEASURES = ("psi", "js", "tv", "ks", "null_rate_delta")
 
 BUSINESS = "business:"
 """What names of business metrics begin with in `whole`, beside the measures of the table."""
-
-positions = Table(
-    "positions",
-    metadata,
-    Column("topic", String(255), primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("topic_id", String(64), nullable=False),
-    Column("next_offset", BigInteger, nullable=False),
-)
 
 windows = Table(
     "windows",
@@ -196,18 +188,11 @@ BY_TOPIC = {
 }
 """Which tables each topic fills, by its short name; also the list of topics that are read."""
 
+positions = Positions(metadata, {topics.name(topic): filled for topic, filled in BY_TOPIC.items()})
 
-def open_engine(url: str) -> Engine:
-    """An engine with every table; SQLite gets a write-ahead log, so that pages are served while it is written."""
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
 
-        @event.listens_for(engine, "connect")
-        def _pragmas(connection: object, _record: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection has no public type
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=NORMAL")
-            cursor.close()
-
+def open_tables(url: str) -> Engine:
+    """An engine with every table."""
+    engine = open_engine(url)
     metadata.create_all(engine)
     return engine

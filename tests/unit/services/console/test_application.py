@@ -14,14 +14,14 @@ from services.console.api.application import application
 from services.console.api.feed import Feed
 from services.console.store.checks import CheckQueries
 from services.console.store.queries import Queries
-from services.console.store.tables import alerts, open_engine, windows
+from services.console.store.tables import alerts, open_tables, windows
 
 HOSTILE = "shop.<script>alert(1)</script>'\"&"
 
 
 class House:
     def __init__(self, directory):
-        self.engine = open_engine(f"sqlite:///{directory / 'console.db'}")
+        self.engine = open_tables(f"sqlite:///{directory / 'console.db'}")
         tokens = directory / "tokens.json"
         self.viewer = create_token(tokens, "vera", ["viewer"])
         self.producer = create_token(tokens, "pam", ["producer"])

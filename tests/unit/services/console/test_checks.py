@@ -14,7 +14,7 @@ from driftline.topics import catalogue, name
 from services.console.consumer import Follower
 from services.console.store.checks import CheckQueries
 from services.console.store.projection import Projection
-from services.console.store.tables import BY_TOPIC, executions, open_engine, schedules
+from services.console.store.tables import BY_TOPIC, executions, open_tables, schedules
 from tests.unit.drift.windows.building import MONITOR, NOW
 from tests.unit.services.console.test_application import House as Pages
 
@@ -64,7 +64,7 @@ class House:
     def __init__(self):
         self.cluster = MemoryCluster(ManualClock(NOW))
         self.cluster.admin().create([NewTopic(name(topic), catalogue()[topic].partitions) for topic in BY_TOPIC])
-        self.engine = open_engine("sqlite://")
+        self.engine = open_tables("sqlite://")
         self.checks = CheckQueries(self.engine)
         self.follower = Follower(self.cluster, Projection(self.engine), lambda _: None)
         self.follower.open()

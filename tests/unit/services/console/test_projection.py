@@ -25,7 +25,7 @@ from driftline.kafka.ports import NewTopic
 from services.console.consumer import Follower
 from services.console.store.projection import Projection
 from services.console.store.queries import Queries
-from services.console.store.tables import BY_TOPIC, open_engine
+from services.console.store.tables import BY_TOPIC, open_tables
 from tests.builders import fired_of, monitor_of, report_of
 from tests.unit.alerting.builders import cleared, detected
 
@@ -85,7 +85,7 @@ class House:
         self.cluster.admin().create([NewTopic(topics.name(name), topics.catalogue()[name].partitions) for name in names])
 
     def start(self, name="console"):
-        engine = open_engine(f"sqlite:///{self.directory / name}.db")
+        engine = open_tables(f"sqlite:///{self.directory / name}.db")
         self.queries = Queries(engine)
         self.follower = Follower(self.cluster, Projection(engine), self.told.append)
         self.follower.open()

@@ -15,11 +15,12 @@ from driftline.kafka.ports import NewTopic
 from driftline.runtime.health import Health
 from driftline.runtime.http import Access
 from driftline.runtime.tokens import TokenBook, create_token
+from driftline.runtime.topic_cache import open_engine
 from services.governance.adapters.journal import TOPICS, Journal
 from services.governance.api.application import application
 from services.governance.api.desk import Counter
 from services.governance.consumer import Desk
-from services.governance.store import Store, open_engine
+from services.governance.store import Store
 
 LEAST = "model: shop.churn\nbaseline: b1\npositive_class: late\n"
 MINUTES_US = 60_000_000

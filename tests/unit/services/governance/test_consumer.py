@@ -22,9 +22,10 @@ from driftline.governance.monitors import plan
 from driftline.kafka.errors import KafkaFailure, OutcomeUnknown
 from driftline.kafka.memory import MemoryCluster
 from driftline.kafka.ports import NewTopic
+from driftline.runtime.topic_cache import open_engine
 from services.governance.adapters.journal import TOPICS, Journal, Proposal
 from services.governance.consumer import Desk
-from services.governance.store import Store, open_engine
+from services.governance.store import Store
 
 COLUMN = BaselineColumn(
     name="temp", kind=ColumnKind.NUMERIC, edges=(), psi_edges=(), categories=(), counts=(), sums=(), origin=0.0

@@ -5,11 +5,12 @@ from driftline.clock import ManualClock
 from driftline.events import ModelRegistered, ModelVersionRegistered
 from driftline.kafka.memory import MemoryCluster
 from driftline.runtime.preflight import new_topic
+from driftline.runtime.topic_cache import open_engine
 from services.governance import metrics
 from services.governance.adapters.journal import TOPICS, Journal
 from services.governance.consumer import Desk
 from services.governance.jobs import EVERY_US, Census
-from services.governance.store import Store, open_engine
+from services.governance.store import Store
 
 
 def test_the_gauges_follow_what_is_registered_and_not_more_often_than_needed(tmp_path):
