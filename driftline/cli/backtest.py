@@ -52,8 +52,7 @@ def backtest(
 
     Writes report.html, windows.jsonl, profile_metrics.csv, drift_metrics.csv, psi_summary.csv, telemetry.json and monitor.yaml to a folder.
     """
-    lists = (names(categorical), names(timestamps), names(texts), names(ignore))
-    roles = Roles(time, prediction, score, label, label_time, version, *lists)
+    roles = Roles(time, prediction, score, label, label_time, version, *map(names, (categorical, timestamps, texts, ignore)))
     evenly = None if every is None else Evenly(_moment(start), _duration(every))
     definition = None if monitor is None else text_of(monitor)
     asked = Backtest(data, reference, roles, evenly, definition, positive)
