@@ -99,7 +99,7 @@ def with_trend(message: Notification, trend: Trend | None, pictures: str | None 
         "column": trend.column,
         "limit": trend.limit,
         "more_is_bad": trend.more_is_bad,
-        "points": [[end, value] for end, value in zip(trend.ends, trend.values, strict=True)],
+        "points": [[end, float(f"{value:.6g}")] for end, value in zip(trend.ends, trend.values, strict=True)],
     }
     if pictures is not None:
         said["picture_url"] = f"{pictures}/v1/pictures/{message.notification_id}.png"

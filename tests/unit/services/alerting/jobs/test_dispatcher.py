@@ -5,6 +5,7 @@ from driftline.alerting.routing import ChannelSpec
 from driftline.events import NotificationSuppressed
 from services.alerting.store.response import windows
 from tests.unit.alerting.builders import cleared, detected
+from tests.unit.alerting.channels.notices import schema
 from tests.unit.alerting.response.builders import window
 from tests.unit.services.alerting.bench_of_parts import by_priority, one_route
 
@@ -177,8 +178,10 @@ def test_a_notification_carries_the_last_windows_of_what_it_is_about(parts) -> N
     parts.pass_time(30)
     parts.deliver()
     (sent,) = parts.channel.sent
-    lead, other = json.loads(sent.body)["alerts"]
+    body = json.loads(sent.body)
+    schema("webhook").validate(body)
+    lead, other = body["alerts"]
     assert lead["trend"]["column"] == "temp"
     assert lead["trend"]["limit"] == 0.25
-    assert [value for _, value in lead["trend"]["points"]] == [0.0, 0.2, 0.4, 0.2 * 3]
+    assert [value for _, value in lead["trend"]["points"]] == [0.0, 0.2, 0.4, 0.6]
     assert "trend" not in other
