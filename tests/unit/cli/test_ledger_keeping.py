@@ -84,6 +84,9 @@ def test_archived_payloads_are_verified_and_shown_from_the_archive(run: Run, tmp
     name.write_bytes(b"forged")
     code, told, _ = run("verify")
     assert (code, told["first_bad"]["kind"], told["first_bad"]["sequence"]) == (1, "archive_changed", 0)
+    code, told, _ = run("verify", "--from", 7, "--to", 9)
+    assert (code, told["first_bad"]["kind"], told["first_bad"]["sequence"]) == (1, "archive_changed", 7)
+    assert run("verify", "--from", 20)[0] == 0
 
 
 def test_a_report_lists_what_is_missing_and_a_review_goes_on_record(run: Run, tmp_path: Path) -> None:
