@@ -15,10 +15,15 @@ from typing import Any
 import orjson
 import pytest
 
+from driftline.ledger.bundle import check_bundle
 from driftline.ledger.checkpoint import Note
 from driftline.ledger.entries import Query
+from driftline.ledger.errors import LedgerError
+from driftline.ledger.receipt import Receipt, check_receipt
 from driftline.ledger.store import bundle_of, growth_of, receipt_of
+from tests.unit.ledger.handed_out import handed_out
 from tests.unit.ledger.ledger_builders import KEY, ledger
+from tests.unit.ledger.mutations import forgeries
 from tests.unit.services.audit.witness.log_and_witness import W1, Log, witness_at
 
 pytestmark = pytest.mark.integration
@@ -45,7 +50,8 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
 
     def ask(cases: list[dict[str, Any]]) -> list[str]:
         lines = b"\n".join(orjson.dumps(case) for case in cases)
-        done = subprocess.run([program], input=lines, capture_output=True, check=True)
+        done = subprocess.run([program], input=lines, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
         return done.stdout.decode().splitlines()
 
     return ask
@@ -112,6 +118,38 @@ def test_go_rejects_changed_missing_and_foreign_entries(judge: Judge, good: list
         changed = bundle[place].replace(b"drift.detected", b"drift.approved")
         forged.append(case("bundle", b"".join([*bundle[:place], changed, *bundle[place + 1 :]])))
     assert all(verdict.startswith("rejected") for verdict in judge(forged))
+
+
+def test_go_accepts_no_forgery_of_another_entry_or_head(judge: Judge, tmp_path: Path) -> None:
+    """It knows neither what is disclosed nor what a bundle was asked for: entries and heads, it must not believe falsely."""
+    out = handed_out(tmp_path)
+    leaves = {entry.leaf.decode() for entry in out.entries}
+    made = [("receipt", data) for _, data in forgeries(*out.receipts)] + [
+        ("bundle", data) for _, data in forgeries(*out.bundles)
+    ]
+    verdicts = judge([case(kind, data) for kind, data in made])
+    assert len(verdicts) == len(made)
+    for (kind, data), verdict in zip(made, verdicts, strict=True):
+        if verdict == "accepted":
+            assert set(shown(kind, data)) <= leaves, data
+        else:
+            with pytest.raises(LedgerError):
+                checked(kind, data)
+
+
+def shown(kind: str, data: bytes) -> list[str]:
+    """The leaves in what was handed out; as Go does, with letters of any case, and replaced where they are no UTF-8."""
+    lines = data.removesuffix(b"\n").split(b"\n")
+    openings = [base64.b64decode(lines[1].removeprefix(b"extra "))] if kind == "receipt" else lines[1:-1]
+    found = [json.loads(opening.decode("utf-8", "replace")) for opening in openings]
+    return [value for opening in found for name, value in opening.items() if name.lower() == "leaf"]
+
+
+def checked(kind: str, data: bytes) -> object:
+    """Check it by ourselves."""
+    if kind == "receipt":
+        return check_receipt(Receipt.parse(data), KEY.verifier)
+    return check_bundle(data.splitlines(keepends=True), KEY.verifier)
 
 
 def cosigned(note: str, witness: str) -> dict[str, Any]:

@@ -223,6 +223,9 @@ func (b *bundle) root(start, end int64) (tlog.Hash, error) {
 
 func checkBundle(c testCase) error {
 	lines := bytes.Split(bytes.TrimSuffix(c.Data, []byte("\n")), []byte("\n"))
+	if len(lines) < 2 {
+		return errors.New("a bundle has a manifest and a proof")
+	}
 	var manifest struct{ Checkpoint string }
 	var proof struct {
 		Before, After *string
