@@ -31,7 +31,7 @@ from driftline.runtime.witness_client import WitnessClient
 from driftline.runtime.witnessed import cosigned_heads
 from services.audit import api, keeping, metrics
 from services.audit.actions import LEDGERED
-from services.audit.adapters.checkpoints import CheckpointPublisher
+from services.audit.adapters.checkpoints import CheckpointPublisher, OtherHeads
 from services.audit.adapters.message_archive import MessageArchive
 from services.audit.anchoring import Anchoring
 from services.audit.consumer import Pace, Recorder, RecorderPart
@@ -91,13 +91,15 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     app.include_router(keeping.routes(decisions, writer.store, access, clock, verify_now))
     server = HttpServer(app, settings.http_host, settings.http_port)
     recorder.open()
-    republish(writer, publisher)
+    heads = OtherHeads(writer.store, publisher, clock)
+    heads.look()
     server.start()
     health.ready()
     log.info("ready", url=server.url, log=writer.store.origin, entries=writer.size)
 
     def moved() -> None:
         health.beat("recorder")
+        heads.look()
         publisher.tick()
 
     def rolled_back(error: RollbackDetected) -> None:
@@ -120,14 +122,6 @@ def run(settings: AuditSettings, clock: Clock) -> int:
 def another_writer(settings: AuditSettings, key: SigningKey, store: LedgerStore) -> LedgerWriter:
     """Return a writer beside the recorder's: one is not for several threads."""
     return LedgerWriter(store, key, LastSigned(settings.signed_file, key.verifier), random=os.urandom)
-
-
-def republish(writer: LedgerWriter, publisher: CheckpointPublisher) -> None:
-    """Publish the head again: a crash may have come between its signature and the topic."""
-    with writer.store.snapshot() as snapshot:
-        note = snapshot.latest_note()
-    if note is not None:
-        publisher.signed(writer.size, note)
 
 
 def read_key(settings: AuditSettings) -> SigningKey:

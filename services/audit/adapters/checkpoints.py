@@ -5,10 +5,12 @@ from driftline.clock import Clock
 from driftline.envelope import Envelope, deterministic_id
 from driftline.events import CheckpointSigned
 from driftline.kafka.ports import Producer
-from driftline.ledger.checkpoint import Note
+from driftline.ledger.checkpoint import Note, signed_text
+from driftline.ledger.store import LedgerStore
 from services.audit import metrics
 
 EVERY_US = 1_000_000
+LOOK_US = 5_000_000
 _FLUSH_SECONDS = 5.0
 
 
@@ -21,10 +23,13 @@ class CheckpointPublisher:
         self._clock = clock
         self._waiting: tuple[int, str] | None = None
         self._due = 0
+        self.newest = 0
+        """Entries under the newest head that was taken."""
 
     def signed(self, size: int, note: str) -> None:
         """Take a new head."""
         self._waiting = (size, note)
+        self.newest = size
         self.tick()
 
     def tick(self) -> None:
@@ -59,3 +64,29 @@ class CheckpointPublisher:
         )
         self._producer.produce(topics.name("checkpoints"), codec.encode(event), key=key.encode(), headers=envelope.headers())
         metrics.PUBLISHED.inc()
+
+
+class OtherHeads:
+    """Finds heads that others sign on this ledger (decisions over HTTP, upkeep, the command line, replicas), and has them published.
+
+    At the start the last one as well: a crash may have come between its signature and the topic. In the publisher's thread.
+    """
+
+    def __init__(self, store: LedgerStore, publisher: CheckpointPublisher, clock: Clock) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._clock = clock
+        self._due = 0
+
+    def look(self) -> None:
+        """Look if it is time."""
+        now = self._clock.now_us()
+        if now < self._due:
+            return
+        self._due = now + LOOK_US
+        with self._store.snapshot() as snapshot:
+            size, note = snapshot.head().size, snapshot.latest_note()
+        metrics.SIZE.set(size)
+        if note is not None and (signed := signed_text(note).size) > self._publisher.newest:
+            metrics.SIGNED_SIZE.set(signed)
+            self._publisher.signed(signed, note)
