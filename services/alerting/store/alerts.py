@@ -7,6 +7,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Posted, Priority, Status
+from services.alerting.store.many import Many
 from services.alerting.store.tables import acknowledgements, alerts, posted
 
 # Statements are built once: building one costs more than running it.
@@ -20,8 +21,8 @@ _FIRING = _ALERTS.where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at,
 _CHANGED = _ALERTS.where(alerts.c.updated_at > bindparam("since")).order_by(alerts.c.updated_at, alerts.c.alert_id)
 _LAST_CHANGE = select(func.max(alerts.c.updated_at))
 _FIRING_OF = _ALERTS.where(alerts.c.model_id.in_(bindparam("models", expanding=True)), alerts.c.ends_at.is_(None))
-_INSERT = insert(alerts)
-_UPDATE = update(alerts).where(alerts.c.alert_id == bindparam("key"))
+_INSERT = Many(insert(alerts))
+_UPDATE = Many(update(alerts).where(alerts.c.alert_id == bindparam("key")))
 
 
 def find(tx: Connection, alert_id: str) -> Alert | None:
@@ -48,10 +49,8 @@ def save(tx: Connection, changed: Iterable[Alert], known: Collection[str], now: 
     """Write alerts over their last state; `known` are the ids of those that have one."""
     at = max(now, last_change(tx) + 1)  # clocks of replicas differ
     values = [_values(alert, at) for alert in changed]
-    if new := [row for row in values if row["alert_id"] not in known]:
-        tx.execute(_INSERT, new)
-    if old := [{**row, "key": row["alert_id"]} for row in values if row["alert_id"] in known]:
-        tx.execute(_UPDATE, old)
+    _INSERT.run(tx, [row for row in values if row["alert_id"] not in known])
+    _UPDATE.run(tx, [{**row, "key": row["alert_id"]} for row in values if row["alert_id"] in known])
 
 
 def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) -> Sequence[tuple[Alert, int]]:

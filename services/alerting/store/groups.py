@@ -12,6 +12,7 @@ from driftline.alerting.grouping import Group, Member, group_key, group_labels, 
 from driftline.alerting.pipeline import NOTHING_TOLD, Told, settled
 from driftline.alerting.routing import Route
 from services.alerting.store import alerts
+from services.alerting.store.many import Many
 from services.alerting.store.tables import groups, members, threads, told, withheld
 
 # Statements are built once: building one costs more than running it.
@@ -26,15 +27,16 @@ _KEYS_OF_ALERTS = select(members.c.alert_id, members.c.group_key)
 _KEYS_OF_ALERTS = _KEYS_OF_ALERTS.where(members.c.alert_id.in_(bindparam("ids", expanding=True)))
 _KEYS_OF_ALERTS = _KEYS_OF_ALERTS.order_by(members.c.leaving, members.c.group_key)
 _DUE = select(groups).where(groups.c.next_look_at <= bindparam("now")).order_by(groups.c.next_look_at).limit(bindparam("most"))
-LOOK_AT = update(groups).where(_THIS_GROUP).values(next_look_at=bindparam("at"))
-_LOOKED = update(groups).where(_THIS_GROUP)
-_LOOKED = _LOOKED.values(
-    last_look_at=bindparam("tick"), next_look_at=bindparam("at"), interval=bindparam("every"), epoch=groups.c.epoch + 1
+LOOK_AT = Many(update(groups).where(_THIS_GROUP).values(next_look_at=bindparam("at")))
+_LOOKED = Many(
+    update(groups)
+    .where(_THIS_GROUP)
+    .values(last_look_at=bindparam("tick"), next_look_at=bindparam("at"), interval=bindparam("every"), epoch=groups.c.epoch + 1)
 )
 _MEMBERS = select(members).where(members.c.group_key.in_(_THESE))
 _TOLD = select(told).where(told.c.group_key.in_(_THESE))
-_ADD_TOLD = insert(told)
-_SET_TOLD = update(told).where(_THIS_TOLD)
+_ADD_TOLD = Many(insert(told))
+_SET_TOLD = Many(update(told).where(_THIS_TOLD))
 
 
 def key_for(route: Route, alert: Alert) -> str:
@@ -78,8 +80,7 @@ def note_looks(tx: Connection, looked: Iterable[Group]) -> None:
     rows = [
         {"key": group.key, "tick": group.last_look_at, "at": group.next_look_at, "every": group.interval} for group in looked
     ]
-    if rows:
-        tx.execute(_LOOKED, rows)
+    _LOOKED.run(tx, rows)
 
 
 def members_of(tx: Connection, keys: Collection[str]) -> dict[str, tuple[Member, ...]]:
@@ -113,10 +114,8 @@ def save_told(tx: Connection, changed: Mapping[tuple[str, str], Knowledge], know
         if (key, name) not in known
     ]
     old = [{"key": key, "name": name, **_told_values(state)} for (key, name), state in changed.items() if (key, name) in known]
-    if new:
-        tx.execute(_ADD_TOLD, new)
-    if old:
-        tx.execute(_SET_TOLD, old)
+    _ADD_TOLD.run(tx, new)
+    _SET_TOLD.run(tx, old)
 
 
 def note_delivered(tx: Connection, channel: str, known: Iterable[tuple[str, Told]]) -> None:
@@ -130,8 +129,7 @@ def note_delivered(tx: Connection, channel: str, known: Iterable[tuple[str, Told
         }
         for key, told in known
     ]
-    if rows:
-        tx.execute(_SET_TOLD, rows)
+    _SET_TOLD.run(tx, rows)
 
 
 def take_back(tx: Connection, key: str, channel: str, notification_id: str, now: int) -> None:
@@ -139,7 +137,7 @@ def take_back(tx: Connection, key: str, channel: str, notification_id: str, now:
     here = (told.c.group_key == key) & (told.c.channel == channel) & (told.c.notification_id == notification_id)
     tx.execute(update(told).where(here).values(firing=told.c.delivered_firing, resolved=told.c.delivered_resolved))
     if (group := find(tx, key)) is not None and (tick := earlier_tick(group, now)) is not None:
-        tx.execute(LOOK_AT, {"key": key, "at": tick})
+        LOOK_AT.run(tx, [{"key": key, "at": tick}])
 
 
 def forget_settled(tx: Connection, key: str, channels: Collection[str]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from driftline.alerting.life import Entry, Happening
+from services.alerting.store.many import Many
 from services.alerting.store.tables import history
 
-_ADD = insert(history)
+_ADD = Many(insert(history))
 _OF = select(history).where(history.c.alert_id == bindparam("id")).order_by(history.c.seq.desc()).limit(bindparam("most"))
 _FORGET = delete(history).where(history.c.at < bindparam("before"))
 
@@ -18,8 +19,7 @@ def add(tx: Connection, entries: Iterable[Entry]) -> None:
         {"alert_id": one.alert_id, "at": one.at, "happening": one.happening.value, "by": one.by, "detail": one.detail}
         for one in entries
     ]
-    if rows:
-        tx.execute(_ADD, rows)
+    _ADD.run(tx, rows)
 
 
 def of(tx: Connection, alert_id: str, *, limit: int) -> Sequence[Entry]:

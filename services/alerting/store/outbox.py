@@ -29,6 +29,7 @@ from driftline.events import (
 )
 from services.alerting.store.database import KEEPS_EVENTS
 from services.alerting.store.groups import ids_text
+from services.alerting.store.many import Many
 from services.alerting.store.tables import event_outbox, flags, outbox
 
 SOURCE = "/alerting"
@@ -135,15 +136,13 @@ class Batch:
 
         Where the database keeps no events they are dropped.
         """
-        if self._notifications:
-            tx.execute(_ADD_NOTIFICATION, self._notifications)
+        _ADD_NOTIFICATION.run(tx, self._notifications)
         if not tx.get_execution_options().get(KEEPS_EVENTS, True):
             return
         events = {row["event_id"]: row for row in map(self._event_values, self._events)}
         for event_id in tx.execute(_WAITING, {"ids": list(events)}).scalars().all() if events else ():
             del events[event_id]
-        if events:
-            tx.execute(_ADD_EVENT, list(events.values()))
+        _ADD_EVENT.run(tx, list(events.values()))
 
     def _event_values(self, told: tuple[str, str, Event, Cause]) -> dict[str, Any]:
         topic, key, event, cause = told
@@ -160,13 +159,13 @@ class Batch:
 
 
 # Statements are built once: building one costs more than running it.
-_ADD_NOTIFICATION = insert(outbox)
-_ADD_EVENT = insert(event_outbox)
+_ADD_NOTIFICATION = Many(insert(outbox))
+_ADD_EVENT = Many(insert(event_outbox))
 _WAITING = select(event_outbox.c.event_id).where(event_outbox.c.event_id.in_(bindparam("ids", expanding=True)))
 _THESE: BindParameter[list[int]] = bindparam("numbers", expanding=True)
 _CLAIM = update(outbox).where(outbox.c.seq.in_(_THESE)).values(attempts=outbox.c.attempts + 1, due_at=bindparam("until"))
 _STATES = select(outbox.c.seq, outbox.c.state).where(outbox.c.seq.in_(_THESE))  # by state SQLite would read all that wait
-_SET = update(outbox).where(outbox.c.seq == bindparam("number"))
+_SET = Many(update(outbox).where(outbox.c.seq == bindparam("number")))
 
 
 def last_ids(tx: Connection, keys: Collection[str]) -> dict[tuple[str, str], str]:
@@ -220,13 +219,12 @@ class Result:
 def finish(tx: Connection, results: Collection[Result], *, state: str, now: int) -> None:
     """Note the end of notifications that were still pending."""
     rows = [_result_values(one, state=state, finished_at=now) for one in results]
-    if rows:
-        tx.execute(_SET, rows)
+    _SET.run(tx, rows)
 
 
 def postpone(tx: Connection, result: Result, *, due_at: int) -> None:
     """Note a failed try of a notification that was still pending, and when the next one is due."""
-    tx.execute(_SET, _result_values(result, due_at=due_at))
+    _SET.run(tx, [_result_values(result, due_at=due_at)])
 
 
 def _result_values(one: Result, **others: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from driftline.alerting.grouping import Group, new_group
 from driftline.alerting.routing import Route, Routing, level_route
 from services.alerting.store import escalations
 from services.alerting.store.groups import LOOK_AT, earlier_tick, group_of, key_for
+from services.alerting.store.many import Many
 from services.alerting.store.tables import groups, members
 
 T = TypeVar("T")
@@ -23,10 +24,13 @@ _AT_ONCE = 1_000
 _OF_ALERTS = select(groups, members.c.alert_id, members.c.leaving).join(members, members.c.group_key == groups.c.group_key)
 _OF_ALERTS = _OF_ALERTS.where(members.c.alert_id.in_(bindparam("ids", expanding=True)))
 _OF_KEYS = select(groups).where(groups.c.group_key.in_(bindparam("keys", expanding=True)))
-_ADD_GROUP = insert(groups)
-_ADD_MEMBER = insert(members)
-_SET_LEAVING = update(members).where(members.c.group_key == bindparam("key"), members.c.alert_id == bindparam("id"))
-_SET_LEAVING = _SET_LEAVING.values(leaving=bindparam("left"))
+_ADD_GROUP = Many(insert(groups))
+_ADD_MEMBER = Many(insert(members))
+_SET_LEAVING = Many(
+    update(members)
+    .where(members.c.group_key == bindparam("key"), members.c.alert_id == bindparam("id"))
+    .values(leaving=bindparam("left"))
+)
 
 
 def place(tx: Connection, alerts: Sequence[Alert], routing: Routing, now: int) -> None:
@@ -48,7 +52,7 @@ def look_at_once(tx: Connection, alert_id: str, now: int) -> None:
     """Somebody takes care of an alert: look at those of its groups that have been looked at, so that their channels show it."""
     for row in tx.execute(_OF_ALERTS, {"ids": [alert_id]}).all():
         if row.last_look_at is not None and (row.next_look_at is None or now < row.next_look_at):
-            tx.execute(LOOK_AT, {"key": row.group_key, "at": now})
+            LOOK_AT.run(tx, [{"key": row.group_key, "at": now}])
 
 
 class _Placing:
@@ -116,8 +120,7 @@ class _Placing:
             (_SET_LEAVING, self._turning),
             (LOOK_AT, looks),
         ):
-            if rows:
-                self._tx.execute(statement, rows)
+            statement.run(self._tx, rows)
 
 
 def _wanted(tx: Connection, alert: Alert, routing: Routing, now: int) -> dict[str, Route]:

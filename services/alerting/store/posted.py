@@ -6,8 +6,10 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from driftline.alerting.posted import PostedAlert
+from services.alerting.store.many import Many
 from services.alerting.store.tables import alerts, posted
 
+_ADD = Many(insert(posted))
 _FORGET = delete(posted).where(posted.c.alert_id.in_(bindparam("ids", expanding=True)))
 _FIRES = (alerts.c.alert_id == posted.c.alert_id) & alerts.c.ends_at.is_(None)
 _OVER = (
@@ -29,7 +31,7 @@ def save(tx: Connection, given: Iterable[PostedAlert]) -> None:
     }
     if rows:
         tx.execute(_FORGET, {"ids": list(rows)})
-        tx.execute(insert(posted), list(rows.values()))
+        _ADD.run(tx, list(rows.values()))
 
 
 def over(tx: Connection, now: int) -> Sequence[str]:
