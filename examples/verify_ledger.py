@@ -1,5 +1,6 @@
 """Verify what a Driftline ledger hands out without Driftline: `python verify_ledger.py VKEY FILE`, exit 0 proven, 1 refused.
 
+VKEY is a line of the ledger's .vkey file (of a former key without its `until N`): "$(head -1 audit_log.db.key.vkey)".
 FILE is a receipt, a bundle or a checkpoint: C2SP tlog-proof, `driftline.ledger.bundle`, C2SP tlog-checkpoint; all of RFC 6962.
 """
 
@@ -128,4 +129,4 @@ def main(vkey: str, file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:]) if len(sys.argv) == 3 else sys.exit(__doc__)

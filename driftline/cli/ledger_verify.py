@@ -3,7 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -200,16 +201,30 @@ def _missing(report: Report, rate: str) -> str:
     return f"{consistent}, but nothing signed vouches for them\n  give the verifier key with --key, or set {KEY_VARIABLE}"
 
 
+def _some_of_each_kind(findings: Sequence[Finding]) -> list[Finding]:
+    """At most 20 findings, or five of each kind: many of one must not hide the others."""
+    if len(findings) <= 20:
+        return list(findings)
+    kinds: Counter[FindingKind] = Counter()
+    shown = []
+    for finding in findings:
+        kinds[finding.kind] += 1
+        if kinds[finding.kind] <= 5:
+            shown.append(finding)
+    return shown
+
+
 def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
     rate = f" in {seconds:.1f} s"
     findings = [*report.findings, *([stray] if stray else [])]
     if findings:
         typer.echo(f"TAMPERED: {report.entries} entries, {report.invalid_entries} invalid, {report.chain_breaks} breaks{rate}")
-        for finding in findings[:20]:
+        shown = _some_of_each_kind(findings)
+        for finding in shown:
             place = "the log" if finding.sequence is None else f"entry {finding.sequence}"
             typer.echo(f"  {place}: {finding.kind.value}: {finding.detail}")
-        if report.invalid_entries > 20:
-            typer.echo(f"  ... and {report.invalid_entries - 20} more")
+        if report.invalid_entries > len(shown):
+            typer.echo(f"  ... and {report.invalid_entries - len(shown)} more")
     elif report.verdict is Verdict.VALID:
         part = f" from {report.first} on" if report.first or report.entries < report.size else ""
         typer.echo(f"valid: {report.entries} entries{part} verified at level {report.level.value}{rate}, 0 invalid, 0 breaks")

@@ -35,13 +35,12 @@ class Service:
     default_url: str
 
     def connect(self) -> httpx.Client:
-        """A client with the token of DRIFTLINE_TOKEN. Raises ConfigurationError without a token or with no URL."""
+        """A client with the token of DRIFTLINE_TOKEN, if it is set: some services ask for none. Raises ConfigurationError."""
         token = os.environ.get("DRIFTLINE_TOKEN", "").strip()
-        if not token:
-            raise ConfigurationError("DRIFTLINE_TOKEN is not set; create a token with `driftline token create` and export it")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = os.environ.get(self.url_variable, self.default_url).rstrip("/")
         try:
-            return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS)
+            return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
         except (httpx.InvalidURL, ValueError) as error:
             raise ConfigurationError(f"{self.url_variable} is no URL: {error}") from error
 
@@ -50,7 +49,8 @@ class Service:
     ) -> tuple[int, Any]:
         """Status and JSON of a request; `params` that are None are not sent.
 
-        Raises Refused with the service's own words, Unavailable where nobody answers.
+        Raises Refused with the service's own words, ConfigurationError where a token is asked for and none is set, Unavailable
+        where nobody answers.
         """
         given = {name: value for name, value in (params or {}).items() if value is not None}
         try:
@@ -64,6 +64,8 @@ class Service:
             body = None
         if response.is_success and body is not None:
             return response.status_code, body
+        if response.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in response.request.headers:
+            raise ConfigurationError("DRIFTLINE_TOKEN is not set; create a token with `driftline token create` and export it")
         raise Refused(response.status_code, self._sentence(response.status_code, body))
 
     def _sentence(self, status: int, body: object) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 __all__ = ["Finding", "FindingKind", "Findings", "Level", "Report", "SourceCounts", "Verdict", "Witnessed", "verdict_of"]
 
 _KEPT: Final = 100
+_KEPT_OF_A_KIND: Final = 5
 
 
 class Level(StrEnum):
@@ -159,7 +160,7 @@ def verdict_of(findings: Findings, *, vouched: bool) -> Verdict:
 
 @dataclass(slots=True)
 class Findings:
-    """Collects findings: all are counted, the first hundred and the earliest are kept."""
+    """Collects findings: all are counted; the first hundred, the first five of each kind and the earliest are kept."""
 
     kept: list[Finding] = field(default_factory=list)
     counts: Counter[FindingKind] = field(default_factory=Counter)
@@ -169,7 +170,7 @@ class Findings:
         """Note one."""
         finding = Finding(sequence, kind, detail)
         self.counts[kind] += 1
-        if len(self.kept) < _KEPT:
+        if len(self.kept) < _KEPT or self.counts[kind] <= _KEPT_OF_A_KIND:
             self.kept.append(finding)
         if self.first is None or _order(finding) < _order(self.first):
             self.first = finding

@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import threading
 import uuid
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ from driftline.clock import Clock, SystemClock
 from driftline.ledger.chain import Draft
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.entries import Query, Statistics, StoredEntry, id_text
-from driftline.ledger.errors import LedgerUnavailable
+from driftline.ledger.errors import LeafMalformed, LedgerUnavailable
 from driftline.ledger.export import Format, export
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import canonical
@@ -44,6 +46,7 @@ DEFAULT_URL: Final = "sqlite:///audit_log.db"
 DEFAULT_NAME: Final = "driftline.local/audit"
 log = logging.getLogger("driftline.ledger")
 _RESERVED: Final = "ledger."
+_HASH: Final = re.compile("[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,11 @@ class HashChainAuditLogger:
     ) -> str:
         """Append, durably and signed; returns the entry's id. `data` and `details` are JSON values.
 
-        Raises ValueError for an action that begins with `ledger.`, LeafMalformed for what JSON cannot say.
+        Raises ValueError without action or actor and for an action that begins with `ledger.`, LeafMalformed for what JSON
+        cannot say, such as NaN.
         """
+        if not action or not actor:
+            raise ValueError("an entry needs an action and an actor")
         if action.startswith(_RESERVED):
             raise ValueError(f"actions that begin with {_RESERVED} are the ledger's own")
         entry_id = uuid.uuid4()
@@ -117,8 +123,8 @@ class HashChainAuditLogger:
                 resource_type=resource_type,
                 resource_id=resource_id,
                 event_ts=None,
-                payload=canonical(data),
-                details=None if details is None else canonical(dict(details)),
+                payload=_payload(data),
+                details=None if details is None else _payload(dict(details)),
                 salt=os.urandom(32),
                 source=None,
             )
@@ -129,7 +135,7 @@ class HashChainAuditLogger:
     def get_entry(self, entry_id: str) -> AuditEntry | None:
         """Return one entry, None if there is none."""
         with self._writer.store.snapshot() as snapshot:
-            found = snapshot.entry(uuid.UUID(entry_id).bytes)
+            found = _find(snapshot, entry_id)
         return None if found is None else _audit_entry(found)
 
     def verify_chain(self, since: int | None = None, until: int | None = None) -> Report:
@@ -158,9 +164,9 @@ class HashChainAuditLogger:
             return "".join(export(snapshot.entries(Query(limit=None)), Format(form)))
 
     def get_receipt(self, entry_id: str) -> bytes | None:
-        """Return a C2SP tlog-proof of one entry, None if there is none."""
+        """Return a C2SP tlog-proof of one entry with its payload, None if there is none."""
         with self._writer.store.snapshot() as snapshot:
-            found = snapshot.entry(uuid.UUID(entry_id).bytes)
+            found = _find(snapshot, entry_id)
             return None if found is None else receipt_of(snapshot, found, payload=True).encode()
 
     def rollback_to_hash(self, entry_hash: str, *, actor: str, reason: str) -> tuple[bool, int]:
@@ -168,6 +174,8 @@ class HashChainAuditLogger:
 
         Returns whether there is such an entry, and how many are newly out of force.
         """
+        if not _HASH.fullmatch(entry_hash):
+            return False, 0
         with self._lock, self._writer.store.snapshot() as snapshot:
             target = snapshot.sequence_of(bytes.fromhex(entry_hash))
             before = _out_of_force(snapshot)
@@ -254,6 +262,23 @@ def _new_key(database_url: str, path: Path, name: str) -> SigningKey:
         os.fsync(file.fileno())
     path.with_name(path.name + ".vkey").write_text(key.verifier.encode() + "\n", encoding="utf-8")
     return key
+
+
+def _find(snapshot: Snapshot, entry_id: str) -> StoredEntry | None:
+    try:
+        return snapshot.entry(uuid.UUID(entry_id).bytes)
+    except ValueError:  # no id at all is an entry that is not there
+        return None
+
+
+def _payload(value: object) -> bytes:
+    """Canonical JSON; what it would quietly turn into null is refused."""
+    found = canonical(value)
+    try:
+        json.dumps(value, allow_nan=False, default=str)
+    except ValueError as error:
+        raise LeafMalformed("no canonical form: NaN and infinity are no JSON; write None or a text") from error
+    return found
 
 
 def _out_of_force(snapshot: Snapshot) -> set[int]:

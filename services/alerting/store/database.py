@@ -139,8 +139,12 @@ class _Turns:
 
 
 def _own(path: Path) -> IO[str]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(path.name + ".lock").open("a", encoding="ascii")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("a", encoding="ascii")
+    except OSError as error:
+        message = f"cannot write to the folder {path.parent}: {error.strerror}; name another one with DRIFTLINE_DATA_DIR"
+        raise ConfigurationError(message) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

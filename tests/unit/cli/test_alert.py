@@ -5,6 +5,8 @@ import json
 import httpx
 import pytest
 
+from driftline.cli.service import ALERTING
+
 FIRING = {
     "fingerprint": "00ff00ff00ff00ff",
     "status": "firing",
@@ -81,11 +83,20 @@ def test_an_unknown_alert_is_said_in_the_services_words(run):
     assert (code, err) == (2, "driftline: there is no alert 'x'\n")
 
 
-def test_without_a_token_it_says_how_to_get_one(monkeypatch, command):
+def test_without_a_token_it_says_how_to_get_one_where_one_is_asked_for(monkeypatch, run):
     monkeypatch.delenv("DRIFTLINE_TOKEN", raising=False)
-    code, _, err = command("alert", "list")
+    code, _, err, _ = run(401, {"detail": "no token"}, "list")
     assert code == 2
     assert "driftline token create" in err
+
+
+def test_a_token_is_sent_where_one_is_set(monkeypatch):
+    monkeypatch.setenv("DRIFTLINE_TOKEN", "abc")
+    with ALERTING.connect() as client:
+        assert client.headers["Authorization"] == "Bearer abc"
+    monkeypatch.delenv("DRIFTLINE_TOKEN")
+    with ALERTING.connect() as client:
+        assert "Authorization" not in client.headers
 
 
 def test_a_service_that_is_away_is_said(answering, command):

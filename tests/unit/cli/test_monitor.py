@@ -143,9 +143,9 @@ def test_show_prints_every_version_and_the_latest_in_full(run):
     ]
 
 
-def test_without_a_token_the_command_says_how_to_get_one(monkeypatch, command):
+def test_without_a_token_the_command_says_how_to_get_one(monkeypatch, run):
     monkeypatch.delenv("DRIFTLINE_TOKEN", raising=False)
-    code, _, err = command("monitor", "list")
+    code, _, err = run(Service((401, {"detail": "no token"})), "list")
     assert (code, "driftline token create" in err) == (2, True)
 
 

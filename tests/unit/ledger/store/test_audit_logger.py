@@ -199,3 +199,20 @@ def test_a_chain_is_verified_over_times(tmp_path: Path, caplog: pytest.LogCaptur
         assert audit.verify_chain().invalid_entries == 2
         assert audit.verify_chain(until=2_000).valid
     assert "ALERT: Audit log corruption detected! Chain invalid: 9 entries, 2 invalid, 0 breaks" in caplog.messages
+
+
+@pytest.mark.parametrize("data", [{"auc": float("nan")}, [float("-inf")]])
+def test_what_json_would_turn_into_null_is_refused(audit: HashChainAuditLogger, data: object) -> None:
+    with pytest.raises(LeafMalformed, match="NaN"):
+        audit.append_entry("UPDATE", "a", "model", "m", data)
+
+
+@pytest.mark.parametrize(("action", "actor"), [("", "a"), ("UPDATE", "")])
+def test_an_entry_says_what_was_done_and_by_whom(audit: HashChainAuditLogger, action: str, actor: str) -> None:
+    with pytest.raises(ValueError, match="needs an action and an actor"):
+        audit.append_entry(action, actor, "model", "m", {})
+
+
+def test_what_is_no_id_and_no_hash_is_not_there(audit: HashChainAuditLogger) -> None:
+    assert (audit.get_entry("nonsense"), audit.get_receipt("nonsense")) == (None, None)
+    assert audit.rollback_to_hash("nonsense", actor="a", reason="r") == (False, 0)

@@ -34,3 +34,9 @@ def test_a_url_that_is_none_is_refused_without_being_quoted() -> None:
     with pytest.raises(ConfigurationError) as refused:
         Database("hunter2")
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="DRIFTLINE_DATA_DIR"):
+        Database(f"sqlite:///{tmp_path}/file/a.db")
