@@ -137,4 +137,5 @@ def _rows(name: str, found: dict[type[Router], Found]) -> Iterator[Row]:
 
 if __name__ == "__main__":
     for row in run(int(sys.argv[1]) if len(sys.argv) > 1 else ALERTS):
-        print(f"{row['name']}: {row['value']:,.1f} {row['unit']}, {row['peer']}: {row['peer_value'] or 0:,.1f}")
+        ratio = "" if row["ratio"] is None else f", ratio {row['ratio']:.2f}"
+        print(f"{row['name']}: {row['value']:,.1f} {row['unit']}, {row['peer']}: {row['peer_value'] or 0:,.1f}{ratio}")

@@ -10,6 +10,9 @@ from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Posted, 
 from services.alerting.store.many import Many
 from services.alerting.store.tables import acknowledgements, alerts, posted
 
+_AT_ONCE = 10_000
+"""Alerts that are asked for in one statement; databases allow 30,000 parameters or more."""
+
 # Statements are built once: building one costs more than running it.
 _ACKNOWLEDGED = [acknowledgements.c[name].label(f"acknowledged_{name}") for name in ("by", "at", "until", "comment")]
 _POSTED = [posted.c.annotations, posted.c.generator_url, posted.c.expires_at]
@@ -32,7 +35,12 @@ def find(tx: Connection, alert_id: str) -> Alert | None:
 
 def find_all(tx: Connection, alert_ids: Iterable[str]) -> dict[str, Alert]:
     """Those of some alerts that are known, by id."""
-    return {row.alert_id: _alert(row) for row in tx.execute(_FIND, {"ids": list(alert_ids)}).all()}
+    ids = list(alert_ids)
+    found: dict[str, Alert] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        rows = tx.execute(_FIND, {"ids": ids[start : start + _AT_ONCE]}).all()
+        found |= {row.alert_id: _alert(row) for row in rows}
+    return found
 
 
 def firing(tx: Connection) -> list[Alert]:

@@ -9,11 +9,16 @@ from driftline.alerting.posted import PostedAlert
 from services.alerting.store.many import Many
 from services.alerting.store.tables import alerts, posted
 
+_AT_ONCE = 1_000
 _ADD = Many(insert(posted))
 _FORGET = delete(posted).where(posted.c.alert_id.in_(bindparam("ids", expanding=True)))
 _FIRES = (alerts.c.alert_id == posted.c.alert_id) & alerts.c.ends_at.is_(None)
 _OVER = (
-    select(posted.c.alert_id).join(alerts, _FIRES).where(posted.c.expires_at <= bindparam("now")).order_by(posted.c.expires_at)
+    select(posted.c.alert_id)
+    .join(alerts, _FIRES)
+    .where(posted.c.expires_at <= bindparam("now"))
+    .order_by(posted.c.expires_at)
+    .limit(_AT_ONCE)
 )
 _NEXT_END = select(posted.c.expires_at).join(alerts, _FIRES).order_by(posted.c.expires_at).limit(1)  # min() would read all
 
@@ -35,7 +40,7 @@ def save(tx: Connection, given: Iterable[PostedAlert]) -> None:
 
 
 def over(tx: Connection, now: int) -> Sequence[str]:
-    """Alerts that fire and were not sent again in time."""
+    """Alerts that fire and were not sent again in time, the longest first; as many as one transaction takes."""
     return tx.execute(_OVER, {"now": now}).scalars().all()
 
 
