@@ -24,12 +24,8 @@ WORKDIR /app
 COPY services services
 COPY docs/runbooks docs/runbooks
 USER driftline
-# Compile the kernels into the image, so that the first batch is as quick as the next; images without numba have none.
-RUN if python -c "import numba" 2>/dev/null; then \
-        python -m driftline.avro.warm && python -c "import driftline.validation.rows"; \
-        if [ "$SERVICE" = drift ]; then python -c "import driftline.drift.profile, driftline.drift.labels"; fi; \
-        if [ "$SERVICE" = ingest ]; then python -c "import services.ingest.api.recoding"; fi; \
-    fi
+# Compile the kernels into the image, so that the first batch is as quick as the next; most services have none.
+RUN python -m services.kernels ${SERVICE}
 VOLUME /var/lib/driftline
 EXPOSE 8080
 CMD ["sh", "-c", "exec python -m services.${SERVICE}"]

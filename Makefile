@@ -17,6 +17,7 @@ $(READY): requirements/all.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode requirements/all.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m services.kernels
 	@touch $(READY)
 
 demo: $(READY) ## Stream the flights of 2013 through Driftline and show what it found (STAY=1 keeps it up)

@@ -3,7 +3,7 @@
 numba's `cache=True` fails at import where neither the package nor the home directory can be written (a read-only
 install). So the cache directory is chosen before the first kernel: `NUMBA_CACHE_DIR`, the user's cache, the
 temporary directory, or none at all (then every start compiles, some seconds). A `NUMBA_CACHE_DIR` that holds kernels
-but cannot be written (baked into an image by `python -m driftline.avro.warm`) is copied to the temporary directory.
+but cannot be written (baked into an image by `python -m services.kernels`) is copied to the temporary directory.
 """
 
 from __future__ import annotations

@@ -39,14 +39,14 @@ def finish(
     seconds: Mapping[str, float],
 ) -> None:
     """Let the last alerts go out, verify, write the summary, tell the story."""
-    with console.status("counting the same flights again, from files, with driftline backtest") as status:
-        again = backtested(prepared, STATE / "monitor.yaml", STATE / "backtest")
-        status.update("letting the last alerts go out and the ledger catch up")
+    with console.status("letting the last alerts go out and the ledger catch up") as status:
         _settle(observer)
         layout = Layout.of(monitor, prepared.baseline)
         reports = list(observer.windows.values())
         unequal = list(batch_count.unequal_windows(prepared.flights, layout, reports))
         verdict = verify(supervisor)
+        status.update("counting the same flights again, from files, with driftline backtest")
+        again = backtested(prepared, STATE / "monitor.yaml", STATE / "backtest")
     for report, difference in unequal[:5]:
         console.print(f"[red]{report.granularity} from {report.start}: {difference}[/red]")
     summary = _summary(supervisor, observer, sent, verdict) | {

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import driftline
-from driftline.avro import warm
 from driftline.avro.jit import choose_cache
 
 PACKAGE = Path(driftline.__file__).parent
@@ -120,15 +119,3 @@ def test_a_temporary_directory_that_others_can_write_is_not_trusted(tmp_path):
     scratch.chmod(0o700)
     assert choose_cache({"HOME": "/proc"}, temporary=tmp_path) == scratch
     assert stat.S_IMODE(scratch.stat().st_mode) == 0o700
-
-
-def test_warming_compiles_into_the_cache_and_says_where(capsys):
-    assert warm.main() == 0
-    assert str(warm.warm()) in capsys.readouterr().out
-
-
-def test_warming_fails_where_nothing_can_be_kept(monkeypatch, capsys):
-    monkeypatch.setattr(warm, "cache_directory", lambda: None)
-
-    assert warm.main() == 2
-    assert "NUMBA_CACHE_DIR" in capsys.readouterr().err
