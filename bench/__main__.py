@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parent
 def main() -> None:
     """Run the named benchmarks (`decode`, `stage1`, ...), all of them by default."""
     names = sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}; default: all")
     wanted = parser.parse_args().names or names
     if unknown := sorted(set(wanted) - set(names)):

@@ -60,7 +60,7 @@ def _whole_second(second: int) -> str:
 
 def time_of(text: str) -> int:
     """Microseconds since 1970 UTC of an RFC 3339 text. Raises ValueError where it is none or has no zone."""
-    moment = datetime.fromisoformat(text)
+    moment = _parsed(text)
     if moment.tzinfo is None:
         message = f"{text!r} has no time zone; write it as 2013-03-01T05:15:00Z"
         raise ValueError(message)
@@ -69,11 +69,15 @@ def time_of(text: str) -> int:
 
 def moment_of(text: str) -> int:
     """Microseconds since 1970 UTC of an ISO 8601 text; what names no zone is UTC. Raises ValueError that shows how to write it."""
+    moment = _parsed(text)
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _parsed(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f'{text!r} is no time; write ISO 8601 such as "2026-03-01T12:00:00Z"') from None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def deterministic_id(*parts: str | int) -> str:

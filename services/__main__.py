@@ -16,7 +16,7 @@ from services.supervisor import SERVICES, WITNESS, Supervisor
 
 def main() -> int:
     """Bring everything up, say where it is, stay until a signal; 0 after a clean stop, 2 when it could not start."""
-    parser = argparse.ArgumentParser(prog="python -m services", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m services", description=__doc__)
     parser.add_argument("--state", type=Path, default=Path(".driftline/up"), help="folder for all state (default: %(default)s)")
     parser.add_argument("--stop", action="store_true", help="stop the one that runs on this state")
     parser.add_argument("--witness", action="store_true", help="and a witness of the ledger, to try it out")

@@ -17,7 +17,7 @@ from driftline.broker.errors import BrokerError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a broker in the foreground; 0 after Ctrl-C or SIGTERM, 2 when it could not run."""
-    parser = argparse.ArgumentParser(prog="python -m driftline.broker", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m driftline.broker", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(".driftline/kafka"), help="data directory")
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
     options = parser.parse_args(arguments)

@@ -91,7 +91,7 @@ def verify(
             deep = level if witnessed is None else Level.FULL
             report = verify_store(store, deep, key=verifier, trusted=trusted, span=span, archive=objects, effort=effort)
             report = report if witnessed is None else vouched(report, witnessed)
-    raise _said(report, time.monotonic() - began, stray, as_json=as_json)
+    raise _said(report, time.monotonic() - began, stray, as_json=as_json, opened_archive=objects is not None)
 
 
 def _against_kafka(
@@ -158,12 +158,12 @@ def _trusted_checkpoint(file: Path, key: VerifierKey | None) -> SignedHead:
     return SignedHead(head.size, head.root, f"checkpoint {file}")
 
 
-def _said(report: Report, seconds: float, stray: Finding | None, *, as_json: bool) -> typer.Exit:
+def _said(report: Report, seconds: float, stray: Finding | None, *, as_json: bool, opened_archive: bool) -> typer.Exit:
     """Print what was found, and return what the command ends with."""
     if as_json:
         print_json(_as_json(report, seconds, stray))
     else:
-        _tell(report, seconds, stray)
+        _tell(report, seconds, stray, opened_archive=opened_archive)
     tampered = report.verdict is Verdict.TAMPERED or stray is not None
     return typer.Exit(1 if tampered else 0 if report.valid else 2)
 
@@ -214,7 +214,7 @@ def _some_of_each_kind(findings: Sequence[Finding]) -> list[Finding]:
     return shown
 
 
-def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
+def _tell(report: Report, seconds: float, stray: Finding | None, *, opened_archive: bool) -> None:
     rate = f" in {seconds:.1f} s"
     findings = [*report.findings, *([stray] if stray else [])]
     if findings:
@@ -231,8 +231,7 @@ def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
     else:
         typer.echo(f"unverifiable: {_missing(report, rate)}")
     typer.echo(f"head: {report.size} entries, {report.signed_size} signed, root {report.root.hex()}")
-    if report.erased or report.archived:
-        typer.echo(f"payloads: {report.erased} erased, {report.archived} archived, each by an entry that says so")
+    _tell_payloads(report, opened_archive=opened_archive)
     if report.witnessed is not None:
         tell_witnessed(report, report.witnessed)
     if report.source is not None:
@@ -242,3 +241,10 @@ def _tell(report: Report, seconds: float, stray: Finding | None) -> None:
         typer.echo(f"  {line}")
     if len(report.duplicates) > 20:
         typer.echo(f"  ... and {report.source.duplicates - 20 if report.source else 0} more: --json")
+
+
+def _tell_payloads(report: Report, *, opened_archive: bool) -> None:
+    if report.erased or report.archived:
+        typer.echo(f"payloads: {report.erased} erased, {report.archived} archived, each by an entry that says so")
+    if report.archived and not opened_archive:
+        typer.echo("  what is archived was not opened: say where it is with --archive")

@@ -25,7 +25,7 @@ from services.supervisor import Supervisor
 
 def main() -> int:
     """Exit code 0 when the demo ran to its end, 2 when something did not come up, 130 on Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m examples.flights", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m examples.flights", description=__doc__)
     parser.add_argument("--stay", action="store_true", help="keep everything up until Ctrl-C")
     parser.add_argument("--last-month", type=int, default=12, choices=range(3, 13), help="end the year early")
     arguments = parser.parse_args()

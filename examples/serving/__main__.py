@@ -16,7 +16,7 @@ from examples.serving.router import Router
 
 def main() -> None:
     """Follow until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m examples.serving", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m examples.serving", description=__doc__)
     parser.add_argument("model")
     parser.add_argument("endpoint")
     parser.add_argument("deployed", help="version that serves")

@@ -63,7 +63,7 @@ log = structlog.get_logger("driftline.alerting")
 
 def main(words: Sequence[str]) -> int:
     """Run by the settings of the environment; `--alone` needs no Kafka, and its options win over the environment."""
-    parser = argparse.ArgumentParser(prog="python -m services.alerting", description=main.__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m services.alerting", description=main.__doc__)
     parser.add_argument("--alone", action="store_true", help="take alerts over HTTP only, as Alertmanager does")
     parser.add_argument("--config", help="YAML of routes and receivers (DRIFTLINE_ALERTING_CONFIG)")
     parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:9093", help="with --alone; without it %(default)s")

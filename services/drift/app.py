@@ -76,7 +76,7 @@ class Cluster:
 
 def stages(arguments: Sequence[str]) -> list[Stage]:
     """The stages that the command line asks for; ends the process where it asks for what there is not."""
-    parser = argparse.ArgumentParser(prog="python -m services.drift", description="Count, join and decide.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m services.drift", description="Count, join and decide.")
     parser.add_argument("--stage", choices=["all", *(stage.value for stage in Stage)], default="all")
     chosen = parser.parse_args(arguments).stage
     return list(Stage) if chosen == "all" else [Stage(chosen)]

@@ -22,7 +22,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
-from sqlalchemy import make_url
 
 from driftline.clock import Clock, SystemClock
 from driftline.ledger.chain import Draft
@@ -34,6 +33,7 @@ from driftline.ledger.heads import SignedHead
 from driftline.ledger.leaf import canonical
 from driftline.ledger.report import Level, Report, Verdict
 from driftline.ledger.rollback import rollback_draft
+from driftline.ledger.store.engine import database_url as parsed_url
 from driftline.ledger.store.proving import bundle_of, receipt_of
 from driftline.ledger.store.reader import Snapshot
 from driftline.ledger.store.signed import LastSigned, signed_file
@@ -94,7 +94,7 @@ class HashChainAuditLogger:
         self._signed = LastSigned(signed_file(path), key.verifier)
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        log.info("Audit logger initialized with %s", make_url(database_url).render_as_string(hide_password=True))
+        log.info("Audit logger initialized with %s", parsed_url(database_url).render_as_string(hide_password=True))
 
     def append_entry(  # noqa: PLR0917 - what happened, read like a sentence
         self,
@@ -241,7 +241,7 @@ def get_audit_logger(database_url: str | None = None) -> HashChainAuditLogger:
 def _key_path(database_url: str, given: Path | None) -> Path:
     if given is not None:
         return given
-    url = make_url(database_url)
+    url = parsed_url(database_url)
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
         raise LedgerUnavailable("give key_file: the key of a ledger stands beside its database only with SQLite")
     return Path(f"{url.database}.key")
@@ -249,7 +249,7 @@ def _key_path(database_url: str, given: Path | None) -> Path:
 
 def _new_key(database_url: str, path: Path, name: str) -> SigningKey:
     """Make the key of a new ledger; one that has entries keeps its own."""
-    database = make_url(database_url).database
+    database = parsed_url(database_url).database
     if database and Path(database).exists():
         raise LedgerUnavailable(
             f"{path} is gone, with which the ledger {database} signs: put it back, or name it with key_file"

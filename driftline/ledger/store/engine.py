@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from driftline.ledger.errors import LedgerUnavailable
 
-__all__ = ["SETTINGS", "changing", "insert_rows", "open_engine", "reading", "write_soon", "writing"]
+__all__ = ["SETTINGS", "changing", "database_url", "insert_rows", "open_engine", "reading", "write_soon", "writing"]
 
 _BUSY_MS: Final = 30_000
 _REST: Final = 1.0  # seconds after which a connection is tried before it is used
@@ -49,8 +49,8 @@ def open_engine(url: str, **pool: Any) -> Engine:
 
     Raises LedgerUnavailable for a URL that names no database we can speak to, or whose driver is not installed.
     """
+    parsed = database_url(url)
     try:
-        parsed = _with_driver(make_url(url))
         engine = create_engine(parsed, hide_parameters=True, **{**_options(parsed), **pool})
     except ImportError as error:
         msg = (
@@ -58,7 +58,7 @@ def open_engine(url: str, **pool: Any) -> Engine:
         )
         raise LedgerUnavailable(msg) from error
     except (ArgumentError, TypeError, ValueError, SQLAlchemyError) as error:
-        raise LedgerUnavailable(f"the database URL cannot be used ({error}); write it as {_URLS}") from error
+        raise _unusable(error) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -71,12 +71,20 @@ def open_engine(url: str, **pool: Any) -> Engine:
     return engine
 
 
-def _with_driver(url: URL) -> URL:
-    """Name the driver where the URL leaves it open."""
+def database_url(text: str) -> URL:
+    """Return the URL, with a driver where it leaves that open; raises LedgerUnavailable for what is no URL."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise _unusable(error) from error
     if url.host and "@" in url.host:  # not shown: it is the end of a password
-        raise ValueError("write @ as %40 in a password")
+        raise _unusable("write @ as %40 in a password")
     name = url.drivername.replace("mariadb", "mysql", 1)  # one dialect, which asks the server what it is
     return url.set(drivername=_DRIVERS.get(name, name))
+
+
+def _unusable(why: object) -> LedgerUnavailable:
+    return LedgerUnavailable(f"the database URL cannot be used ({why}); write it as {_URLS}")
 
 
 def _options(url: URL) -> dict[str, Any]:

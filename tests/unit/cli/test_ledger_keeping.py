@@ -89,6 +89,17 @@ def test_archived_payloads_are_verified_and_shown_from_the_archive(run: Run, tmp
     assert run("verify", "--from", 20)[0] == 0
 
 
+def test_verification_says_when_it_did_not_open_the_archive(
+    run: Run, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("archive", "--before", "2026-01-01T00:00:00Z", "--actor", "carol")
+    assert "not opened" not in command("ledger", "verify")[1]
+    monkeypatch.delenv("DRIFTLINE_LEDGER_ARCHIVE_URL")
+    code, told, _ = command("ledger", "verify")
+    assert code == 0
+    assert "what is archived was not opened: say where it is with --archive" in told
+
+
 def test_a_report_lists_what_is_missing_and_a_review_goes_on_record(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     code, told, _ = run("report", "--regime", "hipaa", "--html", file)

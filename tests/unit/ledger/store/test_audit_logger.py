@@ -146,6 +146,8 @@ def test_the_key_is_private_and_is_never_made_twice(audit: HashChainAuditLogger,
         open_at(tmp_path)
     with pytest.raises(LedgerUnavailable, match="key_file"):
         HashChainAuditLogger("postgresql+psycopg://u@h/d")
+    with pytest.raises(LedgerUnavailable, match="write it as sqlite:"):
+        HashChainAuditLogger("foo")
 
 
 def test_a_database_that_was_put_back_is_refused(audit: HashChainAuditLogger, tmp_path: Path) -> None:
