@@ -167,8 +167,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts 
 from pathlib import Path
 from services import __main__ as main, supervisor
 real = supervisor.Supervisor
-main.Supervisor = lambda state, **options: real(state, **options, fixed_ports=False, services={{"one": 0, "two": 0}},
-    command=lambda name: [sys.executable, "-c", {stand_in!r}, name])
+ours = dict(fixed_ports=False, services={{"one": 0, "two": 0}}, command=lambda name: [sys.executable, "-c", {stand_in!r}, name])
+main.Supervisor = lambda state, **options: real(state, **{{**options, **ours}})
 sys.argv[1:] = ["--state", {state!r}]
 sys.exit(main.main())
 """
