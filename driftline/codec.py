@@ -99,7 +99,8 @@ class Schemas:
 
         `keep` says by field which items of a list are wanted, asked with Avro's plain values; the others are left out and never built.
         """
-        name, body, schema = self._open(data)
+        _, body, schema = self._open(data)
+        name = schema["name"]
         return _read(name, body, None if schema == avro_schema(name) else json.dumps(schema), keep or {})
 
     def leading(self, data: bytes, last: str) -> dict[str, Any]:
@@ -107,14 +108,15 @@ class Schemas:
 
         The fields of a record stand one after the other, so that nothing behind them is looked at.
         """
-        name, body, schema = self._open(data)
-        place = (split(data)[0], last)
+        number, body, schema = self._open(data)
+        place = (number, last)
         if place not in self._leading:
             self._leading[place] = _up_to(schema, last)
         reader = self._leading[place]
-        return {} if reader is None else _plain(name, io.BytesIO(body), reader, None)
+        return {} if reader is None else _plain(schema["name"], io.BytesIO(body), reader, None)
 
-    def _open(self, data: bytes) -> tuple[str, bytes, dict[str, Any]]:
+    def _open(self, data: bytes) -> tuple[int, bytes, dict[str, Any]]:
+        """Fingerprint, body and writer schema of a message."""
         number, body = split(data)
         schema = self._by_fingerprint.get(number)
         if schema is None:
@@ -123,7 +125,7 @@ class Schemas:
         name = schema["name"]
         if name not in EVENT_NAMES:
             raise InvalidRecord(Reason.UNEXPECTED_EVENT, f"a record {name!r} is no event of Driftline")
-        return name, body, schema
+        return number, body, schema
 
 
 def decode(data: bytes, keep: Keep | None = None) -> Any:
