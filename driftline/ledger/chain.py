@@ -32,7 +32,6 @@ __all__ = [
     "Sorted",
     "Tail",
     "chained",
-    "extend",
     "grown",
     "sort_repeats",
 ]
@@ -101,19 +100,6 @@ class Extension:
     entries: tuple[Entry, ...]
     head: Head
     nodes: tuple[Node, ...]
-
-
-def extend(
-    log: str,
-    head: Head,
-    drafts: Iterable[Draft],
-    *,
-    now: int,
-    actors: dict[str, Tail],
-    resources: dict[tuple[str, str], Tail],
-) -> Extension:
-    """Chain drafts onto a head; see `chained`."""
-    return grown(head, tuple(chained(log, head, drafts, now=now, actors=actors, resources=resources)))
 
 
 _NONE_YET: Final = Tail(0, GENESIS)

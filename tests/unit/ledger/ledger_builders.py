@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from driftline.ledger.chain import Draft
+from driftline.ledger.chain import Draft, Extension, Head, Tail, chained, grown
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.leaf import Source, entry_id_of_event
 from driftline.ledger.rows import SourceName
@@ -18,6 +18,13 @@ from driftline.ledger.store import LedgerWriter, OffsetMove, open_writer
 ORIGIN = "ledger.example.com/audit"
 KEY = SigningKey(ORIGIN, bytes(range(32)))
 SOURCE = SourceName("kafka", "driftline.drift-events", "topic-1", 0)
+
+
+def extend(
+    log: str, head: Head, drafts: Iterable[Draft], *, now: int, actors: dict[str, Tail], resources: dict[tuple[str, str], Tail]
+) -> Extension:
+    """Chain drafts onto a head, in memory."""
+    return grown(head, tuple(chained(log, head, drafts, now=now, actors=actors, resources=resources)))
 
 
 def salt(number: int) -> bytes:

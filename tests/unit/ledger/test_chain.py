@@ -7,10 +7,10 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.ledger.chain import EMPTY_HEAD, ID_CONFLICT, Draft, Entry, Head, Known, Tail, extend, sort_repeats
+from driftline.ledger.chain import EMPTY_HEAD, ID_CONFLICT, Draft, Entry, Head, Known, Tail, sort_repeats
 from driftline.ledger.leaf import GENESIS, data_hash, entry_id_of_position
 from driftline.ledger.tree import EMPTY_ROOT, fetch_from, root_at
-from tests.unit.ledger.ledger_builders import draft
+from tests.unit.ledger.ledger_builders import draft, extend
 
 LOG = "ledger.example.com/audit"
 

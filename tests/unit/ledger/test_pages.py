@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftline.ledger.chain import EMPTY_HEAD, Draft, Entry, extend
+from driftline.ledger.chain import EMPTY_HEAD, Draft, Entry
 from driftline.ledger.leaf import Source
 from driftline.ledger.rows import Row, SourceName
 from driftline.ledger.walk import Walk
-from tests.unit.ledger.ledger_builders import draft
+from tests.unit.ledger.ledger_builders import draft, extend
 
 pytest.importorskip("numba")
 
