@@ -191,16 +191,6 @@ def _as_json(report: Report, seconds: float, stray: Finding | None) -> dict[str,
     }
 
 
-def _missing(report: Report, rate: str) -> str:
-    """Say why nothing can be said, though nothing is wrong."""
-    if report.unread:
-        return f"of the archive {len(report.unread)} objects are gone, the first is {report.unread[0]}"
-    consistent = f"{report.entries} entries are consistent{rate}"
-    if report.witnessed is not None and report.signed_size:
-        return f"{consistent}, but no quorum of witnesses vouches for them"
-    return f"{consistent}, but nothing signed vouches for them\n  give the verifier key with --key, or set {KEY_VARIABLE}"
-
-
 def _some_of_each_kind(findings: Sequence[Finding]) -> list[Finding]:
     """At most 20 findings, or five of each kind: many of one must not hide the others."""
     if len(findings) <= 20:
@@ -229,7 +219,9 @@ def _tell(report: Report, seconds: float, stray: Finding | None, *, opened_archi
         part = f" from {report.first} on" if report.first or report.entries < report.size else ""
         typer.echo(f"valid: {report.entries} entries{part} verified at level {report.level.value}{rate}, 0 invalid, 0 breaks")
     else:
-        typer.echo(f"unverifiable: {_missing(report, rate)}")
+        typer.echo(f"unverifiable: {report.unvouched}")
+        if not report.signed_size:
+            typer.echo(f"  give the verifier key with --key, or set {KEY_VARIABLE}")
     typer.echo(f"head: {report.size} entries, {report.signed_size} signed, root {report.root.hex()}")
     _tell_payloads(report, opened_archive=opened_archive)
     if report.witnessed is not None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from driftline.wording import counted
+
 __all__ = ["Finding", "FindingKind", "Findings", "Level", "Report", "SourceCounts", "Verdict", "Witnessed", "verdict_of"]
 
 _KEPT: Final = 100
@@ -149,6 +151,15 @@ class Report:
     def valid(self) -> bool:
         """Tell whether the ledger is vouched for and nothing is wrong."""
         return self.verdict is Verdict.VALID
+
+    @property
+    def unvouched(self) -> str:
+        """Say why nothing can be said of these entries, though nothing is wrong with them."""
+        if self.unread:
+            gone = counted(len(self.unread), "object of the archive is gone", "objects of the archive are gone")
+            return f"{gone}, the first is {self.unread[0]}"
+        who = "no quorum of witnesses" if self.witnessed is not None and self.signed_size else "nothing signed"
+        return f"{who} vouches for {counted(self.entries, 'entry', 'entries')}, in which nothing wrong was found"
 
 
 def verdict_of(findings: Findings, *, vouched: bool) -> Verdict:

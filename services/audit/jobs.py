@@ -129,7 +129,7 @@ class VerificationJob:
             self._not_verified(str(error))
             return None
         if report.verdict is Verdict.UNVERIFIABLE:
-            self._not_verified(_why(report))
+            self._not_verified(report.unvouched)
             return None
         if report.verdict is Verdict.VALID:
             log.info("\u2713 Chain verified", entries=report.entries, invalid=0, breaks=0, signed=report.signed_size)
@@ -189,15 +189,6 @@ class KeyWatch:
     def stop(self) -> None:
         """End."""
         self._stop.set()
-
-
-def _why(report: Report) -> str:
-    """Say why nothing can be said, though nothing is wrong."""
-    if report.unread:
-        return f"of the archive {len(report.unread)} objects are gone, the first is {report.unread[0]}"
-    if report.witnessed is not None and report.signed_size:
-        return f"no quorum of witnesses vouches for its {report.entries} entries"
-    return f"nothing signed vouches for its {report.entries} entries"
 
 
 def tell_corruption(events: HealthEvents, origin: str, first: Finding, findings: int) -> None:

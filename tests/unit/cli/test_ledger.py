@@ -81,6 +81,8 @@ def test_verify_without_a_key_exits_2_but_still_finds_tampering(run: Run, house:
     monkeypatch.delenv("DRIFTLINE_LEDGER_KEY_FILE")
     assert run("verify")[0] == 2
     assert json.loads(run("verify", "--json")[1])["verdict"] == "unverifiable"
+    assert "nothing signed vouches for 20 entries" in run("verify")[1]
+    assert "--key" in run("verify")[1]
     tamper(house)
     assert run("verify")[0] == 1
 
