@@ -5,14 +5,18 @@ alembic itself is loaded only where there is something to bring up to date.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from driftline.errors import DriftlineError
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
-__all__ = ["revision_of", "revisions", "upgrade"]
+__all__ = ["known_revision", "one_after_the_other", "revision_of", "revisions", "upgrade"]
 
 
 def revision_of(connection: Connection, version_table: str) -> str | None:
@@ -24,6 +28,38 @@ def revision_of(connection: Connection, version_table: str) -> str | None:
         return None
     found: str | None = connection.scalar(select(column("version_num")).select_from(table(version_table)))
     return found
+
+
+def known_revision(
+    connection: Connection, version_table: str, newest: str, *, of: str, error: type[DriftlineError]
+) -> str | None:
+    """Return the revision of the tables; raises `error` for one that came after `newest`, the last that this Driftline knows."""
+    found = revision_of(connection, version_table)
+    if found is not None and found > newest:
+        msg = f"{of} are of version {found}, newer than this Driftline knows ({newest}): upgrade Driftline"
+        raise error(msg)
+    return found
+
+
+@contextmanager
+def one_after_the_other(connection: Connection, lock: str) -> Iterator[None]:
+    """Hold the lock of this name (eight letters) while tables are made, for processes that start together.
+
+    SQLite has its writing transaction for that. PostgreSQL holds the lock up to the end of the transaction; MariaDB up to the end of the
+    block, for there each statement that makes something commits.
+    """
+    from sqlalchemy import text
+
+    kind = connection.dialect.name
+    if kind == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": int.from_bytes(lock.encode(), signed=True)})
+    if kind == "mysql":
+        connection.execute(text("SELECT get_lock(:lock, 60)"), {"lock": lock})
+    try:
+        yield
+    finally:
+        if kind == "mysql":
+            connection.execute(text("SELECT release_lock(:lock)"), {"lock": lock})
 
 
 def upgrade(connection: Connection, folder: Path, version_table: str) -> None:

@@ -5,8 +5,6 @@ Tables are made by the revisions of `migrations`. Guards have no history: what i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +15,7 @@ from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store.engine import changing, reading
 from driftline.ledger.store.guards import guards_of, seen_guards
 from driftline.ledger.store.tables import VERSION
-from driftline.revisions import revision_of, upgrade
+from driftline.revisions import known_revision, one_after_the_other, upgrade
 
 __all__ = ["INSTALL", "MIGRATIONS", "VERSION_TABLE", "check_version", "install_schema", "missing_guards", "prepare_schema"]
 
@@ -25,8 +23,6 @@ VERSION_TABLE: Final = "ledger_schema"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 INSTALL: Final = "run `driftline ledger install` with a URL of the database's owner"
 _UNKNOWN: Final = ""
-_LOCK: Final = 0x64726966746C6E65
-"""Held while tables and guards are made: "driftlne", for PostgreSQL's advisory locks."""
 
 
 def prepare_schema(engine: Engine) -> list[str]:
@@ -52,7 +48,7 @@ def prepare_schema(engine: Engine) -> list[str]:
 def install_schema(engine: Engine) -> None:
     """Create or upgrade the tables, and put guards in place; raises LedgerUnavailable."""
     try:
-        with _alone(engine) as connection:
+        with changing(engine) as connection, one_after_the_other(connection, "driftlne"):
             _upgrade(connection)
             kind = engine.dialect.name
             for name in sorted(missing_guards(connection)):
@@ -81,13 +77,10 @@ def missing_guards(connection: Connection) -> set[str]:
 
 def _version(connection: Connection) -> str | None:
     """Return the revision of the tables, None where there are none. Raises LedgerUnavailable for a newer one."""
-    version = revision_of(connection, VERSION_TABLE)
+    version = known_revision(connection, VERSION_TABLE, VERSION, of="the ledger's tables", error=LedgerUnavailable)
     if version is None:
         inspector = inspect(connection)
         return _UNKNOWN if inspector.has_table(VERSION_TABLE) or inspector.has_table("ledger_entry") else None
-    if version > VERSION:
-        msg = f"the ledger's tables are of version {version}, newer than this Driftline knows ({VERSION}): upgrade Driftline"
-        raise LedgerUnavailable(msg)
     return version
 
 
@@ -102,18 +95,3 @@ def _upgrade(connection: Connection) -> None:
     if version == VERSION:
         return
     upgrade(connection, MIGRATIONS, VERSION_TABLE)
-
-
-@contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """Open a writing transaction that nobody else is in; MariaDB commits at each statement that makes something."""
-    with changing(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        if engine.dialect.name == "mysql":
-            connection.execute(text("SELECT get_lock('driftline ledger', 60)"))
-        try:
-            yield connection
-        finally:
-            if engine.dialect.name == "mysql":
-                connection.execute(text("SELECT release_lock('driftline ledger')"))
