@@ -1,6 +1,6 @@
 """Verify what a Driftline ledger hands out without Driftline: `python verify_ledger.py VKEY FILE`, exit 0 proven, 1 refused.
 
-VKEY is a line of the ledger's .vkey file (of a former key without its `until N`): "$(head -1 audit_log.db.key.vkey)".
+VKEY is the ledger's .vkey file or what it holds: a verifier key, and below it those that the ledger had before.
 FILE is a receipt, a bundle or a checkpoint: C2SP tlog-proof, `driftline.ledger.bundle`, C2SP tlog-checkpoint; all of RFC 6962.
 """
 
@@ -28,24 +28,23 @@ def decode64(text: str) -> bytes:
 
 
 def decode_json(text: str) -> Any:
-    want(
-        json.dumps(value := json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False) == text,
-        "JSON has one spelling",
-    )
+    want(json.dumps(value := json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False) == text, "loose JSON")
     return value
 
 
-def open_note(note: str, vkey: str) -> tuple[str, int, bytes]:
-    (name, key_id, key), (text, _, end) = vkey.strip().split("+", 2), note.rpartition("\n\n")
-    public, lines = decode64(key), [line.split(" ") for line in end.removesuffix("\n").split("\n")]
-    want(public[0] == 1 and sha256(f"{name}\n".encode() + public).hexdigest()[:8] == key_id, "not an Ed25519 verifier key")
+def open_note(note: str, keys: str) -> tuple[str, int, bytes]:
+    text, _, end = note.rpartition("\n\n")
+    (origin, size, root), lines = text.split("\n"), [line.split(" ") for line in end.removesuffix("\n").split("\n")]
     want(end.endswith("\n") and all(len(line) == 3 and line[0] == "\u2014" for line in lines), "not a signed note")
-    signed = [raw[4:] for line in lines if line[1] == name and (raw := decode64(line[2]))[:4].hex() == key_id]
-    for signature in signed:
-        Ed25519PublicKey.from_public_bytes(public[1:]).verify(signature, f"{text}\n".encode())
-    origin, size, root = text.split("\n")
-    want(signed and origin == name and str(int(size)) == size, "not a checkpoint that this key signed")
-    return origin, int(size), decode64(root)
+    for vkey, _, until in (line.partition(" until ") for line in keys.strip().splitlines()):
+        name, key_id, key = vkey.split("+", 2)
+        public = decode64(key)
+        want(public[0] == 1 and sha256(f"{name}\n".encode() + public).hexdigest()[:8] == key_id, "not an Ed25519 key")
+        signed = [raw[4:] for line in lines if line[1] == name and (raw := decode64(line[2]))[:4].hex() == key_id]
+        held = [Ed25519PublicKey.from_public_bytes(public[1:]).verify(raw, f"{text}\n".encode()) for raw in signed]  # or raises
+        if held and origin == name and str(int(size)) == size and (not until or int(size) <= int(until)):
+            return origin, int(size), decode64(root)
+    raise ValueError("not a checkpoint that this key signed")
 
 
 def open_entry(entry: dict[str, Any], origin: str) -> Entry:
@@ -69,9 +68,9 @@ def root_of(start: int, end: int, entries: list[Entry], nodes: Iterator[bytes]) 
     return sha256(b"\x01" + left + root_of(middle, end, [e for e in entries if e[0]["seq"] >= middle], nodes)).digest()
 
 
-def check_receipt(text: str, vkey: str) -> str:
+def check_receipt(text: str, keys: str) -> str:
     head, _, note = text.partition("\n\n")
-    (first, extra, index, *path), (origin, size, root) = head.split("\n"), open_note(note, vkey)
+    (first, extra, index, *path), (origin, size, root) = head.split("\n"), open_note(note, keys)
     want(first == "c2sp.org/tlog-proof@v1" and extra.startswith("extra "), "not a receipt")
     leaf, current = open_entry(decode_json(decode64(extra[6:]).decode()), origin)
     at, last = leaf["seq"], size - 1
@@ -82,18 +81,18 @@ def check_receipt(text: str, vkey: str) -> str:
     return f"entry {leaf['seq']} of the {size} of {origin}: {leaf}"
 
 
-def check_bundle(text: str, vkey: str) -> str:
+def check_bundle(text: str, keys: str) -> str:
     manifest, *lines, proof = map(decode_json, text[:-1].split("\n"))
     want(set(manifest) == {"bundle", "checkpoint", "selection"} and manifest["bundle"] == "driftline-bundle/1", "not a bundle")
     want(set(proof) == {"after", "before", "entries", "nodes"} and proof["entries"] == len(lines), "entries are missing")
-    origin, size, root = open_note(manifest["checkpoint"], vkey)
+    origin, size, root = open_note(manifest["checkpoint"], keys)
     chosen = [open_entry(line, origin) for line in lines]
     before, after = (proof[at] and open_entry({"leaf": proof[at]}, origin) for at in ("before", "after"))
     entries, nodes = [entry for entry in (before, *chosen, after) if entry], iter([decode64(line) for line in proof["nodes"]])
     want([e["seq"] for e, _ in entries] == sorted({e["seq"] for e, _ in entries if 0 <= e["seq"] < size}), "out of order")
     want(root_of(0, size, entries, nodes) == root and next(nodes, None) is None, "no way to the signed root")
-    claim = check_selection(manifest["selection"], chosen, before, after, size)
-    return f"{len(lines)} of the {size} entries of {origin}; {claim}"
+    what = check_selection(manifest["selection"], chosen, before, after, size)
+    return f"{len(lines)} of the {size} entries of {origin}; {what}"
 
 
 def check_selection(chosen: dict[str, Any], entries: list[Entry], before: Entry | None, after: Entry | None, size: int) -> str:
@@ -122,8 +121,9 @@ def check_selection(chosen: dict[str, Any], entries: list[Entry], before: Entry 
 def main(vkey: str, file: str) -> None:
     try:
         want((text := Path(file).read_bytes().decode()).endswith("\n"), "the file is cut off")
+        keys = vkey if vkey.count("+") > 1 else Path(vkey).read_text()
         check = check_receipt if text.startswith("c2sp.org/tlog-proof") else check_bundle if text.startswith("{") else open_note
-        print(f"proven: {check(text, vkey)}")
+        print(f"proven: {check(text, keys)}")
     except Exception as error:  # noqa: BLE001 - whatever cannot be read proves nothing
         sys.exit(f"REFUSED: {error or type(error).__name__}")
 

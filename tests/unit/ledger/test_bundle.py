@@ -232,6 +232,31 @@ def test_the_script_stands_alone(tmp_path: Path, bundles: Bundles) -> None:
     assert run("receipt")[1].startswith("proven: entry 5 of the 9 of ledger.example.com/audit")
 
 
+def test_the_script_takes_a_key_or_the_file_of_it_and_former_keys_in_their_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = writer_at(tmp_path)
+    grow(writer, [[draft(number) for number in range(9)]])
+    with writer.store.snapshot() as snapshot:
+        (tmp_path / "checkpoint").write_text(snapshot.latest_note() or "")
+
+    def proven(key: str) -> bool:
+        try:
+            verify_ledger.main(key, str(tmp_path / "checkpoint"))
+        except SystemExit as refused:
+            assert str(refused.code).startswith("REFUSED")
+            return False
+        return capsys.readouterr().out.startswith("proven")
+
+    for until, good in ((9, True), (8, False)):
+        lines = KEY.successor(bytes(32), until).verifier.lines()
+        (tmp_path / "vkey").write_text(lines)
+        assert (proven(lines), proven(str(tmp_path / "vkey"))) == (good, good)
+    (tmp_path / "vkey").write_text(KEY.verifier.lines())
+    assert proven(str(tmp_path / "vkey"))
+    assert not proven(str(tmp_path / "absent"))
+
+
 def test_the_script_is_a_hundred_lines_of_code() -> None:
     source = Path(verify_ledger.__file__).read_text()
     code = source[source.index("import base64") :].splitlines()
