@@ -79,16 +79,22 @@ class Enrichment:
     color: str
     tags: tuple[str, ...]
     runbook_url: str
+    """Empty where there is none, as is the next."""
     dashboard_url: str
 
 
 def enrich(alert: Alert, links: Links) -> Enrichment:
-    """What belongs to this alert."""
+    """What belongs to this alert. Who posts one says what to do and where to look; our pages are about models."""
+    runbook, dashboard = runbook_url(alert.alert_type, links), dashboard_url(alert.model_id, links)
+    if alert.posted is not None:
+        said = alert.posted.annotations
+        runbook = said.get("runbook_url") or (runbook if alert.model_id else "")
+        dashboard = said.get("dashboard_url") or alert.posted.generator_url or (dashboard if alert.model_id else "")
     return Enrichment(
         channels=default_channels(alert.priority),
         emoji=emoji(alert.priority),
         color=color(alert.priority),
         tags=tags(alert_type=alert.alert_type, model_id=alert.model_id, severity=alert.severity),
-        runbook_url=runbook_url(alert.alert_type, links),
-        dashboard_url=dashboard_url(alert.model_id, links),
+        runbook_url=runbook,
+        dashboard_url=dashboard,
     )

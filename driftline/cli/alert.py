@@ -1,5 +1,6 @@
 """`driftline alert`: see the alerts that are open and what was sent, through the alerting service; check its configuration."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -327,19 +328,28 @@ def _group_by(route: Route) -> str:
 
 def _row(alert: dict[str, Any]) -> tuple[str, ...]:
     risk = "" if alert["risk_score"] is None else f"{alert['risk_score']:.1f}"
-    return (alert["fingerprint"], alert["status"], alert["priority"], risk, _moment(alert["startsAt"]), alert["title"])
+    title = f"{alert['title']}  {_of_posted(alert)}".rstrip()
+    return (alert["fingerprint"], alert["status"], alert["priority"], risk, _moment(alert["startsAt"]), title)
+
+
+def _of_posted(alert: dict[str, Any]) -> str:
+    """Labels of an alert that others posted, which says little without; empty for any other, none of which has `alertname`."""
+    labels = alert["labels"] if "alertname" in alert["labels"] else {}
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in sorted(labels.items()))
 
 
 def _print_alert(alert: dict[str, Any]) -> None:
     risk = "none" if alert["risk_score"] is None else f"{alert['risk_score']:.1f}/100"
     typer.echo(f"{alert['emoji']} {alert['title']}")
+    labels = _of_posted(alert)
+    about = {"labels": labels} if labels else {"model": alert["model_name"] or "none"}
     lines = {
         "status": alert["status"],
-        "priority": f"{alert['priority']} (severity {alert['severity_level']}, risk {risk})",
-        "model": alert["model_name"] or "none",
+        "priority": alert["priority"] if labels else f"{alert['priority']} (severity {alert['severity_level']}, risk {risk})",
+        **about,
         "since": _moment(alert["startsAt"]) + (f" until {_moment(alert['endsAt'])}" if alert["endsAt"] else ""),
-        "runbook": alert["runbook_url"],
-        "dashboard": alert["dashboard_url"],
+        "runbook": alert["runbook_url"] or "none",
+        "dashboard": alert["dashboard_url"] or "none",
     }
     for name, value in lines.items():
         typer.echo(f"  {name:<10}{value}")

@@ -111,13 +111,10 @@ def _word(text: str) -> str:
 
 
 def _rows(item: Item) -> list[tuple[str, str]]:
-    rows = [
-        ("Model", f"{item.model} {item.model_version}".strip()),
-        ("Alert Type", item.alert_type),
-        ("Risk Score", item.risk),
-        ("Timestamp", item.told_at),
-        ("Since", item.since),
-    ]
+    rows = list(item.about)
+    if not item.labels:
+        rows[0] = ("Model", f"{item.model} {item.model_version}".strip())
+    rows += [("Timestamp", item.told_at), ("Since", item.since)]
     if item.until is not None:
         rows.append(("Until", item.until))
     if item.segments:
@@ -130,7 +127,7 @@ def _heading(message: Message) -> str:
 
 
 def _others(message: Message) -> list[str]:
-    lines = [f"{'' if item.firing else 'resolved: '}{clip(item.title, _CELL)} (risk {item.risk})" for item in message.others]
+    lines = [f"{'' if item.firing else 'resolved: '}{clip(item.scored, _CELL)}" for item in message.others]
     return [*lines, f"+{message.uncounted} more"] if message.uncounted else lines
 
 
@@ -151,7 +148,7 @@ def _html(message: Message, picture: str) -> str:
     """The page; `picture` is the content id of the picture of the leading alert's trend, where it has one."""
     lead = message.lead
     rows = "".join(
-        f"<tr><td><strong>{name}</strong></td><td>{escape(clip(value, _CELL))}</td></tr>" for name, value in _rows(lead)
+        f"<tr><td><strong>{escape(name)}</strong></td><td>{escape(clip(value, _CELL))}</td></tr>" for name, value in _rows(lead)
     )
     actions = "".join(f'<li><a href="{escape(url)}">{_ACTIONS[words]}</a></li>' for words, url in lead.links)
     others = "".join(f"<li>{escape(line)}</li>" for line in _others(message))

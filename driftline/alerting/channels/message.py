@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from driftline.alerting.channels.texts import clean, color, link, one_line
+from driftline.alerting.channels.texts import clean, clip, color, link, one_line
 from driftline.alerting.enrichment import DEFAULT_TITLE
 from driftline.alerting.trend import Trend, read_trend
 
@@ -13,6 +13,9 @@ FOOTER = "MLOps Monitoring System"
 RESOLVED_SIGN = "✅"
 RESOLVED_COLOR = "#4caf50"
 _OTHER_COLOR = "#2196f3"
+_LABELS = 9
+"""Labels of an alert that are told: with its priority as many as Slack shows beside each other."""
+_LABEL, _APART = 60, 200
 _LONGEST = 10_000
 """Characters of one text that are looked at; no channel shows as many."""
 
@@ -44,6 +47,10 @@ class Item:
     dashboard_url: str | None
     care: str | None
     """Who takes care of it; None where nobody does."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of an alert that others posted, its name first: it is about whatever they watch. Empty for those about models."""
+    apart: str = ""
+    """Those of them that tell it from the others of the notification, as text."""
     trend: Trend | None = None
     """Its measure over the last windows, for those that draw a picture."""
     picture_url: str | None = None
@@ -53,6 +60,21 @@ class Item:
     def risk(self) -> str:
         """`75.5/100` as people read it; `n/a` where there is no score."""
         return "n/a" if self.risk_score is None else f"{self.risk_score:.1f}/100"
+
+    @property
+    def about(self) -> tuple[tuple[str, str], ...]:
+        """Names and values of what it is about."""
+        return self.labels or (("Model", self.model), ("Alert Type", self.alert_type), ("Risk Score", self.risk))
+
+    @property
+    def name(self) -> str:
+        """Its title among others."""
+        return f"{self.title} ({self.apart})" if self.apart else self.title
+
+    @property
+    def scored(self) -> str:
+        """Its title among others, with the risk where it is of the kind that has one."""
+        return self.name if self.labels else f"{self.name} (risk {self.risk})"
 
     @property
     def links(self) -> tuple[tuple[str, str], ...]:
@@ -122,15 +144,16 @@ def read(notification_id: str, body: Mapping[str, Any]) -> Message:
         group_key=str(body.get("groupKey", "")),
         firing=body["status"] == "firing",
         reason=one_line(str(body.get("reason", ""))).replace("_", " "),
-        items=tuple(map(_item, body["alerts"])),
+        items=tuple(_item(alert, body.get("commonLabels", {})) for alert in body["alerts"]),
         uncounted=int(body.get("truncatedAlerts", 0)),
     )
 
 
-def _item(alert: Mapping[str, Any]) -> Item:
+def _item(alert: Mapping[str, Any], common: Mapping[str, str]) -> Item:
     name = _line(alert, "model_name")
     drawn = alert.get("trend") or {}
     score = alert.get("risk_score")
+    labels = _labels(alert)
     return Item(
         title=_line(alert, "title") or DEFAULT_TITLE,
         model=name or "Unknown",
@@ -151,9 +174,20 @@ def _item(alert: Mapping[str, Any]) -> Item:
         runbook_url=link(alert.get("runbook_url")),
         dashboard_url=link(alert.get("dashboard_url")),
         care=_care(alert.get("acknowledged")),
+        labels=labels if len(labels) <= _LABELS else (*labels[: _LABELS - 1], ("Labels", f"+{len(labels) - _LABELS + 1} more")),
+        apart=clip(", ".join(f"{name}={value}" for name, value in labels if name not in common), _APART),
         trend=read_trend(drawn, one_line),
         picture_url=link(drawn.get("picture_url")),
     )
+
+
+def _labels(alert: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Those of a posted alert. `alertname` is no part of the identity of any other."""
+    labels = alert.get("labels") or {}
+    if "alertname" not in labels:
+        return ()
+    names = sorted(labels, key=lambda name: (name != "alertname", name))
+    return tuple((clip(one_line(name), _LABEL) or "-", one_line(str(labels[name])[:_LONGEST])) for name in names)
 
 
 def _care(given: object) -> str | None:

@@ -68,7 +68,9 @@ def answer(group_key: str, routing_key: str, action: Action) -> dict[str, Any]:
 
 def _details(message: Message) -> dict[str, Any]:
     lead = message.lead
+    labels = {"labels": {name: clip(value, _NAME) for name, value in lead.labels}} if lead.labels else {}
     return {
+        **labels,
         "model_name": None if lead.model_name is None else clip(lead.model_name, _DETAIL),
         "alert_type": clip(lead.alert_type, _NAME),
         "risk_score": lead.risk_score,
@@ -86,7 +88,7 @@ def _details(message: Message) -> dict[str, Any]:
 
 
 def _line(item: Item) -> str:
-    return clip(f"{item.title} (risk {item.risk}, {'firing' if item.firing else 'resolved'})", _NAME)
+    return clip(f"{'' if item.firing else 'resolved: '}{item.scored}", _NAME)
 
 
 def _fitting(payload: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def plain(message: Message) -> tuple[str, str]:
         lines += ["", clip(lead.details, _DETAILS)]
     if lead.care:
         lines += ["", clip(f"{lead.care} takes care of it", _LINE)]
-    others = [clip(f"{'' if one.firing else 'resolved: '}{one.title} (risk {one.risk})", _LINE) for one in message.others]
+    others = [clip(f"{'' if one.firing else 'resolved: '}{one.scored}", _LINE) for one in message.others]
     if message.uncounted:
         others.append(f"+{message.uncounted} more")
     lines += ["", "Other alerts", *(f"- {line}" for line in others)] if others else []
@@ -25,6 +25,7 @@ def plain(message: Message) -> tuple[str, str]:
 
 
 def _facts(lead: Item) -> str:
-    model = f"{lead.model} {lead.model_version}".strip()
-    parts = [clip(model, _LINE), f"{lead.priority} priority", f"risk {lead.risk}", f"since {lead.since}"]
+    about = [f"{name}={value}" for name, value in lead.labels] or [f"{lead.model} {lead.model_version}".strip()]
+    risk = [] if lead.labels else [f"risk {lead.risk}"]
+    parts = [clip(" ".join(about), _LINE), f"{lead.priority} priority", *risk, f"since {lead.since}"]
     return " · ".join([*parts, f"until {lead.until}"] if lead.until else parts)

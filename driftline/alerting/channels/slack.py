@@ -78,12 +78,8 @@ def reply(message: Message, channel: str, ts: str) -> Payload:
 
 def _blocks(message: Message, *, buttons: bool) -> list[Payload]:
     lead = message.lead
-    fields = (
-        ("Model", lead.model),
-        ("Priority", lead.priority.upper()),
-        ("Alert Type", lead.alert_type),
-        ("Risk Score", lead.risk),
-    )
+    first, *more = lead.about
+    fields = (first, ("Priority", lead.priority.upper()), *more)
     blocks: list[Payload] = [{"type": "section", "fields": [_field(name, value) for name, value in fields]}]
     if lead.details:
         blocks.append({"type": "section", "text": _plain(clip(lead.details, _TEXT))})
@@ -117,7 +113,7 @@ def _picture(message: Message) -> list[Payload]:
 
 def _list_of_others(message: Message) -> str:
     """Fits as a whole: each line is cut on its own, so that the count at the end is never cut away."""
-    lines = [f"• {'' if item.firing else 'resolved: '}{clip(item.title, 200, escape)}" for item in message.others[:_LISTED]]
+    lines = [f"• {'' if item.firing else 'resolved: '}{clip(item.name, 200, escape)}" for item in message.others[:_LISTED]]
     rest = max(0, len(message.others) - _LISTED) + message.uncounted
     if rest:
         lines.append(f"+{rest} more")
@@ -147,7 +143,7 @@ def _field(name: str, value: str) -> Payload:
 
 
 def _labelled(name: str, value: str) -> str:
-    return f"*{name}*\n{clip(value or '-', _FIELD, escape)}"
+    return f"*{escape(name)}*\n{clip(value or '-', _FIELD, escape)}"
 
 
 def _plain(text: str, *, emoji: bool = False) -> Payload:

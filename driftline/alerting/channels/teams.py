@@ -56,7 +56,7 @@ def _card(message: Message, details: int, listed: int) -> Part:
         ]
     if lead.segments:
         body.append(_text(clip("Affected segments: " + ", ".join(lead.segments), _FACT)))
-    body += [_text(clip(f"• {'' if item.firing else 'resolved: '}{item.title}", _FACT)) for item in message.others[:listed]]
+    body += [_text(clip(f"• {'' if item.firing else 'resolved: '}{item.name}", _FACT)) for item in message.others[:listed]]
     if rest := max(0, len(message.others) - listed) + message.uncounted:
         body.append(_text(f"+{rest} more"))
     body.append(_text(f"{FOOTER} · {message.reason}", size="small", subtle=True))
@@ -72,16 +72,11 @@ def _card(message: Message, details: int, listed: int) -> Part:
 
 
 def _facts(item: Item) -> list[dict[str, str]]:
-    facts = [
-        ("Model", item.model),
-        ("Priority", item.priority.upper()),
-        ("Alert Type", item.alert_type),
-        ("Risk Score", item.risk),
-        ("Since", item.since),
-    ]
+    first, *more = item.about
+    facts = [first, ("Priority", item.priority.upper()), *more, ("Since", item.since)]
     if item.until is not None:
         facts.append(("Until", item.until))
-    return [{"title": name, "value": clip(value or "-", _FACT, escape)} for name, value in facts]
+    return [{"title": escape(name), "value": clip(value or "-", _FACT, escape)} for name, value in facts]
 
 
 def _paragraphs(text: str) -> list[Part]:

@@ -20,6 +20,8 @@ _NAME = re.compile(r"\{(\w+)\}")
 
 TITLE = "{priority} {what} in {model}"
 DESCRIPTION = "{details}\n\nModel: {model} {version}\nRisk score: {risk}\nSince: {since}\nSegments: {segments}\n{links}"
+_OF_POSTED = {TITLE: "{priority}: {title}", DESCRIPTION: "{details}\n\n{labels}\nSince: {since}\n{links}"}
+"""What stands in their places for alerts that are about no model."""
 
 
 class Tracker(StrEnum):
@@ -64,8 +66,10 @@ def check_template(text: str) -> str:
 
 def issue(message: Message, form: TicketForm) -> dict[str, Any]:
     """The body that creates the issue."""
-    title = one_line(clip(_filled(form.title, message.lead), _TITLE))
-    text = clip("\n".join([_filled(form.description, message.lead), *_others(message), "", _signed(message)]), _BODY)
+    instead = _OF_POSTED if message.lead.labels else {}
+    title = one_line(clip(_filled(instead.get(form.title, form.title), message.lead), _TITLE))
+    description = _filled(instead.get(form.description, form.description), message.lead)
+    text = clip("\n".join([description, *_others(message), "", _signed(message)]), _BODY)
     if form.tracker is Tracker.GITHUB:
         return {"title": title, "body": _as_text(text), "labels": list(form.labels)}
     fields = {"project": {"key": form.project}, "issuetype": {"name": form.issue_type}, "labels": list(form.labels)}
@@ -99,6 +103,7 @@ _FILLINGS: Mapping[str, Callable[[Item], str]] = {
     "risk": lambda item: item.risk,
     "since": lambda item: item.since,
     "segments": lambda item: ", ".join(item.segments) or "-",
+    "labels": lambda item: "\n".join(f"{name}: {value}" for name, value in item.labels) or "-",
     "links": lambda item: "\n".join(f"{words}: {url}" for words, url in item.links),
 }
 
@@ -109,7 +114,7 @@ def _filled(template: str, item: Item) -> str:
 
 
 def _others(message: Message) -> list[str]:
-    lines = [f"- {'' if item.firing else 'resolved: '}{item.title}" for item in message.others[:_LISTED]]
+    lines = [f"- {'' if item.firing else 'resolved: '}{item.name}" for item in message.others[:_LISTED]]
     rest = max(0, len(message.others) - _LISTED) + message.uncounted
     return [*lines, f"+{rest} more"] if rest else lines
 

@@ -1,5 +1,6 @@
 import pytest
 
+from driftline.alerting.alert import Posted
 from driftline.alerting.enrichment import (
     Links,
     color,
@@ -56,6 +57,19 @@ def test_dashboard_is_the_models_own_or_the_overview() -> None:
     assert dashboard_url("a.b.churn", LINKS) == "https://dash/model-monitoring-churn"
     assert dashboard_url("", LINKS) == "https://dash/mlops-overview"
     assert dashboard_url(None, LINKS) == "https://dash/mlops-overview"
+
+
+def test_a_posted_alert_says_itself_what_to_do_and_where_to_look() -> None:
+    def found(annotations, source="", model=""):
+        posted = Posted(annotations=annotations, generator_url=source, expires_at=1)
+        more = enrich(alert(posted=posted, model_id=model), LINKS)
+        return more.runbook_url, more.dashboard_url
+
+    both = {"runbook_url": "https://a/r", "dashboard_url": "https://a/d"}
+    assert found(both, "https://prometheus/graph") == ("https://a/r", "https://a/d")
+    assert found({}, "https://prometheus/graph") == ("", "https://prometheus/graph")
+    assert found({}) == ("", "")
+    assert found({}, model="flights.delay") == ("https://wiki/mlops/drift-runbook", "https://dash/model-monitoring-delay")
 
 
 def test_enrich_takes_everything_from_the_alert() -> None:

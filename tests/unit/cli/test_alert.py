@@ -18,6 +18,7 @@ FIRING = {
     "title": "Feature drift detected: delay 1",
     "emoji": "!",
     "model_name": "flights.delay",
+    "labels": {"model_id": "flights.delay", "kind": "feature"},
     "runbook_url": "http://c/mlops/drift-runbook",
     "dashboard_url": "http://c/model-monitoring-delay",
     "details": "temp moved",
@@ -70,6 +71,23 @@ def test_show_tells_what_to_do_and_what_was_sent(run):
     assert "http://c/mlops/drift-runbook" in out
     assert "risk 75.5/100" in out
     assert out.splitlines()[-1].split()[2:] == ["webhook", "firing", "first", "sent", "1"]
+
+
+def test_an_alert_that_others_posted_is_known_by_its_labels(run):
+    posted = {
+        **FIRING,
+        "labels": {"instance": "b:1", "alertname": "DiskFull"},
+        "model_name": "",
+        "risk_score": None,
+        "runbook_url": "",
+    }
+    _, out, _, _ = run(200, {"alerts": [posted]}, "list")
+    assert out.splitlines()[1].endswith('delay 1  alertname="DiskFull", instance="b:1"')
+    _, out, _, _ = run(200, posted, "show", "x")
+    assert '  labels    alertname="DiskFull", instance="b:1"\n' in out
+    assert "  runbook   none\n" in out
+    assert "risk" not in out
+    assert "model " not in out
 
 
 def test_show_of_an_ended_alert_is_fine(run):

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from driftline.alerting.alert import Alert, AlertType, Priority
+from driftline.alerting.alert import Alert, AlertType, Posted, Priority
 from driftline.alerting.channels.message import Message, read
 from driftline.alerting.decisions import Notify, NotifyReason
 from driftline.alerting.enrichment import Links
@@ -65,6 +65,18 @@ def example(**changes: Any) -> Message:
     return message(alert(**{**EXAMPLE, **changes}))
 
 
+def posted(*instances: str, **changes: Any) -> Message:
+    """Alerts of Prometheus about disks of these instances."""
+    source = Posted(annotations={"runbook_url": "https://wiki.example.org/disk"}, generator_url="", expires_at=DAY)
+    common = {"title": "Disk full", "model_id": "", "risk_score": None, "posted": source, "alert_type": AlertType.GENERAL}
+    return message(
+        *(
+            alert(name, **{**common, "labels": {"severity": "page", "instance": name, "alertname": "Disk"}, **changes})
+            for name in instances
+        )
+    )
+
+
 def resolved() -> Message:
     return message(alert(**EXAMPLE, ends_at=12 * DAY), reason=NotifyReason.ALL_RESOLVED)
 
@@ -103,7 +115,7 @@ def hostile(draw: st.DrawFn) -> Message:
     """A notification whose every text of others is one that means harm."""
     count = draw(st.sampled_from([1, 1, 2, 25]))
     ended = draw(st.booleans())
-    changes = {
+    changes: dict[str, Any] = {
         "title": draw(_TEXT),
         "model_id": draw(_TEXT),
         "model_version": draw(_TEXT),
@@ -114,6 +126,9 @@ def hostile(draw: st.DrawFn) -> Message:
         "risk_score": draw(st.one_of(st.none(), st.floats(0, 100), st.just(float("nan")))),
         "ends_at": 12 * DAY if ended else None,
     }
+    if draw(st.booleans()):
+        changes["posted"] = Posted(annotations={"runbook_url": draw(_TEXT)}, generator_url=draw(_TEXT), expires_at=DAY)
+        changes["labels"] = {"alertname": draw(_TEXT), **draw(st.dictionaries(_TEXT, _TEXT, max_size=12))}
     return message(*(alert(f"a{number}", **changes) for number in range(count)), key=draw(st.text(max_size=50)))
 
 

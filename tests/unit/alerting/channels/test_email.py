@@ -11,7 +11,7 @@ from driftline.alerting.channels.email import Envelope, compose, message_id, par
 from driftline.alerting.picture import draw
 from driftline.alerting.trend import Trend
 from tests.unit.alerting.builders import alert
-from tests.unit.alerting.channels.notices import example, hostile, message, resolved
+from tests.unit.alerting.channels.notices import example, hostile, message, posted, resolved
 
 ENVELOPE = Envelope(sender="MLOps <mlops@example.com>", recipients=("ml-team@example.com", "Data <data@example.com>"))
 NOW = 1_700_000_000_000_000
@@ -100,6 +100,13 @@ def test_the_others_are_listed_and_counted() -> None:
     plain, page = parts(compose(message(*(alert(f"a{n}", title=f"Drift {n}") for n in range(25))), ENVELOPE, now=NOW))
     assert "- +5 more" in plain
     assert page.count("(risk 45.0/100)") == 19
+
+
+def test_an_alert_that_others_posted_shows_its_labels() -> None:
+    plain, page = parts(compose(posted("a", "b"), ENVELOPE, now=NOW))
+    assert "<tr><td><strong>instance</strong></td><td>a</td></tr>" in page
+    assert "Risk Score" not in page
+    assert {"alertname: Disk", "instance: a", "- Disk full (instance=b)"} <= set(plain.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from driftline.alerting.channels.pagerduty import Action
 from driftline.alerting.channels.texts import encoded, units
 from driftline.alerting.decisions import NotifyReason
 from tests.unit.alerting.builders import alert
-from tests.unit.alerting.channels.notices import ROUTING_KEY, example, hostile, message, resolved, schema
+from tests.unit.alerting.channels.notices import ROUTING_KEY, example, hostile, message, posted, resolved, schema
 
 PAGERDUTY = schema("pagerduty")
 
@@ -44,6 +44,13 @@ def test_each_priority_has_its_severity(priority, severity) -> None:
 
 def test_without_a_model_the_source_is_ours() -> None:
     assert pagerduty.event(example(model_id=""), ROUTING_KEY)["payload"]["source"] == "MLOps"
+
+
+def test_an_alert_that_others_posted_brings_its_labels() -> None:
+    details = pagerduty.event(posted("a", "b"), ROUTING_KEY)["payload"]["custom_details"]
+    assert details["labels"] == {"alertname": "Disk", "instance": "a", "severity": "page"}
+    assert details["other_alerts"] == ["Disk full (instance=b)"]
+    assert "labels" not in pagerduty.event(example(), ROUTING_KEY)["payload"]["custom_details"]
 
 
 def test_all_events_of_a_group_have_its_key_and_those_of_others_have_not() -> None:

@@ -1,7 +1,7 @@
 from driftline.alerting.channels.plain import plain
 from driftline.alerting.decisions import NotifyReason
 from tests.unit.alerting.builders import DAY, alert
-from tests.unit.alerting.channels.notices import EXAMPLE, message
+from tests.unit.alerting.channels.notices import EXAMPLE, message, posted
 
 
 def test_the_text_says_all_that_somebody_on_call_needs() -> None:
@@ -23,6 +23,12 @@ def test_an_end_says_until_when() -> None:
     title, text = plain(message(alert(**EXAMPLE, ends_at=12 * DAY), reason=NotifyReason.ALL_RESOLVED))
     assert title.startswith("✅ MLOps Alert resolved")
     assert " · until 1970-01-13" in text.split("\n")[0]
+
+
+def test_an_alert_that_others_posted_is_told_by_its_labels() -> None:
+    _, text = plain(posted("a", "b"))
+    assert text.startswith("alertname=Disk instance=a severity=page · medium priority · since ")
+    assert "\n- Disk full (instance=b)\n" in text
 
 
 def test_texts_of_others_cannot_grow_beyond_bounds() -> None:

@@ -9,7 +9,7 @@ from driftline.alerting.channels import slack
 from driftline.alerting.channels.texts import units
 from driftline.alerting.decisions import NotifyReason
 from tests.unit.alerting.builders import alert
-from tests.unit.alerting.channels.notices import EXAMPLE, example, hostile, message, pictured, resolved, schema, texts
+from tests.unit.alerting.channels.notices import EXAMPLE, example, hostile, message, pictured, posted, resolved, schema, texts
 
 SLACK = schema("slack")
 
@@ -60,6 +60,22 @@ def test_an_alert_without_a_title_model_or_score_has_the_words_for_that() -> Non
         "*Model*\nUnknown",
         "*Risk Score*\nn/a",
     ]
+
+
+def test_an_alert_that_others_posted_shows_its_labels_and_their_runbook() -> None:
+    payload = slack.webhook(posted("a:1", "b:1"))
+    fields = [field["text"] for field in blocks(payload, "section")[0]["fields"]]
+    assert fields == ["*alertname*\nDisk", "*Priority*\nMEDIUM", "*instance*\na:1", "*severity*\npage"]
+    assert blocks(payload, "section")[-1]["text"]["text"] == "• Disk full (instance=b:1)"
+    (button,) = blocks(payload, "actions")[0]["elements"]
+    assert button["url"] == "https://wiki.example.org/disk"
+
+
+def test_labels_beyond_what_slack_shows_are_counted() -> None:
+    labels = {"alertname": "x", **{f"l{number}": "v" for number in range(12)}}
+    fields = blocks(slack.webhook(posted("a", labels=labels)), "section")[0]["fields"]
+    assert len(fields) == 10
+    assert fields[-1]["text"] == "*Labels*\n+5 more"
 
 
 def test_markup_of_others_is_text() -> None:

@@ -7,7 +7,7 @@ from driftline.alerting.alert import Priority
 from driftline.alerting.channels.teams import escape, message_card
 from driftline.alerting.channels.texts import encoded
 from tests.unit.alerting.builders import alert
-from tests.unit.alerting.channels.notices import example, hostile, message, pictured, resolved, schema, texts
+from tests.unit.alerting.channels.notices import example, hostile, message, pictured, posted, resolved, schema, texts
 
 TEAMS = schema("teams")
 
@@ -51,6 +51,16 @@ def test_an_end_is_good_and_says_since_and_until_when() -> None:
 
 def test_markdown_of_others_is_text_and_names_stay_readable() -> None:
     assert escape("churn_model v*1* [x](y) _z_") == r"churn_model v\*1\* \[x\](y) \_z\_"
+
+
+def test_an_alert_that_others_posted_shows_its_labels() -> None:
+    facts = card(posted("a_1"))["body"][1]["facts"]
+    assert [(fact["title"], fact["value"]) for fact in facts][:4] == [
+        ("alertname", "Disk"),
+        ("Priority", "MEDIUM"),
+        ("instance", "a_1"),
+        ("severity", "page"),
+    ]
 
 
 def test_the_others_are_named_and_then_counted() -> None:

@@ -9,7 +9,7 @@ from driftline.alerting.channels.texts import units
 from driftline.alerting.channels.ticket import TicketForm, Tracker, check_template, comment, issue, key_of
 from driftline.alerting.config import load
 from driftline.alerting.errors import InvalidAlertingConfig
-from tests.unit.alerting.channels.notices import EXAMPLE, example, hostile, resolved
+from tests.unit.alerting.channels.notices import EXAMPLE, example, hostile, posted, resolved
 
 JIRA = TicketForm(tracker=Tracker.JIRA, project="MLOPS", labels=("drift",))
 GITHUB = TicketForm(tracker=Tracker.GITHUB, project="acme/models", labels=("drift", "model"))
@@ -24,6 +24,15 @@ def test_a_critical_drift_is_titled_as_people_ask_for() -> None:
     assert "Risk score: 75.5/100" in fields["description"]
     assert "View Runbook: https://wiki.example.org/mlops/drift-runbook" in fields["description"]
     assert told.notification_id in fields["description"]
+
+
+def test_an_alert_that_others_posted_is_titled_by_its_own_words() -> None:
+    fields = issue(posted("a"), JIRA)["fields"]
+    assert fields["summary"] == "Medium: Disk full"
+    assert "alertname: Disk\ninstance: a\nseverity: page\n" in fields["description"]
+    assert "Unknown" not in fields["description"]
+    own = TicketForm(tracker=Tracker.JIRA, project="MLOPS", title="{labels}")
+    assert issue(posted("a"), own)["fields"]["summary"] == "alertname: Disk instance: a severity: page"
 
 
 def test_an_issue_of_github_holds_texts_of_others_as_code() -> None:
