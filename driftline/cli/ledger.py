@@ -45,7 +45,7 @@ from driftline.cli.ledger_witness import make_cosigner
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey
-from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, summary, view
+from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, nothing_of, summary, view, whereabouts
 from driftline.ledger.export import Format, export
 from driftline.ledger.payloads import event_view, severity_of
 from driftline.ledger.store import (
@@ -59,6 +59,7 @@ from driftline.ledger.store import (
     open_engine,
 )
 from driftline.ledger.store.archiving import payload_from
+from driftline.wording import counted
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_verify.app)
@@ -93,10 +94,12 @@ def trail(
     pair = None if resource is None else resource_of(resource)
     with opened(database) as store, store.snapshot() as snapshot:
         found = check_trail(list(snapshot.entries(Query(actor=actor, resource=pair, limit=limit))), kind)
+        note = nothing_of(actor, snapshot.erased_subjects()) if actor is not None and not found.entries else None
     if as_json:
-        print_json(
-            {"complete": found.complete, "broken_at": found.broken_at, "entries": [view(entry) for entry in found.entries]}
-        )
+        shown = [view(entry) for entry in found.entries]
+        print_json({"complete": found.complete, "broken_at": found.broken_at, "entries": shown, "note": note})
+    elif note is not None:
+        typer.echo(note)
     else:
         _tell_trail(found)
     raise typer.Exit(0 if found.complete else 1)
@@ -235,13 +238,14 @@ def export_entries(
 def entry(
     entry_id: Annotated[str, typer.Argument(help="Id of the entry.")], archive: Archive = None, database: Database = None
 ) -> None:
-    """Show one entry in full, as JSON; its payload from the archive, if it is there."""
+    """Show one entry in full, as JSON; its payload from the archive, if it is there, or which entry erased it, and when."""
     with opened(database) as store, store.snapshot() as snapshot:
         found, objects = pick(snapshot, entry_id, None), archive_at(archive)
+        became = whereabouts(found, snapshot.withdrawal_of(found))
         if objects is not None and found.payload is None:
             payload, details = payload_from(objects, snapshot, found.seq) or (None, None)
             found = found._replace(payload=payload, details=details)
-    print_json(view(found) | {"event": event_view(found.payload)})
+    print_json(view(found) | {"event": event_view(found.payload)} | became)
 
 
 @app.command()
@@ -274,12 +278,11 @@ def keygen(
 def _tell_trail(found: Trail) -> None:
     for shown in found.entries:
         typer.echo(_line(shown))
+    told = counted(len(found.entries), "entry", "entries")
     if found.broken_at is None:
-        typer.echo(f"{len(found.entries)} entries; nothing is missing between them")
+        typer.echo(f"{told}; nothing is missing between them")
     else:
-        typer.echo(
-            f"{len(found.entries)} entries; entry {found.broken_at} does not continue the trail: run `driftline ledger verify`"
-        )
+        typer.echo(f"{told}; entry {found.broken_at} does not continue the trail: run `driftline ledger verify`")
 
 
 def _line(shown: StoredEntry) -> str:

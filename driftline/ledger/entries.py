@@ -16,6 +16,7 @@ from driftline.ledger.errors import LeafMalformed
 from driftline.ledger.leaf import Source
 from driftline.ledger.payloads import severity_of
 from driftline.ledger.walk import FIRST, Tail, claimed
+from driftline.wording import counted
 
 __all__ = [
     "Query",
@@ -26,8 +27,10 @@ __all__ = [
     "check_trail",
     "event_time",
     "id_text",
+    "nothing_of",
     "summary",
     "view",
+    "whereabouts",
 ]
 
 
@@ -130,6 +133,23 @@ def view(entry: StoredEntry, *, payload: bool = True) -> dict[str, object]:
             "details": None if entry.details is None else _json(entry.details),
         }
     return shown
+
+
+def whereabouts(entry: StoredEntry, withdrawal: StoredEntry | None) -> dict[str, object]:
+    """Return, as JSON values, what became of the payload of an entry, and the entry that says so; missing is tampering."""
+    state = "kept" if entry.payload is not None else "missing"
+    if withdrawal is None:
+        return {"payload_state": state, "withdrawn_by": None}
+    by = {"seq": withdrawal.seq, "entry_id": id_text(withdrawal.entry_id), "time": iso_time(withdrawal.ts)}
+    return {"payload_state": withdrawal.action.removeprefix("ledger."), "withdrawn_by": by}
+
+
+def nothing_of(actor: str, erased: int) -> str:
+    """Say that an actor has no entries, and, without names, that persons were erased: what they did stands under pseudonyms only."""
+    said = f"no entries of {actor}"
+    if erased:
+        said += f"; {counted(erased, 'person was', 'persons were')} erased: what they did stands under their pseudonyms only"
+    return said
 
 
 def summary(entry: StoredEntry) -> dict[str, object]:

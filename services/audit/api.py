@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.envelope import iso_time, time_of
 from driftline.ledger import entries as found
-from driftline.ledger.entries import TrailKind, check_trail, summary, view
+from driftline.ledger.entries import TrailKind, check_trail, nothing_of, summary, view, whereabouts
 from driftline.ledger.payloads import event_view
 from driftline.ledger.report import Level, Report
 from driftline.ledger.rows import Span
@@ -118,9 +118,10 @@ def _entries(store: LedgerStore, may_read: Any) -> APIRouter:
     def get_entry(entry_id: UUID) -> dict[str, Any]:
         with store.snapshot() as snapshot:
             entry = snapshot.entry(entry_id.bytes)
-        if entry is None:
-            raise Problem(404, "not_found", f"there is no entry {entry_id}")
-        return view(entry) | {"event": event_view(entry.payload)}
+            if entry is None:
+                raise Problem(404, "not_found", f"there is no entry {entry_id}")
+            became = whereabouts(entry, snapshot.withdrawal_of(entry))
+        return view(entry) | {"event": event_view(entry.payload)} | became
 
     @router.get("/bundle", dependencies=[may_read], responses=proofs.NOTE, summary="Entries with proofs, for strangers")
     def bundle(chosen: Annotated[Bundled, Query()]) -> Response:
@@ -187,10 +188,12 @@ def _state(store: LedgerStore, may_view: Any, may_read: Any, verify: Callable[[L
 def _trail(store: LedgerStore, query: found.Query, kind: TrailKind) -> dict[str, Any]:
     with store.snapshot() as snapshot:
         trail = check_trail(list(snapshot.entries(query)), kind)
+        note = nothing_of(query.actor, snapshot.erased_subjects()) if query.actor is not None and not trail.entries else None
     return {
         "complete": trail.complete,
         "broken_at": trail.broken_at,
         "entries": [summary(entry) for entry in trail.entries],
+        "note": note,
     }
 
 

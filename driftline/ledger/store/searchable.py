@@ -19,7 +19,7 @@ from driftline.ledger.rollback import ROLLBACK, Superseded, rollback_of, superse
 from driftline.ledger.rows import Row, SourceName, Span, Subject
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.streaming import COLUMNS, JOINED, Streaming
-from driftline.ledger.withdrawal import ARCHIVED, ERASED, Withdrawal, may_be_withdrawn, withdrawal_of
+from driftline.ledger.withdrawal import ARCHIVED, ERASED, Withdrawal, Withdrawals, may_be_withdrawn, withdrawal_of
 
 __all__ = ["Searchable"]
 
@@ -42,6 +42,18 @@ class Searchable(Streaming):
         )
         found = (withdrawal_of(seq, action, (kind, name), body) for seq, action, kind, name, body in rows)
         return [withdrawal for withdrawal in found if withdrawal is not None]
+
+    def withdrawal_of(self, entry: StoredEntry) -> StoredEntry | None:
+        """Return the entry that says why the payload of one is not here; None where it is, or where none says so."""
+        if entry.payload is not None:
+            return None
+        said = Withdrawals(self.withdrawals())
+        by = said.erased_by(entry.seq) if entry.salt is None else said.archived_by(entry.seq)
+        return None if by is None else self.entry_at(by)
+
+    def erased_subjects(self) -> int:
+        """Return how many persons were erased."""
+        return len(Withdrawals(self.withdrawals()).subjects - {None})
 
     def keeping(self) -> Keeping:
         """Return the legal holds and the retention in force."""

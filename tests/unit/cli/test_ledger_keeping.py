@@ -1,7 +1,9 @@
 """`driftline ledger erase | hold | release | retain | expire | archive`: exit codes, JSON, and what verification says then."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,37 @@ def test_a_person_is_erased_and_the_ledger_stays_valid(run: Run) -> None:
     assert "nothing of 'alice'" in error
 
 
+def test_what_became_of_an_erased_payload_is_said_with_the_entry(run: Run) -> None:
+    first = run("entries", "--limit", 1)[1]["entries"][0]["entry_id"]
+    kept = run("entry", first)[1]
+    assert (kept["payload_state"], kept["withdrawn_by"]) == ("kept", None)
+    run("erase", "--subject", "alice", *DECIDED)
+    (statement,) = run("entries", "--action", "ledger.erased")[1]["entries"]
+    code, shown, _ = run("entry", first)
+    assert (code, shown["payload"], shown["payload_state"]) == (0, None, "erased")
+    assert shown["withdrawn_by"] == {name: statement[name] for name in ("seq", "entry_id", "time")}
+
+
+def test_a_payload_that_no_entry_took_away_is_missing(run: Run, tmp_path: Path) -> None:
+    first = run("entries", "--limit", 1)[1]["entries"][0]["entry_id"]
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER ledger_payload_no_delete")
+        connection.execute("DELETE FROM ledger_payload WHERE seq = 0")
+    assert run("entry", first)[1]["payload_state"] == "missing"
+
+
+def test_the_trail_of_an_erased_name_says_that_persons_were_erased_and_not_who(
+    run: Run, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    assert run("trail", "--actor", "bob")[1]["note"] == "no entries of bob"
+    assert run("trail", "--actor", "alice")[1]["note"] is None
+    run("erase", "--subject", "alice", *DECIDED)
+    code, told, _ = command("ledger", "trail", "--actor", "alice")
+    assert code == 0
+    assert told == "no entries of alice; 1 person was erased: what they did stands under their pseudonyms only\n"
+    assert run("trail", "--actor", "bob")[1]["note"] == told.strip().replace("alice", "bob")
+
+
 def test_a_legal_hold_makes_erasing_exit_1_until_it_is_released(run: Run) -> None:
     assert run("hold", "case-7", "--of-actor", "alice", *DECIDED)[:2] == (0, {"sequence": 20})
     for dry_run in ((), ("--dry-run",)):
@@ -74,7 +107,7 @@ def test_archived_payloads_are_verified_and_shown_from_the_archive(run: Run, tmp
     assert (code, told["entries"], len(told["objects"])) == (0, 20, 1)
     code, found, _ = run("entries", "--limit", 1)
     code, shown, _ = run("entry", found["entries"][0]["entry_id"])
-    assert (code, shown["payload"]) == (0, "YWxpY2UgMA==")  # alice 0
+    assert (code, shown["payload"], shown["payload_state"]) == (0, "YWxpY2UgMA==", "archived")  # alice 0
     code, told, _ = run("verify")
     assert (code, told["archived"], told["unread"]) == (0, 20, [])
     (name,) = (tmp_path / "archive" / "payloads").iterdir()

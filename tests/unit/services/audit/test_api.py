@@ -137,7 +137,9 @@ def test_trails_say_whether_they_are_complete(door: Door) -> None:
     assert by_pseudonym == actor
     resource = door.ask("/v1/trail/resource/model/m2").json()
     assert (resource["complete"], [e["seq"] for e in resource["entries"]]) == (True, [2, 5, 8, 11])
-    assert door.ask("/v1/trail/resource/topic/a/b").json() == {"complete": True, "broken_at": None, "entries": []}
+    empty = {"complete": True, "broken_at": None, "entries": [], "note": None}
+    assert door.ask("/v1/trail/resource/topic/a/b").json() == empty
+    assert door.ask("/v1/trail/actor/bob").json() == {**empty, "note": "no entries of bob"}
 
 
 def test_stats_count_entries_actors_and_actions(door: Door) -> None:
