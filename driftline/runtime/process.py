@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Protocol, TypeVar
 
 import structlog
@@ -24,6 +25,7 @@ __all__ = ["Part", "run_parts", "run_service"]
 
 _LOG = structlog.get_logger("driftline.process")
 _DRAIN_SECONDS = 25.0
+_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 _Settings = TypeVar("_Settings", bound=ProcessSettings)
 
@@ -40,8 +42,12 @@ class Part(Protocol):
         ...
 
 
-def run_service(name: str, settings: type[_Settings], run: Callable[[_Settings, Clock], int]) -> int:
+def run_service(
+    name: str, settings: type[_Settings], run: Callable[[_Settings, Clock], int], options: Mapping[str, str] = _NO_OPTIONS
+) -> int:
     """The main of every service: settings, logs, `run`; returns the exit code.
+
+    `options`: variables of the environment that hold what was typed, and the options that it was typed with.
 
     0 after a clean end, 1 after a failure while it ran, 2 where it could not start or go on: then the last line says
     `driftline SERVICE: what is wrong and what to do`.
@@ -51,7 +57,10 @@ def run_service(name: str, settings: type[_Settings], run: Callable[[_Settings, 
         configure_logs(name, level=found.log_level, style=found.log_format)
         return run(found, SystemClock())
     except DriftlineError as error:
-        sys.stderr.write(f"driftline {name}: {error}\n")
+        said = str(error)
+        for variable, option in options.items():
+            said = re.sub(rf"\b{variable}\b", option, said)
+        sys.stderr.write(f"driftline {name}: {said}\n")
         return 2
 
 

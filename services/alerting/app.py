@@ -69,13 +69,19 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:9093", help="with --alone; without it %(default)s")
     parser.add_argument("--data", help="folder of the database (DRIFTLINE_DATA_DIR)")
     given = parser.parse_args(words)
-    chosen = {"DRIFTLINE_ALERTING_CONFIG": given.config, "DRIFTLINE_DATA_DIR": given.data}
-    os.environ.update({name: value for name, value in chosen.items() if value is not None})
-    if not given.alone:
-        return run_service("alerting", AlertingSettings, run)
-    host, _, port = given.listen.rpartition(":")
-    os.environ.update({"DRIFTLINE_HTTP_HOST": host.strip("[]") or "0.0.0.0", "DRIFTLINE_HTTP_PORT": port})  # noqa: S104  as in Go
-    return run_service("alerting", AloneSettings, run_alone)
+    typed = {"--config": ("DRIFTLINE_ALERTING_CONFIG", given.config), "--data": ("DRIFTLINE_DATA_DIR", given.data)}
+    if given.alone:
+        host, _, port = given.listen.rpartition(":")
+        typed["--listen"] = ("DRIFTLINE_HTTP_PORT", port)
+        os.environ["DRIFTLINE_HTTP_HOST"] = host.strip("[]") or "0.0.0.0"  # noqa: S104  as in Go
+    options = {}
+    for option, (variable, value) in typed.items():
+        if value is not None:
+            os.environ[variable] = value
+            options[variable] = option
+    if given.alone:
+        return run_service("alerting", AloneSettings, run_alone, options)
+    return run_service("alerting", AlertingSettings, run, options)
 
 
 def run(settings: AlertingSettings, clock: Clock) -> int:

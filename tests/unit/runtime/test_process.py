@@ -109,3 +109,11 @@ def test_a_service_that_cannot_start_says_why_and_gives_2(environment, capsys):
     environment.setenv("DRIFTLINE_HTTP_PORT", "0")
     assert run_service("audit", ServiceSettings, run) == 2
     assert capsys.readouterr().err == "driftline audit: no topics; run driftline topics apply\n"
+
+
+def test_what_was_typed_is_named_by_its_option(environment, capsys):
+    environment.setenv("DRIFTLINE_TOKENS_FILE", "tokens")
+    environment.setenv("DRIFTLINE_HTTP_PORT", "x")
+    options = {"DRIFTLINE_HTTP_PORT": "--listen"}
+    assert run_service("alerting", ServiceSettings, lambda _settings, _clock: 0, options) == 2
+    assert capsys.readouterr().err.startswith("driftline alerting: wrong settings: --listen is refused")

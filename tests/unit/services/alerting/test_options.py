@@ -1,0 +1,37 @@
+"""What is wrong with an option is said by the name of the option, not of the variable that it overrides."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from services.alerting.app import main
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("DRIFTLINE_")]:
+        del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--config", "/nowhere.yaml"], "--config=/nowhere.yaml cannot be read: No such file or directory"),
+        (["--listen", "localhost:http"], "wrong settings: --listen is refused: Input should be a valid integer"),
+        (["--data", "/dev/null/x"], "cannot write to the folder /dev/null/x: Not a directory; name another one with --data"),
+    ],
+)
+def test_the_option_is_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--alone", *words]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"driftline alerting: {said}")
+
+
+def test_what_was_not_typed_keeps_the_name_of_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    os.environ["DRIFTLINE_ALERTING_CONFIG"] = "/nowhere.yaml"
+    assert main(["--alone"]) == 2
+    assert "DRIFTLINE_ALERTING_CONFIG=/nowhere.yaml" in capsys.readouterr().err
