@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Interf
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from driftline.ledger.errors import LedgerUnavailable
+from driftline.sqlite_files import keep_private
 
 __all__ = ["SETTINGS", "changing", "database_url", "insert_rows", "open_engine", "reading", "write_soon", "writing"]
 
@@ -60,6 +61,7 @@ def open_engine(url: str, **pool: Any) -> Engine:
     except (ArgumentError, TypeError, ValueError, SQLAlchemyError) as error:
         raise _unusable(error) from error
     if engine.dialect.name == "sqlite":
+        keep_private(engine)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name in _SESSION:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, make_ur
 from sqlalchemy.exc import ArgumentError
 
 from driftline.errors import ConfigurationError
+from driftline.sqlite_files import keep_private
 from services.alerting.store.schema import prepare_schema
 from services.alerting.store.tables import flags
 
@@ -51,6 +52,7 @@ class Database:
             self._owner = _own(Path(parsed.database))
         self._engine = create_engine(parsed, execution_options={KEEPS_EVENTS: keeps_events})
         if self.single_replica:
+            keep_private(self._engine)
             _tune_sqlite(self._engine, can_read_again=keeps_events)
         self._prepare()
 
