@@ -2,6 +2,7 @@
 
 A Kafka is taken in this order: `KAFKA_BOOTSTRAP` if set, a Docker engine (testcontainers), the
 embedded broker. It lives for the session (one per xdist worker); every test gets a topic prefix of its own.
+`MYSQL_URL` puts a MySQL in the place of the MariaDB that tests start for themselves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -138,8 +140,9 @@ def postgresql() -> Iterator[DatabaseServer]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[DatabaseServer]:
-    """A MariaDB for the session, on a Unix socket, without fsync."""
-    yield from _server(start_mariadb)
+    """The MySQL or MariaDB of `MYSQL_URL` if set, by its superuser; else a MariaDB on a Unix socket, without fsync."""
+    url = os.environ.get("MYSQL_URL")
+    yield from _server(partial(DatabaseServer, url) if url else start_mariadb)
 
 
 def _server(start: Callable[[], DatabaseServer]) -> Iterator[DatabaseServer]:

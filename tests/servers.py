@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -31,18 +31,38 @@ class ServerMissing(Exception):
 class DatabaseServer:
     """A running server; `url` is its superuser's, on the database that always exists."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes], url: str) -> None:
-        self._folder = folder
-        self._process = process
+    def __init__(self, url: str) -> None:
         self.url = url
+        self._made: list[str] = []
 
     def new_database(self) -> str:
         """Make an empty database and return the superuser's URL of it."""
         name = f"t{uuid.uuid4().hex[:12]}"
-        engine = create_engine(self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with self._connection() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
+        self._made.append(name)
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    def stop(self) -> None:
+        """Leave a MySQL or MariaDB as it was found: without our databases, and the roles and users named after them."""
+        with self._connection() as connection:
+            users = connection.scalars(text("SELECT user FROM mysql.user")).all()
+            for name in self._made:
+                connection.execute(text(f"DROP DATABASE {name}"))
+                for user in [each for each in users if each.startswith(f"{name}_")]:
+                    connection.execute(text(f"DROP USER {user}"))
+
+    def _connection(self) -> Connection:
+        return create_engine(self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+
+
+class PrivateServer(DatabaseServer):
+    """A server of the tests' own."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes], url: str) -> None:
+        super().__init__(url)
+        self._folder = folder
+        self._process = process
 
     def kill(self) -> None:
         """Take the power away: no checkpoint, no goodbye."""
@@ -60,7 +80,7 @@ class DatabaseServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def start_postgresql(*, durable: bool = False) -> DatabaseServer:
+def start_postgresql(*, durable: bool = False) -> PrivateServer:
     """Start a PostgreSQL; raises ServerMissing."""
     initdb = _program("initdb", sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name)))
     user, folder = _place("postgres")
@@ -70,10 +90,10 @@ def start_postgresql(*, durable: bool = False) -> DatabaseServer:
     if not durable:
         words += ["-c", "fsync=off", "-c", "full_page_writes=off"]
     process = _start(words, user, folder)
-    return _answering(DatabaseServer(folder, process, f"postgresql+psycopg://postgres@/postgres?host={folder}"))
+    return _answering(PrivateServer(folder, process, f"postgresql+psycopg://postgres@/postgres?host={folder}"))
 
 
-def start_mariadb(*, durable: bool = False) -> DatabaseServer:
+def start_mariadb(*, durable: bool = False) -> PrivateServer:
     """Start a MariaDB; raises ServerMissing."""
     server = _program("mariadbd", [Path("/usr/sbin")])
     install = _program("mariadb-install-db", [Path("/usr/bin")])
@@ -89,7 +109,7 @@ def start_mariadb(*, durable: bool = False) -> DatabaseServer:
     if not durable:
         words += ["--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite"]
     process = _start(words, user, folder)
-    return _answering(DatabaseServer(folder, process, f"mysql+pymysql://root@localhost/mysql?unix_socket={socket}"))
+    return _answering(PrivateServer(folder, process, f"mysql+pymysql://root@localhost/mysql?unix_socket={socket}"))
 
 
 def _program(name: str, folders: Sequence[Path]) -> Path:
@@ -123,7 +143,7 @@ def _start(words: Sequence[object], user: str | None, folder: Path) -> subproces
         )
 
 
-def _answering(server: DatabaseServer) -> DatabaseServer:
+def _answering(server: PrivateServer) -> PrivateServer:
     deadline = time.monotonic() + START_SECONDS
     engine = create_engine(server.url, poolclass=NullPool)
     while True:

@@ -127,7 +127,7 @@ def install(*, database: Database = None, as_json: Json = False) -> None:
     try:
         install_schema(engine)
         roles = install_roles(engine)
-        kind = engine.dialect.name
+        joins = joining(roles.writer, "audit_service", engine.dialect) if roles is not None else ()
     finally:
         engine.dispose()
     if as_json:
@@ -137,8 +137,8 @@ def install(*, database: Database = None, as_json: Json = False) -> None:
     if roles is not None:
         typer.echo(f"roles: {roles.owner} makes them, {roles.writer} appends, {roles.reader} reads")
         typer.echo("put the user of the audit service into the writing role, for example:")
-        for statement in joining(roles, kind):
-            typer.echo(f"  {statement}")
+        for statement in joins:
+            typer.echo(f"  {statement};")
 
 
 @app.command()

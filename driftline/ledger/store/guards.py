@@ -40,5 +40,5 @@ def guards_of(dialect: str) -> Mapping[str, Guard]:
 
 
 def seen_guards(connection: Connection) -> dict[str, str]:
-    """Return the guards, and any other triggers on the ledger's tables, that the catalogue shows: name -> mark or outline."""
+    """Return the guards, and any other triggers on the ledger's tables, that the catalogue shows: name -> mark."""
     return _DIALECTS[connection.dialect.name].seen(connection)

@@ -1,24 +1,29 @@
 """The guards of MariaDB and MySQL.
 
 Any session may switch foreign keys and checks off for itself: a trigger looks after the chain, too. TRUNCATE fires no trigger,
-but is refused for a table that another one refers to: an empty table, `ledger_pin`, refers to each that has none.
+but is refused for a table that another one refers to: an empty table, `ledger_pin`, refers to each that has none. (Who may
+TRUNCATE may also drop, and gets past this by `foreign_key_checks = 0`.)
+
+A server shows triggers, or their text, only to users who may drop them. To writers and readers a procedure shows them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Column, Connection, ForeignKeyConstraint, MetaData, Table, inspect, text
+from sqlalchemy import Column, Connection, ForeignKeyConstraint, Integer, MetaData, Row, Table, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.columns import ZERO_HASH
 from driftline.ledger.store.rules import RULES, Guard
 
-__all__ = ["GUARDS", "PIN", "seen"]
+__all__ = ["GUARDS", "PIN", "SHOW", "seen"]
 
 PIN: Final = "ledger_pin"
+SHOW: Final = "ledger_guards"
 _PINNED: Final[Mapping[Table, tuple[str, ...]]] = {
     t.payload: ("seq",),
     t.subject: ("actor",),
@@ -29,9 +34,12 @@ _PINNED: Final[Mapping[Table, tuple[str, ...]]] = {
 }
 """The keys of the tables to which no table of the ledger refers."""
 
-_TRIGGERS: Final = text("""
-SELECT trigger_name, event_object_table, action_timing, event_manipulation, action_statement
-FROM information_schema.triggers WHERE trigger_schema = database() ORDER BY trigger_name""")
+_CATALOGUE: Final = (
+    "SELECT trigger_name, event_object_table, concat(action_timing, ' ', event_manipulation), action_statement"  # noqa: S608 - constants
+    " FROM information_schema.triggers WHERE trigger_schema = database() UNION ALL"
+    " SELECT routine_name, '', security_type, routine_definition"
+    f" FROM information_schema.routines WHERE routine_schema = database() AND routine_name = '{SHOW}'"
+)
 
 _NEXT_ENTRY: Final = (
     f"(NEW.seq = 0 AND NEW.previous_hash = {ZERO_HASH['mysql']})"  # noqa: S608 - constants
@@ -40,21 +48,26 @@ _NEXT_ENTRY: Final = (
 
 
 def seen(connection: Connection) -> dict[str, str]:
-    """Return the triggers of the ledger's tables, and what the pin refers to; roles that only write see no text of triggers."""
-    found = {
-        name: _mark(table, timing, event, body)
-        for name, table, timing, event, body in connection.execute(_TRIGGERS)
-        if table in RULES
-    }
+    """Return the triggers of the ledger's tables, the procedure that shows them, and what the pin refers to."""
+    found = {name: _mark(table, when, body) for name, table, when, body in _shown(connection) if table in {*RULES, ""} and body}
     inspector = inspect(connection)
     if inspector.has_table(PIN):
         found[PIN] = " ".join(sorted(str(key["referred_table"]) for key in inspector.get_foreign_keys(PIN)))
     return found
 
 
-def _mark(table: str, timing: str, event: str, body: str | None) -> str:
-    outline = f"{table} {timing} {event}"
-    return outline if body is None else f"{outline} {body}"
+def _shown(connection: Connection) -> Sequence[Row[Any]]:
+    rows = connection.execute(text(_CATALOGUE)).all()
+    if rows and all(body is not None for *_, body in rows):
+        return rows
+    try:
+        return connection.execute(text(f"CALL {SHOW}()")).all()
+    except DBAPIError:  # it is gone, or this user is in none of the roles
+        return rows
+
+
+def _mark(table: str, when: str, body: str) -> str:
+    return f"{table} {when} {body}"
 
 
 def _trigger(name: str, table: str, event: str, allowed: str | None, refusal: str) -> Guard:
@@ -64,11 +77,16 @@ def _trigger(name: str, table: str, event: str, allowed: str | None, refusal: st
         f"DROP TRIGGER IF EXISTS {name}",
         f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {body}",
     )
-    return Guard(statements, _mark(table, "BEFORE", event, body), _mark(table, "BEFORE", event, None))
+    return Guard(statements, _mark(table, f"BEFORE {event}", body))
+
+
+def _show() -> Guard:
+    create = f"CREATE PROCEDURE {SHOW}() READS SQL DATA SQL SECURITY DEFINER {_CATALOGUE}"
+    return Guard((f"DROP PROCEDURE IF EXISTS {SHOW}", create), _mark("", "DEFINER", _CATALOGUE))
 
 
 def _pin() -> Guard:
-    pin = Table(PIN, MetaData(), mysql_engine="InnoDB")
+    pin = Table(PIN, MetaData(), Column("id", Integer, primary_key=True), mysql_engine="InnoDB")  # some servers want a key
     for table, key in _PINNED.items():
         own = [Column(f"{table.name.removeprefix('ledger_')}_{name}", table.c[name].type) for name in key]
         for column in own:
@@ -78,7 +96,7 @@ def _pin() -> Guard:
 
 
 def _guards() -> dict[str, Guard]:
-    guards: dict[str, Guard] = {PIN: _pin()}
+    guards: dict[str, Guard] = {PIN: _pin(), SHOW: _show()}
     for table, rule in RULES.items():
         name = f"{table}_no_update"
         guards[name] = _trigger(name, table, "UPDATE", rule.update, rule.refusal)

@@ -18,8 +18,12 @@ __all__ = ["protection"]
 
 _POSTGRESQL: Final = {"fsync": "on", "full_page_writes": "on", "session_replication_role": "origin"}
 _MYSQL: Final = {"innodb_flush_log_at_trx_commit": "1", "innodb_doublewrite": "ON", "foreign_key_checks": "ON"}
-_POWERS: Final = ("ALL PRIVILEGES", "ALTER", "DROP", "TRIGGER", "SUPER", "GRANT OPTION", "CREATE USER")
-"""Rights of MariaDB with which guards can be taken away."""
+_POWERS: Final = frozenset(
+    ("ALL PRIVILEGES", "ALTER", "DROP", "TRIGGER", "SUPER", "CREATE USER")
+    # MySQL's, MariaDB's: roles and users for oneself; rows of a binary log, which fire no triggers.
+    + ("ROLE_ADMIN", "SET_ANY_DEFINER", "SET_USER_ID", "BINLOG_ADMIN", "REPLICATION_APPLIER", "SET USER", "BINLOG REPLAY")
+)
+"""Rights of MariaDB and MySQL with which guards can be taken away, or gone around."""
 
 _POWERFUL: Final = text("""
 SELECT rolsuper, EXISTS (
@@ -78,6 +82,12 @@ def _mysql(connection: Connection) -> Iterator[Check]:
     expected = dict(_MYSQL)
     if "check_constraint_checks" in values:  # MySQL's cannot be switched off
         expected["check_constraint_checks"] = "ON"
+    if values["log_bin"] == "ON":  # after a power cut it says which transactions were committed
+        expected["sync_binlog"] = "1"
+    if redo := connection.execute(text("SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'")).first():  # MySQL's
+        values["innodb_redo_log"], expected["innodb_redo_log"] = redo[1], "ON"
+    if values["innodb_doublewrite"] == "DETECT_AND_RECOVER":  # MySQL's other word for it
+        values["innodb_doublewrite"] = "ON"
     for name, value in expected.items():
         yield _setting(name, values.get(name), value)
     yield Check("setting sql_mode", "STRICT_ALL_TABLES" in values["sql_mode"], f"is {values['sql_mode']}")
@@ -93,9 +103,12 @@ def _mysql(connection: Connection) -> Iterator[Check]:
 
 
 def _power(connection: Connection) -> str | None:
-    """Return what a user of MariaDB has beyond appending, None for nothing."""
+    """Return what a user has beyond appending, None for nothing."""
     database = connection.scalar(text("SELECT database()"))
+    owner = roles_of(connection).owner
     for grant in connection.scalars(text("SHOW GRANTS")):
+        if " ON " not in grant and f"`{owner}`" in grant.partition(" TO ")[0]:
+            return f"is in the role {owner}"
         found = re.match(r"GRANT (.+?) ON (?:TABLE )?(\S+) TO", grant)
         if found is None or not _concerns(found[2].replace("`", "").replace("\\", ""), str(database)):
             continue

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Dialect, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store.engine import changing
-from driftline.ledger.store.guards_mysql import PIN
+from driftline.ledger.store.guards_mysql import PIN, SHOW
 from driftline.ledger.store.rules import RULES
 from driftline.ledger.store.schema import VERSION_TABLE
 
@@ -62,11 +62,12 @@ def install_roles(engine: Engine) -> Roles | None:
     return roles
 
 
-def joining(roles: Roles, dialect: str) -> tuple[str, ...]:
-    """Return the statements with which a user of one's own is put into the writing role."""
-    if dialect == "postgresql":
-        return (f"GRANT {roles.writer} TO audit_service;",)
-    return (f"GRANT {roles.writer} TO audit_service;", f"SET DEFAULT ROLE {roles.writer} FOR audit_service;")
+def joining(role: str, user: str, dialect: Dialect) -> tuple[str, ...]:
+    """Return the statements with which a user is put into a role, for a dialect that has been connected."""
+    grant = f"GRANT {role} TO {user}"
+    if dialect.name == "postgresql":
+        return (grant,)
+    return (grant, f"SET DEFAULT ROLE {role} {'FOR' if getattr(dialect, 'is_mariadb', False) else 'TO'} {user}")
 
 
 def _quoted(connection: Connection, name: str) -> str:
@@ -119,10 +120,13 @@ def _mysql(connection: Connection, roles: Roles) -> Iterator[str]:
         yield f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {_quoted(connection, name)}"
     everything = _quoted(connection, database.replace("_", "\\_"))
     owner, writer, reader = (_quoted(connection, name) for name in (roles.owner, roles.writer, roles.reader))
-    yield f"GRANT SELECT, INSERT, CREATE, ALTER, INDEX, DROP, REFERENCES, TRIGGER ON {everything}.* TO {owner}"
+    own = "SELECT, INSERT, CREATE, ALTER, INDEX, DROP, REFERENCES, TRIGGER, CREATE ROUTINE, ALTER ROUTINE, EXECUTE"
+    yield f"GRANT {own} ON {everything}.* TO {owner}"
     yield f"GRANT UPDATE, DELETE ON {place}.{VERSION_TABLE} TO {owner}"
     for table in (*RULES, VERSION_TABLE, PIN):
         yield f"GRANT SELECT ON {place}.{table} TO {writer}"
         yield f"GRANT SELECT ON {place}.{table} TO {reader}"
+    yield f"GRANT EXECUTE ON PROCEDURE {place}.{SHOW} TO {writer}"
+    yield f"GRANT EXECUTE ON PROCEDURE {place}.{SHOW} TO {reader}"
     for right, table in _rights(connection):
         yield f"GRANT {right} ON {place}.{table} TO {writer}"

@@ -68,9 +68,8 @@ RULES: Final[Mapping[str, Rule]] = {
 class Guard:
     """Something that a database must have. `statements` put it in place, also where it is there and differs.
 
-    `mark` is what the catalogue shows when it is as it was made; `outline` what it shows to who may not read its text.
+    `mark` is what the catalogue shows when it is as it was made.
     """
 
     statements: tuple[str | ExecutableDDLElement, ...]
     mark: str
-    outline: str | None = None

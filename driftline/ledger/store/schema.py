@@ -72,7 +72,7 @@ def missing_guards(connection: Connection) -> set[str]:
     """Return the guards that are absent or changed, as far as this user can see them."""
     seen = seen_guards(connection)
     expected = guards_of(connection.dialect.name)
-    return {name for name, guard in expected.items() if name not in seen or seen[name] not in {guard.mark, guard.outline}}
+    return {name for name, guard in expected.items() if name not in seen or seen[name] != guard.mark}
 
 
 def _version(connection: Connection) -> str | None:
