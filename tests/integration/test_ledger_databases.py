@@ -164,7 +164,7 @@ ATTACKS_BY: Mapping[str, Mapping[str, str]] = {
         "replace the head": "REPLACE INTO ledger_head SELECT id, origin, 10, head_hash, frontier, last_ts_us FROM ledger_head",
         "upsert": "INSERT INTO ledger_payload (seq, salt, body) VALUES (3, '', '') ON DUPLICATE KEY UPDATE body = 'x'",
         "update without checks": "SET foreign_key_checks = 0; UPDATE ledger_payload SET body = '' WHERE seq = 3",
-        "chain without checks": "SET foreign_key_checks = 0; SET check_constraint_checks = 0;"
+        "chain without checks": "SET foreign_key_checks = 0 /*M!, check_constraint_checks = 0 */;"
         " INSERT INTO ledger_entry (seq, entry_id, ts_us, action, actor, resource_type, resource_id, data_hash, previous_hash,"
         " entry_hash, leaf) VALUES (301, 'x', 1, 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a')",
     },
@@ -310,6 +310,12 @@ def test_roles_have_their_rights_and_no_others(server_url: str, tmp_path: Path) 
         execute(reader_url, "INSERT INTO ledger_node VALUES (9, 9, '')")
     owner = open_engine(owner_url)
     install_schema(owner)  # the owner migrates
+    if server_url.startswith("mysql"):  # triggers act for their maker, whose roles they do not have
+        execute(server_url, "DROP TRIGGER ledger_entry_no_replace")
+        with pytest.raises(LedgerUnavailable, match=r"(TRIGGER command denied|SUPER).*not by a role"):
+            install_schema(owner)
+        install_schema(admin)
+        grow(writer, [[draft(300)]])
     with pytest.raises(DBAPIError, match=r"only changes|denied"):
         execute(owner_url, "UPDATE ledger_payload SET body = body")
     assert "role" in wrong(examine(owner))

@@ -18,11 +18,11 @@ __all__ = ["protection"]
 
 _POSTGRESQL: Final = {"fsync": "on", "full_page_writes": "on", "session_replication_role": "origin"}
 _MYSQL: Final = {"innodb_flush_log_at_trx_commit": "1", "innodb_doublewrite": "ON", "foreign_key_checks": "ON"}
-_POWERS: Final = frozenset(
-    ("ALL PRIVILEGES", "ALTER", "DROP", "TRIGGER", "SUPER", "CREATE USER")
-    # MySQL's, MariaDB's: roles and users for oneself; rows of a binary log, which fire no triggers.
-    + ("ROLE_ADMIN", "SET_ANY_DEFINER", "SET_USER_ID", "BINLOG_ADMIN", "REPLICATION_APPLIER", "SET USER", "BINLOG REPLAY")
-)
+_POWERS: Final = frozenset({
+    "ALL PRIVILEGES", "ALTER", "DROP", "TRIGGER", "SUPER", "CREATE USER",
+    "ROLE_ADMIN", "SET_ANY_DEFINER", "SET_USER_ID", "SET USER",  # to act as somebody else
+    "BINLOG_ADMIN", "REPLICATION_APPLIER", "BINLOG REPLAY",  # to put rows of a binary log, which fire no triggers
+})  # fmt: skip
 """Rights of MariaDB and MySQL with which guards can be taken away, or gone around."""
 
 _POWERFUL: Final = text("""

@@ -112,13 +112,14 @@ def _postgresql(connection: Connection, roles: Roles) -> Iterator[str]:
 
 
 def _mysql(connection: Connection, roles: Roles) -> Iterator[str]:
-    """Yield the statements. At the level of a database an underscore would stand for any letter."""
+    """Yield the statements. At the level of a database an underscore would stand for any letter, unless MySQL revokes in parts."""
     database = str(connection.engine.url.database)
+    literal = connection.execute(text("SHOW VARIABLES LIKE 'partial_revokes'")).first()
     place = _quoted(connection, database)
     for name in (roles.owner, roles.writer, roles.reader):
         yield f"CREATE ROLE IF NOT EXISTS {_quoted(connection, name)}"
         yield f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {_quoted(connection, name)}"
-    everything = _quoted(connection, database.replace("_", "\\_"))
+    everything = place if literal is not None and literal[1] == "ON" else _quoted(connection, database.replace("_", "\\_"))
     owner, writer, reader = (_quoted(connection, name) for name in (roles.owner, roles.writer, roles.reader))
     own = "SELECT, INSERT, CREATE, ALTER, INDEX, DROP, REFERENCES, TRIGGER, CREATE ROUTINE, ALTER ROUTINE, EXECUTE"
     yield f"GRANT {own} ON {everything}.* TO {owner}"

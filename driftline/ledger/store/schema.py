@@ -5,6 +5,7 @@ Tables are made by the revisions of `migrations`. Guards have no history: what i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -50,13 +51,21 @@ def install_schema(engine: Engine) -> None:
     try:
         with changing(engine) as connection, one_after_the_other(connection, "driftlne"):
             _upgrade(connection)
-            kind = engine.dialect.name
-            for name in sorted(missing_guards(connection)):
-                for statement in guards_of(kind)[name].statements:
-                    connection.execute(text(statement) if isinstance(statement, str) else statement)
+            _make_guards(connection, sorted(missing_guards(connection)))
     except DBAPIError as error:
-        msg = f"the ledger's tables cannot be made or upgraded ({error.orig}): {INSTALL}"
+        directly = ", who has the rights directly, not by a role" if engine.dialect.name == "mysql" else ""
+        msg = f"the ledger's tables and guards cannot be made or upgraded ({error.orig}): {INSTALL}{directly}"
         raise LedgerUnavailable(msg) from error
+
+
+def _make_guards(connection: Connection, names: Sequence[str]) -> None:
+    kind = connection.dialect.name
+    if names and kind == "mysql":  # guards act for who made them, without the roles that are active here
+        connection.detach()  # it is not for anybody else
+        connection.execute(text("SET ROLE NONE"))
+    for name in names:
+        for statement in guards_of(kind)[name].statements:
+            connection.execute(text(statement) if isinstance(statement, str) else statement)
 
 
 def check_version(connection: Connection) -> None:
