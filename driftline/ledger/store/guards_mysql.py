@@ -10,7 +10,7 @@ A server shows triggers, or their text, only to users who may drop them. To writ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Column, Connection, ForeignKeyConstraint, Integer, MetaData, Row, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -56,9 +56,9 @@ def seen(connection: Connection) -> dict[str, str]:
     return found
 
 
-def _shown(connection: Connection) -> Sequence[Row[Any]]:
+def _shown(connection: Connection) -> Sequence[Row[str, str, str, str | None]]:
     rows = connection.execute(text(_CATALOGUE)).all()
-    if rows and all(body is not None for *_, body in rows):
+    if rows and all(row[3] is not None for row in rows):
         return rows
     try:
         return connection.execute(text(f"CALL {SHOW}()")).all()
