@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, Connection, ForeignKeyConstraint, Inspector, Table, UniqueConstraint, inspect, text
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    Constraint,
+    ForeignKeyConstraint,
+    Inspector,
+    Table,
+    UniqueConstraint,
+    inspect,
+    text,
+)
 from sqlalchemy.sql.ddl import DDLIf
 
 from driftline.ledger.store.checks import Check
@@ -62,23 +72,24 @@ def _actions(connection: Connection, inspector: Inspector, name: str) -> Iterato
 
 
 def _shape_made(table: Table, connection: Connection) -> dict[str, object]:
-    of = {kind: [c for c in table.constraints if isinstance(c, kind)] for kind in (UniqueConstraint, ForeignKeyConstraint)}
-    unique = {tuple(column.name for column in c.columns) for c in of[UniqueConstraint]}
+    applying = [constraint for constraint in table.constraints if _applies(constraint, connection)]
+    unique = {tuple(column.name for column in c.columns) for c in applying if isinstance(c, UniqueConstraint)}
     return {
         "columns": {c.name: (c.type.python_type, c.nullable) for c in table.columns},
         "primary key": [column.name for column in table.primary_key],
         "unique keys": unique | {(column.name,) for column in table.columns if column.unique},
         "foreign keys": {
             (tuple(c.column_keys), tuple(f"{element.column.table.name}.{element.column.name}" for element in c.elements))
-            for c in table.foreign_key_constraints
+            for c in applying
+            if isinstance(c, ForeignKeyConstraint)
         },
-        "checks": {str(c.name) for c in table.constraints if isinstance(c, CheckConstraint) and _applies(c, connection)},
+        "checks": {str(c.name) for c in applying if isinstance(c, CheckConstraint)},
     }
 
 
-def _applies(constraint: CheckConstraint, connection: Connection) -> bool:
+def _applies(constraint: Constraint, connection: Connection) -> bool:
     condition: DDLIf | None = constraint._ddl_if  # noqa: SLF001 - what `ddl_if` said; there is no public way to ask
-    return condition is None or condition.dialect == connection.dialect.name
+    return condition is None or connection.dialect.name in (condition.dialect or ())
 
 
 def _shape_found(inspector: Inspector, name: str) -> dict[str, object]:

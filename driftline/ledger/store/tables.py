@@ -3,12 +3,12 @@
 One log per database (or schema): a shard is another database.
 
 An entry's columns repeat its leaf for queries; the leaf is what counts. `prev_seq` and the foreign key of an
-entry to the one before it make the chain a constraint of the database, too.
+entry to the one before it make the chain a constraint of the database, too; on PostgreSQL guards do.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -41,10 +41,16 @@ __all__ = [
     "withdrawal",
 ]
 
-VERSION: Final = "0001"
+VERSION: Final = "0002"
 """The newest revision of `migrations`, which makes these tables."""
 
 metadata: Final = MetaData()
+_Key = TypeVar("_Key", ForeignKeyConstraint, UniqueConstraint)
+
+
+def _keyed(key: _Key) -> _Key:
+    """Leave a key to the databases whose foreign keys look after what is appended: on PostgreSQL, guards do."""
+    return key.ddl_if(dialect=("sqlite", "mysql"))  # type: ignore[arg-type] # it takes several
 
 
 def _first(dialect: str) -> CheckConstraint:
@@ -104,14 +110,14 @@ entry: Final = Table(
     UniqueConstraint("entry_id"),
     UniqueConstraint("previous_hash"),
     UniqueConstraint("source_id", "src_start"),
-    UniqueConstraint("seq", "entry_hash"),
+    _keyed(UniqueConstraint("seq", "entry_hash")),
     _first("sqlite"),
     _first("postgresql"),
     _first("mysql"),
     CheckConstraint(hash_check["postgresql"], name="ledger_entry_hash").ddl_if(dialect="postgresql"),
     CheckConstraint(hash_check["mysql"], name="ledger_entry_hash").ddl_if(dialect="mysql"),
-    ForeignKeyConstraint(["source_id"], ["ledger_offset.source_id"]),
-    ForeignKeyConstraint(["prev_seq", "previous_hash"], ["ledger_entry.seq", "ledger_entry.entry_hash"]),
+    _keyed(ForeignKeyConstraint(["source_id"], ["ledger_offset.source_id"])),
+    _keyed(ForeignKeyConstraint(["prev_seq", "previous_hash"], ["ledger_entry.seq", "ledger_entry.entry_hash"])),
     Index("ledger_entry_actor", "actor", "seq"),
     Index("ledger_entry_resource", "resource_type", "resource_id", "seq"),
     Index("ledger_entry_action", "action", "seq"),
@@ -121,10 +127,11 @@ entry: Final = Table(
 payload: Final = Table(
     "ledger_payload",
     metadata,
-    Column("seq", rowid(), ForeignKey("ledger_entry.seq"), primary_key=True, autoincrement=False),
+    Column("seq", rowid(), primary_key=True, autoincrement=False),
     Column("salt", fixed(32), nullable=False),
     Column("body", blob()),
     Column("details", blob()),
+    _keyed(ForeignKeyConstraint(["seq"], ["ledger_entry.seq"])),
 )
 """What an entry commits to. Without `body` it is in the archive, to which `salt` is the key; erased, there is no row."""
 

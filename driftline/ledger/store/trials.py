@@ -65,6 +65,7 @@ def _statements(dialect: str, table: Table, newest: Row[Any]) -> dict[str, Execu
         "delete": delete(table).where(this),
         **_overwriting(dialect, table, values, changed),
         **(_forged(values, dialect) if table is t.entry else {}),
+        **({"a payload of no entry": insert(table).values({**values, "seq": -1})} if table is t.payload else {}),
     }
 
 
@@ -94,6 +95,7 @@ def _forged(last: Mapping[str, Any], dialect: str) -> dict[str, Executable]:
         "a gap": {**linked, "seq": last["seq"] + 2},
         "a wrong link": {**linked, "previous_hash": bytes(31) + b"\x01"},
         "an entry before the first": {**linked, "seq": -1},
+        "an entry of no known source": {**linked, "source_id": -1},
     }
     if dialect != "sqlite":  # it has no SHA-256
         forged["a forged hash"] = {**linked, "entry_hash": bytes(32)}

@@ -60,7 +60,7 @@ def test_a_healthy_ledger_passes_every_check_and_is_left_as_it_was(folder: Path)
     checks = examine(engine)
     engine.dispose()
     assert [check for check in checks if not check.healthy] == []
-    assert sum("refuses" in check.name for check in checks) == 30
+    assert sum("refuses" in check.name for check in checks) == 32
     assert not [check for check in checks if check.detail.startswith("not tried")]
     report = verify_store(writer_at(folder).store, Level.FULL, key=KEY.verifier)
     assert (report.valid, report.entries) == (True, 301)
