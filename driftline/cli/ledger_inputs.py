@@ -66,8 +66,17 @@ Archive = Annotated[
         help="URL of the archive of payloads, such as file:///archive or s3://bucket/ledger.",
     ),
 ]
-By = Annotated[str, typer.Option("--actor", help="Who decides it.")]
-Reason = Annotated[str, typer.Option(help="Why.")]
+
+
+def said(text: str) -> str:
+    """Refuse an option that goes on record and says nothing."""
+    if not text.strip():
+        raise typer.BadParameter("says nothing; it goes on record")
+    return text
+
+
+By = Annotated[str, typer.Option("--actor", help="Who decides it.", callback=said)]
+Reason = Annotated[str, typer.Option(help="Why.", callback=said)]
 
 Effective = Annotated[bool, typer.Option("--effective", help="Without what a rollback took out of force.")]
 
@@ -172,7 +181,7 @@ def time_at(text: str | None) -> int | None:
     try:
         return time_of(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no time ({error}); write it as 2026-03-01T05:15:00Z") from None
+        raise typer.BadParameter(str(error)) from None
 
 
 def print_json(value: object) -> None:

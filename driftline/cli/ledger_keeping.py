@@ -29,7 +29,6 @@ from driftline.ledger.store.erasing import Author, Subjected
 
 app = typer.Typer()
 
-Days = Annotated[int | None, typer.Option(min=0)]
 About = Annotated[str | None, typer.Option(help="What is about this resource, as type/id.")]
 
 
@@ -160,20 +159,29 @@ def retain(
     actor: By,
     reason: Reason,
     key_file: SigningKeyFile,
-    keep_days: Days = None,
-    archive_days: Days = None,
-    expire_days: Days = None,
+    keep_days: Annotated[int | None, typer.Option(min=0, help="Nothing is erased before.")] = None,
+    archive_days: Annotated[int | None, typer.Option(min=0, help="It goes to the archive after.")] = None,
+    expire_days: Annotated[int | None, typer.Option(min=0, help="It is erased after.")] = None,
     last_signed: SignedFile = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Set how long payloads are kept: nothing is erased before KEEP, goes to the archive after ARCHIVE, is erased after EXPIRE."""
+    """Set how long payloads are kept, in the place of what was set before: what is left out here does not happen."""
     if expire_days is not None and expire_days < (keep_days or 0):
         raise typer.BadParameter("--expire-days lies before --keep-days")
     policy = Policy(keep_days=keep_days, archive_days=archive_days, expire_days=expire_days)
     with opened_to_write(database, key_file, last_signed) as writer:
         seq = erasing.retain(writer, topic, policy, _author(actor, reason))
-    _tell(seq, f"the retention of {topic} is in force", as_json=as_json)
+    _tell(seq, f"the retention of {topic} is in force: {_in_words(policy)}", as_json=as_json)
+
+
+def _in_words(policy: Policy) -> str:
+    said = (
+        ("nothing is erased before {} days", policy.keep_days),
+        ("it goes to the archive after {}", policy.archive_days),
+        ("it is erased after {}", policy.expire_days),
+    )
+    return ", ".join(text.format(days) for text, days in said if days is not None) or "kept without an end"
 
 
 @app.command()

@@ -21,6 +21,7 @@ from driftline.cli.ledger_inputs import (
     opened,
     opened_to_write,
     print_json,
+    said,
     time_at,
     verifier_key,
     write,
@@ -75,7 +76,7 @@ def _tell(found: Assessment) -> None:
 @app.command()
 def review(
     actor: By,
-    reason: Annotated[str, typer.Option(help="What you looked at, and what you think of it.")],
+    reason: Annotated[str, typer.Option(help="What you looked at, and what you think of it.", callback=said)],
     key_file: SigningKeyFile,
     archive: Archive = None,
     last_signed: SignedFile = None,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from driftline.ledger.evidence import Evidence, Field
-from driftline.ledger.keeping import DAY_US
+from driftline.ledger.keeping import DAY_US, EVERY_TOPIC
 from driftline.ledger.report import Verdict
 
 __all__ = [
@@ -101,9 +101,9 @@ def kept(days: int) -> Probe:
 
     def probe(evidence: Evidence) -> Answer:
         keep = {topic: evidence.keeping.policy(topic).keep_days or 0 for topic in evidence.topics or ("",)}
-        short = sorted(topic or "entries without a topic" for topic, kept in keep.items() if kept < days)
+        short = sorted(_named(topic) for topic, kept in keep.items() if kept < days)
         if not short:
-            return Answer(State.EVIDENCE, f"nothing is erased before {days} days, in any of {len(keep)} topics")
+            return Answer(State.EVIDENCE, f"nothing is erased before {days} days")
         state = State.MISSING if len(short) == len(keep) else State.PARTIAL
         return Answer(state, f"no entry demands {days} days for {', '.join(short)} (driftline ledger retain)")
 
@@ -111,12 +111,17 @@ def kept(days: int) -> Probe:
 
 
 def ends(evidence: Evidence) -> Answer:
-    """Ask whether every topic has a time after which payloads are erased."""
-    endless = sorted(topic for topic in evidence.topics if evidence.keeping.policy(topic).expire_days is None)
+    """Ask whether every topic, and what came by none, has a time after which payloads are erased."""
+    topics = evidence.topics or ("",)
+    endless = sorted(_named(topic) for topic in topics if evidence.keeping.policy(topic).expire_days is None)
     if not endless:
         return Answer(State.EVIDENCE, "every topic has a time after which payloads are erased")
-    state = State.MISSING if len(endless) == len(evidence.topics) else State.PARTIAL
+    state = State.MISSING if len(endless) == len(topics) else State.PARTIAL
     return Answer(state, f"payloads of {', '.join(endless)} are kept without an end (driftline ledger retain --expire-days)")
+
+
+def _named(topic: str) -> str:
+    return topic or f"entries without a topic, for which the retention of '{EVERY_TOPIC}' holds,"
 
 
 def verified(evidence: Evidence) -> Answer:

@@ -20,7 +20,9 @@ def statement(
     entry_id: bytes,
     salt: bytes,
 ) -> Draft:
-    """Return the draft of the entry; `resource` is the type and id of what is spoken of."""
+    """Return the draft of the entry; `resource` is the type and id of what is spoken of. Raises ValueError if it is nobody's, or for no reason."""
+    if not actor.strip() or not reason.strip():
+        raise ValueError("a decision about the ledger needs who decides it, and why")
     return Draft(
         entry_id=entry_id,
         action=action,

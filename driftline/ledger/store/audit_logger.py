@@ -81,7 +81,7 @@ class HashChainAuditLogger:
         self,
         database_url: str = DEFAULT_URL,
         *,
-        key_file: Path | None = None,
+        key_file: Path | str | None = None,
         name: str = DEFAULT_NAME,
         clock: Clock | None = None,
         **pool: Any,
@@ -157,7 +157,9 @@ class HashChainAuditLogger:
         return report
 
     def export_chain(self, form: str = "json") -> str:
-        """Return all entries as `json`, `jsonl`, `csv` or `bundle` (with proofs)."""
+        """Return all entries as `json`, `jsonl`, `csv` or `bundle` (with proofs); raises ValueError for another word."""
+        if form not in set(Format):
+            raise ValueError(f"{form!r} is no form of an export; write {', '.join(Format)}")
         with self._writer.store.snapshot() as snapshot:
             if Format(form) is Format.BUNDLE:
                 return b"".join(bundle_of(snapshot, Query(limit=None), payloads=True)).decode()
@@ -172,7 +174,7 @@ class HashChainAuditLogger:
     def rollback_to_hash(self, entry_hash: str, *, actor: str, reason: str) -> tuple[bool, int]:
         """Take everything after an entry out of force, by an entry of its own: nothing is removed.
 
-        Returns whether there is such an entry, and how many are newly out of force.
+        Returns whether there is such an entry, and how many are newly out of force; raises ValueError without actor or reason.
         """
         if not _HASH.fullmatch(entry_hash):
             return False, 0
@@ -238,9 +240,9 @@ def get_audit_logger(database_url: str | None = None) -> HashChainAuditLogger:
     return HashChainAuditLogger(database_url or os.environ.get("AUDIT_DB_URL") or DEFAULT_URL)
 
 
-def _key_path(database_url: str, given: Path | None) -> Path:
+def _key_path(database_url: str, given: Path | str | None) -> Path:
     if given is not None:
-        return given
+        return Path(given)
     url = parsed_url(database_url)
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
         raise LedgerUnavailable("give key_file: the key of a ledger stands beside its database only with SQLite")

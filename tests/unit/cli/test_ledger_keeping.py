@@ -102,6 +102,22 @@ def test_retention_expires_what_is_due(run: Run) -> None:
     assert "--keep-days" in error
 
 
+def test_a_retention_says_what_holds_from_now_on(run: Run, command: Callable[..., tuple[int, str, str]]) -> None:
+    _, said, _ = command("ledger", "retain", "*", "--keep-days", 30, "--expire-days", 60, *DECIDED)
+    assert said == "entry 20: the retention of * is in force: nothing is erased before 30 days, it is erased after 60\n"
+    assert command("ledger", "retain", "*", *DECIDED)[1] == "entry 21: the retention of * is in force: kept without an end\n"
+
+
+@pytest.mark.parametrize("left_out", ["--actor", "--reason"])
+@pytest.mark.parametrize("what", [("erase", "--subject", "alice"), ("hold", "case-7"), ("rollback", "--to", "ab" * 32)])
+def test_who_decides_and_why_are_not_left_empty(run: Run, what: tuple[str, ...], left_out: str) -> None:
+    words = {"--actor": "carol", "--reason": "asked", left_out: " "}
+    code, _, error = run(*what, *(word for pair in words.items() for word in pair))
+    assert code == 2
+    assert left_out in error
+    assert run("verify")[1]["entries"] == 20
+
+
 def test_archived_payloads_are_verified_and_shown_from_the_archive(run: Run, tmp_path: Path) -> None:
     code, told, _ = run("archive", "--before", "2026-01-01T00:00:00Z", "--actor", "carol")
     assert (code, told["entries"], len(told["objects"])) == (0, 20, 1)

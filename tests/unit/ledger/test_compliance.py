@@ -14,7 +14,7 @@ from driftline.ledger.chain import Draft
 from driftline.ledger.compliance import REGIMES, Assessment, RegimeName, assess
 from driftline.ledger.compliance_page import as_json, page
 from driftline.ledger.evidence import Coverage, Evidence, Field
-from driftline.ledger.keeping import DAY_US, Policy, Scope
+from driftline.ledger.keeping import DAY_US, EVERY_TOPIC, Policy, Scope
 from driftline.ledger.report import Level
 from driftline.ledger.requirements import State
 from driftline.ledger.review import review_draft
@@ -104,6 +104,17 @@ def test_retention_is_evidence_only_if_every_topic_is_kept_long_enough(writer: L
     assert states(assess(RegimeName.SEC, evidence(writer)))[asked] is State.MISSING
     retain(writer, SOURCE.topic, Policy(keep_days=2_190), author())
     assert states(assess(RegimeName.SEC, evidence(writer)))[asked] is State.EVIDENCE
+
+
+def test_what_came_by_no_topic_has_an_end_only_by_the_retention_of_all(tmp_path: Path) -> None:
+    asked = "personal data have an end"
+    writer = writer_at(tmp_path)
+    review(writer, NOW)
+    assert states(assess(RegimeName.GDPR, evidence(writer)))[asked] is State.MISSING
+    retain(writer, EVERY_TOPIC, Policy(keep_days=1), author())
+    assert states(assess(RegimeName.GDPR, evidence(writer)))[asked] is State.MISSING
+    retain(writer, EVERY_TOPIC, Policy(expire_days=30), author())
+    assert states(assess(RegimeName.GDPR, evidence(writer)))[asked] is State.EVIDENCE
 
 
 def test_a_review_counts_for_ninety_days(writer: LedgerWriter) -> None:

@@ -215,6 +215,25 @@ def test_an_entry_says_what_was_done_and_by_whom(audit: HashChainAuditLogger, ac
         audit.append_entry(action, actor, "model", "m", {})
 
 
+@pytest.mark.parametrize(("actor", "reason"), [("", "r"), ("a", " ")])
+def test_a_rollback_says_who_decided_it_and_why(audit: HashChainAuditLogger, actor: str, reason: str) -> None:
+    with pytest.raises(ValueError, match="who decides it, and why"):
+        audit.rollback_to_hash(audit.get_entries(Query())[0].entry_hash, actor=actor, reason=reason)
+    assert audit.get_statistics().entries == 4
+
+
+def test_a_form_of_export_that_is_none_is_named_with_those_that_are(audit: HashChainAuditLogger) -> None:
+    with pytest.raises(ValueError, match="'pdf' is no form of an export; write json, jsonl, csv, bundle"):
+        audit.export_chain("pdf")
+
+
+def test_the_key_may_be_named_by_text(tmp_path: Path) -> None:
+    key = f"{tmp_path}/elsewhere/key"
+    HashChainAuditLogger(f"sqlite:///{tmp_path}/own.db", key_file=key).close()
+    with HashChainAuditLogger(f"sqlite:///{tmp_path}/own.db", key_file=Path(key)) as again:
+        assert again.verify_chain().valid
+
+
 def test_what_is_no_id_and_no_hash_is_not_there(audit: HashChainAuditLogger) -> None:
     assert (audit.get_entry("nonsense"), audit.get_receipt("nonsense")) == (None, None)
     assert audit.rollback_to_hash("nonsense", actor="a", reason="r") == (False, 0)
