@@ -24,6 +24,13 @@ _ID_CHUNK: Final = 500
 _KNOWN: Final = select(t.entry.c.entry_id, t.entry.c.seq, t.payload.c.salt, t.entry.c.data_hash).select_from(JOINED)
 _KNOWN_IN_CHUNK: Final = _KNOWN.where(t.entry.c.entry_id.in_(bindparam("ids", expanding=True)))
 _KNOWN_IN_ARRAY: Final = _KNOWN.where(t.entry.c.entry_id == any_(bindparam("ids", type_=NullType())))
+_e, _n = t.entry.c, t.node.c
+_HASHES: Final = select(_e.entry_hash).where(_e.seq >= bindparam("first"), _e.seq < bindparam("end")).order_by(_e.seq)
+_NODES: Final = (
+    select(_n.hash)
+    .where(_n.level == bindparam("level"), _n.idx >= bindparam("first"), _n.idx < bindparam("end"))
+    .order_by(_n.idx)
+)
 
 
 class Verifiable(Streaming):
@@ -156,12 +163,9 @@ class Verifiable(Streaming):
         """Return the nodes that roots and proofs are computed from."""
 
         def fetch(level: int, first: int, end: int) -> Sequence[bytes]:
-            e, n = t.entry.c, t.node.c
             if level == 0:
-                statement = select(e.entry_hash).where(e.seq >= first, e.seq < end).order_by(e.seq)
-            else:
-                statement = select(n.hash).where(n.level == level, n.idx >= first, n.idx < end).order_by(n.idx)
-            return self._connection.scalars(statement).all()
+                return self._connection.scalars(_HASHES, {"first": first, "end": end}).all()
+            return self._connection.scalars(_NODES, {"level": level, "first": first, "end": end}).all()
 
         return fetch
 
