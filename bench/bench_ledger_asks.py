@@ -2,7 +2,8 @@
 
 Limits: 1,000 entries verified in 100 ms, 10,000 exported in 500 ms (JSON, JSON lines and CSV), a trail of 100 entries in 5 ms (checked,
 and as JSON values), a receipt of at most 1.3 KB made in 10 ms (99th percentile); in the large ledger an append costs at most
-twice, verification, trail and receipt at most 1.5 times what they cost in the small one.
+twice, verification, trail and receipt at most 1.5 times what they cost in the small one. Both are asked by turns, at the same
+places; the ratio is the median of those of each turn.
 At last the large one is verified by two processes and by one: their start, some 3 s, pays from a million entries on.
 `BENCH_LARGE`: entries of the large one (2,000,000 is the claim; by default 100,000).
 Run: `python -m bench.bench_ledger_asks`.
@@ -16,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench.bench_ledger import BATCH, ORIGIN, _append, _open, drafts_from
@@ -28,17 +30,14 @@ from driftline.ledger.rows import EVERYTHING, Span
 from driftline.ledger.store import Effort, LedgerWriter, receipt_of, verify_store
 
 SMALL, LARGE = 10_000, int(os.environ.get("BENCH_LARGE", "100000"))
-REPEATS = 30
 KEY = SigningKey(ORIGIN, bytes(32)).verifier
 
 
-def _times(work: Callable[[], object], repeats: int = REPEATS) -> list[float]:
-    took = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        took.append(time.process_time() - began)
-    return sorted(took)
+def _cpu(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of some work."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def _verify(writer: LedgerWriter, span: Span, effort: Effort | None = None) -> None:
@@ -69,31 +68,42 @@ def _receipt(writer: LedgerWriter, sequence: int) -> int:
         return len(receipt.encode()) - len(receipt.opening.encode()) * 4 // 3
 
 
-def _asked(writer: LedgerWriter, size: int) -> dict[str, float]:
-    """Milliseconds of CPU of each question; of receipts the 99th percentile, and bytes beside the entry itself."""
-    figures = {
-        "1,000 entries verified": statistics.median(_times(lambda: _verify(writer, Span(size - 1_000)))),
-        "10,000 exported as JSON": statistics.median(_times(lambda: _export(writer, Format.JSON), 3)),
-        "10,000 exported as JSON lines": statistics.median(_times(lambda: _export(writer, Format.JSONL), 3)),
-        "10,000 exported as CSV": statistics.median(_times(lambda: _export(writer, Format.CSV), 3)),
-        "trail of 100": statistics.median(_times(lambda: _trail(writer))),
-    }
-    step, took = max(1, size // 100), []
-    for sequence in range(0, size, step):
-        took += _times(lambda at=sequence: _receipt(writer, at), 1)  # type: ignore[misc]
-    figures["receipt, p99"] = sorted(took)[int(len(took) * 0.99) - 1]
-    return {name: seconds * 1e3 for name, seconds in figures.items()}
+def _thousand(writer: LedgerWriter, place: float) -> None:
+    first = int(place * (writer.size - 1_000))
+    _verify(writer, Span(first, first + 1_000))
 
 
+Asked = Callable[[LedgerWriter, float], Callable[[], object]]
+"""Makes the work that is timed, of a ledger and a place in it: from 0 (its first entry) to 1 (its last)."""
+ASKED: dict[str, tuple[Asked, int]] = {
+    "append of 1,000": (lambda writer, _: partial(_append, writer, [drafts_from(writer.size)]), 10),
+    "1,000 entries verified": (lambda writer, place: partial(_thousand, writer, place), 31),
+    "10,000 exported as JSON": (lambda writer, _: partial(_export, writer, Format.JSON), 3),
+    "10,000 exported as JSON lines": (lambda writer, _: partial(_export, writer, Format.JSONL), 3),
+    "10,000 exported as CSV": (lambda writer, _: partial(_export, writer, Format.CSV), 3),
+    "trail of 100": (lambda writer, _: partial(_trail, writer), 31),
+    "receipt": (lambda writer, place: partial(_receipt, writer, int(place * (writer.size - 1))), 201),
+}
+"""What is asked of both ledgers by turns, and how often."""
 LIMITS = {
     "1,000 entries verified": 100.0,
     "10,000 exported as JSON": 500.0,
     "10,000 exported as JSON lines": 500.0,
     "10,000 exported as CSV": 500.0,
     "trail of 100": 5.0,
-    "receipt, p99": 10.0,
+    "receipt": 10.0,
 }
-GROWTH = {"append": 2.0, "1,000 entries verified": 1.5, "trail of 100": 1.5, "receipt, p99": 1.5}
+"""Milliseconds in the large ledger: of receipts the 99th percentile, else the median."""
+GROWTH = {"append of 1,000": 2.0, "1,000 entries verified": 1.5, "trail of 100": 1.5, "receipt": 1.5}
+
+
+def _by_turns(small: LedgerWriter, large: LedgerWriter, asked: Asked, turns: int) -> tuple[list[float], list[float]]:
+    """Ask both ledgers at places spread over the whole of them; return the CPU seconds in each."""
+    took: tuple[list[float], list[float]] = ([], [])
+    for turn in range(turns):
+        for writer, seconds in zip((small, large), took, strict=True):
+            seconds.append(_cpu(asked(writer, turn / (turns - 1))))
+    return took
 
 
 def _in_parallel(writer: LedgerWriter) -> Result:
@@ -109,36 +119,39 @@ def _in_parallel(writer: LedgerWriter) -> Result:
 
 
 def run() -> list[Result]:
-    """Ask a ledger of 10,000 entries, let it grow, ask it again."""
+    """Fill two ledgers, and ask them by turns."""
     folder = Path(tempfile.mkdtemp(prefix="bench-asks-", dir=os.environ.get("BENCH_DIR")))
     try:
-        return _run(folder)
+        return _run(_grown(folder / "small", SMALL), _grown(folder / "large", LARGE))
     finally:
         shutil.rmtree(folder)
 
 
-def _run(folder: Path) -> list[Result]:
-    writer, costs, asked = _open(folder), {}, {}
-    for size in (SMALL, LARGE):
-        while writer.size < size - SMALL // 2:
-            _append(writer, [drafts_from(writer.size)])
-        costs[size] = []
-        while writer.size < size:
-            drafts = [drafts_from(writer.size)]
-            costs[size] += _times(lambda batch=drafts: _append(writer, batch), 1)  # type: ignore[misc]
-        asked[size] = _asked(writer, size)
-    rows = [
-        result(f"ledger of {LARGE:,}: {name}", asked[LARGE][name], "ms", "the limit", limit) for name, limit in LIMITS.items()
-    ]
-    rows.append(
-        result(f"ledger of {LARGE:,}: receipt beside the entry", _receipt(writer, LARGE // 3), "bytes", "the limit", 1_300.0)
-    )
-    per_entry = {size: {**asked[size], "append": statistics.median(costs[size]) * 1e6 / BATCH} for size in (SMALL, LARGE)}
+def _grown(folder: Path, size: int) -> LedgerWriter:
+    """Return a ledger that has so many entries halfway through the appends that are timed."""
+    folder.mkdir()
+    writer = _open(folder)
+    while writer.size < size - ASKED["append of 1,000"][1] * BATCH // 2:
+        _append(writer, [drafts_from(writer.size)])
+    return writer
+
+
+def _run(small: LedgerWriter, large: LedgerWriter) -> list[Result]:
+    took = {name: _by_turns(small, large, *asked) for name, asked in ASKED.items()}
+    rows = []
+    for name, limit in LIMITS.items():
+        seconds = took[name][1]
+        figure = sorted(seconds)[int(len(seconds) * 0.99) - 1] if name == "receipt" else statistics.median(seconds)
+        shown = f"{name}, p99" if name == "receipt" else name
+        rows.append(result(f"ledger of {LARGE:,}: {shown}", figure * 1e3, "ms", "the limit", limit))
+    size = float(_receipt(large, LARGE // 3))
+    rows.append(result(f"ledger of {LARGE:,}: receipt beside the entry", size, "bytes", "the limit", 1_300.0))
     for name, limit in GROWTH.items():
-        grown = per_entry[LARGE][name] / per_entry[SMALL][name]
+        grown = statistics.median(there / here for here, there in zip(*took[name], strict=True))
         rows.append(result(f"{name} in {LARGE:,} entries to {SMALL:,}", grown, "times", "the limit", limit))
-    rows.append(_in_parallel(writer))
-    writer.store.close()
+    rows.append(_in_parallel(large))
+    for writer in (small, large):
+        writer.store.close()
     return rows
 
 
