@@ -9,6 +9,7 @@ from driftline.alerting.grouping import Group
 from driftline.alerting.pipeline import Look, decide
 from driftline.alerting.silences import Silence
 from driftline.envelope import iso_time
+from driftline.wording import amount
 
 WHY_NOT: dict[SuppressReason, str] = {
     SuppressReason.NOT_CONFIGURED: "the channel has no address; set one, see docs/channels",
@@ -148,7 +149,9 @@ def _waiting(waiting: Waiting) -> str:
     if not waiting.attempts:
         return "a notification is about to be sent"
     trouble = f" ({waiting.error})" if waiting.error else ""
-    return f"a notification is on its way, tried {waiting.attempts} times{trouble}, next try {iso_time(waiting.due_at)}"
+    return (
+        f"a notification is on its way, tried {amount(waiting.attempts, 'time')}{trouble}, next try {iso_time(waiting.due_at)}"
+    )
 
 
 def _comment(text: str) -> str:

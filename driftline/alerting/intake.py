@@ -7,6 +7,7 @@ from enum import StrEnum
 from driftline.alerting.alert import PRIORITY_OF_SEVERITY, Alert, AlertType, Priority, fingerprint, short_name
 from driftline.alerting.sparkline import sparkline
 from driftline.events import DriftCleared, DriftDetected, HealthCleared, HealthOpened
+from driftline.wording import amount
 
 Event = DriftDetected | DriftCleared | HealthOpened | HealthCleared
 
@@ -207,5 +208,5 @@ def _drift_details(event: DriftDetected) -> str:
         beyond = [abs(check.value - check.limit) / (abs(check.limit) or 1.0) for check in event.columns]
         lines.append(f"{sparkline(beyond)} how far beyond their limits, worst first")
     if len(event.columns) > _SHOWN_COLUMNS:
-        lines.append(f"and {len(event.columns) - _SHOWN_COLUMNS} more checks")
+        lines.append(f"and {amount(len(event.columns) - _SHOWN_COLUMNS, 'more check')}")
     return "\n".join(lines)

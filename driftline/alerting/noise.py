@@ -12,6 +12,7 @@ from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matcher_syntax import parse_matchers
 from driftline.envelope import iso_time
 from driftline.events import Monitor, Stage, StageChanged
+from driftline.wording import amount
 
 ChangeEvent = StageChanged | Monitor
 """Events that say that a model changed."""
@@ -77,7 +78,9 @@ def flaps_after(alert: Alert, known: Alert, former: Flaps | None, *, rule: Flapp
 
 def flapping_note(flaps: Flaps) -> str:
     """What people read of an alert that is held because it flaps."""
-    return f"It flaps ({flaps.times} new beginnings in a row): it is told if it still holds at {iso_time(flaps.until)}."
+    return (
+        f"It flaps ({amount(flaps.times, 'new beginning')} in a row): it is told if it still holds at {iso_time(flaps.until)}."
+    )
 
 
 class ChangeKind(StrEnum):

@@ -8,6 +8,7 @@ from typing import Any
 from driftline.alerting.notification import Notification
 from driftline.alerting.response.evidence import Observation, is_better_with_more
 from driftline.envelope import iso_time
+from driftline.wording import amount
 
 MOST, LEAST = 30, 3
 """Windows that are shown; below the least there is nothing to see."""
@@ -42,7 +43,7 @@ class Trend:
         """One line that says what a picture of it shows."""
         limit = "" if self.limit is None else f" (limit {self.limit:.4g})"
         until = self.ends[-1][:16].replace("T", " ")
-        return f"{self.name}, the last {len(self.values)} windows until {until} UTC: now {self.values[-1]:.4g}{limit}"
+        return f"{self.name}, the last {amount(len(self.values), 'window')} until {until} UTC: now {self.values[-1]:.4g}{limit}"
 
 
 def trend_of(windows: Sequence[Observation], kind: str) -> Trend | None:

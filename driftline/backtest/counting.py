@@ -21,6 +21,7 @@ from driftline.drift.profile import Layout, Profile, Reservoir, Sampler, SliceCo
 from driftline.drift.slices import Slicer
 from driftline.drift.sqlmetrics.packing import pack
 from driftline.events import Monitor, PaneProfile, Part, Task
+from driftline.wording import amount
 
 __all__ = ["Counter", "Place", "Refusals"]
 
@@ -50,8 +51,12 @@ class Refusals:
 
     def described(self) -> list[str]:
         """Sentences, one for each reason."""
-        found = [f"{self.without_time:,} rows have no time and were left out"] if self.without_time else []
-        return found + [f"{rows:,} rows have an infinite {name} and were left out" for name, rows in self.infinite.items()]
+        reasons = {"no time": self.without_time, **{f"an infinite {name}": rows for name, rows in self.infinite.items()}}
+        left_out = {reason: rows for reason, rows in reasons.items() if rows}
+        return [
+            f"{amount(rows, f'row has {reason} and was', f'rows have {reason} and were', form=',')} left out"
+            for reason, rows in left_out.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from driftline.drift.fairness import OF_OUTCOMES, OF_PREDICTIONS, Verdict, verdi
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.trends import Analysis, Course, analyze, history_of, limits_of
 from driftline.events import Monitor, WindowReport
+from driftline.wording import amount
 
 __all__ = ["analysis", "decided", "sentences"]
 
@@ -58,7 +59,7 @@ def _trends(found: Analysis | None) -> Iterator[str]:
         return
     moving = {name: trend for name, trend in found.trend_analysis.items() if trend.direction is not Course.STABLE}
     for name, trend in list(moving.items())[:_SHOWN]:
-        yield f"{name} is {trend.direction.value}: {trend.slope:+.4g} a day over {trend.n} windows (p = {trend.significance:.2g})."
+        yield f"{name} is {trend.direction.value}: {trend.slope:+.4g} a day over {amount(trend.n, 'window')} (p = {trend.significance:.2g})."
     for alert in found.alerts:
         if alert.type == "forecast_alert" and alert.metric in moving and moving[alert.metric].direction is Course.DEGRADING:
             yield f"If that goes on: {alert.description}."
@@ -74,7 +75,7 @@ def _estimates(reports: list[WindowReport]) -> Iterator[str]:
             held = sum(inside for _, inside in compared)
             yield (
                 f"Without labels {name} would have been estimated to within {off:.3f} on average; its interval held what came "
-                f"out in {held} of {len(compared)} windows ({caveat})."
+                f"out in {held} of {amount(len(compared), 'window')} ({caveat})."
             )
             return
         alone = [m for m in (reports[-1].measures if reports else ()) if (m.family, m.name) == (FAMILY, name)]
@@ -104,6 +105,6 @@ def _groups(reports: list[WindowReport], monitor: Monitor) -> Iterator[str]:
             values = [measure.value for measure in broken if measure.value is not None]
             worst = min(values) if name.endswith("_ratio") else max(values)
             yield (
-                f"Groups of {attribute}: {name} was beyond its limit of {broken[0].limit:g} in {len(broken)} of {len(of_name)} "
-                f"windows (worst {worst:.3f})."
+                f"Groups of {attribute}: {name} was beyond its limit of {broken[0].limit:g} in {len(broken)} of "
+                f"{amount(len(of_name), 'window')} (worst {worst:.3f})."
             )

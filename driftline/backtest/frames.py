@@ -36,6 +36,7 @@ from driftline.drift.sampling import sample_rows
 from driftline.drift.thresholds import check
 from driftline.errors import ConfigurationError
 from driftline.events import Baseline, ColumnKind, Direction, Measure, Part, Threshold
+from driftline.wording import amount
 
 __all__ = ["Comparison", "FrameProfile", "compare", "detector", "profile"]
 
@@ -60,7 +61,7 @@ class FrameProfile:
         return [{"column": c.name, "kind": c.kind.value.lower(), **found.get(c.name, {})} for c in self.baseline.columns]
 
     def _repr_html_(self) -> str:
-        return _html(self.table(), f"{self.rows:,} rows")
+        return _html(self.table(), amount(self.rows, "row", form=","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Comparison:
         return sorted(rows, key=lambda row: -(row.get("psi") or 0.0))
 
     def _repr_html_(self) -> str:
-        return _html(self.table(), f"{self.rows:,} rows against {self.reference.rows:,}")
+        return _html(self.table(), f"{amount(self.rows, 'row', form=',')} against {self.reference.rows:,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def _event_times(table: pa.Table, time: str | None) -> NDArray[np.int64]:
         raise ConfigurationError(f"the frame has no column {time!r}; it has {', '.join(table.column_names)}")
     found, known = times_us(table.column(time).combine_chunks(), time)
     if not known.all():
-        raise ConfigurationError(f"column {time!r} has no time in {int((~known).sum())} rows; leave those out")
+        raise ConfigurationError(f"column {time!r} has no time in {amount(int((~known).sum()), 'row')}; leave those out")
     return found
 
 

@@ -14,6 +14,7 @@ from driftline.drift.levels import Level, level_of
 from driftline.drift.profile import ALL_ROWS
 from driftline.drift.windows.policies import explained
 from driftline.events import Baseline, ClosedBy, DriftDetected, Monitor, WindowReport
+from driftline.wording import amount
 
 __all__ = [
     "ColumnStory",
@@ -137,10 +138,12 @@ def sentences(findings: Findings, monitor: Monitor, harms: Sequence[Harm] = ()) 
     """What changed, in words; the most important first."""
     reports = deciding(findings, monitor)
     if not reports:
-        yield f"No window of {monitor.alert_on} had {monitor.minimum_n:,} rows or more, so nothing was decided."
+        yield f"No window of {monitor.alert_on} had {amount(monitor.minimum_n, 'row', form=',')} or more, so nothing was decided."
         return
     alarms = findings.alarms
-    count = f"{len(reports):,} windows of {monitor.alert_on} were decided"
+    count = amount(
+        len(reports), f"window of {monitor.alert_on} was decided", f"windows of {monitor.alert_on} were decided", form=","
+    )
     told = "once" if len(alarms) == 1 else f"{len(alarms)} times"
     yield f"{count}; people would have been told {told}." if alarms else f"{count}; none of them alarmed."
     yield from map(_alarm, alarms[:_SHOWN])
@@ -164,13 +167,13 @@ def _movers(reports: list[WindowReport]) -> Iterator[str]:
         assert column.first_moved is not None
         yield (
             f"{column.column} left the reference in the window of {moment(column.first_moved)} and was beyond PSI 0.25 in "
-            f"{column.moved} of {column.windows} windows (most {column.largest:.2f}, {moment(column.largest_at)})."
+            f"{column.moved} of {amount(column.windows, 'window')} (most {column.largest:.2f}, {moment(column.largest_at)})."
         )
     if len(moved) > _SHOWN:
-        yield f"So did {len(moved) - _SHOWN} other columns."
+        yield f"So did {amount(len(moved) - _SHOWN, 'other column')}."
     still = [column.column for column in found if column.level is Level.STABLE]
     if still:
-        yield f"{len(still)} of {len(found)} columns never reached PSI 0.1{': ' + ', '.join(still) if len(still) <= _SHOWN else ''}."
+        yield f"{len(still)} of {amount(len(found), 'column')} never reached PSI 0.1{': ' + ', '.join(still) if len(still) <= _SHOWN else ''}."
 
 
 def _performance(reports: list[WindowReport]) -> Iterator[str]:
@@ -212,7 +215,7 @@ def _slices(findings: Findings, monitor: Monitor) -> Iterator[str]:
         return
     large = (report for report in findings.windows.values() if report.n >= monitor.minimum_n)
     seen = {report.slice for report in large if report.slice != ALL_ROWS and report.granularity == monitor.alert_on}
-    those = f"{len(seen)} slices that had {monitor.minimum_n:,} rows or more"
+    those = f"{amount(len(seen), 'slice')} that had {amount(monitor.minimum_n, 'row', form=',')} or more"
     began: dict[str, int] = {}
     for event in findings.drift:
         if isinstance(event, DriftDetected) and event.slice != ALL_ROWS and event.granularity == monitor.alert_on:

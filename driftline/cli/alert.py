@@ -16,6 +16,7 @@ from driftline.cli.console_output import Json, print_json, print_table
 from driftline.cli.inputs import text_of
 from driftline.cli.service import ALERTING, path_of
 from driftline.errors import ConfigurationError
+from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 routes_app = typer.Typer(no_args_is_help=True)
@@ -132,7 +133,9 @@ def reload(*, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        typer.echo(f"{len(found['receivers'])} receivers; channels with an address: {', '.join(found['channels']) or 'none'}")
+        typer.echo(
+            f"{amount(len(found['receivers']), 'receiver')}; channels with an address: {', '.join(found['channels']) or 'none'}"
+        )
         for warning in found["warnings"]:
             typer.echo(f"warning: {warning}")
 

@@ -21,6 +21,7 @@ from driftline.events import Baseline, ColumnKind, Monitor
 from driftline.events.columns import LABEL, PREDICTION, SCORE
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.kafka.ports import Cluster
+from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -75,7 +76,7 @@ def fit(
         typer.echo(json.dumps(summary))
         return
     known = ", published before" if publish and not sent else ""
-    typer.echo(f"{baseline.baseline_id}  {baseline.rows} rows, {len(baseline.columns)} columns{known}")
+    typer.echo(f"{baseline.baseline_id}  {amount(baseline.rows, 'row')}, {amount(len(baseline.columns), 'column')}{known}")
 
 
 def fit_file(
@@ -160,7 +161,7 @@ def _read(file: Path) -> dict[str, list[str]]:
     header = rows[0]
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
-            message = f"{file} line {number} has {len(row)} fields where the header has {len(header)}"
+            message = f"{file} line {number} has {amount(len(row), 'field')} where the header has {len(header)}"
             raise ConfigurationError(message)
     return {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
 

@@ -14,6 +14,7 @@ from driftline.cli.service import CONSOLE, DRIFT, path_of
 from driftline.clock import SystemClock
 from driftline.envelope import iso_time, moment_of
 from driftline.errors import ConfigurationError, Unavailable
+from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -162,6 +163,8 @@ def _print(execution: dict[str, Any]) -> None:
         typer.echo(f"{name}  {span}  {execution['status']}: {execution['error_message']}")
         return
     doubts = "".join(f"  (not {word})" for word in ("exact", "complete") if not execution[word])
-    typer.echo(f"{name}  {span}  {execution['alert_level']}  risk {execution['risk_score']:.1f}  {execution['n']} rows{doubts}")
+    typer.echo(
+        f"{name}  {span}  {execution['alert_level']}  risk {execution['risk_score']:.1f}  {amount(execution['n'], 'row')}{doubts}"
+    )
     for one in execution["failing"]:
         typer.echo(f"  {one['column'] or 'table'}: {one['measure']} {one['value']:.4g}, limit {one['limit']:.4g}")

@@ -17,6 +17,7 @@ from driftline.errors import ConfigurationError, InvalidRecord, Reason, UnknownS
 from driftline.events import DeadLetter
 from driftline.kafka.ports import Cluster, Message
 from driftline.runtime.dead_letters import REPLAYED, replay_note, replay_record
+from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -72,7 +73,7 @@ def list_letters(
             ],
         )
         counts = Counter(one.letter.reason for one in found if not one.replayed)
-        typer.echo(f"{len(found)} dead letters; not replayed: {dict(sorted(counts.items())) or 'none'}")
+        typer.echo(f"{amount(len(found), 'dead letter')}; not replayed: {dict(sorted(counts.items())) or 'none'}")
     raise typer.Exit(1 if any(not one.replayed for one in found) else 0)
 
 

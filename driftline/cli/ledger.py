@@ -59,7 +59,7 @@ from driftline.ledger.store import (
     open_engine,
 )
 from driftline.ledger.store.archiving import payload_from
-from driftline.wording import counted
+from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(ledger_verify.app)
@@ -116,7 +116,7 @@ def doctor(*, database: Database = None, as_json: Json = False) -> None:
     else:
         for check in checks:
             typer.echo(f"{'ok   ' if check.healthy else 'WRONG'} {check.name}: {check.detail}")
-        typer.echo(f"{len(checks)} checks, {len(wrong)} wrong")
+        typer.echo(f"{amount(len(checks), 'check')}, {len(wrong)} wrong")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -145,25 +145,27 @@ def install(*, database: Database = None, as_json: Json = False) -> None:
 def stats(*, database: Database = None, as_json: Json = False) -> None:
     """Count entries, actors, resources and actions."""
     with opened(database) as store, store.snapshot() as snapshot:
-        counted = snapshot.statistics()
-    times = [None if at is None else iso_time(at) for at in (counted.first_ts, counted.last_ts)]
+        found = snapshot.statistics()
+    times = [None if at is None else iso_time(at) for at in (found.first_ts, found.last_ts)]
     if as_json:
         print_json(
             {
                 "log": store.origin,
-                "entries": counted.entries,
-                "actors": counted.actors,
-                "resources": counted.resources,
-                "actions": dict(counted.actions),
+                "entries": found.entries,
+                "actors": found.actors,
+                "resources": found.resources,
+                "actions": dict(found.actions),
                 "first_time": times[0],
                 "last_time": times[1],
-                "signed_size": counted.signed_size,
+                "signed_size": found.signed_size,
             }
         )
         return
-    typer.echo(f"{store.origin}: {counted.entries} entries, {counted.signed_size} of them signed")
-    typer.echo(f"{counted.actors} actors, {counted.resources} resources, {times[0] or '-'} to {times[1] or '-'}")
-    for action, count in counted.actions.items():
+    typer.echo(f"{store.origin}: {amount(found.entries, 'entry')}, {found.signed_size} of them signed")
+    typer.echo(
+        f"{amount(found.actors, 'actor')}, {amount(found.resources, 'resource')}, {times[0] or '-'} to {times[1] or '-'}"
+    )
+    for action, count in found.actions.items():
         typer.echo(f"{count:10} {action}")
 
 
@@ -278,7 +280,7 @@ def keygen(
 def _tell_trail(found: Trail) -> None:
     for shown in found.entries:
         typer.echo(_line(shown))
-    told = counted(len(found.entries), "entry", "entries")
+    told = amount(len(found.entries), "entry")
     if found.broken_at is None:
         typer.echo(f"{told}; nothing is missing between them")
     else:

@@ -26,6 +26,7 @@ from driftline.ledger.errors import WithdrawalRefused
 from driftline.ledger.keeping import EVERY_TOPIC, Policy, Scope
 from driftline.ledger.store import LedgerWriter, archiving, erasing
 from driftline.ledger.store.erasing import Author, Subjected
+from driftline.wording import amount
 
 app = typer.Typer()
 
@@ -82,9 +83,11 @@ def erase(
             }
         )
         return
-    typer.echo(f"entry {done.seq}: {done.entries} payloads and the name behind {done.subject} are erased")
+    typer.echo(f"entry {done.seq}: {amount(done.entries, 'payload')} and the name behind {done.subject} are erased")
     if still:
-        typer.echo(f"{still} other payloads contain the name: look at them with `driftline ledger entries --mentions`")
+        typer.echo(
+            f"{amount(still, 'other payload contains', 'other payloads contain')} the name: see `driftline ledger entries --mentions`"
+        )
     if not done.purged:
         typer.echo("SQLite's write-ahead log keeps the bytes until its readers are done and the next checkpoint is made")
 
@@ -100,7 +103,7 @@ def _rehearse(writer: LedgerWriter, subject: Subjected, author: Author, *, as_js
     if as_json:
         print_json({"entries": len(found), "sequences": [fact.seq for fact in found]})
     else:
-        typer.echo(f"{len(found)} payloads would be erased; nothing was")
+        typer.echo(f"{amount(len(found), 'payload')} would be erased; nothing was")
 
 
 def _still_mentioned(writer: LedgerWriter, name: str) -> int:
@@ -202,7 +205,7 @@ def expire(
     if as_json:
         print_json({"entries": count, "sequences": statements})
     else:
-        typer.echo(f"{count} payloads erased by {len(statements)} entries")
+        typer.echo(f"{amount(count, 'payload')} erased by {amount(len(statements), 'entry')}")
 
 
 @app.command(name="archive")
@@ -232,7 +235,7 @@ def archive_payloads(
             }
         )
     else:
-        typer.echo(f"{sum(one.entries for one in done)} payloads in {len(done)} objects of {archive}")
+        typer.echo(f"{amount(sum(one.entries for one in done), 'payload')} in {amount(len(done), 'object')} of {archive}")
 
 
 def _tell(seq: int, what: str, *, as_json: bool) -> None:

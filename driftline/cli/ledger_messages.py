@@ -12,6 +12,7 @@ from driftline.ledger.errors import LedgerError, LedgerUnavailable, ProofInvalid
 from driftline.ledger.messages import MessageProof, check_message
 from driftline.ledger.store import UrlObjects
 from driftline.ledger.store.keeping_messages import check_files, prove_message_at
+from driftline.wording import amount
 
 app = typer.Typer()
 
@@ -46,7 +47,7 @@ def prove_message(
     if as_json:
         print_json({"file": str(file), "bytes": len(data)})
     else:
-        typer.echo(f"{file}: {len(data)} bytes")
+        typer.echo(f"{file}: {amount(len(data), 'byte')}")
 
 
 @app.command(name="check-message")
@@ -76,7 +77,7 @@ def check_message_file(
             }
         )
         return
-    typer.echo(f"proven: entry {checked.leaf.seq} of {head.origin}, under its signed head of {head.size} entries,")
+    typer.echo(f"proven: entry {checked.leaf.seq} of {head.origin}, under its signed head of {amount(head.size, 'entry')},")
     typer.echo(f"digests this message among {source.start}..{source.end - 1} of {source.topic}/{source.partition}")
 
 
@@ -98,8 +99,11 @@ def check_message_files(
             typer.echo(f"TAMPERED: {reason}")
         for name in found.missing:
             typer.echo(f"gone: {name}")
-        typer.echo(f"{found.files} files with {found.messages} messages are those digested")
+        files = amount(found.files, "file", "files")
+        typer.echo(f"intact: {files} with {amount(found.messages, 'message')}, as digested")
     if found.wrong:
         raise typer.Exit(1)
     if found.missing:
-        raise LedgerUnavailable(f"{len(found.missing)} files are not in the archive: their messages cannot be checked")
+        raise LedgerUnavailable(
+            f"{amount(len(found.missing), 'file is', 'files are')} not in the archive: what was in there cannot be checked"
+        )

@@ -16,6 +16,7 @@ from driftline.ledger.errors import KeyMalformed, LedgerError
 from driftline.ledger.growth import Growth, check_growth
 from driftline.ledger.receipt import Checked, Receipt, check_receipt
 from driftline.ledger.store import growth_of, receipt_of, signed_head
+from driftline.wording import amount
 
 app = typer.Typer()
 
@@ -53,7 +54,7 @@ def prove(
     if as_json:
         print_json({"file": str(file), "bytes": len(data)})
     else:
-        typer.echo(f"{file}: {len(data)} bytes")
+        typer.echo(f"{file}: {amount(len(data), 'byte')}")
 
 
 @app.command()
@@ -82,10 +83,10 @@ def check_receipt_file(
         print_json({"valid": True, "reason": None, **_shown(receipt, checked)})
         return
     leaf, head = checked.leaf, checked.checkpoint
-    typer.echo(f"proven: entry {leaf.seq} of {head.origin}, under its signed head of {head.size} entries")
+    typer.echo(f"proven: entry {leaf.seq} of {head.origin}, under its signed head of {amount(head.size, 'entry')}")
     typer.echo(f"{iso_time(leaf.ts)} {leaf.action} by {leaf.actor} on {leaf.resource_type}/{leaf.resource_id}")
     disclosed = receipt.opening.disclosed
-    typer.echo("payload: kept back" if disclosed is None else f"payload: {len(disclosed.payload)} bytes, as recorded")
+    typer.echo("payload: kept back" if disclosed is None else f"payload: {amount(len(disclosed.payload), 'byte')}, as recorded")
 
 
 @app.command(name="check-growth")
@@ -107,7 +108,7 @@ def check_growth_file(
     if as_json:
         print_json({"valid": True, "reason": None, "log": after.origin, "from": before.size, "to": after.size})
     else:
-        typer.echo(f"proven: {after.origin} only grew, from {before.size} to {after.size} entries")
+        typer.echo(f"proven: {after.origin} only grew, from {before.size} to {amount(after.size, 'entry')}")
 
 
 @app.command(name="check-bundle")
@@ -142,7 +143,9 @@ def check_bundle_file(
             }
         )
         return
-    typer.echo(f"proven: {report.entries} entries of {head.origin}, under its signed head of {head.size} entries")
+    typer.echo(
+        f"proven: {amount(report.entries, 'entry')} of {head.origin}, under its signed head of {amount(head.size, 'entry')}"
+    )
     typer.echo(_COMPLETE[report.complete])
 
 

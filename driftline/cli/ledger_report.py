@@ -34,6 +34,7 @@ from driftline.ledger.requirements import State
 from driftline.ledger.review import review_draft
 from driftline.ledger.store import verify_store
 from driftline.ledger.store.assessing import evidence_of
+from driftline.wording import amount
 
 app = typer.Typer()
 
@@ -66,7 +67,7 @@ def report(
 
 
 def _tell(found: Assessment) -> None:
-    typer.echo(f"{found.title}: {found.evidence.entries} entries of {found.evidence.log}")
+    typer.echo(f"{found.title}: {amount(found.evidence.entries, 'entry')} of {found.evidence.log}")
     for one in found.findings:
         typer.echo(f"  {one.state.value:9} {one.asks} ({one.source}): {one.said}")
     counts = ", ".join(f"{sum(one.state is state for one in found.findings)} {state.value}" for state in State)
@@ -95,6 +96,6 @@ def review(
         print_json({"sequence": done.size - 1, "verdict": checked.verdict.value, "entries": checked.entries})
     else:
         typer.echo(
-            f"entry {done.size - 1}: {actor} examined {checked.entries} entries; verification said {checked.verdict.value}"
+            f"entry {done.size - 1}: {actor} examined {amount(checked.entries, 'entry')}; verification said {checked.verdict.value}"
         )
     raise typer.Exit(1 if checked.verdict is Verdict.TAMPERED else 0)

@@ -24,6 +24,7 @@ from driftline.ledger.checkpoint import Checkpoint, sign_checkpoint
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.rotation import rotation_draft
 from driftline.ledger.store import LastSigned, signed_file
+from driftline.wording import amount
 
 app = typer.Typer()
 
@@ -70,7 +71,7 @@ def rotate_key(
             {"sequence": done.size - 1, "vkey": new.verifier.encode(), "former": old.verifier.encode(), "until": last.size}
         )
         return
-    typer.echo(f"entry {done.size - 1}: from {last.size} entries on the ledger signs with another key")
+    typer.echo(f"entry {done.size - 1}: from {amount(last.size, 'entry')} on the ledger signs with another key")
     typer.echo(f"verifier key, to hand out with all its lines ({vkey_file(key_file)}): {new.verifier.encode()}")
 
 

@@ -41,6 +41,7 @@ from driftline.ledger.rows import ENDLESS, Span
 from driftline.ledger.store import Effort, LastSigned, LedgerStore, signed_file, verify_store
 from driftline.ledger.store.objects import Objects
 from driftline.ledger.witnessed import vouched
+from driftline.wording import amount
 
 app = typer.Typer()
 
@@ -208,7 +209,9 @@ def _tell(report: Report, seconds: float, stray: Finding | None, *, opened_archi
     rate = f" in {seconds:.1f} s"
     findings = [*report.findings, *([stray] if stray else [])]
     if findings:
-        typer.echo(f"TAMPERED: {report.entries} entries, {report.invalid_entries} invalid, {report.chain_breaks} breaks{rate}")
+        typer.echo(
+            f"TAMPERED: {amount(report.entries, 'entry')}, {report.invalid_entries} invalid, {amount(report.chain_breaks, 'break')}{rate}"
+        )
         shown = _some_of_each_kind(findings)
         for finding in shown:
             place = "the log" if finding.sequence is None else f"entry {finding.sequence}"
@@ -217,12 +220,14 @@ def _tell(report: Report, seconds: float, stray: Finding | None, *, opened_archi
             typer.echo(f"  ... and {report.invalid_entries - len(shown)} more")
     elif report.verdict is Verdict.VALID:
         part = f" from {report.first} on" if report.first or report.entries < report.size else ""
-        typer.echo(f"valid: {report.entries} entries{part} verified at level {report.level.value}{rate}, 0 invalid, 0 breaks")
+        typer.echo(
+            f"valid: {amount(report.entries, 'entry')}{part} verified at level {report.level.value}{rate}, 0 invalid, 0 breaks"
+        )
     else:
         typer.echo(f"unverifiable: {report.unvouched}")
         if not report.signed_size:
             typer.echo(f"  give the verifier key with --key, or set {KEY_VARIABLE}")
-    typer.echo(f"head: {report.size} entries, {report.signed_size} signed, root {report.root.hex()}")
+    typer.echo(f"head: {amount(report.size, 'entry')}, {report.signed_size} signed, root {report.root.hex()}")
     _tell_payloads(report, opened_archive=opened_archive)
     if report.witnessed is not None:
         tell_witnessed(report, report.witnessed)

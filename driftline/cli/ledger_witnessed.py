@@ -17,6 +17,7 @@ from driftline.ledger.store import LedgerStore
 from driftline.ledger.store.anchors import anchored_heads
 from driftline.ledger.store.objects import UrlObjects
 from driftline.ledger.witnessed import require_quorum
+from driftline.wording import amount
 
 PolicyFile = Annotated[
     Path | None,
@@ -89,9 +90,9 @@ def tell_witnessed(report: Report, witnessed: Witnessed) -> None:
     """Say what witnesses vouch for, and what they do not."""
     if witnessed.size:
         by = ", ".join(f"{name} at {iso_time(time * 1_000_000)}" for name, time in witnessed.cosigners)
-        typer.echo(f"witnessed: {witnessed.size} entries, by {by}")
+        typer.echo(f"witnessed: {amount(witnessed.size, 'entry')}, by {by}")
     if exposed := _exposed(report, witnessed):
-        typer.echo(f"  for {exposed} newer entries nobody but the holder of the ledger's key vouches")
+        typer.echo(f"  for {amount(exposed, 'newer entry')} nobody but the holder of the ledger's key vouches")
     for doubt in witnessed.unchecked:
         typer.echo(f"  not checked: {doubt}")
 

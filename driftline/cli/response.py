@@ -10,6 +10,7 @@ from driftline.alerting.response.policy_file import load
 from driftline.cli.console_output import Json, print_json, print_table
 from driftline.cli.inputs import text_of
 from driftline.cli.service import ALERTING, path_of
+from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -139,7 +140,9 @@ def check_policy(
         for fault in faults:
             typer.echo(f"{file}:{fault['line']}: {fault['field']}: {fault['problem']}")
         if not faults:
-            typer.echo(f"{file}: version {policy.version}, {len(policy.models)} models; others are in {policy.defaults.mode}")
+            typer.echo(
+                f"{file}: version {policy.version}, {amount(len(policy.models), 'model')}; others are in {policy.defaults.mode}"
+            )
     raise typer.Exit(1 if faults else 0)
 
 

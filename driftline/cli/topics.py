@@ -8,6 +8,7 @@ from driftline.cli.console_output import Bootstrap, Json, cluster, print_json, p
 from driftline.kafka.ports import Admin, NewTopic
 from driftline.runtime.preflight import Difference, DifferenceKind, differences, new_topic
 from driftline.topics import TopicDeclaration, catalogue
+from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -108,7 +109,7 @@ def _kept(declaration: TopicDeclaration) -> str:
     if declaration.compacted:
         return "last per key"
     milliseconds = int(declaration.config.get("retention.ms", "604800000"))
-    return f"{milliseconds / 86_400_000:g} days"
+    return amount(milliseconds / 86_400_000, "day", form="g")
 
 
 def _view(declaration: TopicDeclaration) -> dict[str, object]:

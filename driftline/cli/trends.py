@@ -15,6 +15,7 @@ from driftline.drift.trends import Analysis, Forecast, analyze, history_of, limi
 from driftline.errors import ConfigurationError
 from driftline.events import WindowReport
 from driftline.kafka.ports import Cluster
+from driftline.wording import amount
 
 Series = tuple[str, str]
 """Model version and granularity."""
@@ -45,7 +46,7 @@ def trends(
     if as_json:
         print_json({"model_id": model, "model_version": series[0], "granularity": series[1], "until": end, **asdict(answer)})
     else:
-        typer.echo(f"{model} {series[0]}, windows of {series[1]} in the {days} days before {moment(end)}")
+        typer.echo(f"{model} {series[0]}, windows of {series[1]} in the {amount(days, 'day')} before {moment(end)}")
         _print(answer)
     raise typer.Exit(1 if answer.alerts else 0)
 
@@ -93,7 +94,7 @@ def _print(answer: Analysis) -> None:
         typer.echo(f"{alert.severity}: {alert.description}")
     summary = answer.summary
     typer.echo(
-        f"health {summary.overall_health.value}: {summary.degrading_metrics_count} of {summary.total_metrics_count} metrics degrade"
+        f"health {summary.overall_health.value}: {summary.degrading_metrics_count} of {amount(summary.total_metrics_count, 'metric')} degrading"
         + (f"; of concern: {', '.join(summary.key_concerns)}" if summary.key_concerns else "")
     )
 

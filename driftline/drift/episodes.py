@@ -18,6 +18,7 @@ from driftline.events import (
     Reference,
     WindowReport,
 )
+from driftline.wording import amount
 
 __all__ = ["CLEAN_WINDOWS", "Episode", "EpisodeKey", "drifts_of", "failing_checks", "follow", "supersede"]
 
@@ -212,7 +213,7 @@ def _summary(key: EpisodeKey, report: WindowReport, columns: Sequence[ColumnDrif
     where = f"{worst.column}: " if worst.column else ""
     drifted = len({column.column for column in columns if column.column})
     checked = len({check.column for check in known if check.column})
-    share = f"{drifted} of {checked} columns drifted" if drifted else "the model as a whole"
+    share = f"{drifted} of {amount(checked, 'column')} drifted" if drifted else "the model as a whole"
     part = f", slice {key.slice}" if key.slice else ""
     return (
         f"{report.model_id} {key.model_version}{part}: {key.kind.replace('_', ' ')} drift over {key.granularity}"

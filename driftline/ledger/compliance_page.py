@@ -10,6 +10,7 @@ from driftline.envelope import iso_time
 from driftline.ledger.compliance import REGIMES, Assessment, Finding, Regime
 from driftline.ledger.keeping import EVERY_TOPIC, Policy
 from driftline.ledger.requirements import State
+from driftline.wording import amount
 
 __all__ = ["as_json", "page"]
 
@@ -86,7 +87,7 @@ def page(report: Assessment) -> str:
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>',
             '<meta name="viewport" content="width=device-width">',
             f"<style>{_STYLE}</style><h1>{title}</h1>",
-            f"<p>{escape(evidence.log)}, {evidence.entries} entries, {escape(period)}; made {_clock(evidence.now)}</p>",
+            f"<p>{escape(evidence.log)}, {amount(evidence.entries, 'entry')}, {escape(period)}; made {_clock(evidence.now)}</p>",
             f'<p class="soft">{_CAVEAT} {escape(regime.note)}</p>',
             _missing(report.missing),
             "<h2>Requirements</h2>",

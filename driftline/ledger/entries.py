@@ -16,7 +16,7 @@ from driftline.ledger.errors import LeafMalformed
 from driftline.ledger.leaf import Source
 from driftline.ledger.payloads import severity_of
 from driftline.ledger.walk import FIRST, Tail, claimed
-from driftline.wording import counted
+from driftline.wording import amount
 
 __all__ = [
     "Query",
@@ -148,7 +148,7 @@ def nothing_of(actor: str, erased: int) -> str:
     """Say that an actor has no entries, and, without names, that persons were erased: what they did stands under pseudonyms only."""
     said = f"no entries of {actor}"
     if erased:
-        said += f"; {counted(erased, 'person was', 'persons were')} erased: what they did stands under their pseudonyms only"
+        said += f"; {amount(erased, 'person was', 'persons were')} erased: what they did stands under their pseudonyms only"
     return said
 
 

@@ -14,6 +14,7 @@ from driftline.ledger.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from driftline.ledger.errors import ProofInvalid, ProofMalformed
 from driftline.ledger.proofs import check_consistency
 from driftline.ledger.receipt import number_of, path_lines, path_of
+from driftline.wording import amount
 
 __all__ = ["Growth", "check_growth"]
 
@@ -53,6 +54,6 @@ def check_growth(growth: Growth, older: str, key: VerifierKey) -> tuple[Checkpoi
     """
     before, after = open_checkpoint(older, key), open_checkpoint(growth.note, key)
     if growth.old != before.size:
-        raise ProofInvalid(f"the proof begins at {growth.old} entries, the older checkpoint has {before.size}")
+        raise ProofInvalid(f"the proof begins at {amount(growth.old, 'entry')}, the older checkpoint has {before.size}")
     check_consistency(before.size, after.size, growth.path, old_root=before.root, root=after.root)
     return before, after

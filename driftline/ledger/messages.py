@@ -33,6 +33,7 @@ from driftline.ledger.proofs import check_inclusion
 from driftline.ledger.receipt import Checked, Receipt, check_receipt, path_of
 from driftline.ledger.records import DIGEST, Record
 from driftline.ledger.tree import Frontier, inclusion_proof
+from driftline.wording import amount
 
 __all__ = [
     "Kept",
@@ -168,7 +169,7 @@ def check_messages(messages: Sequence[Kept], source: Source, statement: bytes) -
     """Raise ProofInvalid unless these are, all of them and in order, the messages that a digest is about."""
     _, _, count, root = parse_statement(statement)
     if len(messages) != count:
-        raise ProofInvalid(f"the digest counts {count} messages, the file has {len(messages)}")
+        raise ProofInvalid(f"the digest counts {amount(count, 'message')}, the file has {len(messages)}")
     offsets = [source.start - 1, *(message.offset for message in messages), source.end]
     if any(before >= after for before, after in pairwise(offsets)):
         raise ProofInvalid("the offsets of the file are not those of the digest's range")

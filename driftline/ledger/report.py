@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from driftline.wording import counted
+from driftline.wording import amount
 
 __all__ = ["Finding", "FindingKind", "Findings", "Level", "Report", "SourceCounts", "Verdict", "Witnessed", "verdict_of"]
 
@@ -156,10 +156,10 @@ class Report:
     def unvouched(self) -> str:
         """Say why nothing can be said of these entries, though nothing is wrong with them."""
         if self.unread:
-            gone = counted(len(self.unread), "object of the archive is gone", "objects of the archive are gone")
+            gone = amount(len(self.unread), "object of the archive is gone", "objects of the archive are gone")
             return f"{gone}, the first is {self.unread[0]}"
         who = "no quorum of witnesses" if self.witnessed is not None and self.signed_size else "nothing signed"
-        return f"{who} vouches for {counted(self.entries, 'entry', 'entries')}, in which nothing wrong was found"
+        return f"{who} vouches for {amount(self.entries, 'entry')}, in which nothing wrong was found"
 
 
 def verdict_of(findings: Findings, *, vouched: bool) -> Verdict:

@@ -10,6 +10,7 @@ from typing import Final
 from driftline.ledger.evidence import Evidence, Field
 from driftline.ledger.keeping import DAY_US, EVERY_TOPIC
 from driftline.ledger.report import Verdict
+from driftline.wording import amount
 
 __all__ = [
     "Answer",
@@ -128,7 +129,7 @@ def verified(evidence: Evidence) -> Answer:
     """Ask what a verification made for this report said."""
     report = evidence.verification
     if report.verdict is Verdict.VALID:
-        said = f"verified for this report at level {report.level.value}: {report.entries} entries, {report.signed_size} signed"
+        said = f"verified for this report at level {report.level.value}: {amount(report.entries, 'entry')}, {report.signed_size} signed"
         return Answer(State.EVIDENCE, said)
     if report.verdict is Verdict.UNVERIFIABLE:
         return Answer(
@@ -136,7 +137,7 @@ def verified(evidence: Evidence) -> Answer:
         )
     first = report.first_bad
     place = "" if first is None else f"; the first is {first.kind.value} at entry {first.sequence}"
-    return Answer(State.MISSING, f"THE LEDGER WAS TAMPERED WITH: {report.invalid_entries} findings{place}")
+    return Answer(State.MISSING, f"THE LEDGER WAS TAMPERED WITH: {amount(report.invalid_entries, 'finding')}{place}")
 
 
 def reviewed(evidence: Evidence) -> Answer:
@@ -145,7 +146,7 @@ def reviewed(evidence: Evidence) -> Answer:
         return Answer(State.MISSING, "no review is on record (driftline ledger review)")
     last = evidence.reviews[-1]
     age = (evidence.now - last.ts) // DAY_US
-    said = f"reviews on record: {len(evidence.reviews)}, the last by {last.actor} {age} days ago, of {last.entries} entries: {last.verdict}"
+    said = f"reviews on record: {len(evidence.reviews)}, the last by {last.actor} {amount(age, 'day')} ago, of {amount(last.entries, 'entry')}: {last.verdict}"
     return Answer(State.EVIDENCE if age <= REVIEW_DAYS else State.PARTIAL, said)
 
 
@@ -162,7 +163,9 @@ def erasure(evidence: Evidence) -> Answer:
     """Ask for erasures on record."""
     if not evidence.erasures:
         return Answer(State.PARTIAL, "erasure is possible and would be an entry; none is on record")
-    return Answer(State.EVIDENCE, f"{evidence.erasures} erasures, each an entry with who and why; the hashes still verify")
+    return Answer(
+        State.EVIDENCE, f"{amount(evidence.erasures, 'erasure')}, each an entry with who and why; the hashes still verify"
+    )
 
 
 def archived(evidence: Evidence) -> Answer:
@@ -170,7 +173,8 @@ def archived(evidence: Evidence) -> Answer:
     if not evidence.archived:
         return Answer(State.MISSING, "no payload lies in an archive, and a copy of the database is not on record here")
     return Answer(
-        State.PARTIAL, f"{evidence.archived} payloads lie in the archive; a copy of the database is not on record here"
+        State.PARTIAL,
+        f"{amount(evidence.archived, 'payload lies', 'payloads lie')} in the archive; a copy of the database is not on record here",
     )
 
 

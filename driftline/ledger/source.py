@@ -18,6 +18,7 @@ from driftline.ledger.leaf import data_hash, details_hash
 from driftline.ledger.records import DIGEST, GAP, Record, details_of, entry_id_of
 from driftline.ledger.report import FindingKind, Findings, SourceCounts
 from driftline.ledger.rows import Row, SourceName
+from driftline.wording import amount
 
 __all__ = ["DUPLICATES_KEPT", "Extent", "PartitionCheck", "Repeat", "Tally"]
 
@@ -160,7 +161,9 @@ class PartitionCheck:
             self._add(entry.seq, FindingKind.SOURCE_CHANGED, "the digest speaks of another range than its source")
         elif found != count:
             kind = FindingKind.SOURCE_OMITTED if found > count else FindingKind.SOURCE_UNKNOWN
-            self._add(entry.seq, kind, f"the digest of {start}..{end - 1} counts {count} records, the topic has {found}")
+            self._add(
+                entry.seq, kind, f"the digest of {start}..{end - 1} counts {amount(count, 'record')}, the topic has {found}"
+            )
         elif self._digest.root() != root:
             self._add(entry.seq, FindingKind.SOURCE_CHANGED, f"the records {start}..{end - 1} are not those digested")
         else:

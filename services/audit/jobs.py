@@ -17,6 +17,7 @@ from driftline.ledger.store import Effort, LastSigned, LedgerStore, Objects, ver
 from driftline.ledger.witnessed import vouched
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.ledger_source import Cluster, verify_source
+from driftline.wording import amount
 from services.audit import metrics
 
 CORRUPT = "ledger_corrupt"
@@ -195,7 +196,7 @@ def tell_corruption(events: HealthEvents, origin: str, first: Finding, findings:
     """Raise the alarm: log and health event, CRITICAL."""
     place = "the log" if first.sequence is None else f"entry {first.sequence}"
     detail = (
-        f"ALERT: audit log corruption detected! {findings} findings, first at {place}: {first.kind.value}: {first.detail}. "
+        f"ALERT: audit log corruption detected! {amount(findings, 'finding')}, first at {place}: {first.kind.value}: {first.detail}. "
         "Stop whoever can write the database, keep a copy of it, and run `driftline ledger verify --level source`."
     )
     log.error(

@@ -22,6 +22,7 @@ from driftline.ledger.store.erasing import Author
 from driftline.ledger.store.keeping_messages import check_files
 from driftline.ledger.store.reporting import write_report
 from driftline.runtime.health_events import HealthEvents
+from driftline.wording import amount
 from services.audit import metrics
 from services.audit.settings import UpkeepSettings
 
@@ -158,9 +159,13 @@ def messages_job(store: LedgerStore, objects: Objects, every_us: int) -> Job:
         yield found.files
         if found.wrong:
             name, why = next(iter(found.wrong.items()))
-            raise ProofInvalid(f"{len(found.wrong)} files of kept messages were changed, the first is {name}: {why}")
+            raise ProofInvalid(
+                f"{amount(len(found.wrong), 'file of kept messages was', 'files of kept messages were')} changed, the first is {name}: {why}"
+            )
         if found.missing:
-            raise LedgerUnavailable(f"{len(found.missing)} files of kept messages are gone, the first is {found.missing[0]}")
+            raise LedgerUnavailable(
+                f"{amount(len(found.missing), 'file of kept messages is', 'files of kept messages are')} gone, the first is {found.missing[0]}"
+            )
 
     return Job("messages", every_us, work)
 

@@ -18,6 +18,7 @@ from driftline.ledger.policy import Policy, Witness
 from driftline.ledger.store import LedgerStore, add_cosignatures, growth_of
 from driftline.runtime.health_events import HealthEvents
 from driftline.runtime.witness_client import Answer
+from driftline.wording import amount
 from services.audit import metrics
 
 REFUSED = "ledger_history_refused"
@@ -172,7 +173,7 @@ class Witnessing:
                 return _checked(answer.text, head, peer.witness.key)
             if answer.code == 422:
                 raise HistoryRefused(
-                    f"{name} has cosigned {old} entries that are not those of this ledger: {answer.text[:200]}"
+                    f"{name} has cosigned {amount(old, 'entry')} that are not those of this ledger: {answer.text[:200]}"
                 )
             if answer.code != 409:
                 raise WrongAnswer(f"{name} answers {answer.code}: {answer.text[:200]}")
@@ -185,14 +186,14 @@ class Witnessing:
             raise WrongAnswer(f"{name} answers 409 without a size")
         size = int(text)
         if size == old:
-            raise HistoryRefused(f"{name} has cosigned another head of {size} entries: the ledger has two histories")
+            raise HistoryRefused(f"{name} has cosigned another head of {amount(size, 'entry')}: the ledger has two histories")
         if size <= head.size:
             return size
         with self._store.snapshot() as snapshot:
             newest = snapshot.latest_note()
         if newest is None or signed_text(newest).size < size:
             raise HistoryRefused(
-                f"{name} has cosigned {size} entries, the database has {head.size}: an older copy was restored, or entries were removed"
+                f"{name} has cosigned {amount(size, 'entry')}, the database has {head.size}: an older copy was restored, or entries were removed"
             )
         raise WrongAnswer(f"{name} has cosigned a newer head by now")  # another instance showed it
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from driftline.alerting.channels.message import FOOTER, Item, Message
 from driftline.alerting.channels.texts import clip, encoded
+from driftline.wording import amount
 
 MAX_BYTES = 25_000
 _TITLE, _FACT, _DETAILS, _LINES, _LISTED = 300, 300, 4_000, 30, 10
@@ -83,7 +84,7 @@ def _paragraphs(text: str) -> list[Part]:
     """A block for each line: a text run has no line breaks."""
     lines = [line for line in text.split("\n") if line.strip()]
     rest = len(lines) - _LINES
-    return [_text(line) for line in lines[:_LINES]] + ([_text(f"+{rest} more lines")] if rest > 0 else [])
+    return [_text(line) for line in lines[:_LINES]] + ([_text(f"+{amount(rest, 'more line')}")] if rest > 0 else [])
 
 
 def _text(text: str, *, size: str = "default", weight: str = "default", subtle: bool = False) -> Part:

@@ -9,6 +9,7 @@ from driftline.alerting.response.guards import NO_ENDPOINT, Situation, first_hel
 from driftline.alerting.response.plan import Plan, State, idempotency_key, move, plan_id_of
 from driftline.alerting.response.policy import Mode, ModelPolicy
 from driftline.events import ActionResult
+from driftline.wording import amount
 
 OF_THE_ACTION = frozenset({"cause", "cool_down", "blast_radius", "precondition"})
 """Guards that may hold one action back and let the next one pass."""
@@ -143,7 +144,7 @@ def verify(plan: Plan, outcome: Outcome, policy: ModelPolicy) -> Plan | None:
         return move(plan, State.INEFFECTIVE, reason=f"risk {worse.risk:.1f} is not below {borders:.1f}")
     if len(seen) >= enough and (outcome.applied or not serves):
         whom = f" and version {plan.target_version} serves" if serves else ""
-        return move(plan, State.EFFECTIVE, reason=f"risk stays below {borders:.1f} for {enough} windows{whom}")
+        return move(plan, State.EFFECTIVE, reason=f"risk stays below {borders:.1f} for {amount(enough, 'window')}{whom}")
     if not late:
         return None
     missing = "no adapter confirmed it" if serves and not outcome.applied else f"{len(seen)} of {enough} windows came"
@@ -159,7 +160,7 @@ def switched_off(plans: Sequence[Plan], ends: Mapping[str, int], policy: ModelPo
     ]
     if len(bad) < policy.limits.ineffective:
         return None
-    return f"{len(bad)} plans in 24 hours failed or did not help"
+    return f"{amount(len(bad), 'plan')} in 24 hours failed or did not help"
 
 
 def described(situation: Situation) -> dict[str, str]:

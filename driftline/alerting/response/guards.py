@@ -7,6 +7,7 @@ from driftline.alerting.response.actions import Action
 from driftline.alerting.response.evidence import Assessment, Observation, degradation
 from driftline.alerting.response.policy import Mode, ResponsePolicy
 from driftline.events import GuardVerdict
+from driftline.wording import amount
 
 NO_ENDPOINT = "no_endpoint_found"
 
@@ -87,7 +88,7 @@ def _evidence(s: Situation) -> str | None:
     newest = s.assessment.newest
     length = newest.end - newest.start
     if newest.n < of.limits.min_samples:
-        return f"{newest.n} rows are fewer than {of.limits.min_samples}"
+        return f"{amount(newest.n, 'row is', 'rows are')} fewer than {of.limits.min_samples}"
     if max(s.newest_end - newest.end, s.now - newest.learnt_at) >= of.limits.fresh_windows * length:
         return f"the evidence is {of.limits.fresh_windows} windows old or more"
     if s.assessment.confidence < of.thresholds.confidence:
@@ -132,7 +133,7 @@ def _budget(s: Situation) -> str | None:
 def _blast_radius(s: Situation) -> str | None:
     most = s.policy.of(s.model_id).limits.models_at_once
     if any(action.serves for action in s.actions) and len(s.affected | {s.model_id}) > most:
-        return f"{len(s.affected)} models are paused or rolled back, {most} may be at once"
+        return f"{amount(len(s.affected), 'model is', 'models are')} paused or rolled back, {most} may be at once"
     return None
 
 

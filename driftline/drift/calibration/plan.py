@@ -10,6 +10,7 @@ from driftline.drift.calibration import tails
 from driftline.drift.calibration.multiplicity import Spending, Wealth, level
 from driftline.drift.calibration.tolerance import MONTH_DAYS, Tolerance
 from driftline.drift.profile.panes import Granularity
+from driftline.wording import amount
 
 __all__ = ["Plan", "Sensitivity", "explain", "sensitivity"]
 
@@ -99,7 +100,7 @@ def explain(plan: Plan, granularities: Sequence[str], alert_on: str, *, columns:
     tau = plan.tolerance.psi
     lines = [
         f"You tolerate {plan.tolerance}.",
-        f"{len(plan.families)} families share the budget ({', '.join(plan.families)}): {plan.pages:.3g} false alarms a month each.",
+        f"{amount(len(plan.families), 'family shares', 'families share')} the budget ({', '.join(plan.families)}): {plan.pages:.3g} false alarms a month each.",
     ]
     for granularity in granularities:
         alpha = plan.level(granularity, Wealth())

@@ -43,6 +43,7 @@ from driftline.events import (
     Threshold,
     WindowReport,
 )
+from driftline.wording import amount
 
 __all__ = ["Checker"]
 
@@ -260,7 +261,7 @@ def _too_few(report: WindowReport, monitor: Monitor) -> str:
     if report.n == 0 and report.other_layout == 0:
         return f"no rows between {iso_time(report.start)} and {iso_time(report.end)} are kept"
     other = f" ({report.other_layout} more under another layout)" if report.other_layout else ""
-    return f"{report.n} rows{other}, fewer than minimum_n = {monitor.minimum_n}: nothing was decided"
+    return f"{amount(report.n, 'row')}{other}, fewer than minimum_n = {monitor.minimum_n}: nothing was decided"
 
 
 def _held_to(report: WindowReport, wanted: Sequence[Threshold], monitor: Monitor) -> WindowReport:

@@ -16,6 +16,7 @@ from driftline.ledger.proofs import check_consistency, check_inclusion
 from driftline.ledger.receipt import Receipt
 from driftline.ledger.store.reader import Snapshot
 from driftline.ledger.tree import consistency_proof, inclusion_proof, root_at
+from driftline.wording import amount
 
 __all__ = ["bundle_of", "growth_of", "receipt_of", "signed_head"]
 
@@ -68,13 +69,13 @@ def growth_of(snapshot: Snapshot, old: int, note: str | None = None) -> Growth:
     """
     head, note = signed_head(snapshot) if note is None else (signed_text(note), note)
     if not 0 <= old <= head.size:
-        raise LedgerUnavailable(f"there is no proof from {old} entries: {head.size} are signed")
+        raise LedgerUnavailable(f"there is no proof from {amount(old, 'entry')}: {head.size} are signed")
     fetch = by_tile(snapshot.fetch_nodes(), head.size)
     try:
         path = tuple(consistency_proof(fetch, old, head.size)) if old else ()
         check_consistency(old, head.size, path, old_root=root_at(fetch, old), root=head.root)
     except (LookupError, ProofInvalid) as error:
-        raise ProofInvalid(f"the growth from {old} entries cannot be proven: {_REWRITTEN}") from error
+        raise ProofInvalid(f"the growth from {amount(old, 'entry')} cannot be proven: {_REWRITTEN}") from error
     return Growth(old, path, note)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from driftline.ledger.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerUnavailable, NoteMalformed, RollbackDetected, SignatureInvalid
+from driftline.wording import amount
 
 __all__ = ["LastSigned", "cosigner_file", "signed_file"]
 
@@ -71,7 +72,7 @@ class LastSigned:
         with self._locked():
             last = self.read()
             if last is not None and last.size == checkpoint.size and last.root != checkpoint.root:
-                msg = f"two different ledgers of {last.size} entries: the database is not the one that was signed"
+                msg = f"two different ledgers of {amount(last.size, 'entry')}: the database is not the one that was signed"
                 raise RollbackDetected(msg)
             if last is not None and last.size > checkpoint.size:
                 return False

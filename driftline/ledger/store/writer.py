@@ -36,6 +36,7 @@ from driftline.ledger.store.links import Links, Prepared
 from driftline.ledger.store.reader import LedgerStore, Snapshot
 from driftline.ledger.store.schema import prepare_schema
 from driftline.ledger.store.signed import LastSigned
+from driftline.wording import amount
 
 __all__ = ["Appended", "LedgerWriter", "OffsetMove", "Position", "open_writer"]
 
@@ -228,7 +229,7 @@ class LedgerWriter:
             return
         if head.size < last.size:
             msg = (
-                f"{last.size} entries were signed, the database has {head.size}: an older copy was restored or "
+                f"{amount(last.size, 'entry was', 'entries were')} signed, the database has {head.size}: an older copy was restored or "
                 "entries were removed; restore the newest copy, then run `driftline ledger verify`"
             )
             raise RollbackDetected(msg)

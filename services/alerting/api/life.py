@@ -24,6 +24,7 @@ from driftline.envelope import iso_time
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import VIEWERS, Actor
+from driftline.wording import amount
 from services.alerting.adapters.channels.port import shows_care
 from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.api.alerts import Limit, known_alert, notification_view
@@ -213,7 +214,7 @@ def _became(row: Any) -> str:
     if row.state == outbox.SUPPRESSED:
         return explain_suppression(row.error)
     if row.state == outbox.SENT:
-        return f"Sent after {row.attempts} tries: {row.reason}."
+        return f"Sent after {amount(row.attempts, 'try')}: {row.reason}."
     if row.state == outbox.FAILED:
-        return f"Given up after {row.attempts} tries: {row.error}. Its group is looked at again as if the channel had not been told."
-    return f"On its way, tried {row.attempts} times" + (f": {row.error}." if row.error else ".")
+        return f"Given up after {amount(row.attempts, 'try')}: {row.error}. Its group is looked at again as if the channel had not been told."
+    return f"On its way, tried {amount(row.attempts, 'time')}" + (f": {row.error}." if row.error else ".")

@@ -9,6 +9,7 @@ from driftline.ledger.errors import NoteMalformed, ProofInvalid, ProofMalformed,
 from driftline.ledger.growth import Growth
 from driftline.ledger.proofs import check_consistency
 from driftline.ledger.tree import EMPTY_ROOT
+from driftline.wording import amount
 from services.audit.witness.store import WitnessStore
 
 
@@ -42,7 +43,7 @@ class Witness:
             raise NotCosigned(400, str(error)) from error
         theirs = self._signatures(head, note)
         if growth.old > head.size:
-            raise NotCosigned(400, f"the older head has {growth.old} entries, this one {head.size}")
+            raise NotCosigned(400, f"the older head has {amount(growth.old, 'entry')}, this one {head.size}")
         made: list[Signature] = []
 
         def decide(last: Checkpoint | None) -> str:
@@ -79,9 +80,9 @@ def _check_growth(growth: Growth, last: Checkpoint | None, head: Checkpoint) -> 
     """Raise NotCosigned unless the head contains the last one."""
     size, root = (0, EMPTY_ROOT) if last is None else (last.size, last.root)
     if growth.old != size:
-        raise NotCosigned(409, f"{size} entries were cosigned last", size)
+        raise NotCosigned(409, f"{amount(size, 'entry was', 'entries were')} cosigned last", size)
     if growth.old == head.size and root != head.root:
-        raise NotCosigned(409, f"another head of {size} entries was cosigned: the log has two histories", size)
+        raise NotCosigned(409, f"another head of {amount(size, 'entry')} was cosigned: the log has two histories", size)
     try:
         check_consistency(size, head.size, growth.path, old_root=root, root=head.root)
     except ProofInvalid as error:

@@ -298,7 +298,7 @@ def test_the_history_of_an_alert_is_a_table(run):
 def test_a_reload_says_what_holds_or_why_the_old_one_stays(run):
     code, out, _, (request,) = run(200, {"receivers": ["a"], "channels": ["slack"], "warnings": ["w"]}, "reload")
     assert (code, request.url.path) == (0, "/-/reload")
-    assert out == "1 receivers; channels with an address: slack\nwarning: w\n"
+    assert out == "1 receiver; channels with an address: slack\nwarning: w\n"
     code, _, err, _ = run(422, {"detail": "alerts.yml:3: route: is wrong"}, "reload")
     assert code == 2
     assert "alerts.yml:3" in err

@@ -55,7 +55,7 @@ def test_numbers_can_be_declared_categories(file):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a,b\n1\n", "line 2 has 1 fields"),
+        ("a,b\n1\n", "line 2 has 1 field"),
         ("a,b\n", "at least one row"),
         ("", "at least one row"),
         ("a\ninf\n", "infinite"),

@@ -100,7 +100,7 @@ def test_release_hands_back(run):
 def test_a_policy_is_checked_without_a_service(run, tmp_path):
     file = tmp_path / "response.yml"
     file.write_text("models: {m: {mode: auto}}", encoding="utf-8")
-    assert run(200, {}, "check-policy", str(file))[:2] == (0, f"{file}: version 1, 1 models; others are in shadow\n")
+    assert run(200, {}, "check-policy", str(file))[:2] == (0, f"{file}: version 1, 1 model; others are in shadow\n")
     file.write_text("models:\n  m: {mode: on}", encoding="utf-8")
     code, out, _, _ = run(200, {}, "check-policy", str(file))
     assert code == 1

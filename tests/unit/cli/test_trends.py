@@ -100,7 +100,7 @@ def test_a_steady_model_is_exit_0_and_said_to_be_good(cluster, run):
     assert code == 0
     assert "f1" in out
     assert "stable" in out
-    assert out.splitlines()[-1] == "health good: 0 of 2 metrics degrade"
+    assert out.splitlines()[-1] == "health good: 0 of 2 metrics degrading"
 
 
 def test_windows_that_nobody_decided_on_are_no_points_and_the_last_decision_counts(cluster, run):

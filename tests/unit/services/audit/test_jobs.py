@@ -108,7 +108,7 @@ def test_corruption_is_critical_said_once_and_cleared_when_mended(tmp_path: Path
     (opened,) = watch.said()
     assert isinstance(opened, HealthOpened)
     assert (opened.kind, opened.severity, opened.subject) == (CORRUPT, "CRITICAL", ORIGIN)
-    assert "1 findings, first at entry 3: payload_changed" in opened.detail
+    assert "1 finding, first at entry 3: payload_changed" in opened.detail
     assert "ALERT: audit log corruption detected!" in opened.detail
     assert REGISTRY.get_sample_value("driftline_ledger_verify_ok") == 0
     edit(tmp_path, "UPDATE ledger_payload SET body = CAST('payload 3' AS BLOB) WHERE seq = 3")

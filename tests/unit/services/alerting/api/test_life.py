@@ -132,7 +132,7 @@ def test_a_notification_on_its_way_is_explained_with_its_trouble(client, parts) 
     parts.deliver()
     (row,) = parts.notifications()
     text = said(client, row.alert_ids[2:18])
-    assert "tried 1 times (answered 503), next try" in text
+    assert "tried 1 time (answered 503), next try" in text
     assert "answered 503" in client.get(f"/v1/notifications/{row.notification_id}/explain").json()["explanation"]
 
 
