@@ -16,6 +16,8 @@ _PRIORITY_OF_WORD = {
 }
 """What people write as the label `priority` or `severity`; anything else is low: it is told, but wakes nobody."""
 
+_TYPE_OF_WORD = {kind.value: kind for kind in AlertType}
+
 _LONGEST_NAME = 128
 
 
@@ -91,11 +93,10 @@ def _same(alert: Alert, known: Alert) -> bool:
 def _alert(given: PostedAlert, firing: Alert | None, now: int) -> Alert:
     labels, annotations = given.labels, given.annotations
     name = labels.get("alertname", "Alert")
-    kind = labels.get("alert_type", "")
     return Alert(
         alert_id=given.alert_id,
         labels=labels,
-        alert_type=AlertType(kind) if kind in set(AlertType) else AlertType.GENERAL,
+        alert_type=_TYPE_OF_WORD.get(labels.get("alert_type", ""), AlertType.GENERAL),
         title=annotations.get("summary") or annotations.get("title") or name,
         model_id=labels.get("model_id", "")[:_LONGEST_NAME],
         model_version=labels.get("model_version", "")[:_LONGEST_NAME],

@@ -26,6 +26,10 @@ _BUSY_MS = 30_000
 _CACHE_KIB = 32_768
 """Of SQLite, for each connection: with its 2 MiB the indexes of 100,000 alerts are read again for every batch."""
 
+_WAL_PAGES = 16_384
+"""Of SQLite, 64 MiB of its log, are copied into the database at once. Ids of alerts are hashes: each batch changes most pages of the
+indexes again, and with SQLite's 1,000 pages each of them would be copied, and waited for, for every batch."""
+
 _PEN = "pen"
 """The flag whose row is locked by the replica that writes."""
 _TAKE_PEN = select(flags.c.at).where(flags.c.name == _PEN).with_for_update()
@@ -163,11 +167,12 @@ def _tune_sqlite(engine: Engine, *, can_read_again: bool) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are opened by the statements above, not by the driver
+        # A power cut may take the last transactions back; positions go back with them and Kafka is read again.
+        # Without Kafka what was accepted is on disk before that is said.
+        durable = ("synchronous=NORMAL",) if can_read_again else ("synchronous=FULL", f"wal_autocheckpoint={_WAL_PAGES}")
         for pragma in (
             "journal_mode=WAL",
-            # A power cut may take the last transactions back; positions go back with them and Kafka is read again.
-            # Without Kafka what was accepted is on disk before that is said.
-            "synchronous=NORMAL" if can_read_again else "synchronous=FULL",
+            *durable,
             f"busy_timeout={_BUSY_MS}",
             f"cache_size=-{_CACHE_KIB}",
         ):
