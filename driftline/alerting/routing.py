@@ -152,21 +152,19 @@ class Routing:
     """After which an alert without an end, that came over HTTP, counts as over unless it is sent again; microseconds."""
     warnings: tuple[str, ...] = ()
     """What is accepted but should be written in another way."""
+    escalates: bool = field(init=False, compare=False)
+    """Whether any route has levels."""
     _by_key: Mapping[str, Route] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         routes = list(self.root.walk())
-        routes += [one for route in routes for level in route.levels for one in level.routes]
-        object.__setattr__(self, "_by_key", {route.key: route for route in routes})
+        of_levels = [one for route in routes for level in route.levels for one in level.routes]
+        object.__setattr__(self, "escalates", any(route.levels for route in routes))
+        object.__setattr__(self, "_by_key", {route.key: route for route in (*routes, *of_levels)})
 
     def route(self, key: str) -> Route | None:
         """The route of a key; None where the configuration no longer has it."""
         return self._by_key.get(key)
-
-    @property
-    def escalates(self) -> bool:
-        """Whether any route has levels."""
-        return any(route.levels for route in self.root.walk())
 
     def muted(self, route: Route, at: int) -> bool:
         """Whether a time (microseconds) is in one of the route's mute intervals, or outside of all its active ones."""

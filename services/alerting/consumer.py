@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,8 +82,7 @@ class Intake:
             inbox.mark_seen(tx, [record.event_id for record in fresh], now)
             inbox.set_positions(tx, _ends(records), self._topic_ids)
         EVENTS.labels("duplicate").inc(len(records) - len(fresh))
-        for outcome in outcomes:
-            EVENTS.labels(outcome).inc()
+        _count(outcomes)
 
     def _meant(self, tx: Connection, event: Event | Elsewhere | None, now: int) -> Sequence[Event]:
         """What an event means for alerts; what other services say is noted, and means what follows from it."""
@@ -123,8 +123,7 @@ class Intake:
             outcomes = self._apply(tx, arrivals, now, news=True)
             own = zip(given, outcomes, strict=True)
             posted.save(tx, [one for one, outcome in own if one.ends_at > now and outcome != Ignored.STALE])
-        for outcome in outcomes:
-            EVENTS.labels(outcome).inc()
+        _count(outcomes)
 
     def expire(self) -> int | None:
         """End posted alerts that were not sent again in time; returns when the next one is due."""
@@ -158,7 +157,9 @@ class Intake:
             self._tell(tx, told, now)
         alerts.save(tx, changed.values(), stored, now)
         history.add(tx, lines)
-        acknowledgements.forget(tx, {line.alert_id for line in lines if line.happening in ENDS_CARE})
+        acknowledgements.forget(
+            tx, {line.alert_id for line in lines if line.happening in ENDS_CARE and line.alert_id in stored}
+        )
         escalations.forget(tx, [alert.alert_id for alert in changed.values() if alert.ends_at is not None])
         return outcomes
 
@@ -311,6 +312,11 @@ class Following:
     async def _handle(self, records: Sequence[Received]) -> None:
         await asyncio.to_thread(self._intake.handle, records)
         self._on_handled()
+
+
+def _count(outcomes: Sequence[str]) -> None:
+    for outcome, times in Counter(outcomes).items():
+        EVENTS.labels(outcome).inc(times)
 
 
 def _fresh(tx: Connection, records: Sequence[Received]) -> list[Received]:
