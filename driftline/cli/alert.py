@@ -122,7 +122,7 @@ def unacknowledge(alert: Annotated[str, typer.Argument(help="Id of the alert.")]
     if as_json:
         print_json(found)
     else:
-        typer.echo(f"{alert} is told again")
+        typer.echo(f"{alert} is {'told again' if found['status'] == 'firing' else 'over; nobody has to take care of it'}")
 
 
 @app.command()
@@ -354,6 +354,9 @@ def _print_alert(alert: dict[str, Any]) -> None:
         "runbook": alert["runbook_url"] or "none",
         "dashboard": alert["dashboard_url"] or "none",
     }
+    if care := alert.get("acknowledged"):
+        until = _moment(care["until"]) if care["until"] else "it ends"
+        lines["taken by"] = f"{care['by']} until {until}" + (f": {care['comment']}" if care["comment"] else "")
     for name, value in lines.items():
         typer.echo(f"  {name:<10}{value}")
     for line in alert["details"].splitlines():

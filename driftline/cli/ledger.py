@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from driftline.cli import (
     ledger_keeping,
@@ -109,7 +110,10 @@ def trail(
 def doctor(*, database: Database = None, as_json: Json = False) -> None:
     """Prove that every guard of the database is in place, by trying what it refuses; exit 1 if one is not."""
     with opened(database) as store:
-        checks = examine(store.engine)
+        try:
+            checks = examine(store.engine)
+        except DBAPIError as error:
+            raise ConfigurationError(f"the database cannot be examined: {error.orig}") from error
     wrong = [check for check in checks if not check.healthy]
     if as_json:
         print_json({"healthy": not wrong, "checks": [asdict(check) for check in checks]})

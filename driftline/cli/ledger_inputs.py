@@ -119,7 +119,7 @@ def opened(database: str | None) -> Iterator[LedgerStore]:
 def signing_key(file: Path) -> SigningKey:
     """Read the key that a ledger signs with."""
     try:
-        return SigningKey.parse(file.read_text(encoding="utf-8"))
+        return SigningKey.parse(_key_text(file))
     except OSError as error:
         raise ConfigurationError(f"cannot read the signing key {file}: {error.strerror}") from error
 
@@ -145,18 +145,24 @@ def archive_at(url: str | None) -> UrlObjects | None:
 def verifier_key(given: str | None) -> VerifierKey | None:
     """Return the key to verify with: given as text or file, else what stands beside the signing key; None without any."""
     if given is not None:
-        text = given if not _is_file(given) else Path(given).read_text(encoding="utf-8")
-        return VerifierKey.parse(text)
+        return VerifierKey.parse(_key_text(Path(given)) if _is_file(given) else given)
     key_file = os.environ.get(KEY_VARIABLE)
     if not key_file:
         return None
     vkey = vkey_file(Path(key_file))
     try:
         if vkey.exists():
-            return VerifierKey.parse(vkey.read_text(encoding="utf-8"))
-        return SigningKey.parse(Path(key_file).read_text(encoding="utf-8")).verifier
+            return VerifierKey.parse(_key_text(vkey))
+        return SigningKey.parse(_key_text(Path(key_file))).verifier
     except OSError as error:
         raise KeyMalformed(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _key_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise KeyMalformed(f"{file} holds no key of a ledger") from error
 
 
 def _is_file(given: str) -> bool:

@@ -73,7 +73,10 @@ def create_app(
     registry: CollectorRegistry,
     body_limit: int = _BODY_LIMIT,
 ) -> FastAPI:
-    """Return an application with `/healthz`, `/readyz`, `/metrics`, `/docs`, `/redoc` and problem documents; add routes to it."""
+    """Return an application with `/healthz`, `/readyz`, `/metrics`, `/docs`, `/redoc` and problem documents; add routes to it.
+
+    `/-/healthy` and `/-/ready` are the same under the names that Prometheus and its kin have for them.
+    """
     app = FastAPI(title=title, version=__version__)
     install_problems(app)
     app.add_middleware(BodyLimit, limit=body_limit)
@@ -83,10 +86,12 @@ def create_app(
         problem = Problem(503, "unavailable", str(error), remedy="try again", headers={"Retry-After": "2"})
         return problem_response(problem, request.url.path)
 
+    @app.get("/-/healthy", include_in_schema=False)
     @app.get("/healthz", tags=["operations"], summary="Does the process live?")
     async def healthz() -> JSONResponse:
         return _status(health.not_live(), "live")
 
+    @app.get("/-/ready", include_in_schema=False)
     @app.get("/readyz", tags=["operations"], summary="May it be sent work?")
     async def readyz() -> JSONResponse:
         return _status(health.not_ready(), "ready")

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import structlog
 from fastapi import APIRouter
 from prometheus_client import REGISTRY
+from sqlalchemy.exc import SQLAlchemyError
 
 from driftline import topics
 from driftline.alerting.delivery import RetryPolicy
 from driftline.alerting.posted import PostedAlert
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
+from driftline.errors import ConfigurationError
 from driftline.kafka.configuration import StartAt, client_properties
 from driftline.kafka.confluent import ConfluentCluster
 from driftline.runtime.health import Health
@@ -96,7 +98,7 @@ def run(settings: AlertingSettings, clock: Clock) -> int:
     require_topics(cluster.admin(), (*SOURCES, *TARGETS, *response.TOPICS))
     sources = cluster.admin().describe([topics.name(topic) for topic in SOURCES])
     reader = FaustConsumer(client, list(sources), instance_id=settings.instance_id, data_dir=settings.data_dir)
-    database = Database(settings.database)
+    database = open_database(settings)
     tidy_outbox(database, in_force.configured, clock)
 
     topic_ids = {name: topic.topic_id for name, topic in sources.items()}
@@ -127,7 +129,7 @@ def run_alone(settings: AloneSettings, clock: Clock) -> int:
     health = Health()
     access = OpenAccess() if settings.is_open else Access(TokenBook(settings.tokens_file))
     in_force = PlanInForce(read_plan(settings, clock))
-    database = Database(settings.database, keeps_events=False)
+    database = open_database(settings, keeps_events=False)
     tidy_outbox(database, in_force.configured, clock)
     tools = Tools(database, in_force, clock, health)
     desk = set_up(settings, tools, {}, Unheard())
@@ -139,6 +141,17 @@ def run_alone(settings: AloneSettings, clock: Clock) -> int:
         )
     health.ready()
     return serve(settings, tools, desk, access, desk.parts)
+
+
+def open_database(settings: AlertingSettings, *, keeps_events: bool = True) -> Database:
+    """The database, ready. Raises ConfigurationError where it cannot be reached or used."""
+    try:
+        return Database(settings.database, keeps_events=keeps_events)
+    except ImportError as error:
+        raise ConfigurationError(f"DRIFTLINE_DATABASE_URL: alerting works with SQLite and PostgreSQL; {error}") from error
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise ConfigurationError(f"the database of alerting (DRIFTLINE_DATABASE_URL) cannot be used: {said}") from error
 
 
 def serve(

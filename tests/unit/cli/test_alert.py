@@ -279,6 +279,14 @@ def test_somebody_takes_care_and_lets_go(run):
     assert out == "00ff is yours until 2026-01-02 10:00:00\n"
     code, out, _, (request,) = run(200, FIRING, "unacknowledge", "00ff")
     assert (code, request.method, out) == (0, "DELETE", "00ff is told again\n")
+    assert run(200, RESOLVED, "unacknowledge", "00ff")[1] == "00ff is over; nobody has to take care of it\n"
+
+
+def test_show_says_who_takes_care(run):
+    assert "  taken by  me until 2026-01-02 10:00:00\n" in run(200, TAKEN, "show", "00ff")[1]
+    care = {"by": "ada", "at": "x", "until": None, "comment": "restarting"}
+    assert "  taken by  ada until it ends: restarting\n" in run(200, {**TAKEN, "acknowledged": care}, "show", "00ff")[1]
+    assert "taken by" not in run(200, FIRING, "show", "00ff")[1]
 
 
 def test_alerts_and_notifications_are_explained_in_sentences(run):

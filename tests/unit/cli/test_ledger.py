@@ -302,6 +302,20 @@ def test_entries_are_searched(run: Run, house: Path) -> None:
     assert run("export", "--format", "bundle", "--mentions", "x")[0] == 2
 
 
+def test_doctor_says_in_a_line_which_table_is_gone(run: Run, house: Path) -> None:
+    with closing(sqlite3.connect(house / "ledger.db")) as connection:
+        connection.execute("DROP TABLE ledger_entry")
+    assert run("doctor") == (2, "", "driftline: the database cannot be examined: no such table: ledger_entry\n")
+
+
+def test_a_file_that_is_no_key_is_named(run: Run, house: Path) -> None:
+    (house / "key").write_bytes(b"\xff\xfe")
+    code, _, error = run("verify")
+    assert (code, error) == (2, f"driftline: {house}/key holds no key of a ledger\n")
+    assert run("checkpoint")[0] == 0
+    assert "holds no key" in run("hold", "case-7", "--actor", "a", "--reason", "r")[2]
+
+
 def test_doctor_exits_1_where_a_guard_is_gone(run: Run, house: Path) -> None:
     code, out, _ = run("doctor")
     assert (code, "0 wrong" in out) == (0, True)

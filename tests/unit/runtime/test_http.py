@@ -114,6 +114,7 @@ def test_health_and_metrics_need_no_token(rig):
     assert (ready.status_code, ready.json()["reasons"]) == (503, {"starting": "the service is starting"})
     rig.health.ready()
     assert rig.client.get("/readyz").json() == {"status": "ready", "reasons": {}, "pid": os.getpid()}
+    assert (rig.client.get("/-/healthy").status_code, rig.client.get("/-/ready").status_code) == (200, 200)
     assert "driftline_x_total 1.0" in rig.client.get("/metrics").text
 
 

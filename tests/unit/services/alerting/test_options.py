@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,20 @@ def environment() -> Iterator[None]:
 def test_the_option_is_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--alone", *words]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"driftline alerting: {said}")
+
+
+def test_a_database_that_alerting_does_not_know_is_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    os.environ["DRIFTLINE_DATABASE_URL"] = "mysql://u:secret@db.example.org/x"
+    assert main(["--alone"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("driftline alerting: DRIFTLINE_DATABASE_URL: alerting works with SQLite and PostgreSQL; ")
+    assert "secret" not in error
+
+
+def test_a_file_that_is_no_database_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "alerting.db").write_bytes(b"no database" * 1_000)
+    assert main(["--alone", "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("cannot be used: file is not a database")
 
 
 def test_what_was_not_typed_keeps_the_name_of_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
