@@ -24,7 +24,8 @@ GROUP = "driftline.alerting"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 _BATCH = 200
-_WITHIN_SECONDS = 0.02
+_REST_SECONDS = 0.02
+"""Between two batches of a topic at least: what comes meanwhile is handled in one transaction."""
 
 _CHATTY = ("faust", "mode", "aiokafka", __name__)
 """Loggers that tell their life story at the level info; Faust also logs under the module of its subclasses."""
@@ -131,26 +132,43 @@ class FaustConsumer:
 
 def _agent(handle: Handle, failed: "asyncio.Future[BaseException]") -> Callable[[Any], Awaitable[None]]:
     async def consume(stream: Any) -> None:
-        async for events in stream.take_events(_BATCH, within=_WITHIN_SECONDS):
-            records = [
-                Received(
-                    topic=event.message.topic,
-                    partition=event.message.partition,
-                    offset=event.message.offset,
-                    value=cast("bytes | None", event.value),
-                    headers=_headers(event.message.headers),
-                )
-                for event in events
-            ]
+        # The first event is handled at once, and what comes meanwhile next. Faust's own batches wait for company, by timers that
+        # go on where nothing comes.
+        stream.enable_acks = False
+        waiting: asyncio.Queue[Any] = asyncio.Queue(_BATCH)
+        stream.add_future(_gather(stream, waiting))
+        while True:
+            events = [await waiting.get()]
+            while not waiting.empty():
+                events.append(waiting.get_nowait())
             try:
-                await handle(records)
+                await handle([_received(event) for event in events])
             except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process
                 if not failed.done():
                     failed.set_result(error)
                 # Neither acknowledge nor restart the agent: the process ends, and the next one reads these again.
                 await asyncio.Event().wait()
+            for event in events:
+                await stream.ack(event)
+            await asyncio.sleep(_REST_SECONDS)
 
     return consume
+
+
+async def _gather(stream: Any, waiting: "asyncio.Queue[Any]") -> None:
+    async for event in stream.events():
+        await waiting.put(event)
+
+
+def _received(event: Any) -> Received:
+    message = event.message
+    return Received(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        value=cast("bytes | None", event.value),
+        headers=_headers(message.headers),
+    )
 
 
 def _headers(headers: object) -> Sequence[tuple[str, bytes]]:

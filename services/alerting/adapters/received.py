@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from driftline import envelope
 from driftline.kafka.ports import Message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Received:
-    """A record as read from a source topic."""
+    """A record as read from a source topic. Its envelope is asked for again and again: it is read once, hence no slots."""
 
     topic: str
     partition: int
@@ -17,17 +18,19 @@ class Received:
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
 
-    @property
+    @cached_property
     def event_id(self) -> str:
         """By what a repeat is recognised: source and id of the envelope, else the place in the log."""
-        found = envelope.read(self.headers)
-        return f"{found.source} {found.id}" if found is not None else f"{self.topic}/{self.partition}/{self.offset}"
+        return f"{self.topic}/{self.partition}/{self.offset}" if self._identity is None else " ".join(self._identity)
 
     @property
     def cause(self) -> str:
         """The id that events caused by this one name."""
-        found = envelope.read(self.headers)
-        return found.id if found is not None else self.event_id
+        return self.event_id if self._identity is None else self._identity[1]
+
+    @cached_property
+    def _identity(self) -> tuple[str, str] | None:
+        return envelope.identity(self.headers)
 
 
 def received(message: Message) -> Received:

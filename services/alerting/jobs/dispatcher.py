@@ -20,7 +20,7 @@ from services.alerting.metrics import DECISIONS, GROUP_LATENESS_SECONDS
 from services.alerting.store import groups, outbox, withheld
 from services.alerting.store.database import Database
 from services.alerting.store.holding import Holding
-from services.alerting.store.response import trends
+from services.alerting.store.response.trends import Trends
 
 _GROUPS_AT_ONCE = 250
 """Groups in one transaction; the intake waits for it."""
@@ -80,6 +80,7 @@ class _Round:
         self._withheld_now: dict[tuple[str, str], frozenset[str]] = {}
         self._known = groups.told_of(tx, keys)
         self._last_ids = outbox.last_ids(tx, keys)
+        self._trends = Trends(tx, {one.alert.model_id for some in self._members.values() for one in some})
         self._told: dict[tuple[str, str], groups.Knowledge] = {}
         self._batch = outbox.Batch(now)
 
@@ -142,7 +143,7 @@ class _Round:
         told = told_after(look, decision, message.notification_id)
         if isinstance(decision, Notify):
             DECISIONS.labels(message.reason, "").inc()
-            trend = trends.of_alert(self._tx, message.body["alert_data"]["labels"])
+            trend = self._trends.of_alert(message.body["alert_data"]["labels"])
             message = with_trend(message, trend, self._links.pictures)
             self._batch.notify(message, told, state=outbox.PENDING)
         else:

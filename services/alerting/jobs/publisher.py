@@ -61,6 +61,8 @@ class Publisher:
                     outbox.remove_events(tx, done)
             if self.last_error is not None or len(done) < len(events):
                 return self._clock.now_us() + _PAUSE_US
+            if len(events) < _AT_ONCE:
+                return None  # who writes more wakes us
 
     def close(self) -> None:
         """Publish what was written last, and let go."""

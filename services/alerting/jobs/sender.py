@@ -75,13 +75,12 @@ class Sender:
                 del self._sending[future]
             free = 0 if self._on_idle is not None else self._options.workers - len(self._sending)
             claimed = self._claim(tx, free) if free else []
-            known = threads.find_all(tx, [parcel.group_key for parcel in claimed], self._options.name)
             # With anything under way its answer wakes us before we need to know.
             following = None if claimed or self._sending else outbox.next_due(tx, self._options.name)
         if answered:
             self._on_recorded()
         for parcel in claimed:
-            future = self._pool.submit(self._send, self._channel, parcel, known.get(parcel.group_key))
+            future = self._pool.submit(self._send, self._channel, parcel)
             self._sending[future] = parcel
             future.add_done_callback(lambda _: wake())
         if not self._sending:
@@ -118,9 +117,9 @@ class Sender:
     def _claim(self, tx: Connection, free: int) -> list[Parcel]:
         return outbox.claim(tx, self._options.name, now=self._clock.now_us(), lease_us=self._options.lease_us, limit=free)
 
-    def _send(self, channel: Channel, parcel: Parcel, thread: str | None) -> Outcome:
+    def _send(self, channel: Channel, parcel: Parcel) -> Outcome:
         with SEND_SECONDS.labels(parcel.kind).time():
-            return channel.send(Outgoing(parcel.notification_id, parcel.body, thread))
+            return channel.send(Outgoing(parcel.notification_id, parcel.body, parcel.thread))
 
     def _record(self, tx: Connection, answers: Sequence[tuple[Parcel, Outcome]]) -> None:
         if not answers:

@@ -30,7 +30,7 @@ from driftline.events import (
 from services.alerting.store.database import KEEPS_EVENTS
 from services.alerting.store.groups import ids_text
 from services.alerting.store.many import Many
-from services.alerting.store.tables import event_outbox, flags, outbox
+from services.alerting.store.tables import event_outbox, flags, outbox, threads
 
 SOURCE = "/alerting"
 PENDING, SENT, FAILED, SUPPRESSED = "pending", "sent", "failed", "suppressed"
@@ -68,6 +68,8 @@ class Parcel:
     """Tries, the present one included."""
     known: Told
     """What the channel knows once it is delivered."""
+    thread: str | None
+    """Where the channel tells of the group; None where it has not begun to, or has no such places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,8 @@ _ADD_NOTIFICATION = Many(insert(outbox))
 _ADD_EVENT = Many(insert(event_outbox))
 _WAITING = select(event_outbox.c.event_id).where(event_outbox.c.event_id.in_(bindparam("ids", expanding=True)))
 _THESE: BindParameter[list[int]] = bindparam("numbers", expanding=True)
-_CLAIM = update(outbox).where(outbox.c.seq.in_(_THESE)).values(attempts=outbox.c.attempts + 1, due_at=bindparam("until"))
+_TAKE = update(outbox).where(outbox.c.seq == bindparam("number"))
+_CLAIM = Many(_TAKE.values(attempts=outbox.c.attempts + 1, due_at=bindparam("until")))
 _STATES = select(outbox.c.seq, outbox.c.state).where(outbox.c.seq.in_(_THESE))  # by state SQLite would read all that wait
 _SET = Many(update(outbox).where(outbox.c.seq == bindparam("number")))
 
@@ -185,8 +188,7 @@ def claim(tx: Connection, channel: str, *, now: int, lease_us: int, limit: int) 
     A claim that is not answered within the lease is due again.
     """
     rows = tx.execute(_READY, {"name": channel, "now": now, "most": limit}).all()
-    if rows:
-        tx.execute(_CLAIM, {"numbers": [row.seq for row in rows], "until": now + lease_us})
+    _CLAIM.run(tx, [{"number": row.seq, "until": now + lease_us} for row in rows])
     return [_parcel(row) for row in rows]
 
 
@@ -233,7 +235,7 @@ def _result_values(one: Result, **others: Any) -> dict[str, Any]:
 
 def pending_elsewhere(tx: Connection, channels: Collection[str]) -> list[Parcel]:
     """Pending notifications of channels that are not configured any more."""
-    query = select(outbox).where(outbox.c.state == PENDING, outbox.c.channel.not_in(list(channels)))
+    query = _PARCELS.where(outbox.c.state == PENDING, outbox.c.channel.not_in(list(channels)))
     return [_parcel(row) for row in tx.execute(query)]
 
 
@@ -325,9 +327,11 @@ def _first_of_group() -> ColumnElement[bool]:
     )
 
 
+_PARCELS = select(outbox, threads.c.thread).outerjoin(
+    threads, (threads.c.group_key == outbox.c.group_key) & (threads.c.channel == outbox.c.channel)
+)
 _READY = (
-    select(outbox)
-    .where(outbox.c.state == PENDING, outbox.c.channel == bindparam("name"), outbox.c.due_at <= bindparam("now"))
+    _PARCELS.where(outbox.c.state == PENDING, outbox.c.channel == bindparam("name"), outbox.c.due_at <= bindparam("now"))
     .where(_first_of_group())
     .order_by(outbox.c.due_at, outbox.c.seq)
     .limit(bindparam("most"))
@@ -349,5 +353,6 @@ def _parcel(row: Row[Any]) -> Parcel:
         body=row.body,
         decided_at=row.decided_at,
         attempts=row.attempts + 1,
+        thread=row.thread,
         known=replace(NOTHING_TOLD, firing=frozenset(orjson.loads(row.firing)), resolved=frozenset(orjson.loads(row.resolved))),
     )

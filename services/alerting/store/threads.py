@@ -1,24 +1,13 @@
 """Where each channel tells of a group: its own name of the message that began the group's story."""
 
-from collections.abc import Collection
-
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from services.alerting.store.tables import threads
 
 _HERE = (threads.c.group_key == bindparam("key")) & (threads.c.channel == bindparam("name"))
-_FIND = select(threads).where(
-    threads.c.group_key.in_(bindparam("keys", expanding=True)), threads.c.channel == bindparam("name")
-)
 _SET = update(threads).where(_HERE).values(thread=bindparam("new"))
 _ADD = insert(threads)
 _FORGET = delete(threads).where(_HERE)
-
-
-def find_all(tx: Connection, keys: Collection[str], channel: str) -> dict[str, str]:
-    """The threads that a channel has begun, of some groups."""
-    rows = tx.execute(_FIND, {"keys": list(keys), "name": channel}) if keys else ()
-    return {row.group_key: row.thread for row in rows}
 
 
 def note(tx: Connection, group_key: str, channel: str, thread: str) -> None:
