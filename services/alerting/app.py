@@ -219,7 +219,7 @@ def set_up(settings: AlertingSettings, tools: Tools, topic_ids: Mapping[str, str
     def beat(name: str, work: Work, rest_seconds: float) -> Beat:
         return Beat(name, work, clock, tools.health, rest_seconds=rest_seconds)
 
-    publisher = beat("publisher", publisher_work, 0.05)
+    publisher = beat("publisher", publisher_work, 0.1)
     senders = Senders(
         in_force,
         lambda channel, options: Sender(database, channel, in_force, options, clock=clock, on_recorded=publisher.wake),

@@ -24,8 +24,10 @@ GROUP = "driftline.alerting"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 _BATCH = 200
-_REST_SECONDS = 0.02
-"""Between two batches of a topic at least: what comes meanwhile is handled in one transaction."""
+_REST_SECONDS = 0.03
+"""From a fetch of records to the next one at least: what comes meanwhile is fetched, and handled, together."""
+_TOGETHER_SECONDS = 0.005
+"""In this time Faust hands over what was fetched together."""
 
 _CHATTY = ("faust", "mode", "aiokafka", __name__)
 """Loggers that tell their life story at the level info; Faust also logs under the module of its subclasses."""
@@ -42,11 +44,20 @@ _UNDERSTOOD = {
 
 
 class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is not typed for us
+    _rests_until = 0.0
+
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Read by AIOKafkaConsumer.start(), which comes later; the driver leaves no other way than copying 60 lines of it.
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
+
+    async def _fetch_records(self, *args: Any, **options: Any) -> Any:
+        await asyncio.sleep(self._rests_until - self.loop.time())
+        records = await super()._fetch_records(*args, **options)
+        if records:
+            self._rests_until = self.loop.time() + _REST_SECONDS
+        return records
 
 
 class _Consumer(driver.Consumer):  # type: ignore[misc]
@@ -132,13 +143,13 @@ class FaustConsumer:
 
 def _agent(handle: Handle, failed: "asyncio.Future[BaseException]") -> Callable[[Any], Awaitable[None]]:
     async def consume(stream: Any) -> None:
-        # The first event is handled at once, and what comes meanwhile next. Faust's own batches wait for company, by timers that
-        # go on where nothing comes.
+        # Faust's own batches wait longer for company, by timers that go on where nothing comes.
         stream.enable_acks = False
         waiting: asyncio.Queue[Any] = asyncio.Queue(_BATCH)
         stream.add_future(_gather(stream, waiting))
         while True:
             events = [await waiting.get()]
+            await asyncio.sleep(_TOGETHER_SECONDS)
             while not waiting.empty():
                 events.append(waiting.get_nowait())
             try:
@@ -150,7 +161,6 @@ def _agent(handle: Handle, failed: "asyncio.Future[BaseException]") -> Callable[
                 await asyncio.Event().wait()
             for event in events:
                 await stream.ack(event)
-            await asyncio.sleep(_REST_SECONDS)
 
     return consume
 
