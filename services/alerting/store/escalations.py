@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert,
 from driftline.alerting.escalation import Climb, Step
 from services.alerting.store.tables import acknowledgements, escalations
 
-_OF = select(escalations).where(escalations.c.alert_id == bindparam("id"))
+_OF = select(escalations).where(escalations.c.alert_id.in_(bindparam("ids", expanding=True)))
 _HERE = (escalations.c.alert_id == bindparam("id")) & (escalations.c.route_key == bindparam("key"))
 _ADD = insert(escalations)
 _SET = update(escalations).where(_HERE, escalations.c.level == bindparam("level_seen"))
@@ -27,7 +27,15 @@ _SHIFT = _SHIFT.values(due_at=escalations.c.due_at + bindparam("later"))
 
 def of(tx: Connection, alert_id: str) -> dict[str, Climb]:
     """The climbs of an alert by the key of their route."""
-    return {row.route_key: _climb(row) for row in tx.execute(_OF, {"id": alert_id})}
+    return of_all(tx, [alert_id]).get(alert_id, {})
+
+
+def of_all(tx: Connection, alert_ids: Collection[str]) -> dict[str, dict[str, Climb]]:
+    """The same of several alerts, by their ids."""
+    found: dict[str, dict[str, Climb]] = {}
+    for row in tx.execute(_OF, {"ids": list(alert_ids)}):
+        found.setdefault(row.alert_id, {})[row.route_key] = _climb(row)
+    return found
 
 
 def add(tx: Connection, climb: Climb) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from driftline.kafka.ports import TopicPartition
+from services.alerting.store.many import Many
 from services.alerting.store.tables import flags, positions, seen
 
 HISTORY_READ = "history_read"
@@ -12,9 +13,10 @@ HISTORY_READ = "history_read"
 
 
 _SEEN = select(seen.c.event_id).where(seen.c.event_id.in_(bindparam("ids", expanding=True)))
-_MARK = insert(seen)
-_POSITION = select(positions).where(positions.c.topic == bindparam("name"), positions.c.partition == bindparam("number"))
-_MOVE = update(positions).where(positions.c.topic == bindparam("name"), positions.c.partition == bindparam("number"))
+_MARK = Many(insert(seen))
+_POSITIONS = select(positions)
+_BEGIN = Many(insert(positions))
+_MOVE = Many(update(positions).where(positions.c.topic == bindparam("name"), positions.c.partition == bindparam("number")))
 
 
 def unseen(tx: Connection, event_ids: Sequence[str]) -> set[str]:
@@ -25,9 +27,7 @@ def unseen(tx: Connection, event_ids: Sequence[str]) -> set[str]:
 
 def mark_seen(tx: Connection, event_ids: Iterable[str], now: int) -> None:
     """Note that these were handled."""
-    rows = [{"event_id": event_id, "at": now} for event_id in event_ids]
-    if rows:
-        tx.execute(_MARK, rows)
+    _MARK.run(tx, [{"event_id": event_id, "at": now} for event_id in event_ids])
 
 
 def forget_seen(tx: Connection, before: int) -> int:
@@ -37,7 +37,7 @@ def forget_seen(tx: Connection, before: int) -> int:
 
 def positions_of(tx: Connection, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
     """Where to read on, for the topics of these ids; a topic that was created anew has no position."""
-    rows = tx.execute(select(positions)).all()
+    rows = tx.execute(_POSITIONS).all()
     return {
         TopicPartition(row.topic, row.partition): row.next_offset for row in rows if topic_ids.get(row.topic) == row.topic_id
     }
@@ -45,15 +45,17 @@ def positions_of(tx: Connection, topic_ids: Mapping[str, str]) -> dict[TopicPart
 
 def set_positions(tx: Connection, offsets: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> None:
     """Note how far was handled; a position never goes back on the same topic."""
+    known = {(row.topic, row.partition): row for row in tx.execute(_POSITIONS)}
+    new, moved = [], []
     for (topic, partition), offset in offsets.items():
-        topic_id = topic_ids[topic]
-        here = {"name": topic, "number": partition}
-        row = tx.execute(_POSITION, here).one_or_none()
-        values = {"topic_id": topic_id, "next_offset": offset}
+        values = {"topic_id": topic_ids[topic], "next_offset": offset}
+        row = known.get((topic, partition))
         if row is None:
-            tx.execute(insert(positions).values(topic=topic, partition=partition, **values))
-        elif row.topic_id != topic_id or row.next_offset < offset:
-            tx.execute(_MOVE, {**here, **values})
+            new.append({"topic": topic, "partition": partition, **values})
+        elif row.topic_id != topic_ids[topic] or row.next_offset < offset:
+            moved.append({"name": topic, "number": partition, **values})
+    _BEGIN.run(tx, new)
+    _MOVE.run(tx, moved)
 
 
 def has_flag(tx: Connection, name: str) -> bool:

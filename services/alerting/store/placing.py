@@ -1,6 +1,6 @@
 """Which groups alerts are in: whole batches of alerts are placed with a handful of statements."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -17,6 +17,9 @@ from services.alerting.store.many import Many
 from services.alerting.store.tables import groups, members
 
 T = TypeVar("T")
+
+Climbs = Mapping[str, Mapping[str, Climb]]
+"""Of some alerts, by the keys of their routes."""
 
 _AT_ONCE = 1_000
 """Alerts whose rows are asked for in one statement."""
@@ -68,12 +71,20 @@ class _Placing:
         self._turning: list[dict[str, Any]] = []
 
     def place(self, alerts: Sequence[Alert], routing: Routing) -> None:
-        present = self._present([alert.alert_id for alert in alerts])
-        wanted = [(alert, _wanted(self._tx, alert, routing, self._now)) for alert in alerts]
+        alert_ids = [alert.alert_id for alert in alerts]
+        present = self._present(alert_ids)
+        climbs = escalations.of_all(self._tx, alert_ids) if routing.escalates else None
+        wanted = [(alert, self._wanted(alert, routing, climbs)) for alert in alerts]
         self._read(key for alert, routes in wanted for key in routes if key not in present.get(alert.alert_id, ()))
         for alert, routes in wanted:
             self._place(alert, routes, present.get(alert.alert_id, {}))
         self._write()
+
+    def _wanted(self, alert: Alert, routing: Routing, climbs: Climbs | None) -> dict[str, Route]:
+        """The routes that tell of an alert, by the key of its group there."""
+        matched = routing.root.match(alert.routing_labels)
+        levels = [] if climbs is None else _levels(self._tx, alert, matched, climbs.get(alert.alert_id, {}), self._now)
+        return {key_for(route, alert): route for route in (*matched, *levels)}
 
     def look_soon(self, alert_ids: Sequence[str]) -> None:
         self._present(alert_ids)
@@ -123,16 +134,8 @@ class _Placing:
             statement.run(self._tx, rows)
 
 
-def _wanted(tx: Connection, alert: Alert, routing: Routing, now: int) -> dict[str, Route]:
-    """The routes that tell of an alert, by the key of its group there."""
-    matched = routing.root.match(alert.routing_labels)
-    levels = _levels(tx, alert, matched, now) if routing.escalates else []
-    return {key_for(route, alert): route for route in (*matched, *levels)}
-
-
-def _levels(tx: Connection, alert: Alert, matched: Collection[Route], now: int) -> list[Route]:
+def _levels(tx: Connection, alert: Alert, matched: Collection[Route], known: Mapping[str, Climb], now: int) -> list[Route]:
     """The routes of the levels that the alert has reached on those that it matches; where it is new, the climb begins."""
-    known = escalations.of(tx, alert.alert_id)
     by_key = {route.key: route for route in matched}
     for key, climb in known.items():
         if key not in by_key or climb.fired_at != alert.fired_at:
