@@ -58,7 +58,9 @@ class ServiceSettings(ProcessSettings):
     """What every service is told. Kafka's own settings are `DRIFTLINE_KAFKA_*`, read by the client."""
 
     tokens_file: Path = Field(default=..., description="file of hashed access tokens (driftline token create)")
-    database_url: str | None = Field(default=None, description="SQLAlchemy URL; None is SQLite in data_dir")
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL of a PostgreSQL (the ledger: or MariaDB, MySQL); None is SQLite in data_dir"
+    )
     instance_id: str = Field(
         default="1",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",

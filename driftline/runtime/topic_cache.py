@@ -17,17 +17,27 @@ from sqlalchemy import (
     delete,
     event,
     insert,
+    make_url,
     select,
     update,
 )
 
+from driftline.errors import ConfigurationError
 from driftline.kafka.ports import TopicPartition
 
 __all__ = ["Positions", "open_engine"]
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for a database URL; SQLite gets a write-ahead log, so that readers do not wait for the writer."""
+    """An engine for a database URL; SQLite gets a write-ahead log, so that readers do not wait for the writer.
+
+    Raises ConfigurationError for another database than SQLite and PostgreSQL: MySQL would take two ids for one that differ in case.
+    """
+    kind = make_url(url).get_backend_name()
+    if kind not in {"sqlite", "postgresql"}:
+        raise ConfigurationError(
+            f"DRIFTLINE_DATABASE_URL: this service keeps its tables in SQLite or PostgreSQL, not in {kind}"
+        )
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
 

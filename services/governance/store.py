@@ -59,7 +59,7 @@ _baselines = Table(
     _metadata,
     Column("baseline_id", String(128), primary_key=True),
     Column("model_id", String(128), nullable=False),
-    Column("facts", Text().with_variant(Text(16_777_216), "mysql"), nullable=False),  # PostgreSQL's has no bound
+    Column("facts", Text, nullable=False),
 )
 _reports = Table(
     "reports",

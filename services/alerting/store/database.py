@@ -49,7 +49,12 @@ class Database:
         except ArgumentError as error:
             message = "DRIFTLINE_DATABASE_URL is no SQLAlchemy URL, such as sqlite:////var/lib/driftline/alerting.db"
             raise ConfigurationError(message) from error
-        self.single_replica = parsed.get_backend_name() == "sqlite"
+        kind = parsed.get_backend_name()
+        if kind not in {"sqlite", "postgresql"}:
+            raise ConfigurationError(
+                f"DRIFTLINE_DATABASE_URL: alerting keeps its tables in SQLite or PostgreSQL, not in {kind}"
+            )
+        self.single_replica = kind == "sqlite"
         self._turn = _Turns()
         self._owner: IO[str] | None = None
         if self.single_replica and parsed.database:

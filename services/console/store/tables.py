@@ -19,8 +19,6 @@ from driftline.runtime.topic_cache import Positions, open_engine
 
 metadata = MetaData()
 
-_LONG_TEXT = Text().with_variant(Text(16_777_216), "mysql")  # PostgreSQL's has no bound
-
 HEAT_MEASURES = ("psi", "js", "tv", "ks", "null_rate_delta")
 """Measures of columns that the page can show; the others stay in the topic."""
 
@@ -46,8 +44,8 @@ windows = Table(
     Column("risk_score", Float),
     Column("severity", String(16)),
     Column("monitor_version", Integer, nullable=False),
-    Column("columns", _LONG_TEXT, nullable=False),  # JSON: measure -> column -> [value, limit, violated]
-    Column("whole", _LONG_TEXT, nullable=False),  # JSON: measure -> [value, limit, violated] of the table itself
+    Column("columns", Text, nullable=False),  # JSON: measure -> column -> [value, limit, violated]
+    Column("whole", Text, nullable=False),  # JSON: measure -> [value, limit, violated] of the table itself
 )
 
 episodes = Table(

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import Column, MetaData, String, Table, insert, select
 
+from driftline.errors import ConfigurationError
 from driftline.kafka.ports import TopicPartition
 from driftline.runtime.topic_cache import Positions, open_engine
 
@@ -25,6 +26,11 @@ def read(engine, offsets):
         for place in offsets:
             connection.execute(insert(SAID[place.topic]).values(word=f"{place.partition}-{offsets[place]}"))
         POSITIONS.move(connection, offsets, IDS)
+
+
+def test_a_database_that_takes_two_ids_for_one_is_refused():
+    with pytest.raises(ConfigurationError, match="SQLite or PostgreSQL, not in mysql"):
+        open_engine("mysql+pymysql://root@localhost/governance")
 
 
 def test_positions_are_those_of_the_last_transaction(engine):

@@ -36,6 +36,11 @@ def test_a_url_that_is_none_is_refused_without_being_quoted() -> None:
     assert "hunter2" not in str(refused.value)
 
 
+def test_a_database_that_takes_two_ids_for_one_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="SQLite or PostgreSQL, not in mysql"):
+        Database("mysql+pymysql://root:hunter2@localhost/alerting")
+
+
 def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="DRIFTLINE_DATA_DIR"):
