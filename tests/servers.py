@@ -107,7 +107,7 @@ def start_mariadb(*, durable: bool = False) -> PrivateServer:
     words = [server, "--no-defaults", f"--datadir={data}", f"--socket={socket}", "--skip-networking", "--max-connections=60"]
     words += [f"--pid-file={folder}/pid", f"--tmpdir={folder}", "--innodb-buffer-pool-size=128M"]
     if not durable:
-        words += ["--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite"]
+        words += ["--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite", "--log-bin", "--sync-binlog=0"]
     process = _start(words, user, folder)
     return _answering(PrivateServer(folder, process, f"mysql+pymysql://root@localhost/mysql?unix_socket={socket}"))
 

@@ -1,8 +1,10 @@
 """The guards of MariaDB and MySQL.
 
-Any session may switch foreign keys and checks off for itself: a trigger looks after the chain, too. TRUNCATE fires no trigger,
-but is refused for a table that another one refers to: an empty table, `ledger_pin`, refers to each that has none. (Who may
-TRUNCATE may also drop, and gets past this by `foreign_key_checks = 0`.)
+Any session may switch foreign keys and checks off for itself: a trigger looks after the chain and the source, too. (MySQL 9.7 does not
+look a foreign key up at all if its index goes on with a column that is NULL, as that of `source_id` with `src_start`.)
+
+TRUNCATE fires no trigger, but is refused for a table that another one refers to: an empty table, `ledger_pin`, refers to each
+that has none. (Who may TRUNCATE may also drop, and gets past this by `foreign_key_checks = 0`.)
 
 A server shows triggers, or their text, only to users who may drop them. To writers and readers a procedure shows them.
 """
@@ -42,8 +44,9 @@ _CATALOGUE: Final = (
 )
 
 _NEXT_ENTRY: Final = (
-    f"(NEW.seq = 0 AND NEW.previous_hash = {ZERO_HASH['mysql']})"  # noqa: S608 - constants
-    " OR EXISTS (SELECT 1 FROM ledger_entry WHERE seq = NEW.seq - 1 AND entry_hash = NEW.previous_hash)"
+    f"((NEW.seq = 0 AND NEW.previous_hash = {ZERO_HASH['mysql']})"  # noqa: S608 - constants
+    " OR EXISTS (SELECT 1 FROM ledger_entry WHERE seq = NEW.seq - 1 AND entry_hash = NEW.previous_hash))"
+    " AND (NEW.source_id IS NULL OR EXISTS (SELECT 1 FROM ledger_offset WHERE source_id = NEW.source_id))"
 )
 
 
