@@ -351,6 +351,7 @@ def _print_alert(alert: dict[str, Any]) -> None:
         "priority": alert["priority"] if labels else f"{alert['priority']} (severity {alert['severity_level']}, risk {risk})",
         **about,
         "since": _moment(alert["startsAt"]) + (f" until {_moment(alert['endsAt'])}" if alert["endsAt"] else ""),
+        "receivers": ", ".join(alert["receivers"]) or "none any more",
         "runbook": alert["runbook_url"] or "none",
         "dashboard": alert["dashboard_url"] or "none",
     }
@@ -358,7 +359,7 @@ def _print_alert(alert: dict[str, Any]) -> None:
         until = _moment(care["until"]) if care["until"] else "it ends"
         lines["taken by"] = f"{care['by']} until {until}" + (f": {care['comment']}" if care["comment"] else "")
     for name, value in lines.items():
-        typer.echo(f"  {name:<10}{value}")
+        typer.echo(f"  {name:<11}{value}")
     for line in alert["details"].splitlines():
         typer.echo(f"    {line}")
     if alert["notifications"]:
@@ -369,7 +370,7 @@ def _print_alert(alert: dict[str, Any]) -> None:
 
 def _notification_row(one: dict[str, Any]) -> tuple[object, ...]:
     decided = _moment(one["decided_at"])
-    return (decided, one["channel"], one["status"], one["reason"], one["state"], one["attempts"], one["error"] or "")
+    return (decided, one["channel_name"], one["status"], one["reason"], one["state"], one["attempts"], one["error"] or "")
 
 
 def _moment(text: str) -> str:

@@ -44,10 +44,18 @@ def routes(database: Database, links: Links, access: Access) -> APIRouter:
     def show_alert(alert_id: str) -> dict[str, Any]:
         with database.read() as tx:
             alert = known_alert(tx, alert_id)
-            key = groups.key_of(tx, alert_id)
-            told = outbox.page(tx, filters={} if key is None else {"group_key": key}, limit=1000, offset=0)
+            own = [group for group, _ in sorted(groups.of_alert(tx, alert_id), key=lambda found: (found[1], found[0].key))]
+            chosen = [{"group_key": group.key} for group in own] or [{}]  # what is over may be in no group any more
+            told = [row for filters in chosen for row in outbox.page(tx, filters=filters, limit=1000, offset=0)]
+        told.sort(key=lambda row: row.seq, reverse=True)
         mine = [notification_view(row) for row in told if alert_id in row.alert_ids]
-        return {**describe(alert, links), "group_key": key, "episode_id": alert.episode_id, "notifications": mine[:100]}
+        return {
+            **describe(alert, links),
+            "group_key": own[0].key if own else None,
+            "receivers": sorted({group.receiver for group in own}),
+            "episode_id": alert.episode_id,
+            "notifications": mine[:100],
+        }
 
     @router.get("/groups", summary="Groups of alerts, and when each is looked at next")
     def list_groups(limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:

@@ -22,10 +22,12 @@ FIRING = {
     "runbook_url": "http://c/mlops/drift-runbook",
     "dashboard_url": "http://c/model-monitoring-delay",
     "details": "temp moved",
+    "receivers": ["audit", "team"],
     "notifications": [
         {
             "decided_at": "2026-01-01T10:00:00.000000Z",
             "channel": "webhook",
+            "channel_name": "team/webhook/0",
             "status": "firing",
             "reason": "first",
             "state": "sent",
@@ -70,7 +72,8 @@ def test_show_tells_what_to_do_and_what_was_sent(run):
     assert (code, request.url.path) == (1, "/v1/alerts/00ff00ff00ff00ff")
     assert "http://c/mlops/drift-runbook" in out
     assert "risk 75.5/100" in out
-    assert out.splitlines()[-1].split()[2:] == ["webhook", "firing", "first", "sent", "1"]
+    assert "  receivers  audit, team\n" in out
+    assert out.splitlines()[-1].split()[2:] == ["team/webhook/0", "firing", "first", "sent", "1"]
 
 
 def test_an_alert_that_others_posted_is_known_by_its_labels(run):
@@ -84,8 +87,8 @@ def test_an_alert_that_others_posted_is_known_by_its_labels(run):
     _, out, _, _ = run(200, {"alerts": [posted]}, "list")
     assert out.splitlines()[1].endswith('delay 1  alertname="DiskFull", instance="b:1"')
     _, out, _, _ = run(200, posted, "show", "x")
-    assert '  labels    alertname="DiskFull", instance="b:1"\n' in out
-    assert "  runbook   none\n" in out
+    assert '  labels     alertname="DiskFull", instance="b:1"\n' in out
+    assert "  runbook    none\n" in out
     assert "risk" not in out
     assert "model " not in out
 

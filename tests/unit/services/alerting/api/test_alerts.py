@@ -1,5 +1,8 @@
 import pytest
 
+from driftline.alerting.config import load
+from driftline.alerting.enrichment import Links
+from services.alerting.api.alerts import routes
 from tests.unit.alerting.builders import cleared, detected
 
 
@@ -35,6 +38,24 @@ def test_one_alert_comes_with_what_was_sent_about_it(client, story) -> None:
     (sent,) = shown["notifications"]
     assert (sent["channel"], sent["state"], sent["reason"], sent["attempts"]) == ("webhook", "sent", "first", 1)
     assert sent["due_at"] is None
+
+
+TWO = """
+route: {receiver: audit, group_wait: 1s, routes: [{receiver: team, continue: true}, {receiver: lead}]}
+receivers: [{name: audit, channels: [webhook]}, {name: team, channels: [webhook]}, {name: lead, channels: [webhook]}]
+"""
+
+
+def test_an_alert_names_all_its_receivers_and_what_each_was_sent(make_parts, door) -> None:
+    parts = make_parts(load(TWO, source="y"))
+    client = door(lambda access: [routes(parts.database, Links(), access)])
+    parts.take(detected())
+    parts.pass_time(30)
+    parts.deliver()
+    (alert,) = client.get("/v1/alerts").json()["alerts"]
+    shown = client.get(f"/v1/alerts/{alert['fingerprint']}").json()
+    assert shown["receivers"] == ["lead", "team"]
+    assert len({sent["group_key"] for sent in shown["notifications"]}) == 2
 
 
 def test_groups_and_notifications_are_listed(client, story) -> None:
