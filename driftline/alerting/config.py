@@ -3,13 +3,14 @@
 What is not supported is a fault that names the field, never silence; all faults of a file are told at once.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from driftline.alerting.alert import Priority
 from driftline.alerting.config_document import Field, open_document
 from driftline.alerting.config_escalations import read_policies, read_rotas
 from driftline.alerting.config_noise import read_noise
-from driftline.alerting.config_receivers import read_global, read_receivers
+from driftline.alerting.config_receivers import apprise_form, read_global, read_receivers
 from driftline.alerting.config_routes import RouteReader, inhibit_rules
 from driftline.alerting.config_time_intervals import time_intervals
 from driftline.alerting.enrichment import EMERGENCY_CHANNELS, default_channels
@@ -46,15 +47,24 @@ _REMEDIES = {
 }
 
 
-def load(text: str, *, source: str = "alerting.yml", syntax: Syntax = Syntax.FALLBACK) -> Routing:
-    """The routing in a YAML text; `source` is the file's name in faults. Raises InvalidAlertingConfig with all faults."""
+def load(
+    text: str,
+    *,
+    source: str = "alerting.yml",
+    syntax: Syntax = Syntax.FALLBACK,
+    apprise: Callable[[str], str] = apprise_form,
+) -> Routing:
+    """The routing in a YAML text; `source` is the file's name in faults. Raises InvalidAlertingConfig with all faults.
+
+    `apprise` reads a URL of Apprise and raises ValueError for what is none.
+    """
     document = open_document(text, source)
     findings = document.findings
     if findings.faults:
         raise InvalidAlertingConfig(*findings.faults)
     top = document.mapping(_TOP, _REMEDIES)
     everywhere = read_global(top.get("global"))
-    receivers = read_receivers(top.get("receivers"), everywhere)
+    receivers = read_receivers(top.get("receivers"), everywhere, apprise)
     intervals = time_intervals(top)
     _refuse_templates(top.get("templates"))
     rotas = read_rotas(top.get("on_call"), receivers)

@@ -172,8 +172,8 @@ def read_global(field: Field | None) -> Global:
     return Global(values, 300_000_000 if timeout is None else timeout)
 
 
-def read_receivers(field: Field | None, everywhere: Global) -> dict[str, Receiver]:
-    """The receivers by name."""
+def read_receivers(field: Field | None, everywhere: Global, apprise: Callable[[str], str]) -> dict[str, Receiver]:
+    """The receivers by name; `apprise` reads a URL of Apprise and raises ValueError for what is none."""
     receivers: dict[str, Receiver] = {}
     for item in () if field is None else field.items():
         values = item.mapping({"name", "channels", *INTEGRATIONS}, NOT_SENT_TO)
@@ -186,7 +186,7 @@ def read_receivers(field: Field | None, everywhere: Global) -> dict[str, Receive
         channels = _named(values["channels"]) if "channels" in values else []
         for section, integration in INTEGRATIONS.items():
             for number, one in enumerate(values[section].items() if section in values else ()):
-                channels.append(_configured(one, f"{name}/{integration.kind}/{number}", integration, everywhere))
+                channels.append(_configured(one, f"{name}/{integration.kind}/{number}", integration, everywhere, apprise))
         receivers[name] = Receiver(name, tuple(channels))
     return receivers
 
@@ -206,7 +206,9 @@ def _named(field: Field) -> list[ChannelSpec]:
     return [ChannelSpec(kind=kind, name=kind) for kind in kinds]
 
 
-def _configured(field: Field, name: str, integration: Integration, everywhere: Global) -> ChannelSpec:
+def _configured(
+    field: Field, name: str, integration: Integration, everywhere: Global, apprise: Callable[[str], str]
+) -> ChannelSpec:
     values = field.mapping({"send_resolved", *integration.fields}, _REMEDIES)
     for own, general in integration.defaults.items():
         if general in everywhere.values and not _says_itself(own, values):
@@ -215,7 +217,9 @@ def _configured(field: Field, name: str, integration: Integration, everywhere: G
         if not any(choice in values for choice in choices):
             field.fault(f"{choices[0]} is missing; set {' or '.join(choices)}")
     options = {
-        own: _value(integration.kind, own, value) for own, value in values.items() if own not in ("send_resolved", "timeout")
+        own: _value(integration.kind, own, value, apprise)
+        for own, value in values.items()
+        if own not in ("send_resolved", "timeout")
     }
     resolved = values["send_resolved"].boolean() if "send_resolved" in values else None
     timeout = _timeout(values.get("timeout"))
@@ -244,7 +248,7 @@ def _timeout(field: Field | None) -> int | None:
     return found
 
 
-def _value(kind: str, name: str, field: Field) -> Any:
+def _value(kind: str, name: str, field: Field, apprise: Callable[[str], str]) -> Any:
     if name in _FLAGS:
         return field.boolean()
     value = field.plain()
@@ -252,7 +256,7 @@ def _value(kind: str, name: str, field: Field) -> Any:
     if not isinstance(value, str) or "{{" in value:
         return value
     if kind == "apprise":
-        return _parsed(field, _apprise_address)
+        return _parsed(field, apprise) if name == "url" else value
     if kind == "ticket" and name in _OF_TICKETS:
         return _parsed(field, _OF_TICKETS[name])
     return _parsed(field, _address) if name in _ADDRESSES else value
@@ -277,7 +281,8 @@ def _address(text: str) -> str:
     return text
 
 
-def _apprise_address(text: str) -> str:
+def apprise_form(text: str) -> str:
+    """Return a text that has the form of Apprise's URLs; raises ValueError."""
     if not _APPRISE_URL.match(text):
         raise ValueError("must be a URL of Apprise, such as discord://id/token")
     return text

@@ -1,6 +1,7 @@
 """`driftline alert`: see the alerts that are open and what was sent, through the alerting service; check its configuration."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from driftline.cli.console_output import Json, print_json, print_table
 from driftline.cli.inputs import text_of
 from driftline.cli.service import ALERTING, path_of
 from driftline.errors import ConfigurationError
+from driftline.runtime.apprise_urls import apprise_url
 from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
@@ -263,7 +265,11 @@ def _checked(file: Path) -> dict[str, Any]:
         "time intervals": len(routing.time_intervals),
         "built-in inhibit rules": len(routing.noise.inhibit_rules),
     }
-    return {"file": str(file), "faults": [], "warnings": list(routing.warnings), "found": counts}
+    unread = []
+    kinds = {channel.kind for receiver in routing.receivers.values() for channel in receiver.channels}
+    if "apprise" in kinds and find_spec("apprise") is None:
+        unread.append("Apprise is not installed: of its URLs only the form was looked at; pip install 'driftline[apprise]'")
+    return {"file": str(file), "faults": [], "warnings": [*routing.warnings, *unread], "found": counts}
 
 
 def _print_report(report: dict[str, Any]) -> None:
@@ -272,12 +278,12 @@ def _print_report(report: dict[str, Any]) -> None:
     for warning in report["warnings"]:
         typer.echo(f"warning: {warning}")
     if not report["faults"]:
-        *own, built_in = (f"{count} {name}" for name, count in report["found"].items())
+        *own, built_in = (amount(count, name.removesuffix("s")) for name, count in report["found"].items())
         typer.echo(f"{report['file']}: {', '.join(own)}, and {built_in}")
 
 
 def _loaded(file: Path) -> Routing:
-    return load(text_of(file), source=str(file))
+    return load(text_of(file), source=str(file), apprise=apprise_url)
 
 
 def _labels(words: list[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from driftline.alerting.response.policy import ResponsePolicy
 from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
+from driftline.runtime.apprise_urls import apprise_url
 from services.alerting.adapters.channels.port import Channel
 from services.alerting.adapters.channels.registry import build_channels
 from services.alerting.settings import AlertingSettings
@@ -76,7 +77,7 @@ def read_routing(settings: AlertingSettings) -> Routing:
         routing = default_routing(webhook=settings.alerting_webhook_url is not None)
     else:
         try:
-            routing = load(path.read_text(encoding="utf-8"), source=str(path))
+            routing = load(path.read_text(encoding="utf-8"), source=str(path), apprise=apprise_url)
         except (OSError, UnicodeDecodeError) as error:
             problem = getattr(error, "strerror", None) or "it is no UTF-8"
             raise ConfigurationError(f"DRIFTLINE_ALERTING_CONFIG={path} cannot be read: {problem}") from error

@@ -116,6 +116,11 @@ def test_what_is_wrong_is_named(text, field) -> None:
     assert [name for _, name in faults(text)] == [field]
 
 
+def test_a_file_with_a_url_of_apprise_is_read_later() -> None:
+    routing = load("route: {receiver: a}\nreceivers: [{name: a, apprise_configs: [{url_file: /run/secrets/discord}]}]")
+    assert routing.receivers["a"].channels[0].options == {"url_file": "/run/secrets/discord"}
+
+
 @pytest.mark.parametrize("section", sorted(NOT_SENT_TO))
 def test_an_integration_that_is_not_sent_to_is_named(section) -> None:
     assert faults(f"route: {{receiver: a}}\nreceivers:\n  - name: a\n    {section}: [{{}}]") == [(4, f"receivers[0].{section}")]

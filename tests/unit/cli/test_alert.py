@@ -162,7 +162,7 @@ def configuration(tmp_path, command):
 
 def test_a_good_configuration_is_counted_apart_from_the_rule_that_holds_by_default(configuration):
     code, out, _ = configuration(GOOD, "check-config", "FILE")
-    assert (code, out) == (0, "FILE: 3 routes, 3 receivers, 0 inhibit rules, 1 time intervals, and 1 built-in inhibit rules\n")
+    assert (code, out) == (0, "FILE: 3 routes, 3 receivers, 0 inhibit rules, 1 time interval, and 1 built-in inhibit rule\n")
 
 
 def test_every_fault_of_a_configuration_is_said_with_its_line(configuration):
@@ -176,6 +176,14 @@ def test_every_fault_of_a_configuration_is_said_with_its_line(configuration):
     ]
     code, out, _ = configuration(broken, "check-config", "--json", "FILE")
     assert (code, [fault["line"] for fault in json.loads(out)[0]["faults"]]) == (1, [9, 10, 11])
+
+
+def test_a_url_that_apprise_itself_does_not_take_is_named_with_its_line(configuration):
+    receiver = "receivers: [{name: a, apprise_configs: [{url: json://h.example.com}, {url: discord://hush}]}]"
+    code, out, err = configuration(f"route: {{receiver: a}}\n{receiver}\n", "check-config", "FILE")
+    assert code == 1
+    assert out.startswith("FILE:2: receivers[0].apprise_configs[1].url: is no URL that Apprise understands")
+    assert "hush" not in out + err
 
 
 def test_a_warning_is_said_and_no_fault(configuration):

@@ -4,14 +4,8 @@ Apprise opens its connections itself, so they are watched. It answers only wheth
 logs. Messages of a channel go out one after the other, at the pace that Apprise knows the service to bear.
 """
 
-import logging
 import re
-import sys
 import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +14,7 @@ from driftline.alerting.channels.plain import plain
 from driftline.alerting.channels.texts import clip, one_line
 from driftline.alerting.delivery import Delivered, Outcome, Refused, TryAgain, judge
 from driftline.errors import ConfigurationError
+from driftline.runtime.apprise_urls import apprise_said, apprise_service
 from services.alerting.adapters.channels.json_post import Reach
 from services.alerting.adapters.channels.port import Outgoing
 from services.alerting.adapters.channels.watched import watched
@@ -69,7 +64,7 @@ class AppriseChannel:
         to.add(self._service)
         title, body = plain(message)
         kind = NotifyType(_TYPES.get(message.lead.priority, "info") if message.firing else "success")
-        with _said() as said, watched(self._reach.allowed) as watch:
+        with apprise_said() as said, watched(self._reach.allowed) as watch:
             sent = to.notify(body=body, title=title, notify_type=kind, body_format=NotifyFormat.TEXT)
         if sent:
             return Delivered()
@@ -80,7 +75,7 @@ class AppriseChannel:
 
 def _service(to: AppriseUrl, timeout_seconds: float) -> "NotifyBase":
     try:
-        from apprise import Apprise, AppriseAsset, NotifyBase, OverflowMode
+        from apprise import AppriseAsset, OverflowMode
     except ImportError as error:
         raise ConfigurationError(f"{to.name} needs Apprise: pip install 'driftline[apprise]'") from error
     asset = AppriseAsset(
@@ -93,16 +88,10 @@ def _service(to: AppriseUrl, timeout_seconds: float) -> "NotifyBase":
         http_redirects=False,
         service_timeout=timeout_seconds,
     )
-    with _said(), warnings.catch_warnings(action="ignore"):  # of the modules of its plugins, all of which it loads
-        service = Apprise.instantiate(to.url, asset=asset)
-    if not isinstance(service, NotifyBase):
-        raise ConfigurationError(
-            f"{to.name} is no URL that Apprise understands; its form is on https://appriseit.com/services/"
-        )
-    if "requests" not in vars(sys.modules[type(service).__module__]):
-        raise ConfigurationError(
-            f"{to.name}: {service.service_name} is not reached over HTTP, so its connections cannot be watched"
-        )
+    try:
+        service = apprise_service(to.url, asset)
+    except ValueError as error:
+        raise ConfigurationError(f"{to.name} {error}") from None
     service.socket_connect_timeout = service.socket_read_timeout = timeout_seconds
     service.overflow_mode = OverflowMode.TRUNCATE
     return service
@@ -116,31 +105,3 @@ def _judged(said: list[str], now: int) -> Outcome:
         return TryAgain(error)
     found = judge(int(code[1]), now=now, delivered=_NO_CODE)
     return TryAgain(error, found.code) if isinstance(found, TryAgain) else Refused(error, found.code)
-
-
-class _Listener(logging.Handler):
-    """Hands each warning to whoever asked for it where it was said."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take a line."""
-        lines = _SAID.get()
-        if lines is not None:
-            lines.append(record.getMessage())
-
-
-_SAID: ContextVar[list[str] | None] = ContextVar("said", default=None)
-_LISTENER = _Listener(logging.WARNING)
-
-
-@contextmanager
-def _said() -> Iterator[list[str]]:
-    """Collect the warnings of Apprise; nothing of it goes to the log, for it may quote a URL."""
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    logger.addHandler(_LISTENER)  # once
-    lines: list[str] = []
-    token = _SAID.set(lines)
-    try:
-        yield lines
-    finally:
-        _SAID.reset(token)

@@ -152,7 +152,7 @@ def test_a_receiver_may_have_an_address_of_its_own(build, tmp_path, kind, option
         ("pagerduty", {"routing_key": "hush", "url": "http://example.org/"}, "team/x/0: url"),
         ("apprise", {"url": "pigeon://hush"}, "team/x/0: url is no URL that Apprise understands"),
         ("apprise", {"url": "discord://hush"}, "team/x/0: url is no URL that Apprise understands"),
-        ("apprise", {"url": "mailto://me:hush@example.com"}, "team/x/0: url: E-Mail is not reached over HTTP"),
+        ("apprise", {"url": "mailto://me:hush@example.com"}, "team/x/0: url leads to E-Mail, not reached over HTTP"),
         ("email", {**MAILED, "smarthost": "mail.example.com"}, "host:port"),
         ("email", {**MAILED, "to": "a@example.com, nobody"}, "from or to"),
         ("email", {**MAILED, "auth_username": "me"}, "auth_password"),
