@@ -9,13 +9,14 @@ _FNV_PRIME = 0x100000001B3
 
 
 class AlertType(StrEnum):
-    """What an alert is about (ALR-21); decides its runbook."""
+    """What an alert is about (ALR-21, ALR-27); decides its runbook."""
 
     DRIFT_DETECTION = "drift_detection"
     PERFORMANCE_DEGRADATION = "performance_degradation"
     DATA_QUALITY = "data_quality"
     CRITICAL_FAILURE = "critical_failure"
     FORECAST_ALERT = "forecast_alert"
+    COMPLIANCE = "compliance"
     GENERAL = "general"
 
 

@@ -22,6 +22,7 @@ _RUNBOOK: Mapping[str, str] = {
     "drift_detection": "drift-runbook",
     "performance_degradation": "performance-runbook",
     "data_quality": "data-quality-runbook",
+    "compliance": "compliance-runbook",
 }
 
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from driftline.alerting import compliance_rules
 from driftline.alerting.alert import PRIORITY_OF_SEVERITY, Alert, AlertType, Priority, fingerprint, short_name
 from driftline.alerting.sparkline import sparkline
-from driftline.events import DriftCleared, DriftDetected, HealthCleared, HealthOpened
+from driftline.events import ComplianceReported, DriftCleared, DriftDetected, HealthCleared, HealthOpened
 from driftline.wording import amount
 
-Event = DriftDetected | DriftCleared | HealthOpened | HealthCleared
+Event = DriftDetected | DriftCleared | HealthOpened | HealthCleared | ComplianceReported
 
 _SHOWN_COLUMNS = 5
 """Columns named in the details; the rest are counted."""
@@ -70,7 +71,7 @@ Change = Fired | Resolved | Ignored
 
 
 def identity(event: Event) -> Mapping[str, str]:
-    """The labels that identify the alert of an event: its episode, or what a health event is about."""
+    """The labels that identify the alert of an event: its episode, what a health event is about, or a model's compliance."""
     if isinstance(event, DriftDetected | DriftCleared):
         labels = {
             "model_id": event.model_id,
@@ -80,6 +81,8 @@ def identity(event: Event) -> Mapping[str, str]:
             "kind": event.kind,
             "reference": event.reference.value.lower(),
         }
+    elif isinstance(event, ComplianceReported):
+        labels = {"model_id": event.model_id, "kind": "compliance"}
     else:
         labels = {**event.labels, "source": event.source, "subject": event.subject, "kind": event.kind}
     return {name: value for name, value in labels.items() if value}
@@ -96,6 +99,8 @@ def receive(event: Event, known: Alert | None, *, event_id: str, now: int) -> Ch
             return _health_opened(event, known, event_id, now)
         case HealthCleared():
             return _health_cleared(event, known, event_id)
+        case ComplianceReported():
+            return _compliance_reported(event, known, event_id, now)
 
 
 def _drift_detected(event: DriftDetected, known: Alert | None, event_id: str, now: int) -> Change:
@@ -175,6 +180,42 @@ def _health_cleared(event: HealthCleared, known: Alert | None, event_id: str) ->
     if known.ends_at is not None or event.at < known.starts_at:
         return Ignored.STALE
     return Resolved(replace(known, ends_at=event.at, source_event_id=event_id), "clean")
+
+
+def _compliance_reported(event: ComplianceReported, known: Alert | None, event_id: str, now: int) -> Change:
+    firing = known is not None and known.ends_at is None
+    if known is not None and event.at < (known.ends_at or known.starts_at):
+        return Ignored.STALE
+    if compliance_rules.is_met(event):
+        if known is None or not firing:
+            return Ignored.UNKNOWN_ALERT if known is None else Ignored.UNCHANGED
+        reason = "clean" if event.total_checks else "superseded"
+        return Resolved(replace(known, ends_at=event.at, source_event_id=event_id), reason)
+    severity, details = compliance_rules.severity(event), compliance_rules.details(event)
+    if known is not None and firing and (known.severity, known.details) == (severity, details):
+        return Ignored.UNCHANGED
+    labels = identity(event)
+    return Fired(
+        Alert(
+            alert_id=fingerprint(labels),
+            labels=labels,
+            alert_type=AlertType.COMPLIANCE,
+            title=compliance_rules.title(event),
+            model_id=event.model_id,
+            model_version="",
+            priority=_priority(severity),
+            severity=severity,
+            risk_score=None,
+            details=details,
+            affected_segments=(),
+            starts_at=known.starts_at if known is not None and firing else event.at,
+            ends_at=None,
+            fired_at=known.fired_at if known is not None and firing else now,
+            episode_id="",
+            sequence=0,
+            source_event_id=event_id,
+        )
+    )
 
 
 def _priority(severity: str) -> Priority:

@@ -15,6 +15,7 @@ NOUNS = {
     "backtest": "Say what would have alarmed in a file, without a broker.",
     "baseline": "Fit the reference that windows are compared with.",
     "check": "Check a stored range now, and see what became of scheduled checks.",
+    "compliance": "Declare what is required of models, and see how far they meet it.",
     "dead-letters": "List, show and replay what could not be counted.",
     "ledger": "Verify, query and export the audit ledger.",
     "model": "Register models and versions, move them between stages.",

@@ -13,7 +13,7 @@ class AlertFired:
     group_key: str
     """Group it is notified with."""
     alert_type: str
-    """drift_detection, performance_degradation, data_quality, critical_failure, forecast_alert or general."""
+    """drift_detection, performance_degradation, data_quality, critical_failure, forecast_alert, compliance or general."""
     title: str
     """One line."""
     model_id: str

@@ -21,7 +21,16 @@ from driftline.alerting.posted import PostedAlert, receive_posted, timed_out
 from driftline.alerting.routing import Route
 from driftline.clock import Clock
 from driftline.errors import InvalidRecord, Reason
-from driftline.events import AlertFired, AlertResolved, CheckExecution, DriftCleared, DriftDetected, HealthCleared, HealthOpened
+from driftline.events import (
+    AlertFired,
+    AlertResolved,
+    CheckExecution,
+    ComplianceReported,
+    DriftCleared,
+    DriftDetected,
+    HealthCleared,
+    HealthOpened,
+)
 from driftline.kafka.ports import Message, TopicPartition
 from driftline.runtime.health import Health
 from services.alerting.adapters.faust_app import FaustConsumer
@@ -46,16 +55,16 @@ from services.alerting.store.database import Database
 _LOG = structlog.get_logger("driftline.alerting")
 
 
-Elsewhere = ChangeEvent | CheckExecution
+Elsewhere = ChangeEvent | CheckExecution | ComplianceReported
 """What is read of the topics of other services that do not speak to alerting in the first place."""
 
-ELSEWHERE = ("governance", "monitors", "checks")
+ELSEWHERE = ("governance", "monitors", "checks", "compliance")
 _POSTED_AT_ONCE = 1_000
 """Posted alerts in one transaction; the dispatcher waits for it."""
 
 
 class Intake:
-    """Handles records of `drift-events` and `health`, and what `governance`, `monitors` and `checks` say about models.
+    """Handles records of `drift-events` and `health`, and what `governance`, `monitors`, `checks` and `compliance` say about models.
 
     Handling one twice changes nothing.
     """

@@ -14,7 +14,7 @@ from services.governance.adapters.journal import TOPICS, Journal
 from services.governance.api.application import application
 from services.governance.api.desk import Counter
 from services.governance.consumer import Desk, DeskPart
-from services.governance.jobs import Census
+from services.governance.jobs import Census, Evaluation
 from services.governance.settings import GovernanceSettings
 from services.governance.store import Store
 
@@ -32,11 +32,12 @@ def run(settings: GovernanceSettings, clock: Clock) -> int:
     journal = Journal(cluster, clock)
     desk = Desk(journal, store)
     server = HttpServer(application(Counter(store, desk, clock, access), health), settings.http_host, settings.http_port)
-    census = Census(store, clock)
+    census, evaluation = Census(store, clock), Evaluation(desk, store, clock)
 
     def moved() -> None:
         health.beat("desk")
         census.take_if_due()
+        evaluation.take_if_due()
 
     try:
         desk.open()

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ PAUSE_SECONDS = 0.2
 @dataclass(frozen=True, slots=True)
 class _Request:
     decide: Callable[[Store], Proposal[Any]]
-    actor: str
+    actor: str | None
     future: "Future[Any]"
 
 
@@ -40,9 +41,15 @@ class Desk:
         self._topic_ids = self._journal.topic_ids()
         self._journal.start(self._store.positions(self._topic_ids))
         self._journal.read_to_end(self._take)
+        self.look_around()
 
-    def change(self, decide: Callable[[Store], Proposal[Answer]], actor: str) -> "Future[Answer]":
-        """Ask for a change from any thread. The future holds the answer, or what the core or the broker refused it with."""
+    def look_around(self) -> None:
+        """Note what the broker says of the topics themselves; where it does not answer, what it said before stands."""
+        with suppress(KafkaFailure):
+            self._store.note_kept(self._journal.kept_days())
+
+    def change(self, decide: Callable[[Store], Proposal[Answer]], actor: str | None) -> "Future[Answer]":
+        """Ask for a change from any thread; `actor` is None where nobody did. The future holds the answer, or what the core or the broker refused it with."""
         future: Future[Answer] = Future()
         try:
             self._requests.put_nowait(_Request(decide, actor, future))
@@ -77,7 +84,7 @@ class Desk:
         else:
             request.future.set_result(answer)
 
-    def _changed(self, decide: Callable[[Store], Proposal[Any]], actor: str) -> object:
+    def _changed(self, decide: Callable[[Store], Proposal[Any]], actor: str | None) -> object:
         for _ in range(ATTEMPTS):
             self._journal.begin_writing()
             self._journal.read_to_end(self._take)

@@ -28,3 +28,12 @@ MONITORS = Gauge(
     "Monitors by the state of their latest version; anything but ACTIVE and PAUSED wants a look.",
     ["state"],
 )
+COMPLIANCE_SCORE = Gauge(
+    "driftline_governance_compliance_score",
+    "Score of the last compliance report of a model, 0 to 1; below 0.8 it is an alert.",
+    ["model_id"],
+)
+UNDECLARED = Gauge(
+    "driftline_governance_models_without_requirements",
+    "Models with a version in PRODUCTION of which nothing is required; driftline compliance require MODEL.",
+)

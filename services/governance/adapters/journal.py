@@ -14,7 +14,9 @@ from driftline.clock import Clock
 from driftline.codec import encode
 from driftline.envelope import Envelope, deterministic_id
 from driftline.errors import Unavailable
-from driftline.events import Monitor
+from driftline.events import ComplianceReported, ControlEvaluated, EvidenceAttested, Monitor, RequirementsDeclared
+from driftline.governance.compliance.evidence import FOR_EVER_DAYS, LOOKED_BACK_US
+from driftline.governance.periods import DAY_US
 from driftline.governance.registry import RegistryEvent
 from driftline.kafka.errors import Fenced, KafkaFailure, OutcomeUnknown
 from driftline.kafka.ports import Admin, Consumer, Delivery, Isolation, Message, TopicPartition, TransactionalProducer
@@ -27,9 +29,12 @@ READ_SLICE_SECONDS = 0.01
 """A consumer waits this long for a full batch, which never comes on quiet topics."""
 
 GOVERNANCE, MONITORS = topics.name("governance"), topics.name("monitors")
-TOPICS = ("governance", "monitors", "baselines", "monitor-status")
+COMPLIANCE, WINDOWS = topics.name("compliance"), topics.name("windows")
+TOPICS = ("governance", "monitors", "baselines", "monitor-status", "compliance", "windows", "checkpoints")
+TRAIL = ("governance", "compliance", "windows", "drift-events", "alerts")
+"""Topics that tell afterwards what a model did and who decided what about it."""
 
-GovernanceEvent = Monitor | RegistryEvent
+GovernanceEvent = Monitor | RegistryEvent | RequirementsDeclared | EvidenceAttested | ControlEvaluated | ComplianceReported
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
@@ -87,9 +92,18 @@ class Journal:
         """Ids of the topics, which change when one is created anew."""
         return {name: described.topic_id for name, described in self._admin.describe(self._names).items()}
 
+    def kept_days(self) -> dict[str, float]:
+        """For how many days the broker keeps each topic of the audit trail that is there."""
+        return {one.name: _days(one.config) for one in self._admin.describe(map(topics.name, TRAIL)).values()}
+
     def start(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Begin to read at these positions, or at the beginning of the log where they are missing or behind it."""
-        begins = self._admin.begin_offsets(self._places)
+        """Begin to read at these positions, or at the beginning of the log where they are missing or behind it.
+
+        Windows are read from 30 days ago: what was reported before is no evidence any more.
+        """
+        since = max(self._clock.now_us() - LOOKED_BACK_US, 0) // 1000
+        recent = self._consumer.offsets_for_times({place: since for place in self._places if place.topic == WINDOWS})
+        begins = self._admin.begin_offsets(self._places) | recent
         self._consumer.assign({place: max(positions.get(place, 0), begin) for place, begin in begins.items()})
 
     def read(self, timeout_seconds: float = 0.0) -> Batch:
@@ -129,8 +143,10 @@ class Journal:
             producer.init_transactions()
             self._producer = producer
 
-    def append(self, events: Sequence[GovernanceEvent], actor: str) -> dict[TopicPartition, int]:
+    def append(self, events: Sequence[GovernanceEvent], actor: str | None) -> dict[TopicPartition, int]:
         """Write events in one transaction; returns the offsets after them when the broker has acknowledged it.
+
+        `actor`: who caused them, None = governance itself.
 
         Raises Overtaken if another instance became the writer, Unavailable if it is not known whether the events were written.
         """
@@ -173,15 +189,19 @@ class Journal:
             self._producer.close()
         self._consumer.close()
 
-    def _addressed(self, event: GovernanceEvent, actor: str) -> tuple[str, str, Envelope]:
+    def _addressed(self, event: GovernanceEvent, actor: str | None) -> tuple[str, str, Envelope]:
         now = self._clock.now_us()
         kind = type(event).__name__
         if isinstance(event, Monitor):
             topic, key = MONITORS, f"{event.model_id}/{event.monitor_version}"
             identity: tuple[str | int, ...] = (kind, event.model_id, event.monitor_version)
+        elif isinstance(event, ControlEvaluated | ComplianceReported):
+            topic, key = COMPLIANCE, event.model_id
+            identity = (kind, event.model_id, getattr(event, "control", ""), event.at)
         else:
             topic, key = GOVERNANCE, event.model_id
-            identity = (kind, event.model_id, getattr(event, "model_version", ""), event.at)
+            about = getattr(event, "model_version", "") or getattr(event, "requirement", "")
+            identity = (kind, event.model_id, about, event.at)
         envelope = Envelope(
             id=deterministic_id("governance", *identity),
             type=kind,
@@ -191,3 +211,11 @@ class Journal:
             actor=actor,
         )
         return topic, key, envelope
+
+
+def _days(config: Mapping[str, str]) -> float:
+    """Time for which a topic keeps records, in days; a compacted one keeps the last of each key only, which is no record."""
+    if "delete" not in config.get("cleanup.policy", "delete"):
+        return 0.0
+    kept_ms = int(config.get("retention.ms", "-1"))
+    return FOR_EVER_DAYS if kept_ms < 0 else kept_ms * 1000 / DAY_US

@@ -8,7 +8,7 @@ from driftline.runtime.health import Health
 from driftline.runtime.http import create_app
 from driftline.runtime.problems import Problem, problem_response
 from services.governance import metrics
-from services.governance.api import models, monitors
+from services.governance.api import compliance, models, monitors
 from services.governance.api.desk import Counter
 
 _BODY_LIMIT = 2 * 1024 * 1024
@@ -19,6 +19,7 @@ def application(counter: Counter, health: Health) -> FastAPI:
     app = create_app("Driftline governance", health=health, registry=REGISTRY, body_limit=_BODY_LIMIT)
     app.include_router(models.routes(counter))
     app.include_router(monitors.routes(counter))
+    app.include_router(compliance.routes(counter))
 
     @app.exception_handler(DefinitionRefused)
     async def on_definition(request: Request, error: DefinitionRefused) -> Response:

@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 class Desk(Protocol):
     """Takes changes one after the other, each decided on the end of the log."""
 
-    def change(self, decide: Callable[[Store], Proposal[Answer]], actor: str) -> "Future[Answer]":
+    def change(self, decide: Callable[[Store], Proposal[Answer]], actor: str | None) -> "Future[Answer]":
         """Ask for a change; the future holds the answer once the broker has acknowledged it."""
         ...
 

@@ -7,17 +7,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from driftline.drift.dialect import Dialect
 from driftline.governance.definition import baseline_named, parse_definition
-from driftline.governance.document import MAX_CHARACTERS
-from driftline.governance.errors import DefinitionRefused, NotFound, Problem
+from driftline.governance.errors import NotFound
 from driftline.governance.monitors import Outcome, Plan, plan
 from driftline.governance.registry import check_id
 from driftline.runtime.tokens import Actor
 from services.governance.adapters.journal import Proposal
+from services.governance.api.body import text_of
 from services.governance.api.desk import CHANGERS, READERS, Counter
 from services.governance.api.views import View, monitor_view, planned_view
 from services.governance.store import Store
-
-_BYTES_PER_CHARACTER = 4
 
 
 def routes(counter: Counter) -> APIRouter:
@@ -50,7 +48,7 @@ def routes(counter: Counter) -> APIRouter:
         expected_version: Annotated[int | None, Query(ge=0, description="Version seen last; 0 = none yet.")] = None,
         dry_run: Annotated[bool, Query(description="Only say what applying it would come to.")] = False,
     ) -> View:
-        text = await _text(request)
+        text = await text_of(request)
 
         def decide(store: Store) -> Proposal[Plan]:
             planned = _planned(store, model_id, text, expected_version, actor.name)
@@ -94,15 +92,3 @@ def _whole(counter: Counter, model_id: str) -> View:
         "current": monitor_view(versions[-1], counter.store, now),
         "versions": [monitor_view(version, counter.store, now, whole=False) for version in versions],
     }
-
-
-async def _text(request: Request) -> str:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_CHARACTERS * _BYTES_PER_CHARACTER:
-            raise DefinitionRefused([Problem("", f"the document is longer than {MAX_CHARACTERS} characters")])
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DefinitionRefused([Problem("", f"the document is not UTF-8: byte {error.start}")]) from error

@@ -5,6 +5,7 @@ from typing import Any
 
 from driftline.drift.dialect import explained
 from driftline.envelope import iso_time
+from driftline.events import ComplianceReported, ControlEvaluated
 from driftline.governance.monitors import SINCE_EVER, Plan, standing
 from driftline.governance.naming import table_of
 from driftline.governance.registry import Model, Version, namespace, short_name
@@ -82,4 +83,41 @@ def planned_view(planned: Plan) -> View:
         "dry_run": True,
         "monitor": asdict(planned.monitor),
         "business": explained(planned.monitor),
+    }
+
+
+def report_view(report: ComplianceReported) -> View:
+    """A compliance report without its controls."""
+    return {
+        "model_id": report.model_id,
+        "model_name": short_name(report.model_id),
+        "compliance_level": report.level.value,
+        "compliance_score": report.score,
+        "total_checks": report.total_checks,
+        "compliant_checks": report.compliant_checks,
+        "attested_checks": report.attested_checks,
+        "statuses": {one.control: one.status.value.lower() for one in report.results},
+        "trigger": report.trigger.value,
+        "asked_by": report.actor,
+        "report_timestamp": iso_time(report.at),
+        "next_review_date": iso_time(report.next_review),
+    }
+
+
+def compliance_view(report: ComplianceReported, store: Store) -> View:
+    """A compliance report with what each control found, and what is required now."""
+    return report_view(report) | {
+        "recommendations": list(report.recommendations),
+        "detailed_results": {one.control: _control_view(one) for one in store.controls(report)},
+        "requirements": {one.name: asdict(one) for one in store.requirements(report.model_id)},
+    }
+
+
+def _control_view(control: ControlEvaluated) -> View:
+    return {
+        "status": control.status.value.lower(),
+        "score": control.score,
+        "details": {one.subject: asdict(one) for one in control.findings},
+        "evidence": list(control.evidence),
+        "recommendations": list(control.recommendations),
     }

@@ -6,6 +6,11 @@ from driftline.alerting.alert import Alert, AlertType, Priority, fingerprint
 from driftline.events import (
     ClearedReason,
     ColumnDrift,
+    ComplianceLevel,
+    ComplianceReported,
+    ComplianceTrigger,
+    ControlOutcome,
+    ControlStatus,
     DriftCleared,
     DriftDetected,
     HealthCleared,
@@ -131,3 +136,27 @@ def deployed(**changes: Any) -> StageChanged:
 
 def monitor(**changes: Any) -> Monitor:
     return monitor_of(**{"model_id": "flights.delay", "effective_from": 10 * DAY, "actor": "ada", **changes})
+
+
+def compliance_of(score: float, **changes: Any) -> ComplianceReported:
+    """A report of five controls of which two are not met."""
+    statuses = {
+        "model_documentation": ControlStatus.COMPLIANT,
+        "explainability": ControlStatus.INSUFFICIENT_EVIDENCE,
+        "bias_monitoring": ControlStatus.NON_COMPLIANT,
+        "data_lineage": ControlStatus.ATTESTED,
+    }
+    values: dict[str, Any] = {
+        "model_id": "flights.delay",
+        "score": score,
+        "level": ComplianceLevel.PARTIALLY_COMPLIANT,
+        "total_checks": 5,
+        "compliant_checks": 3,
+        "attested_checks": 1,
+        "results": tuple(ControlOutcome(control=name, status=status, score=0.0) for name, status in statuses.items()),
+        "recommendations": tuple(f"do {number}" for number in range(7)),
+        "trigger": ComplianceTrigger.CHANGED,
+        "at": 400 * DAY,
+        "next_review": 430 * DAY,
+    }
+    return ComplianceReported(**{**values, **changes})

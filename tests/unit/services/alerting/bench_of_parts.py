@@ -11,7 +11,7 @@ from driftline.alerting.enrichment import Links
 from driftline.alerting.routing import ChannelSpec, Receiver, Route, Routing, Timers
 from driftline.clock import ManualClock
 from driftline.envelope import Envelope, deterministic_id
-from driftline.events import CheckExecution, DriftCleared, DriftDetected, Monitor, StageChanged
+from driftline.events import CheckExecution, ComplianceReported, DriftCleared, DriftDetected, Monitor, StageChanged
 from services.alerting.adapters.channels.port import Outgoing
 from services.alerting.adapters.plan import Plan, PlanInForce
 from services.alerting.adapters.received import Received
@@ -55,6 +55,8 @@ def _origin(event: Any) -> tuple[str, tuple[str | int, ...]]:
             return topics.name("monitors"), (event.model_id, event.monitor_version)
         case CheckExecution():
             return topics.name("checks"), (event.check_id, event.status.value)
+        case ComplianceReported():
+            return topics.name("compliance"), (event.model_id, event.at)
         case DriftDetected() | DriftCleared():
             return topics.name("drift-events"), (event.episode_id, event.sequence)
     return topics.name("health"), (event.subject, event.at)

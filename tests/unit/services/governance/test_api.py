@@ -34,7 +34,7 @@ class House:
         self.cluster = MemoryCluster(self.clock)
         declared = [topics.catalogue()[name] for name in TOPICS]
         self.cluster.admin().create([NewTopic(each.name, each.partitions) for each in declared])
-        store = Store(open_engine(f"sqlite:///{directory / 'governance.db'}"))
+        self.store = store = Store(open_engine(f"sqlite:///{directory / 'governance.db'}"))
         self.desk = Desk(Journal(self.cluster, self.clock), store)
         self.desk.open()
         tokens = directory / "tokens.json"
