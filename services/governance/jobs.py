@@ -108,7 +108,7 @@ class Evaluation:
         return lambda store: self._decided(store, model_id)
 
     def _decided(self, store: Store, model_id: str) -> Proposal[None]:
-        evidence = store.evidence(model_id, self._clock.now_us())
+        evidence = store.evidence(model_id, store.moment(model_id, self._clock.now_us()))
         assessment = assess(model_id, store.requirements(model_id), evidence)
         trigger = reason_to_report(assessment, store.compliance_report(model_id))
         return Proposal(() if trigger is None else told(assessment, trigger), None)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from driftline.events import ComplianceReported, ComplianceTrigger, EvidenceAttested, RequirementsDeclared
+from driftline.events import ComplianceReported, ComplianceTrigger, EvidenceAttested, Requirement, RequirementsDeclared
 from driftline.governance.compliance.report import assess, told
 from driftline.governance.compliance.requirements import requirements_of
 from driftline.governance.errors import NotFound
@@ -56,30 +56,30 @@ def routes(counter: Counter) -> APIRouter:
     async def put_requirements(model_id: str, request: Request, response: Response, actor: Annotated[Actor, changer]) -> View:
         wanted = requirements_of(await text_of(request))
         now = counter.clock.now_us()
-        declared = RequirementsDeclared(model_id=model_id, requirements=wanted, actor=actor.name, at=now)
 
         def decide(store: Store) -> Events:
             _check_known(store, model_id)
-            return () if store.requirements(model_id) == wanted else (declared, *_reported(store, declared, counter))
+            return () if store.requirements(model_id) == wanted else _declared(store, model_id, wanted, actor.name, now)
 
         return await _changed(counter, response, model_id, actor, decide)
 
     @router.delete("/{model_id:path}/requirements", summary="Require nothing of a model any more")
     async def delete_requirements(model_id: str, response: Response, actor: Annotated[Actor, changer]) -> View:
-        declared = RequirementsDeclared(model_id=model_id, requirements=(), actor=actor.name, at=counter.clock.now_us())
+        now = counter.clock.now_us()
 
         def decide(store: Store) -> Events:
-            return (declared, *_reported(store, declared, counter)) if store.requirements(model_id) else ()
+            return _declared(store, model_id, (), actor.name, now) if store.requirements(model_id) else ()
 
         return await _changed(counter, response, model_id, actor, decide)
 
     @router.post("/{model_id:path}/checks", summary="Evaluate a model now, and report", status_code=201)
     async def post_check(model_id: str, response: Response, actor: Annotated[Actor, changer]) -> View:
+        now = counter.clock.now_us()
+
         def decide(store: Store) -> Events:
             _check_declared(store, model_id)
-            evidence = store.evidence(model_id, counter.clock.now_us())
-            assessment = assess(model_id, store.requirements(model_id), evidence)
-            return told(assessment, ComplianceTrigger.ON_DEMAND, actor.name)
+            evidence = store.evidence(model_id, store.moment(model_id, now))
+            return told(assess(model_id, store.requirements(model_id), evidence), ComplianceTrigger.ON_DEMAND, actor.name)
 
         return await _changed(counter, response, model_id, actor, decide)
 
@@ -88,20 +88,10 @@ def routes(counter: Counter) -> APIRouter:
         model_id: str, wanted: Attestation, response: Response, actor: Annotated[Actor, changer]
     ) -> View:
         now = counter.clock.now_us()
-        said = EvidenceAttested(
-            model_id=model_id,
-            requirement=wanted.requirement,
-            statement=wanted.statement,
-            document=wanted.document,
-            value=wanted.value,
-            until=now + wanted.days * _DAY_US,
-            actor=actor.name,
-            at=now,
-        )
 
         def decide(store: Store) -> Events:
             _check_declared(store, model_id, wanted.requirement)
-            return (said, *_reported(store, said, counter))
+            return _attested(store, model_id, wanted, actor.name, now)
 
         return await _changed(counter, response, model_id, actor, decide)
 
@@ -120,15 +110,30 @@ def _reading(router: APIRouter, counter: Counter) -> None:
         return _view(counter.store, model_id)
 
 
-def _reported(store: Store, said: RequirementsDeclared | EvidenceAttested, counter: Counter) -> Events:
-    """What is to be reported once an event holds; it is written together with it."""
-    evidence = store.evidence(said.model_id, counter.clock.now_us())
-    if isinstance(said, EvidenceAttested):
-        evidence = replace(evidence, statements={**evidence.statements, said.requirement: said})
-        requirements = store.requirements(said.model_id)
-    else:
-        requirements = said.requirements
-    return told(assess(said.model_id, requirements, evidence), ComplianceTrigger.CHANGED, said.actor)
+def _declared(store: Store, model_id: str, wanted: tuple[Requirement, ...], actor: str, now: int) -> Events:
+    """A declaration, and what is to be reported once it holds."""
+    at = store.moment(model_id, now)
+    said = RequirementsDeclared(model_id=model_id, requirements=wanted, actor=actor, at=at)
+    assessment = assess(model_id, wanted, store.evidence(model_id, at))
+    return (said, *told(assessment, ComplianceTrigger.CHANGED, actor))
+
+
+def _attested(store: Store, model_id: str, wanted: Attestation, actor: str, now: int) -> Events:
+    """A statement, and what is to be reported once it counts."""
+    at = store.moment(model_id, now)
+    said = EvidenceAttested(
+        model_id=model_id,
+        requirement=wanted.requirement,
+        statement=wanted.statement,
+        document=wanted.document,
+        value=wanted.value,
+        until=at + wanted.days * _DAY_US,
+        actor=actor,
+        at=at,
+    )
+    evidence = store.evidence(model_id, at)
+    vouched = replace(evidence, statements={**evidence.statements, said.requirement: said})
+    return (said, *told(assess(model_id, store.requirements(model_id), vouched), ComplianceTrigger.CHANGED, actor))
 
 
 def _check_known(store: Store, model_id: str) -> None:

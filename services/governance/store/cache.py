@@ -236,6 +236,11 @@ class Store:
         with self._engine.connect() as connection:
             return compliance.reported(connection, model_id).get(model_id)
 
+    def moment(self, model_id: str, now: int) -> int:
+        """The time of the next report: now, or just after the last one where another instance's clock was ahead."""
+        last = self.compliance_report(model_id)
+        return now if last is None else max(now, last.at + 1)
+
     def controls(self, report: ComplianceReported) -> list[ControlEvaluated]:
         """The verdicts that a last report rests on."""
         with self._engine.connect() as connection:

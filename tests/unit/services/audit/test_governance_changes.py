@@ -15,19 +15,37 @@ from services.governance.adapters.journal import TOPICS
 from tests.unit.ledger.ledger_builders import Salts, writer_at
 from tests.unit.services.governance.test_api import LEAST, House
 
-MODEL, MONITOR = "/v1/models/{model_id}", "/v1/monitors/{model_id}"
+MODEL, MONITOR, COMPLIANCE = "/v1/models/{model_id}", "/v1/monitors/{model_id}", "/v1/compliance/{model_id}"
 VERSION = MODEL + "/versions/{model_version}"
-CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any], str]] = {
-    ("put", MODEL): ("/v1/models/shop.churn", {"json": {"owner": "ann"}}, "model.registered"),
-    ("put", VERSION): ("/v1/models/shop.churn/versions/1", {"json": {}}, "model.version_registered"),
+STATEMENT = {"requirement": "data_lineage", "statement": "I looked", "document": "https://wiki"}
+REPORT = ["compliance.control_evaluated", "compliance.reported"]
+CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any], list[str]]] = {
+    ("put", MODEL): ("/v1/models/shop.churn", {"json": {"owner": "ann"}}, ["model.registered"]),
+    ("put", VERSION): ("/v1/models/shop.churn/versions/1", {"json": {}}, ["model.version_registered"]),
     ("post", VERSION + "/stage"): (
         "/v1/models/shop.churn/versions/1/stage",
         {"json": {"to": "STAGING", "reason": "tests pass"}},
-        "model.stage_changed",
+        ["model.stage_changed"],
     ),
-    ("put", MONITOR): ("/v1/monitors/shop.churn", {"content": LEAST.encode()}, "monitor.applied"),
+    ("put", MONITOR): ("/v1/monitors/shop.churn", {"content": LEAST.encode()}, ["monitor.applied"]),
+    ("put", COMPLIANCE + "/requirements"): (
+        "/v1/compliance/shop.churn/requirements",
+        {"content": b"data_lineage: {}"},
+        ["compliance.required", *REPORT],
+    ),
+    ("post", COMPLIANCE + "/attestations"): (
+        "/v1/compliance/shop.churn/attestations",
+        {"json": STATEMENT},
+        ["compliance.attested", *REPORT],
+    ),
+    ("post", COMPLIANCE + "/checks"): ("/v1/compliance/shop.churn/checks", {}, REPORT),
+    ("delete", COMPLIANCE + "/requirements"): (
+        "/v1/compliance/shop.churn/requirements",
+        {},
+        ["compliance.required", "compliance.reported"],
+    ),
 }
-"""Every route that changes something, a request to it, and the entry that it must leave."""
+"""Every route that changes something, a request to it, and the entries that it must leave."""
 
 
 def recorded(house: House, folder: Path) -> list[StoredEntry]:
@@ -61,9 +79,13 @@ def test_every_change_of_governance_is_an_entry_with_its_actor(tmp_path: Path) -
     for (method, _), (path, body, _) in CHANGES.items():
         assert house.ask(method.upper(), path, **body).status_code in {200, 201}
     entries = recorded(house, tmp_path)
-    assert [(entry.action, entry.actor_name) for entry in entries] == [(action, "ann") for _, _, action in CHANGES.values()]
+    expected = [action for _, _, actions in CHANGES.values() for action in actions]
+    assert sorted(entry.action for entry in entries) == sorted(expected)
+    assert {entry.actor_name for entry in entries} == {"ann"}
     assert {entry.resource_id for entry in entries} == {"shop.churn"}
-    assert {entry.source.topic for entry in entries if entry.source} == {topics.name("governance"), topics.name("monitors")}
+    assert {entry.source.topic for entry in entries if entry.source} == {
+        topics.name(name) for name in ("governance", "monitors", "compliance")
+    }
 
 
 def test_what_was_refused_or_changed_nothing_leaves_no_entry(tmp_path: Path) -> None:
