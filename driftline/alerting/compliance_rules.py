@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from driftline.alerting.alert import short_name
 from driftline.events import ComplianceLevel, ComplianceReported, ControlStatus
 from driftline.events.compliance import MINIMUM_SCORE
+from driftline.wording import amount
 
 _SHOWN = 6
 """Recommendations in the details; the rest are counted."""
@@ -42,5 +43,5 @@ def details(event: ComplianceReported) -> str:
     lines += [f"{one.control}: {one.status.value.replace('_', ' ').lower()}" for one in event.results if one.status not in _MET]
     lines += [f"- {text}" for text in event.recommendations[:_SHOWN]]
     if len(event.recommendations) > _SHOWN:
-        lines.append(f"and {len(event.recommendations) - _SHOWN} more recommendations")
+        lines.append(f"and {amount(len(event.recommendations) - _SHOWN, 'more recommendation')}")
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from driftline.governance.compliance.requirements import (
 from driftline.governance.fields import nearest
 from driftline.governance.periods import DAY_US
 from driftline.governance.registry import Version
+from driftline.wording import amount
 
 __all__ = ["evaluate"]
 
@@ -132,7 +133,7 @@ def _documentation(_: Requirement, evidence: Evidence) -> _Examined:
         else Finding(
             subject="version_descriptions",
             holds=not bare,
-            detail=f"Describe version {', '.join(bare[:5])}" if bare else f"{len(used)} versions are described",
+            detail=f"Describe version {', '.join(bare[:5])}" if bare else f"{amount(len(used), 'version')} with a description",
         )
     )
     findings = (
@@ -142,9 +143,9 @@ def _documentation(_: Requirement, evidence: Evidence) -> _Examined:
             holds=length > _LONG_ENOUGH,
             value=float(length),
             limit=float(_LONG_ENOUGH),
-            detail=f"{length} characters, more than {_LONG_ENOUGH} are asked for",
+            detail=f"{amount(length, 'character')}, more than {_LONG_ENOUGH} are asked for",
         ),
-        Finding(subject="has_tags", holds=bool(said.tags), detail=f"{len(said.tags)} tags"),
+        Finding(subject="has_tags", holds=bool(said.tags), detail=amount(len(said.tags), "tag")),
         of_versions,
     )
     advice = [
@@ -212,7 +213,7 @@ def _parity(attribute: str, groups: Mapping[str, Group], rows: int, threshold: f
 def _told(name: str, group: Group) -> str:
     rate = f", {group.selected / group.rows:.3f} favourable" if group.rows else ""
     right = f", accuracy {group.correct / group.labelled:.3f} of {group.labelled}" if group.labelled else ""
-    return f"{name}: {group.rows} rows{rate}{right}"
+    return f"{name}: {amount(group.rows, 'row')}{rate}{right}"
 
 
 def _explainability(requirement: Requirement, _: Evidence) -> _Examined:
@@ -258,7 +259,7 @@ def _audit_logging(requirement: Requirement, evidence: Evidence) -> _Examined:
         subject="signed_ledger",
         holds=True if fresh else None,
         value=float(head.size) if head else None,
-        detail=f"{head.size} entries were signed at {iso_time(head.at)}"
+        detail=f"A head of {amount(head.size, 'entry')} was signed at {iso_time(head.at)}"
         if head and fresh
         else "No head of the ledger was signed within 24 hours: start the audit service",
     )

@@ -31,7 +31,7 @@ def test_the_alert_says_what_is_missing_and_what_to_do():
         "explainability: insufficient evidence",
         "bias_monitoring: non compliant",
         *(f"- do {number}" for number in range(6)),
-        "and 1 more recommendations",
+        "and 1 more recommendation",
     ]
     assert enrich(alert, Links(runbooks="https://wiki")).runbook_url == "https://wiki/mlops/compliance-runbook"
     assert alert.action is None
