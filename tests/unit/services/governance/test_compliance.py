@@ -74,7 +74,7 @@ class Office(House):
 
     def written(self, kind=ComplianceReported):
         records = self.cluster.records(topics.name("compliance"))
-        return [event for event in (codec.decode(record.value()) for record in records) if isinstance(event, kind)]
+        return [event for event in (codec.decode(record.value() or b"") for record in records) if isinstance(event, kind)]
 
 
 @pytest.fixture
