@@ -123,9 +123,10 @@ NOT_SENT_TO: Mapping[str, str] = {
         _ELSEWHERE,
     ),
     **dict.fromkeys(
-        ("discord_configs", "webex_configs", "jira_configs", "rocketchat_configs", "mattermost_configs", "incidentio_configs"),
+        ("discord_configs", "webex_configs", "rocketchat_configs", "mattermost_configs", "incidentio_configs"),
         _ELSEWHERE,
     ),
+    "jira_configs": "is not understood; use ticket_configs with type: jira (docs/channels)",
     "msteams_configs": "is not sent to: Microsoft retired these connectors; make a Workflows webhook and use msteamsv2_configs",
 }
 """Integrations of Alertmanager that are refused, with the remedy."""

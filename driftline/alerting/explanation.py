@@ -127,10 +127,10 @@ def _place(alert: Alert, place: Place) -> list[str]:
 
 def _telling(alert: Alert, telling: Telling) -> str:
     look = telling.look
+    if telling.waiting is not None:
+        return _waiting(telling.waiting)
     heard = alert.alert_id in look.heard
     past = f"told at {iso_time(look.told.at)}" if heard and look.told is not None else "not told of it"
-    if telling.waiting is not None:
-        return f"{past}; {_waiting(telling.waiting)}"
     match decide(look):
         case Notify(reason):
             return f"{past}; a notification follows at the next look because {WHY[reason]}"
@@ -146,6 +146,7 @@ def _telling(alert: Alert, telling: Telling) -> str:
 
 
 def _waiting(waiting: Waiting) -> str:
+    # Whether the channel heard of the alert before is not known here: what is decided counts as told while it is tried.
     if not waiting.attempts:
         return "a notification is about to be sent"
     trouble = f" ({waiting.error})" if waiting.error else ""

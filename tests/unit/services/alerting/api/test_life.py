@@ -109,6 +109,14 @@ def test_it_is_explained_who_was_told_when_and_what_comes_next(client, parts, al
     assert "told again after 1970-01-01T01:17:10" in text
 
 
+def test_what_is_still_on_its_way_does_not_count_as_told(client, parts) -> None:
+    parts.take(detected(severity="HIGH"))
+    parts.pass_time(30)
+    text = said(client, parts.notifications()[0].alert_ids[2:18])
+    assert "  webhook: a notification is about to be sent." in text
+    assert "told at" not in text
+
+
 def test_a_silence_is_named_as_the_reason(client, parts, alert_id) -> None:
     silence = {"matchers": ['kind="feature"'], "duration": "2h", "comment": "retraining"}
     made = client.send("POST", "/v1/silences", json=silence).json()
