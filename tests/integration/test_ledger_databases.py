@@ -237,11 +237,11 @@ DAMAGE: Mapping[str, Mapping[str, tuple[tuple[str, ...], set[str]]]] = {
         ),
         "the chain is not held": (
             ("DROP TRIGGER ledger_entry_links ON ledger_entry",),
-            {"guard ledger_entry_links", "ledger_entry refuses a gap", "ledger_entry refuses a wrong link", "ledger_entry refuses an entry of no known source"},
+            {"guard ledger_entry_links", "ledger_entry refuses a gap", "ledger_entry refuses a wrong link", "ledger_entry refuses a fork", "ledger_entry refuses an entry of no known source"},
         ),
         "the chain is held by a function that does nothing": (
             ("CREATE OR REPLACE FUNCTION ledger_entry_links() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",),
-            {"guard ledger_entry_links", "ledger_entry refuses a gap", "ledger_entry refuses a wrong link", "ledger_entry refuses an entry of no known source"},
+            {"guard ledger_entry_links", "ledger_entry refuses a gap", "ledger_entry refuses a wrong link", "ledger_entry refuses a fork", "ledger_entry refuses an entry of no known source"},
         ),
         "payloads hang on nothing": (
             ("ALTER TABLE ledger_payload DISABLE TRIGGER ledger_payload_links",),
@@ -287,7 +287,7 @@ DAMAGE: Mapping[str, Mapping[str, tuple[tuple[str, ...], set[str]]]] = {
         "the chain is not held": (
             ("DROP TRIGGER ledger_entry_no_replace", *(f"ALTER TABLE ledger_entry DROP FOREIGN KEY ledger_entry_ibfk_{n}" for n in (1, 2))),
             {"guard ledger_entry_no_replace", "table ledger_entry", "ledger_entry refuses a gap", "ledger_entry refuses a wrong link",
-             "ledger_entry refuses an entry of no known source"},
+             "ledger_entry refuses a fork", "ledger_entry refuses an entry of no known source"},
         ),
         "hashes are not checked": (
             ("ALTER TABLE ledger_entry DROP CONSTRAINT ledger_entry_hash",),
@@ -429,8 +429,8 @@ def test_links_take_the_place_of_foreign_keys_and_no_entry_is_written_again(post
     execute(
         postgresql_url,
         *(f"DROP TRIGGER {table}_links ON {table}" for table in ("ledger_entry", "ledger_payload")),
-        "ALTER TABLE ledger_entry ADD UNIQUE (seq, entry_hash), ADD FOREIGN KEY (source_id) REFERENCES ledger_offset (source_id),"
-        " ADD FOREIGN KEY (prev_seq, previous_hash) REFERENCES ledger_entry (seq, entry_hash)",
+        "ALTER TABLE ledger_entry ADD UNIQUE (previous_hash), ADD UNIQUE (seq, entry_hash),"
+        " ADD FOREIGN KEY (source_id) REFERENCES ledger_offset (source_id), ADD FOREIGN KEY (prev_seq, previous_hash) REFERENCES ledger_entry (seq, entry_hash)",
         "ALTER TABLE ledger_payload ADD FOREIGN KEY (seq) REFERENCES ledger_entry (seq)",
         f"UPDATE {VERSION_TABLE} SET version_num = '0001'",
     )

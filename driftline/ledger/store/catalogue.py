@@ -27,6 +27,8 @@ from driftline.ledger.store.tables import metadata
 __all__ = ["guards", "structure"]
 
 _HARMLESS: Final = {None, "NO ACTION", "RESTRICT"}
+_FORMER: Final = {("previous_hash",)}
+"""Unique keys that ledgers on SQLite keep from older versions: they refuse nothing that others let in."""
 
 
 def guards(connection: Connection) -> Iterator[Check]:
@@ -98,7 +100,7 @@ def _shape_found(inspector: Inspector, name: str) -> dict[str, object]:
     return {
         "columns": {c["name"]: (c["type"].python_type, c["nullable"]) for c in inspector.get_columns(name)},
         "primary key": inspector.get_pk_constraint(name)["constrained_columns"],
-        "unique keys": {tuple(key["column_names"]) for key in inspector.get_unique_constraints(name)},
+        "unique keys": {tuple(key["column_names"]) for key in inspector.get_unique_constraints(name)} - _FORMER,
         "foreign keys": {
             (tuple(key["constrained_columns"]), tuple(f"{key['referred_table']}.{c}" for c in key["referred_columns"]))
             for key in inspector.get_foreign_keys(name)

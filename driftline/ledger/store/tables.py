@@ -41,7 +41,7 @@ __all__ = [
     "withdrawal",
 ]
 
-VERSION: Final = "0002"
+VERSION: Final = "0003"
 """The newest revision of `migrations`, which makes these tables."""
 
 metadata: Final = MetaData()
@@ -108,7 +108,6 @@ entry: Final = Table(
     Column("src_start", BigInteger),
     Column("src_end", BigInteger),
     UniqueConstraint("entry_id"),
-    UniqueConstraint("previous_hash"),
     UniqueConstraint("source_id", "src_start"),
     _keyed(UniqueConstraint("seq", "entry_hash")),
     _first("sqlite"),

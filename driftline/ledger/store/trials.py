@@ -94,6 +94,7 @@ def _forged(last: Mapping[str, Any], dialect: str) -> dict[str, Executable]:
     forged = {
         "a gap": {**linked, "seq": last["seq"] + 2},
         "a wrong link": {**linked, "previous_hash": bytes(31) + b"\x01"},
+        "a fork": {**linked, "previous_hash": last["previous_hash"]},
         "an entry before the first": {**linked, "seq": -1},
         "an entry of no known source": {**linked, "source_id": -1},
     }

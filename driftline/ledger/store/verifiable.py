@@ -206,12 +206,9 @@ class Verifiable(Streaming):
         return self._connection.scalars(select(e.leaf).where(e.seq >= first, e.seq < end).order_by(e.seq)).all()
 
     def sequence_of(self, entry_hash: bytes) -> int | None:
-        """Return the sequence of the entry with a hash: the one that the next entry, or the head, links to."""
-        head = self.head()
-        if head.size and head.hash == entry_hash:
-            return head.size - 1
-        found = self._connection.scalar(select(t.entry.c.seq).where(t.entry.c.previous_hash == entry_hash))
-        return found - 1 if found else None
+        """Return the sequence of the entry with a hash: a rollback asks, so seldom that it looks through all of them."""
+        found: int | None = self._connection.scalar(select(t.entry.c.seq).where(t.entry.c.entry_hash == entry_hash))
+        return found
 
 
 def _known(dialect: str, ids: Sequence[bytes]) -> Iterator[tuple[Select[Any], object]]:

@@ -12,6 +12,7 @@ from driftline.ledger.store.cosigned import add_cosignatures
 from driftline.ledger.store.doctor import examine
 from driftline.ledger.store.engine import open_engine
 from driftline.ledger.store.erasing import Author, Subjected, erase
+from driftline.ledger.store.tables import VERSION
 from driftline.ledger.store.verification import verify_store
 from tests.unit.ledger.ledger_builders import KEY, Salts, draft, grow, writer_at
 
@@ -60,7 +61,7 @@ def test_a_healthy_ledger_passes_every_check_and_is_left_as_it_was(folder: Path)
     checks = examine(engine)
     engine.dispose()
     assert [check for check in checks if not check.healthy] == []
-    assert sum("refuses" in check.name for check in checks) == 32
+    assert sum("refuses" in check.name for check in checks) == 33
     assert not [check for check in checks if check.detail.startswith("not tried")]
     report = verify_store(writer_at(folder).store, Level.FULL, key=KEY.verifier)
     assert (report.valid, report.entries) == (True, 301)
@@ -89,3 +90,22 @@ def test_settings_are_read_back_from_the_connection(folder: Path) -> None:
     found = {check.name for check in examine(engine) if not check.healthy}
     engine.dispose()
     assert {"setting foreign_keys", "setting trusted_schema"} <= found
+
+
+def test_a_ledger_that_older_versions_made_keeps_its_key_over_previous_hashes_and_grows(tmp_path: Path) -> None:
+    writer_at(tmp_path).store.close()
+    connection = sqlite3.connect(tmp_path / "ledger.db")
+    made = [sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE tbl_name = 'ledger_entry' AND sql > ''")]
+    connection.execute("DROP TABLE ledger_entry")
+    for statement in (made[0].replace("UNIQUE (entry_id)", "UNIQUE (entry_id), UNIQUE (previous_hash)"), *made[1:]):
+        connection.execute(statement)
+    connection.execute("UPDATE ledger_schema SET version_num = '0001'")
+    connection.commit()
+    connection.close()
+    writer = writer_at(tmp_path)
+    grow(writer, [[draft(number) for number in range(300)]])
+    writer.store.close()
+    assert wrong(tmp_path) == set()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        assert connection.execute("SELECT version_num FROM ledger_schema").fetchone() == (VERSION,)
+    connection.close()

@@ -54,6 +54,9 @@ STATEMENTS = {
     "append with a wrong link": f"INSERT INTO ledger_entry ({ENTRY}) SELECT 30, x'00', ts_us, event_ts_us, action, actor,"
     " resource_type, resource_id, data_hash, details_hash, zeroblob(32), zeroblob(32), leaf, source_id, 999, 1000"
     " FROM ledger_entry WHERE seq = 29",
+    "fork the chain": f"INSERT INTO ledger_entry ({ENTRY}) SELECT 30, x'00', ts_us, event_ts_us, action, actor,"
+    " resource_type, resource_id, data_hash, details_hash, previous_hash, zeroblob(32), leaf, source_id, 999, 1000"
+    " FROM ledger_entry WHERE seq = 29",
     "insert before the beginning": f"INSERT INTO ledger_entry ({ENTRY}) SELECT -1, x'00', ts_us, event_ts_us, action, actor,"
     " resource_type, resource_id, data_hash, details_hash, zeroblob(32), zeroblob(32), leaf, source_id, 999, 1000"
     " FROM ledger_entry WHERE seq = 29",

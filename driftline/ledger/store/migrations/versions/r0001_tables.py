@@ -73,7 +73,7 @@ def upgrade() -> None:
         Column("src_start", BigInteger),
         Column("src_end", BigInteger),
         UniqueConstraint("entry_id"),
-        UniqueConstraint("previous_hash"),
+        UniqueConstraint("previous_hash").ddl_if(dialect=("postgresql", "mysql")),  # type: ignore[arg-type] # it takes several
         UniqueConstraint("source_id", "src_start"),
         UniqueConstraint("seq", "entry_hash"),
         _first("sqlite"),
