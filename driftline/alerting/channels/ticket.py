@@ -68,7 +68,7 @@ def issue(message: Message, form: TicketForm) -> dict[str, Any]:
     """The body that creates the issue."""
     instead = _OF_POSTED if message.lead.labels else {}
     title = one_line(clip(_filled(instead.get(form.title, form.title), message.lead), _TITLE))
-    description = _filled(instead.get(form.description, form.description), message.lead)
+    description = _filled(instead.get(form.description, form.description), message.lead).strip()
     text = clip("\n".join([description, *_others(message), "", _signed(message)]), _BODY)
     if form.tracker is Tracker.GITHUB:
         return {"title": title, "body": _as_text(text), "labels": list(form.labels)}

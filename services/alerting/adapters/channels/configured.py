@@ -109,7 +109,7 @@ def ticket(given: Given) -> TicketDesk | None:
     place, token, project = given.place("url"), given.text("token"), given.text("project")
     if place is None or token is None or project is None:
         return None
-    labels = given.spec.options.get("labels", ())
+    labels = given.spec.options.get("labels", [])
     usual = TicketForm(tracker=Tracker(given.text("type") or ""), project=project)
     form = replace(
         usual,

@@ -10,6 +10,7 @@ from driftline.alerting.routing import ChannelSpec
 from driftline.clock import ManualClock
 from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels.apprise import AppriseChannel
+from services.alerting.adapters.channels.configured import Given, ticket
 from services.alerting.adapters.channels.email import EmailChannel
 from services.alerting.adapters.channels.json_post import Place
 from services.alerting.adapters.channels.pagerduty import PagerDutyChannel, PagerDutyService
@@ -163,6 +164,16 @@ def test_an_address_of_a_receiver_that_cannot_be_used_is_named(build, kind, opti
     with pytest.raises(ConfigurationError, match=problem) as refused:
         build(ChannelSpec(kind=kind, name="team/x/0", options=options))
     assert "hush" not in str(refused.value).replace("/nowhere/hush", "")
+
+
+@pytest.mark.parametrize(
+    ("written", "labels"), [({}, ()), ({"labels": "drift"}, ("drift",)), ({"labels": ["a", 1]}, ("a", "1"))]
+)
+def test_an_issue_has_the_labels_that_are_written_and_no_other(written, labels) -> None:
+    options = {"type": "github", "url": "https://api.github.com", "token": "hush", "project": "acme/models", **written}
+    desk = ticket(Given(ChannelSpec(kind="ticket", name="team/ticket/0", options=options)))
+    assert desk is not None
+    assert desk.form.labels == labels
 
 
 def test_a_webhook_of_a_receiver_without_a_secret_of_its_own_is_signed_with_that_of_the_settings(build) -> None:
