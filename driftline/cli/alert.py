@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from driftline.alerting.channels.texts import clip
 from driftline.alerting.config import load
 from driftline.alerting.durations import duration_text
 from driftline.alerting.errors import InvalidAlertingConfig
@@ -25,6 +26,9 @@ routes_app = typer.Typer(no_args_is_help=True)
 app.add_typer(routes_app, name="routes", help="See where a configuration sends alerts.")
 silences_app = typer.Typer(no_args_is_help=True)
 app.add_typer(silences_app, name="silences", help="Keep alerts quiet for a while.")
+
+_LABELS = 160
+"""Characters of an alert's labels in a list."""
 
 ConfigFile = Annotated[
     Path,
@@ -337,7 +341,7 @@ def _group_by(route: Route) -> str:
 
 def _row(alert: dict[str, Any]) -> tuple[str, ...]:
     risk = "" if alert["risk_score"] is None else f"{alert['risk_score']:.1f}"
-    title = f"{alert['title']}  {_of_posted(alert)}".rstrip()
+    title = f"{alert['title']}  {clip(_of_posted(alert), _LABELS)}".rstrip()
     return (alert["fingerprint"], alert["status"], alert["priority"], risk, _moment(alert["startsAt"]), title)
 
 

@@ -75,7 +75,7 @@ def configure_logs(service: str, *, level: str = "info", style: str = "text", st
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # What these say below a warning, the services say better themselves (url, stopping), or nobody needs (each request).
-    for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "httpcore", "urllib3"):
+    for noisy in ("uvicorn.access", "uvicorn.error", "httpx", "httpcore", "urllib3", "alembic.runtime.plugins"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

@@ -86,6 +86,8 @@ def test_an_alert_that_others_posted_is_known_by_its_labels(run):
     }
     _, out, _, _ = run(200, {"alerts": [posted]}, "list")
     assert out.splitlines()[1].endswith('delay 1  alertname="DiskFull", instance="b:1"')
+    long = {**posted, "labels": {"alertname": "x" * 500}}
+    assert len(run(200, {"alerts": [long]}, "list")[1].splitlines()[1]) < 300
     _, out, _, _ = run(200, posted, "show", "x")
     assert '  labels     alertname="DiskFull", instance="b:1"\n' in out
     assert "  runbook    none\n" in out
@@ -294,9 +296,9 @@ def test_somebody_takes_care_and_lets_go(run):
 
 
 def test_show_says_who_takes_care(run):
-    assert "  taken by  me until 2026-01-02 10:00:00\n" in run(200, TAKEN, "show", "00ff")[1]
+    assert "  taken by   me until 2026-01-02 10:00:00\n" in run(200, TAKEN, "show", "00ff")[1]
     care = {"by": "ada", "at": "x", "until": None, "comment": "restarting"}
-    assert "  taken by  ada until it ends: restarting\n" in run(200, {**TAKEN, "acknowledged": care}, "show", "00ff")[1]
+    assert "  taken by   ada until it ends: restarting\n" in run(200, {**TAKEN, "acknowledged": care}, "show", "00ff")[1]
     assert "taken by" not in run(200, FIRING, "show", "00ff")[1]
 
 
