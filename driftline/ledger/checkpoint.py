@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from driftline.ledger.errors import KeyMalformed, NoteMalformed, SignatureInvalid
 
 __all__ = [
+    "MAX_NOTE",
     "Checkpoint",
     "Former",
     "Note",
@@ -50,7 +51,7 @@ ED25519: Final = 1
 PRIVATE: Final = "PRIVATE+KEY+"
 _UNTIL: Final = " until "
 _LENGTHS: Final[Mapping[int, int]] = {ED25519: 32}
-_MAX_NOTE: Final = 1_000_000
+MAX_NOTE: Final = 1_000_000
 _MAX_SIGNATURES: Final = 100
 _DASH: Final = "\u2014 "
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -110,7 +111,7 @@ class Note:
     @classmethod
     def parse(cls, note: str) -> Note:
         """Read a note by the rules of C2SP signed-note; raises NoteMalformed."""
-        if len(note) > _MAX_NOTE or any(c < " " and c != "\n" for c in note):
+        if len(note) > MAX_NOTE or any(c < " " and c != "\n" for c in note):
             msg = "a note is at most 1 MB of text without control characters"
             raise NoteMalformed(msg)
         cut = note.rfind("\n\n")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from driftline.ledger.checkpoint import VerifierKey, open_checkpoint, signed_text
+from driftline.ledger.checkpoint import MAX_NOTE, VerifierKey, open_checkpoint, signed_text
 from driftline.ledger.errors import NoteMalformed, RollbackDetected, SignatureInvalid
 from driftline.ledger.heads import SignedHead
-from driftline.ledger.store.objects import Objects
+from driftline.ledger.store.objects import Objects, ObjectTooLarge
 from driftline.ledger.witnessed import FoundNote
 
 __all__ = ["anchored_heads", "anchored_notes", "write_anchor"]
@@ -23,7 +23,7 @@ def write_anchor(objects: Objects, note: str) -> bool:
     """
     head = signed_text(note)
     name = f"{_folder(head.origin)}/{head.size:019d}"
-    found = objects.get(name)
+    found = _read(objects, name)
     if found is None:
         objects.put(name, note.encode())
         return True
@@ -41,7 +41,7 @@ def anchored_notes(objects: Objects, origin: str) -> list[FoundNote]:
     names = objects.names(_folder(origin))
     older = names[:-_READ]
     chosen = [*older[:: max(1, len(older) // _READ)], *names[-_READ:]]
-    read = ((name, objects.get(name)) for name in chosen)
+    read = ((name, _read(objects, name)) for name in chosen)
     return [FoundNote(data.decode("utf-8", "replace"), f"anchor {name}") for name, data in read if data is not None]
 
 
@@ -55,6 +55,14 @@ def anchored_heads(objects: Objects, key: VerifierKey) -> list[SignedHead]:
             continue
         heads.append(SignedHead(head.size, head.root, where))
     return heads
+
+
+def _read(objects: Objects, name: str) -> bytes | None:
+    """Return an anchor, None if there is none; what is too large for a signed head is none, and empty."""
+    try:
+        return objects.get(name, MAX_NOTE)
+    except ObjectTooLarge:
+        return b""
 
 
 def _folder(origin: str) -> str:

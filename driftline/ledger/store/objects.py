@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from io import UnsupportedOperation
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from driftline.ledger.errors import LedgerUnavailable
+from driftline.wording import amount
 
-__all__ = ["Objects", "UrlObjects", "put_once"]
+__all__ = ["LARGEST_OBJECT", "ObjectTooLarge", "Objects", "UrlObjects", "put_once"]
+
+LARGEST_OBJECT: Final = 1 << 32
+"""Bytes: twice what 2000 payloads of the largest record that Kafka takes by default are together."""
+_PIECE: Final = 1 << 20
+
+
+class ObjectTooLarge(LedgerUnavailable):
+    """An object that is larger than anything that a ledger writes there."""
 
 
 class Objects(Protocol):
     """Named objects that are written once."""
 
-    def get(self, name: str) -> bytes | None:
-        """Return an object, None if there is none."""
+    def get(self, name: str, largest: int = LARGEST_OBJECT) -> bytes | None:
+        """Return an object, None if there is none; raises ObjectTooLarge for one of more than `largest` bytes."""
         ...
 
     def put(self, name: str, data: bytes) -> None:
@@ -41,15 +50,32 @@ class UrlObjects:
         except (ValueError, ImportError, OSError) as error:
             raise LedgerUnavailable(f"the archive {url} cannot be used: {error}") from error
 
-    def get(self, name: str) -> bytes | None:
-        """Return an object, None if there is none."""
+    def get(self, name: str, largest: int = LARGEST_OBJECT) -> bytes | None:
+        """Return an object, None if there is none; raises ObjectTooLarge for one of more than `largest` bytes."""
         try:
-            data: bytes = self._files.cat_file(self._path(name))
+            data = self._read(self._path(name), largest)
         except FileNotFoundError:
             return None
         except Exception as error:  # each kind of storage has its own
             raise LedgerUnavailable(f"the archive {self._url} cannot be read: {error}") from error
+        if data is None:
+            raise ObjectTooLarge(
+                f"{name} in the archive {self._url} has more than {amount(largest, 'byte')}: the ledger wrote none so large"
+            )
         return data
+
+    def _read(self, path: str, largest: int) -> bytes | None:
+        """Return the bytes; None for too many, of which no more are read."""
+        if not self._url.startswith(("http://", "https://")):
+            data: bytes | None = self._files.cat_file(path) if self._files.size(path) <= largest else None
+            return data
+        pieces: list[bytes] = []
+        with self._files.open(path, "rb", block_size=0) as stream:  # what a server says of the size binds nobody
+            while piece := stream.read(_PIECE):
+                pieces.append(piece)
+                if (largest := largest - len(piece)) < 0:
+                    return None
+        return b"".join(pieces)
 
     def put(self, name: str, data: bytes) -> None:
         """Write an object durably."""

@@ -138,7 +138,7 @@ def test_of_many_anchors_the_newest_and_a_spread_of_the_others_are_read(house: H
     note = house.objects.get(name)
     asked: list[str] = []
     monkeypatch.setattr(house.objects, "names", lambda _folder: names)
-    monkeypatch.setattr(house.objects, "get", lambda each: (asked.append(each), note)[1])
+    monkeypatch.setattr(house.objects, "get", lambda each, _largest: (asked.append(each), note)[1])
     anchored_heads(house.objects, KEY.verifier)
     assert len(asked) == 2_000
     assert asked[-1_000:] == names[-1_000:]

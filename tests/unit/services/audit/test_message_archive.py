@@ -93,7 +93,7 @@ def test_a_file_that_is_gone_is_named_but_not_those_before_the_first(world: Worl
 
 def test_nothing_is_digested_that_could_not_be_kept(world: World, objects: UrlObjects) -> None:
     class Full:
-        def get(self, name: str) -> bytes | None:
+        def get(self, name: str, largest: int = 0) -> bytes | None:
             return None
 
         def put(self, name: str, data: bytes) -> None:

@@ -258,7 +258,7 @@ def test_kept_messages_that_were_changed_are_critical_and_those_that_are_gone_ar
 
 def test_an_archive_that_is_away_is_no_archive_without_files(tmp_path: Path) -> None:
     class Away(UrlObjects):
-        def get(self, name: str) -> bytes | None:
+        def get(self, name: str, largest: int = 0) -> bytes | None:
             raise LedgerUnavailable(f"the archive cannot be read: {name}")
 
     world = World(tmp_path)
