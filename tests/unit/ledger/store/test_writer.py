@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -72,6 +72,17 @@ def test_trails_go_on_whoever_writes(tmp_path: Path, writer: LedgerWriter) -> No
         grow(writer if number % 2 else other, [[draft(number, actor="alice", resource=("model", "m"))]])
     assert verify_store(writer.store, Level.FULL, key=KEY.verifier).valid
     assert len(sequences(writer, Query(actor="alice"))) == 8
+
+
+def test_a_writer_that_takes_turns_asks_for_all_trails_in_one_statement(tmp_path: Path, writer: LedgerWriter) -> None:
+    other = writer_at(tmp_path)
+    grow(other, [[draft(number, actor="service:a", resource=("model", f"m{number}")) for number in range(98)]])
+    asked: list[str] = []
+    event.listen(writer.store.engine, "before_cursor_execute", lambda *words: asked.append(words[2]))
+    grow(writer, [[draft(98 + number, actor="service:b", resource=("model", f"m{number}")) for number in range(99)]])
+    assert sum("ORDER BY seq DESC LIMIT 1" in statement for statement in asked) == 1
+    grow(other, [[draft(197 + number, actor="service:a", resource=("model", f"n{number}")) for number in range(130)]])
+    assert verify_store(writer.store, Level.FULL, key=KEY.verifier).entries == 327
 
 
 def test_a_failed_batch_leaves_nothing_behind(writer: LedgerWriter) -> None:
