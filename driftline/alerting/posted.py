@@ -41,6 +41,11 @@ class PostedAlert:
             raise ValueError("start time must be before end time")
         object.__setattr__(self, "alert_id", fingerprint(self.labels))
 
+    @property
+    def source(self) -> Posted:
+        """What the alert keeps of where it came from."""
+        return Posted(annotations=self.annotations, generator_url=self.generator_url, expires_at=self.ends_at)
+
 
 def posted_alert(
     labels: Mapping[str, str],
@@ -111,5 +116,5 @@ def _alert(given: PostedAlert, firing: Alert | None, now: int) -> Alert:
         episode_id="",
         sequence=0,
         source_event_id="",
-        posted=Posted(annotations=annotations, generator_url=given.generator_url, expires_at=given.ends_at),
+        posted=given.source,
     )

@@ -131,7 +131,7 @@ class Intake:
         with self._database.write() as tx:
             outcomes = self._apply(tx, arrivals, now, news=True)
             own = zip(given, outcomes, strict=True)
-            posted.save(tx, [one for one, outcome in own if one.ends_at > now and outcome != Ignored.STALE])
+            posted.prolong(tx, [one for one, outcome in own if outcome == Ignored.UNCHANGED and one.ends_at > now])
         _count(outcomes)
 
     def expire(self) -> int | None:

@@ -4,21 +4,29 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from driftline.alerting.alert import Acknowledgement, Alert, AlertType, Posted, Priority, Status
 from services.alerting.store.many import Many
-from services.alerting.store.tables import acknowledgements, alerts, posted
+from services.alerting.store.tables import acknowledgements, alerts
 
 _AT_ONCE = 10_000
 """Alerts that are asked for in one statement; databases allow 30,000 parameters or more."""
 
 # Statements are built once: building one costs more than running it.
-_ACKNOWLEDGED = [acknowledgements.c[name].label(f"acknowledged_{name}") for name in ("by", "at", "until", "comment")]
-_POSTED = [posted.c.annotations, posted.c.generator_url, posted.c.expires_at]
-_ALERTS = select(alerts, *_ACKNOWLEDGED, *_POSTED)
+# Rows are read by the order of their columns: asking a row for each by its name takes longer than fetching it.
+_TO_READ = ("labels", "alert_type", "priority", "affected_segments", "annotations", "generator_url", "expires_at")
+_ACKNOWLEDGED = ("by", "at", "until", "comment")
+_AS_THEY_ARE = (
+    *("alert_id", "title", "model_id", "model_version", "severity", "risk_score", "details"),
+    *("starts_at", "ends_at", "fired_at", "episode_id", "sequence", "source_event_id"),
+)
+_ALERTS = select(
+    *(alerts.c[name] for name in _TO_READ),
+    *(acknowledgements.c[name] for name in _ACKNOWLEDGED),
+    *(alerts.c[name] for name in _AS_THEY_ARE),
+)
 _ALERTS = _ALERTS.outerjoin(acknowledgements, acknowledgements.c.alert_id == alerts.c.alert_id)
-_ALERTS = _ALERTS.outerjoin(posted, posted.c.alert_id == alerts.c.alert_id)
 _FIND = _ALERTS.where(alerts.c.alert_id.in_(bindparam("ids", expanding=True)))
 _FIRING = _ALERTS.where(alerts.c.ends_at.is_(None)).order_by(alerts.c.starts_at, alerts.c.alert_id)
 _CHANGED = _ALERTS.where(alerts.c.updated_at > bindparam("since")).order_by(alerts.c.updated_at, alerts.c.alert_id)
@@ -39,7 +47,7 @@ def find_all(tx: Connection, alert_ids: Iterable[str]) -> dict[str, Alert]:
     found: dict[str, Alert] = {}
     for start in range(0, len(ids), _AT_ONCE):
         rows = tx.execute(_FIND, {"ids": ids[start : start + _AT_ONCE]}).all()
-        found |= {row.alert_id: _alert(row) for row in rows}
+        found |= {alert.alert_id: alert for alert in map(_alert, rows)}
     return found
 
 
@@ -63,10 +71,15 @@ def save(tx: Connection, changed: Iterable[Alert], known: Collection[str], now: 
 
 def page(tx: Connection, *, filters: dict[str, str], limit: int, offset: int) -> Sequence[tuple[Alert, int]]:
     """Alerts with the time of their last change, the latest change first; `filters` are column names and values."""
-    query = _ALERTS.order_by(alerts.c.updated_at.desc(), alerts.c.alert_id).limit(limit).offset(offset)
+    query = (
+        _ALERTS.add_columns(alerts.c.updated_at)
+        .order_by(alerts.c.updated_at.desc(), alerts.c.alert_id)
+        .limit(limit)
+        .offset(offset)
+    )
     for name, value in filters.items():
         query = query.where(alerts.c[name] == value)
-    return [(_alert(row), row.updated_at) for row in tx.execute(query)]
+    return [(_alert(values), updated_at) for *values, updated_at in tx.execute(query)]
 
 
 def changed_since(tx: Connection, since: int) -> list[Alert]:
@@ -109,40 +122,28 @@ def _values(alert: Alert, now: int) -> dict[str, Any]:
         "episode_id": alert.episode_id,
         "sequence": alert.sequence,
         "source_event_id": alert.source_event_id,
+        **posted_values(alert.posted),
     }
 
 
-def _alert(row: Row[Any]) -> Alert:
+def posted_values(posted: Posted | None) -> dict[str, Any]:
+    """The columns of what only an alert has that came over HTTP."""
+    if posted is None:
+        return {"annotations": None, "generator_url": None, "expires_at": None}
+    annotations = orjson.dumps(dict(posted.annotations)).decode()
+    return {"annotations": annotations, "generator_url": posted.generator_url, "expires_at": posted.expires_at}
+
+
+def _alert(row: Iterable[Any]) -> Alert:
+    labels, alert_type, priority, segments, annotations, generator_url, expires_at, by, at, until, comment, *plain = row
     return Alert(
-        alert_id=row.alert_id,
-        labels=orjson.loads(row.labels),
-        alert_type=AlertType(row.alert_type),
-        title=row.title,
-        model_id=row.model_id,
-        model_version=row.model_version,
-        priority=Priority(row.priority),
-        severity=row.severity,
-        risk_score=row.risk_score,
-        details=row.details,
-        affected_segments=tuple(orjson.loads(row.affected_segments)),
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        fired_at=row.fired_at,
-        episode_id=row.episode_id,
-        sequence=row.sequence,
-        source_event_id=row.source_event_id,
-        acknowledged=_acknowledgement(row),
-        posted=None if row.expires_at is None else _posted(row),
-    )
-
-
-def _posted(row: Row[Any]) -> Posted:
-    return Posted(annotations=orjson.loads(row.annotations), generator_url=row.generator_url, expires_at=row.expires_at)
-
-
-def _acknowledgement(row: Row[Any]) -> Acknowledgement | None:
-    if row.acknowledged_at is None:
-        return None
-    return Acknowledgement(
-        by=row.acknowledged_by, at=row.acknowledged_at, until=row.acknowledged_until, comment=row.acknowledged_comment
+        labels=orjson.loads(labels),
+        alert_type=AlertType(alert_type),
+        priority=Priority(priority),
+        affected_segments=tuple(orjson.loads(segments)),
+        acknowledged=None if at is None else Acknowledgement(by=by, at=at, until=until, comment=comment),
+        posted=None
+        if expires_at is None
+        else Posted(annotations=orjson.loads(annotations), generator_url=generator_url, expires_at=expires_at),
+        **dict(zip(_AS_THEY_ARE, plain, strict=True)),
     )

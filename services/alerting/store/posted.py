@@ -1,42 +1,27 @@
-"""What only alerts have that came over HTTP: annotations, where they come from, and when they count as over."""
+"""What of alerts that came over HTTP changes while they are sent again and again, and when they count as over."""
 
 from collections.abc import Iterable, Sequence
 
-import orjson
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, select, update
 
+from driftline.alerting.alert import Status
 from driftline.alerting.posted import PostedAlert
+from services.alerting.store.alerts import posted_values
 from services.alerting.store.many import Many
-from services.alerting.store.tables import alerts, posted
+from services.alerting.store.tables import alerts
 
 _AT_ONCE = 1_000
-_ADD = Many(insert(posted))
-_FORGET = delete(posted).where(posted.c.alert_id.in_(bindparam("ids", expanding=True)))
-_FIRES = (alerts.c.alert_id == posted.c.alert_id) & alerts.c.ends_at.is_(None)
-_OVER = (
-    select(posted.c.alert_id)
-    .join(alerts, _FIRES)
-    .where(posted.c.expires_at <= bindparam("now"))
-    .order_by(posted.c.expires_at)
-    .limit(_AT_ONCE)
-)
-_NEXT_END = select(posted.c.expires_at).join(alerts, _FIRES).order_by(posted.c.expires_at).limit(1)  # min() would read all
+_SENT_AGAIN = Many(update(alerts).where(alerts.c.alert_id == bindparam("key")))
+_FIRES = alerts.c.status == Status.FIRING.value
+_OVER = select(alerts.c.alert_id).where(_FIRES, alerts.c.expires_at <= bindparam("now"))
+_OVER = _OVER.order_by(alerts.c.expires_at).limit(_AT_ONCE)
+_NEXT_END = select(alerts.c.expires_at).where(_FIRES, alerts.c.expires_at.is_not(None))
+_NEXT_END = _NEXT_END.order_by(alerts.c.expires_at).limit(1)
 
 
-def save(tx: Connection, given: Iterable[PostedAlert]) -> None:
-    """Note what was sent last of each."""
-    rows = {
-        one.alert_id: {
-            "alert_id": one.alert_id,
-            "annotations": orjson.dumps(dict(one.annotations)).decode(),
-            "generator_url": one.generator_url,
-            "expires_at": one.ends_at,
-        }
-        for one in given
-    }
-    if rows:
-        tx.execute(_FORGET, {"ids": list(rows)})
-        _ADD.run(tx, list(rows.values()))
+def prolong(tx: Connection, given: Iterable[PostedAlert]) -> None:
+    """Note what was sent last of alerts that are otherwise unchanged."""
+    _SENT_AGAIN.run(tx, [{"key": one.alert_id, **posted_values(one.source)} for one in given])
 
 
 def over(tx: Connection, now: int) -> Sequence[str]:

@@ -61,10 +61,15 @@ alerts = Table(
     Column("episode_id", String(128), nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("source_event_id", String(255), nullable=False),
+    Column("annotations", Text),
+    Column("generator_url", Text),
+    Column("expires_at", BigInteger),
     Index("alerts_by_priority", "status", "priority"),
+    Index("alerts_by_expiry", "status", "expires_at"),
 )
 """The last occurrence of every alert; earlier ones are on the topic `alerts`. `updated_at` is later in each transaction than in all
-before it, so that who knows the last one finds what changed since."""
+before it, so that who knows the last one finds what changed since. Only those that came over HTTP have annotations, a generator and a time
+when they count as over, as they were sent last."""
 
 acknowledgements = Table(
     "acknowledgements",
@@ -98,16 +103,6 @@ rotas = Table(
     Column("read_at", BigInteger, nullable=False),
 )
 """What the source of a rota said last that could be used."""
-
-posted = Table(
-    "posted",
-    metadata,
-    Column("alert_id", String(16), primary_key=True),
-    Column("annotations", Text, nullable=False),
-    Column("generator_url", Text, nullable=False),
-    Column("expires_at", BigInteger, nullable=False, index=True),
-)
-"""Alerts that came over HTTP: what was sent last of each, and when it counts as over."""
 
 history = Table(
     "history",
