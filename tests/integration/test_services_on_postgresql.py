@@ -35,6 +35,11 @@ def test_governance_keeps_its_positions_on_postgresql(url: str) -> None:
     store.take([], {TopicPartition(GOVERNANCE, 0): 7}, TOPIC_ID)
     assert store.positions(TOPIC_ID) == {TopicPartition(GOVERNANCE, 0): 7}
     assert store.models() == {}
+    store.note_kept({GOVERNANCE: 400.0})
+    store.note_kept({GOVERNANCE: 401.0})
+    evidence = store.evidence("m", 1)
+    assert (evidence.kept_days, evidence.windows, evidence.model) == ({GOVERNANCE: 401.0}, [], None)
+    assert (store.declared(), store.compliance_reports()) == ({}, {})
     store.close()
     again = Store(governance_engine(url))  # the tables are there
     assert again.positions(TOPIC_ID) == {TopicPartition(GOVERNANCE, 0): 7}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from driftline.envelope import iso_time
 from driftline.events import ControlEvaluated, ControlStatus, EvidenceAttested, Finding, Requirement, Stage
-from driftline.governance.compliance.evidence import Evidence, Group, groups_of
+from driftline.governance.compliance.evidence import Evidence, FairnessWindow, Group, groups_of, looked_at
 from driftline.governance.compliance.requirements import (
     AUDIT_LOGGING,
     BIAS,
@@ -166,8 +166,8 @@ def _bias(requirement: Requirement, evidence: Evidence) -> _Examined:
     if not attributes:
         detail = "No column is protected: name them in protected_attributes, and under protected in the monitor"
         return _Examined((Finding(subject="protected_attributes", detail=detail),))
-    rows, groups, windows = groups_of(evidence.windows)
-    findings = [_parity(name, groups, rows, requirement.fairness_threshold) for name in attributes]
+    windows = looked_at(evidence.windows)
+    findings = [_parity(name, windows, requirement.fairness_threshold) for name in attributes]
     return _Examined(
         findings,
         [
@@ -187,10 +187,9 @@ def _bias(requirement: Requirement, evidence: Evidence) -> _Examined:
     )
 
 
-def _parity(attribute: str, groups: Mapping[str, Group], rows: int, threshold: float) -> Finding:
+def _parity(attribute: str, windows: Sequence[FairnessWindow], threshold: float) -> Finding:
     """Demographic parity: the smallest selection rate of a group over the largest."""
-    quoted = '"' + attribute.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    own = {name: group for name, group in groups.items() if name.startswith((f"{attribute}=", f"{quoted}="))}
+    rows, own = groups_of(windows, attribute)
     large = {name: group for name, group in own.items() if group.rows >= _MINIMUM_ROWS}
     rates = {name: group.selected / group.rows for name, group in large.items()}
     if not own:
@@ -255,6 +254,14 @@ def _lineage(_: Requirement, evidence: Evidence) -> _Examined:
 def _audit_logging(requirement: Requirement, evidence: Evidence) -> _Examined:
     head, kept = evidence.head, evidence.kept_days
     fresh = head is not None and head.at > evidence.at - _HEAD_IS_FRESH_US
+    counted = evidence.watermark is not None
+    recorded = Finding(
+        subject="predictions_recorded",
+        holds=True if counted else None,
+        detail=f"Predictions were counted up to {iso_time(evidence.watermark)}"
+        if evidence.watermark is not None
+        else "No prediction of the model was counted: send predictions, and apply a monitor",
+    )
     signed = Finding(
         subject="signed_ledger",
         holds=True if fresh else None,
@@ -274,7 +281,8 @@ def _audit_logging(requirement: Requirement, evidence: Evidence) -> _Examined:
         else f"Of {', '.join(kept)}, {shortest} is kept for the shortest time; the days are the broker's retention.ms",
     )
     shown = (f"CheckpointSigned of {head.log_id} at {head.size}",) if head else ()
-    return _Examined((signed, retention), shown, () if fresh and retention.holds else _AUDIT_ADVICE)
+    holds = counted and fresh and retention.holds
+    return _Examined((recorded, signed, retention), shown, () if holds else _AUDIT_ADVICE)
 
 
 _AUDIT_ADVICE = (

@@ -72,6 +72,8 @@ class Evidence:
     """Of the baseline that the monitor compares with."""
     windows: Sequence[FairnessWindow] = ()
     """Reported within `LOOKED_BACK_US`."""
+    watermark: int | None = None
+    """Event time up to which the model's predictions were counted, microseconds; None where none ever was."""
     head: Head | None = None
     kept_days: Mapping[str, float] = field(default_factory=dict)
     """For how long the broker keeps each topic of the audit trail; `FOR_EVER_DAYS` where it never deletes."""
@@ -115,23 +117,30 @@ def _counted(rate: Measure | None) -> tuple[int, int]:
     return rate.n, round(rate.value * rate.n)
 
 
-def groups_of(windows: Sequence[FairnessWindow]) -> tuple[int, Mapping[str, Group], Sequence[FairnessWindow]]:
-    """All rows and each group of the last 30 days of event time, and the windows they were added from, each row once.
+def looked_at(windows: Sequence[FairnessWindow]) -> list[FairnessWindow]:
+    """The windows of the last 30 days of event time in which each row stands once.
 
-    Windows of the shortest granularity are taken, and of those that overlap (they hop) the later one is left out.
+    They are of the granularity that knows most rows, of equal ones the shortest; of those that overlap (they hop) the later is left out.
     """
-    if not windows:
-        return 0, {}, ()
-    newest, shortest = max(one.end for one in windows), min(one.end - one.start for one in windows)
-    chosen: list[FairnessWindow] = []
-    reached: dict[str, int] = {}
+    newest = max((one.end for one in windows), default=0)
+    by_length: dict[int, list[FairnessWindow]] = {}
+    reached: dict[tuple[int, str], int] = {}
     for one in sorted(windows, key=lambda one: (one.start, one.model_version)):
-        fits = one.end - one.start == shortest and one.start >= newest - LOOKED_BACK_US
-        if fits and one.start >= reached.get(one.model_version, one.start):
-            chosen.append(one)
-            reached[one.model_version] = one.end
-    groups: dict[str, Group] = {}
-    for one in chosen:
-        for name, group in one.groups.items():
+        length = one.end - one.start
+        if one.start >= max(newest - LOOKED_BACK_US, reached.get((length, one.model_version), one.start)):
+            by_length.setdefault(length, []).append(one)
+            reached[length, one.model_version] = one.end
+    known = {length: (sum(one.rows for one in chosen), -length) for length, chosen in by_length.items()}
+    return by_length[max(known, key=known.__getitem__)] if known else []
+
+
+def groups_of(windows: Sequence[FairnessWindow], attribute: str) -> tuple[int, dict[str, Group]]:
+    """The groups of an attribute, added up, and all rows of the windows that tell them apart."""
+    quoted = '"' + attribute.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    rows, groups = 0, dict[str, Group]()
+    for one in windows:
+        own = {name: group for name, group in one.groups.items() if name.startswith((f"{attribute}=", f"{quoted}="))}
+        rows += one.rows if own else 0
+        for name, group in own.items():
             groups[name] = groups.get(name, Group()) + group
-    return sum(one.rows for one in chosen), groups, chosen
+    return rows, groups

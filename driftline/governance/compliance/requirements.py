@@ -63,13 +63,16 @@ def requirements_of(text: str) -> tuple[Requirement, ...]:
 
 def _requirement(section: Fields, name: str) -> Requirement:
     default = DEFAULTS.get(name, Requirement(name=name))
+    attributes = section.texts("protected_attributes")
+    if len(attributes) > _MOST:
+        section.problem("protected_attributes", f"names {len(attributes)} columns; at most {_MOST} are taken")
     if name in DEFAULTS:
         section.refuse_unknown(("required", "check_frequency", *_KEYS[name]))
     return replace(
         default,
         required=section.flag("required", default=True),
         check_frequency=section.parsed("check_frequency", default.check_frequency, _frequency),
-        protected_attributes=tuple(section.texts("protected_attributes")),
+        protected_attributes=tuple(dict.fromkeys(attributes)),
         fairness_threshold=_share(section, "fairness_threshold", default.fairness_threshold),
         methods=tuple(section.texts("methods")) or default.methods,
         coverage_threshold=_share(section, "coverage_threshold", default.coverage_threshold),

@@ -221,6 +221,7 @@ class Store:
                 monitor=None if applied is None else applied.monitor,
                 provenance={} if applied is None else self._facts(applied.monitor.baseline_id).get("provenance", {}),
                 windows=compliance.windows_of(connection, model_id, now),
+                watermark=self.watermark(model_id),
                 head=compliance.last_head(connection),
                 kept_days=compliance.kept_days(connection),
                 statements=compliance.statements_of(connection, model_id),

@@ -66,6 +66,7 @@ def whole() -> Evidence:
         model=registered(tags={"tier": "1"}),
         provenance={"file": "train.parquet", "sha256": "ab"},
         windows=(window(f=(500, 100), m=(500, 110)),),
+        watermark=NOW - DAY,
         head=Head("log", 10, NOW - 1),
         kept_days={"driftline.windows": 400.0},
         statements={EXPLAINABILITY: attested(value=0.97), LINEAGE: attested(LINEAGE, at=NOW)},

@@ -148,6 +148,19 @@ def test_an_attested_coverage_is_held_against_the_threshold(value, status):
     assert ("Generate SHAP explanations for model predictions" in control.recommendations) is (status is not S.ATTESTED)
 
 
+def test_what_to_do_about_explanations_and_logging():
+    assert verdict(EXPLAINABILITY, NOTHING).recommendations[:3] == (
+        "Generate SHAP explanations for model predictions",
+        "Add LIME explanations for complex cases",
+        "Document explanation methodology",
+    )
+    assert verdict(AUDIT_LOGGING, NOTHING).recommendations[:3] == (
+        "Enable inference logging on serving endpoints",
+        "Configure appropriate data retention policies",
+        "Set up audit log monitoring",
+    )
+
+
 def test_a_statement_counts_until_its_time_is_over():
     for until, status in ((NOW + 1, S.ATTESTED), (NOW, S.INSUFFICIENT_EVIDENCE)):
         evidence = Evidence(at=NOW, statements={LINEAGE: attested(LINEAGE, until=until)})
@@ -178,9 +191,13 @@ def test_lineage_is_partial_with_a_source_and_wants_a_statement_that_knows_every
 )
 def test_audit_logging_wants_a_fresh_head_and_topics_that_are_kept(head, days, status):
     kept = {"driftline.alerts": 9000.0, "driftline.windows": days}
-    control = verdict(AUDIT_LOGGING, Evidence(at=NOW, head=head, kept_days=kept))
+    control = verdict(AUDIT_LOGGING, Evidence(at=NOW, watermark=NOW, head=head, kept_days=kept))
     assert control.status is status
     assert ("Configure appropriate data retention policies" in control.recommendations) is (status is not S.COMPLIANT)
+
+
+def test_audit_logging_of_a_model_whose_predictions_were_never_counted_is_not_shown():
+    assert verdict(AUDIT_LOGGING, replace(whole(), watermark=None)).status is S.PARTIAL
 
 
 @given(

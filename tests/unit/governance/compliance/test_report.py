@@ -12,7 +12,7 @@ from driftline.governance.compliance.report import assess, level_of, reason_to_r
 from driftline.governance.compliance.requirements import EXPLAINABILITY, LINEAGE
 from tests.unit.governance.compliance.builders import ALL, DAY, NOW, attested, registered, whole, window
 
-PIECES = ("model", "provenance", "windows", "head", "kept_days", "statements")
+PIECES = ("model", "provenance", "windows", "watermark", "head", "kept_days", "statements")
 
 
 def reported(evidence, requirements=ALL, trigger=ComplianceTrigger.CHANGED):

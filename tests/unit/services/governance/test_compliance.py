@@ -1,5 +1,7 @@
 """Requirements, evaluation and reports over the in-memory twin: API, job and topic."""
 
+from dataclasses import replace
+
 import pytest
 
 from driftline import codec, envelope, topics
@@ -12,6 +14,7 @@ from driftline.events import (
     ComplianceTrigger,
     ControlEvaluated,
     Measure,
+    MonitorState,
     RequirementsDeclared,
 )
 from driftline.kafka.errors import OutcomeUnknown
@@ -19,14 +22,18 @@ from driftline.runtime.topic_cache import open_engine
 from services.governance import metrics
 from services.governance.adapters.journal import Journal
 from services.governance.consumer import Desk
-from services.governance.jobs import EVERY_US, Evaluation
+from services.governance.jobs import EVERY_US, Census, Evaluation
 from services.governance.store import Store
 from tests.builders import report_of
 from tests.unit.services.governance.test_api import House
+from tests.unit.services.governance.test_consumer import report
 
 DAY = 86_400_000_000
 DOCUMENTED = "model_documentation: {}\naudit_logging: {}\n"
 PATH = "/v1/compliance/shop.churn"
+COLUMN = BaselineColumn(
+    name="temp", kind=ColumnKind.NUMERIC, edges=(), psi_edges=(), categories=(), counts=(), sums=(), origin=0.0
+)
 
 
 class Office(House):
@@ -93,7 +100,11 @@ def test_declaring_evaluates_at_once_and_the_same_again_changes_nothing(office):
         "audit_logging": "non_compliant",
     }
     assert "Expand model description to include use case, assumptions, and limitations" in view["recommendations"]
-    assert view["next_review_date"] > view["report_timestamp"]
+    assert (view["report_timestamp"], view["next_review_date"]) == (
+        "2023-11-14T22:13:20.000000Z",
+        "2023-12-14T22:13:20.000000Z",
+    )
+    assert (view["model_name"], view["total_checks"], view["compliant_checks"]) == ("churn", 2, 0)
     assert len(office.written()) == 1
     assert len(office.written(ControlEvaluated)) == 2
 
@@ -129,6 +140,22 @@ def test_a_change_of_the_evidence_is_reported_within_fifteen_seconds_and_no_news
         (1.0, ComplianceTrigger.CHANGED, ""),
     ]
     assert metrics.COMPLIANCE_SCORE.labels(model_id="shop.churn")._value.get() == 1.0
+
+
+def test_models_in_production_of_which_nothing_is_required_are_counted(office):
+    census = Census(office.store, office.clock)
+    text = "model: shop.churn\nbaseline: b1\npositive_class: late\n"
+    office.say("baselines", Baseline(baseline_id="b1", model_id="m", rows=1, columns=(COLUMN,), provenance={}))
+    office.ask("PUT", "/v1/monitors/shop.churn", content=text.encode())
+    for stage in ("STAGING", "PRODUCTION"):
+        step = {"to": stage, "reason": "go"}
+        assert office.ask("POST", "/v1/models/shop.churn/versions/1/stage", json=step).status_code == 201
+    census.take_if_due()
+    assert metrics.UNDECLARED._value.get() == 1
+    office.require()
+    office.clock.advance(EVERY_US)
+    census.take_if_due()
+    assert metrics.UNDECLARED._value.get() == 0
 
 
 def test_a_report_comes_at_the_frequency_that_is_required(office):
@@ -179,6 +206,7 @@ def test_retention_is_what_the_broker_says_and_the_ledger_must_sign(office):
     view = office.require("audit_logging: {}").json()
     assert view["detailed_results"]["audit_logging"]["status"] == "partial"
     office.sign()
+    office.say("monitor-status", replace(report(MonitorState.ACTIVE, watermark=10), model_id="shop.churn"))
     office.pass_time()
     assert [one.score for one in office.written()] == [0.0, 1.0]
     office.pass_time(DAY)
@@ -248,11 +276,8 @@ def test_a_lost_cache_is_built_again_and_says_the_same(office):
 
 
 def test_the_baseline_says_what_it_was_fitted_on(office):
-    column = BaselineColumn(
-        name="temp", kind=ColumnKind.NUMERIC, edges=(), psi_edges=(), categories=(), counts=(), sums=(), origin=0.0
-    )
     source = {"file": "t.parquet", "sha256": "ab"}
-    office.say("baselines", Baseline(baseline_id="b1", model_id="m", rows=1, columns=(column,), provenance=source))
+    office.say("baselines", Baseline(baseline_id="b1", model_id="m", rows=1, columns=(COLUMN,), provenance=source))
     text = "model: shop.churn\nbaseline: b1\npositive_class: late\n"
     assert office.ask("PUT", "/v1/monitors/shop.churn", content=text.encode()).status_code == 201
     lineage = office.require("data_lineage: {}").json()["detailed_results"]["data_lineage"]
