@@ -21,6 +21,10 @@ from driftline.ledger.walk import BEGINNING, FIRST, Place, Tail, claimed
 __all__ = ["Verifiable"]
 
 _ID_CHUNK: Final = 500
+_e = t.entry.c
+_BEFORE: Final = select(_e.leaf, _e.entry_hash).where(_e.seq < bindparam("first")).order_by(_e.seq.desc()).limit(1)
+_BEFORE_OF_ACTOR: Final = _BEFORE.where(_e.actor == bindparam("of"))
+_BEFORE_OF_RESOURCE: Final = _BEFORE.where(_e.resource_type == bindparam("kind"), _e.resource_id == bindparam("of"))
 _KNOWN: Final = select(t.entry.c.entry_id, t.entry.c.seq, t.payload.c.salt, t.entry.c.data_hash).select_from(JOINED)
 _KNOWN_IN_CHUNK: Final = _KNOWN.where(t.entry.c.entry_id.in_(bindparam("ids", expanding=True)))
 _KNOWN_IN_ARRAY: Final = _KNOWN.where(t.entry.c.entry_id == any_(bindparam("ids", type_=NullType())))
@@ -70,10 +74,11 @@ class Verifiable(Streaming):
 
     def tail_before(self, of: str | tuple[str, str], first: int) -> Tail:
         """Return how many entries an actor or a resource has before an entry, and the hash of the last of them."""
-        e = t.entry.c
-        whose = (e.actor == of,) if isinstance(of, str) else (e.resource_type == of[0], e.resource_id == of[1])
-        statement = select(e.leaf, e.entry_hash).where(*whose, e.seq < first).order_by(e.seq.desc()).limit(1)
-        row = self._connection.execute(statement).one_or_none()
+        if isinstance(of, str):
+            found = self._connection.execute(_BEFORE_OF_ACTOR, {"first": first, "of": of})
+        else:
+            found = self._connection.execute(_BEFORE_OF_RESOURCE, {"first": first, "kind": of[0], "of": of[1]})
+        row = found.one_or_none()
         if row is None:
             return FIRST
         entries, _ = claimed(row[0])[0 if isinstance(of, str) else 1]
