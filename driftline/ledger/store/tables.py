@@ -3,7 +3,7 @@
 One log per database (or schema): a shard is another database.
 
 An entry's columns repeat its leaf for queries; the leaf is what counts. `prev_seq` and the foreign key of an
-entry to the one before it make the chain a constraint of the database, too; on PostgreSQL guards do.
+entry to the one before it make the chain a constraint of the database, too; on servers guards do.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ VERSION: Final = "0003"
 """The newest revision of `migrations`, which makes these tables."""
 
 metadata: Final = MetaData()
+_CHAINED: Final = ("sqlite",)
+_KEYED: Final = ("sqlite", "mysql")
 _Key = TypeVar("_Key", ForeignKeyConstraint, UniqueConstraint)
 
 
-def _keyed(key: _Key) -> _Key:
-    """Leave a key to the databases whose foreign keys look after what is appended: on PostgreSQL, guards do."""
-    return key.ddl_if(dialect=("sqlite", "mysql"))  # type: ignore[arg-type] # it takes several
+def _only(dialects: tuple[str, ...], key: _Key) -> _Key:
+    """Leave a key to some databases: on the others, guards look after what is appended."""
+    return key.ddl_if(dialect=dialects)  # type: ignore[arg-type] # it takes several
 
 
 def _first(dialect: str) -> CheckConstraint:
@@ -109,14 +111,14 @@ entry: Final = Table(
     Column("src_end", BigInteger),
     UniqueConstraint("entry_id"),
     UniqueConstraint("source_id", "src_start"),
-    _keyed(UniqueConstraint("seq", "entry_hash")),
+    _only(_CHAINED, UniqueConstraint("seq", "entry_hash")),
     _first("sqlite"),
     _first("postgresql"),
     _first("mysql"),
     CheckConstraint(hash_check["postgresql"], name="ledger_entry_hash").ddl_if(dialect="postgresql"),
     CheckConstraint(hash_check["mysql"], name="ledger_entry_hash").ddl_if(dialect="mysql"),
-    _keyed(ForeignKeyConstraint(["source_id"], ["ledger_offset.source_id"])),
-    _keyed(ForeignKeyConstraint(["prev_seq", "previous_hash"], ["ledger_entry.seq", "ledger_entry.entry_hash"])),
+    _only(_KEYED, ForeignKeyConstraint(["source_id"], ["ledger_offset.source_id"])),
+    _only(_CHAINED, ForeignKeyConstraint(["prev_seq", "previous_hash"], ["ledger_entry.seq", "ledger_entry.entry_hash"])),
     Index("ledger_entry_actor", "actor", "seq"),
     Index("ledger_entry_resource", "resource_type", "resource_id", "seq"),
     Index("ledger_entry_action", "action", "seq"),
@@ -130,7 +132,7 @@ payload: Final = Table(
     Column("salt", fixed(32), nullable=False),
     Column("body", blob()),
     Column("details", blob()),
-    _keyed(ForeignKeyConstraint(["seq"], ["ledger_entry.seq"])),
+    _only(_KEYED, ForeignKeyConstraint(["seq"], ["ledger_entry.seq"])),
 )
 """What an entry commits to. Without `body` it is in the archive, to which `salt` is the key; erased, there is no row."""
 
