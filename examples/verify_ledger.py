@@ -123,7 +123,7 @@ def main(vkey: str, file: str) -> None:
         want((text := Path(file).read_bytes().decode()).endswith("\n"), "the file is cut off")
         keys = vkey if vkey.count("+") > 1 else Path(vkey).read_text()
         check = check_receipt if text.startswith("c2sp.org/tlog-proof") else check_bundle if text.startswith("{") else open_note
-        print(f"proven: {check(text, keys)}")
+        print("proven:", said if isinstance(said := check(text, keys), str) else f"a head of {said[1]} entries of {said[0]}")
     except Exception as error:  # noqa: BLE001 - whatever cannot be read proves nothing
         sys.exit(f"REFUSED: {error or type(error).__name__}")
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from driftline.cli.inputs import text_of
 from driftline.cli.ledger_inputs import (
     KEY_VARIABLE,
     Archive,
@@ -32,7 +33,6 @@ from driftline.cli.ledger_witnessed import (
     tell_witnessed,
     witnessed_json,
 )
-from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import VerifierKey, open_checkpoint
 from driftline.ledger.errors import LedgerUnavailable, NoteMalformed, RollbackDetected, SignatureInvalid
 from driftline.ledger.heads import SignedHead
@@ -151,9 +151,7 @@ def _trusted_checkpoint(file: Path, key: VerifierKey | None) -> SignedHead:
     if key is None:
         raise LedgerUnavailable("a checkpoint says nothing without the verifier key: give it with --key")
     try:
-        head = open_checkpoint(file.read_text(encoding="utf-8"), key)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {file}: {error}") from error
+        head = open_checkpoint(text_of(file), key)
     except (NoteMalformed, SignatureInvalid) as error:
         raise LedgerUnavailable(f"{file} is no checkpoint of this ledger: {error}") from error
     return SignedHead(head.size, head.root, f"checkpoint {file}")

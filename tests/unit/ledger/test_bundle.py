@@ -230,6 +230,7 @@ def test_the_script_stands_alone(tmp_path: Path, bundles: Bundles) -> None:
         (tmp_path / "checkpoint").write_text(snapshot.latest_note() or "")
     assert [run(name)[0] for name in ("receipt", "bundle", "checkpoint", "forged", "absent")] == [0, 0, 0, 1, 1]
     assert run("receipt")[1].startswith("proven: entry 5 of the 9 of ledger.example.com/audit")
+    assert run("checkpoint")[1] == "proven: a head of 9 entries of ledger.example.com/audit\n"
 
 
 def test_the_script_takes_a_key_or_the_file_of_it_and_former_keys_in_their_time(
