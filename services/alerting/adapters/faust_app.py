@@ -24,7 +24,7 @@ GROUP = "driftline.alerting"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 _BATCH = 200
-_REST_SECONDS = 0.03
+_REST_SECONDS = 0.05
 """From a fetch of records to the next one at least: what comes meanwhile is fetched, and handled, together."""
 _TOGETHER_SECONDS = 0.005
 """In this time Faust hands over what was fetched together."""
