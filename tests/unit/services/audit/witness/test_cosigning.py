@@ -12,8 +12,10 @@ from driftline.ledger.checkpoint import Checkpoint, Note, SigningKey, sign_check
 from driftline.ledger.cosignature import Cosigner, cosigned
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.growth import Growth
+from driftline.ledger.store import LedgerWriter, OffsetMove, growth_of
+from driftline.ledger.store.erasing import Author, Subjected, erase
 from services.audit.witness.cosigning import NotCosigned, Witness
-from tests.unit.ledger.ledger_builders import KEY, ORIGIN
+from tests.unit.ledger.ledger_builders import KEY, ORIGIN, SOURCE, Salts, draft, grow, writer_at
 from tests.unit.services.audit.witness.log_and_witness import QUANTUM, SECONDS, W1, Log, witness_at
 
 LOG = Log()
@@ -158,3 +160,38 @@ def test_no_changed_request_is_cosigned(tmp_path: Path, data: st.DataObject) -> 
     if changed != good:
         assert refusal(witness, changed)[0] in {400, 403, 404, 409, 422}
     assert witness.latest(ORIGIN) == before
+
+
+def test_a_second_history_of_a_ledger_of_many_topics_is_refused_though_its_erasures_are_the_same(tmp_path: Path) -> None:
+    """Two ledgers by the same key, of two topics and three partitions, erased alike: of one record the other has another payload."""
+    ours, theirs = (mixed_ledger(tmp_path / name, payload) for name, payload in (("ours", b"is"), ("theirs", b"was")))
+    witness = witness_at(tmp_path)
+    with ours.store.snapshot() as snapshot:
+        assert snapshot.erased_subjects() == 1
+        witness.add_checkpoint(growth_of(snapshot, 0).encode())
+    grow(theirs, [[draft(100)]])
+    with theirs.store.snapshot() as snapshot:
+        assert snapshot.head().size == ours.size + 1
+        for growth in (growth_of(snapshot, ours.size), growth_of(snapshot, 0)):
+            with pytest.raises(NotCosigned):
+                witness.add_checkpoint(growth.encode())
+    grow(ours, [[draft(100)]])
+    with ours.store.snapshot() as snapshot:
+        assert witness.add_checkpoint(growth_of(snapshot, ours.size - 1).encode())
+
+
+def mixed_ledger(folder: Path, payload: bytes) -> LedgerWriter:
+    folder.mkdir()
+    writer = writer_at(folder)
+    sources = [SOURCE, SOURCE._replace(partition=7), SOURCE._replace(topic="driftline.health", topic_id="t9")]
+    at = writer.positions(sources)
+    for number, source in enumerate(sources):
+        drafts = [
+            draft(n, source=source, actor="alice", ce_id=f"{number} {n}", payload=payload if (number, n) == (1, 3) else None)
+            for n in range(9)
+        ]
+        writer.append(drafts, [OffsetMove(at[source].source_id, 0, 9)], now=1_000 + number)
+    erased = erase(writer, Subjected("alice"), Author("carol", "asked for", 2_000, Salts()))
+    assert erased is not None
+    assert erased.entries == 27
+    return writer
