@@ -59,20 +59,7 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     writer = open_ledger(settings, key, events, producer)
     publisher = CheckpointPublisher(cluster.producer(), writer.store.origin, clock)
     archive = open_archive(settings)
-    recorder = Recorder(
-        cluster,
-        writer,
-        clock,
-        salts=os.urandom,
-        signed=publisher.signed,
-        cluster_name=settings.ledger_cluster,
-        pace=Pace(
-            round(settings.ledger_digest_seconds * 1e6),
-            settings.ledger_digest_records,
-            MessageArchive(archive) if archive is not None and settings.ledger_keep_messages else None,
-        ),
-        lost=lambda names: tell_lost(events, names),
-    )
+    recorder = open_recorder(settings, cluster, writer, clock, events=events, publisher=publisher, archive=archive)
     verifier = open_verifier(settings, writer.store, key.verifier, archive, cluster)
 
     def verify_now() -> Report:
@@ -105,8 +92,8 @@ def run(settings: AuditSettings, clock: Clock) -> int:
     def rolled_back(error: RollbackDetected) -> None:
         if key_changed():
             log.warning(KEY_CHANGED)
-            return
-        tell_rollback(events, writer.store.origin, error)
+        else:
+            tell_rollback(events, writer.store.origin, error)
 
     try:
         part = RecorderPart(recorder, clock, moved=moved, rolled_back=rolled_back)
@@ -117,6 +104,30 @@ def run(settings: AuditSettings, clock: Clock) -> int:
         producer.flush(5.0)
         writer.store.close()
         log.info("stopped")
+
+
+def open_recorder(
+    settings: AuditSettings,
+    cluster: ConfluentCluster,
+    writer: LedgerWriter,
+    clock: Clock,
+    *,
+    events: HealthEvents,
+    publisher: CheckpointPublisher,
+    archive: Objects | None,
+) -> Recorder:
+    """Return what takes the topics into the ledger; with an archive it keeps the messages behind digests, where that is asked for."""
+    keep = MessageArchive(archive) if archive is not None and settings.ledger_keep_messages else None
+    return Recorder(
+        cluster,
+        writer,
+        clock,
+        salts=os.urandom,
+        signed=publisher.signed,
+        cluster_name=settings.ledger_cluster,
+        pace=Pace(round(settings.ledger_digest_seconds * 1e6), settings.ledger_digest_records, keep),
+        lost=lambda names: tell_lost(events, names),
+    )
 
 
 def another_writer(settings: AuditSettings, key: SigningKey, store: LedgerStore) -> LedgerWriter:

@@ -367,7 +367,8 @@ def test_a_second_history_is_refused_by_the_witness(scene: Scene) -> None:
 
 def test_a_second_history_with_the_same_erasures_is_refused_by_the_witness(tmp_path: Path) -> None:
     """Erased, archived and held alike; what is another, an edited record or a record less, stands before them or behind."""
-    for number, change in enumerate((partial(edited, offset=2), partial(edited, offset=23), left_out)):
+    changes: Sequence[Change] = (partial(edited, offset=2), partial(edited, offset=23), left_out)
+    for number, change in enumerate(changes):
         folder = tmp_path / str(number)
         folder.mkdir()
         scene = built(Scene(f"sqlite:///{folder}/ledger.db", World(folder / "world"), folder, mixed=True))

@@ -43,19 +43,7 @@ def routes(database: Database, links: Links, access: Access) -> APIRouter:
     @router.get("/alerts/{alert_id}", summary="One alert with its group and notifications")
     def show_alert(alert_id: str) -> dict[str, Any]:
         with database.read() as tx:
-            alert = known_alert(tx, alert_id)
-            own = [group for group, _ in sorted(groups.of_alert(tx, alert_id), key=lambda found: (found[1], found[0].key))]
-            chosen = [{"group_key": group.key} for group in own] or [{}]  # what is over may be in no group any more
-            told = [row for filters in chosen for row in outbox.page(tx, filters=filters, limit=1000, offset=0)]
-        told.sort(key=lambda row: row.seq, reverse=True)
-        mine = [notification_view(row) for row in told if alert_id in row.alert_ids]
-        return {
-            **describe(alert, links),
-            "group_key": own[0].key if own else None,
-            "receivers": sorted({group.receiver for group in own}),
-            "episode_id": alert.episode_id,
-            "notifications": mine[:100],
-        }
+            return _shown(tx, alert_id, links)
 
     @router.get("/groups", summary="Groups of alerts, and when each is looked at next")
     def list_groups(limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
@@ -87,6 +75,22 @@ def known_alert(tx: Connection, alert_id: str) -> Alert:
     if alert is None:
         raise Problem(404, "unknown_alert", f"there is no alert {alert_id!r}", remedy="GET /v1/alerts lists the fingerprints")
     return alert
+
+
+def _shown(tx: Connection, alert_id: str, links: Links) -> dict[str, Any]:
+    """An alert with the groups that it is in and what was sent of it, the latest first."""
+    alert = known_alert(tx, alert_id)
+    own = [group for group, _ in sorted(groups.of_alert(tx, alert_id), key=lambda found: (found[1], found[0].key))]
+    chosen = [{"group_key": group.key} for group in own] or [{}]  # what is over may be in no group any more
+    told = [row for filters in chosen for row in outbox.page(tx, filters=filters, limit=1000, offset=0)]
+    told.sort(key=lambda row: row.seq, reverse=True)
+    return {
+        **describe(alert, links),
+        "group_key": own[0].key if own else None,
+        "receivers": sorted({group.receiver for group in own}),
+        "episode_id": alert.episode_id,
+        "notifications": [notification_view(row) for row in told if alert_id in row.alert_ids][:100],
+    }
 
 
 def notification_view(row: Row[Any]) -> dict[str, Any]:
