@@ -68,6 +68,8 @@ def report(
 
 def _tell(found: Assessment) -> None:
     typer.echo(f"{found.title}: {amount(found.evidence.entries, 'entry')} of {found.evidence.log}")
+    if found.alarm is not None:
+        typer.echo(found.alarm)
     for one in found.findings:
         typer.echo(f"  {one.state.value:9} {one.asks} ({one.source}): {one.said}")
     counts = ", ".join(f"{sum(one.state is state for one in found.findings)} {state.value}" for state in State)

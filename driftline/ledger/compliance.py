@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from driftline.ledger.evidence import Evidence, Field
+from driftline.ledger.report import Verdict
 from driftline.ledger.requirements import (
     Requirement,
     State,
@@ -77,6 +78,13 @@ class Assessment:
     def missing(self) -> tuple[Finding, ...]:
         """Return everything without full evidence in this ledger."""
         return tuple(finding for finding in self.findings if finding.state is not State.EVIDENCE)
+
+    @property
+    def alarm(self) -> str | None:
+        """Return what stands above everything else; None where the ledger was not tampered with."""
+        if self.evidence.verification.verdict is not Verdict.TAMPERED:
+            return None
+        return "THE LEDGER WAS TAMPERED WITH: nothing below is evidence until that is explained (driftline ledger verify)"
 
 
 def assess(regime: RegimeName, evidence: Evidence) -> Assessment:

@@ -90,7 +90,7 @@ def occurs(*actions: str) -> Probe:
             )
             for action in actions
         }
-        told = ", ".join(f"{n} of {action.rstrip('.')}" for action, n in count.items())
+        told = ", ".join(f"{n} of {action}{'*' if action[-1] == '.' else ''}" for action, n in count.items())
         there = sum(n > 0 for n in count.values())
         return Answer(State.EVIDENCE if there == len(count) else State.PARTIAL if there else State.MISSING, told)
 
@@ -122,7 +122,7 @@ def ends(evidence: Evidence) -> Answer:
 
 
 def _named(topic: str) -> str:
-    return topic or f"entries without a topic, for which the retention of '{EVERY_TOPIC}' holds,"
+    return topic or f"entries without a topic (retention of '{EVERY_TOPIC}')"
 
 
 def verified(evidence: Evidence) -> Answer:

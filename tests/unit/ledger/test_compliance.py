@@ -137,6 +137,9 @@ def test_a_tampered_ledger_is_told_in_capitals(writer: LedgerWriter) -> None:
     tampered = assess(RegimeName.SOX, evidence(writer))
     assert "TAMPERED" in page(tampered)
     assert "payload_changed at entry 3" in page(tampered)
+    assert page(tampered).index("nothing below is evidence") < page(tampered).index("Without full evidence")
+    assert as_json(tampered)["alarm"] == tampered.alarm
+    assert unsigned.alarm is None
 
 
 def test_nothing_out_of_the_ledger_is_markup_on_the_page(writer: LedgerWriter) -> None:
