@@ -40,6 +40,8 @@ class Member:
     """It now belongs to another route and stays only until its end has been told here."""
     held: SuppressReason | None = None
     """Why nothing new is told of it, such as silenced or inhibited. Its end is told all the same to those who had heard of it."""
+    speaks_for: int = 0
+    """Less urgent alerts of the same window of which nothing is told because this one is."""
 
 
 def group_labels(alert: Alert, route: Route) -> Mapping[str, str]:

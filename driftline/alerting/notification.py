@@ -57,7 +57,7 @@ def compose(group: Group, look: Look, decision: Notify | Suppress, links: Links)
     members = subject(look, decision)
     firing = tuple(member for member in members if member.alert.status is Status.FIRING)
     ended = tuple(member for member in members if member.alert.status is Status.RESOLVED)
-    alerts = [member.alert for member in _by_urgency(firing) + _by_urgency(ended)]
+    told = _by_urgency(firing) + _by_urgency(ended)
     status = Status.FIRING if firing else Status.RESOLVED
     return Notification(
         notification_id=notification_id(group, look),
@@ -66,15 +66,16 @@ def compose(group: Group, look: Look, decision: Notify | Suppress, links: Links)
         kind=look.channel.kind,
         status=status,
         reason=reason.value,
-        alert_ids=tuple(alert.alert_id for alert in alerts),
-        body=_body(group, alerts, status, reason, links) if isinstance(decision, Notify) else {},
+        alert_ids=tuple(member.alert.alert_id for member in told),
+        body=_body(group, told, status, reason, links) if isinstance(decision, Notify) else {},
     )
 
 
 def _body(
-    group: Group, alerts: list[Alert], status: Status, reason: NotifyReason | SuppressReason, links: Links
+    group: Group, members: list[Member], status: Status, reason: NotifyReason | SuppressReason, links: Links
 ) -> dict[str, Any]:
-    described = [describe(alert, links) for alert in alerts[:MAX_ALERTS]]
+    alerts = [member.alert for member in members]
+    described = [{**describe(one.alert, links), "speaks_for": one.speaks_for} for one in members[:MAX_ALERTS]]
     return {
         "alert_data": described[0],
         "source": SOURCE,

@@ -36,7 +36,7 @@ class Item:
     emoji: str
     color: str
     details: str
-    """Summary, then one line for each of the worst columns."""
+    """Summary, then one line for each of the worst columns, and for how many other alerts it speaks."""
     segments: tuple[str, ...]
     since: str
     """ISO 8601, UTC."""
@@ -165,7 +165,7 @@ def _item(alert: Mapping[str, Any], common: Mapping[str, str]) -> Item:
         severity=_line(alert, "severity_level"),
         emoji=_line(alert, "emoji"),
         color=color(alert.get("color"), _OTHER_COLOR),
-        details=clean(str(alert.get("details") or "")[:_LONGEST]).strip(),
+        details=_details(alert),
         segments=tuple(one_line(str(segment)[:_LONGEST]) for segment in alert.get("affected_segments", ())),
         since=_line(alert, "startsAt"),
         until=_line(alert, "endsAt") or None,
@@ -188,6 +188,15 @@ def _labels(alert: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         return ()
     names = sorted(labels, key=lambda name: (name != "alertname", name))
     return tuple((clip(one_line(name), _LABEL) or "-", one_line(str(labels[name])[:_LONGEST])) for name in names)
+
+
+def _details(alert: Mapping[str, Any]) -> str:
+    text = clean(str(alert.get("details") or "")[:_LONGEST]).strip()
+    others = int(alert.get("speaks_for") or 0)
+    if not others:
+        return text
+    said = f"Speaks for {others} less urgent {'alert' if others == 1 else 'alerts'} of the same window, not told apart."
+    return f"{text}\n{said}".strip()
 
 
 def _care(given: object) -> str | None:

@@ -1,5 +1,6 @@
 """Which alerts of a look are held back: silences from SQL, inhibition by what fires now, changes of models, crowds, and flapping."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -63,8 +64,7 @@ class Holding:
         speakers = _speakers(tx, routing, firing, present)
         marked: dict[str, tuple[Member, ...]] = {}
         for group in due:
-            held = ((one, _held(one.alert, group, routing, present, speakers)) for one in members[group.key])
-            marked[group.key] = tuple(one if reason is None else replace(one, held=reason) for one, reason in held)
+            marked[group.key] = tuple(_marked(one, group, routing, present, speakers) for one in members[group.key])
         return marked
 
     def _inhibiting(self, tx: Connection, rules: tuple[InhibitRule, ...], firing: Iterable[Alert]) -> Inhibitors:
@@ -85,8 +85,8 @@ class Holding:
 
 _NOBODY = Inhibitors(())
 
-_Speakers = Mapping[tuple[str, str, int] | None, Mapping[frozenset[str], int]]
-"""By window what is told of it: the names of the channels that hear of an alert, and how urgent the most urgent such one is."""
+_Speakers = Mapping[tuple[str, str, int] | None, Mapping[tuple[frozenset[str], int], int]]
+"""By window what is told of it: how many alerts there are of which the same channels, by their names, hear as equally urgent."""
 
 
 def _speakers(tx: Connection, routing: Routing, firing: Iterable[Alert], present: _Present) -> _Speakers:
@@ -94,16 +94,19 @@ def _speakers(tx: Connection, routing: Routing, firing: Iterable[Alert], present
     if not routing.noise.most_urgent_speaks:
         return {}
     models = {window[0] for window in map(window_of, firing) if window is not None}
-    found: dict[tuple[str, str, int] | None, dict[frozenset[str], int]] = {}
+    found: dict[tuple[str, str, int] | None, Counter[tuple[frozenset[str], int]]] = {}
     for alert in alerts.firing_of(tx, models) if models else ():
         window = window_of(alert)
         if window is None or present.reason(alert) is not None:
             continue
-        routes = (route for route in routing.root.match(alert.routing_labels) if not _late(routing, route, present.now))
-        told = frozenset(name for route in routes for name in _channels(routing, route.receiver))
-        urgent = found.setdefault(window, {})
-        urgent[told] = max(urgent.get(told, 0), alert.priority.rank)
+        found.setdefault(window, Counter())[_hearing(routing, alert, present.now), alert.priority.rank] += 1
     return found
+
+
+def _hearing(routing: Routing, alert: Alert, now: int) -> frozenset[str]:
+    """The channels that hear of an alert at once."""
+    routes = (route for route in routing.root.match(alert.routing_labels) if not _late(routing, route, now))
+    return frozenset(name for route in routes for name in _channels(routing, route.receiver))
 
 
 def _late(routing: Routing, route: Route, now: int) -> bool:
@@ -116,12 +119,27 @@ def _channels(routing: Routing, receiver: str) -> frozenset[str]:
     return frozenset() if known is None else frozenset(channel.name for channel in known.channels)
 
 
+def _marked(member: Member, group: Group, routing: Routing, present: _Present, speakers: _Speakers) -> Member:
+    if member.alert.status is not Status.FIRING:
+        return member
+    reason = _held(member.alert, group, routing, present, speakers)
+    others = 0 if reason is not None else _spoken_for(member.alert, routing, present.now, speakers)
+    return replace(member, held=reason, speaks_for=others) if reason is not None or others else member
+
+
+def _spoken_for(alert: Alert, routing: Routing, now: int, speakers: _Speakers) -> int:
+    """How many alerts this one, which is told, speaks for."""
+    window = speakers.get(window_of(alert), {})
+    if sum(window.values()) < 2:
+        return 0
+    told = _hearing(routing, alert, now)
+    return sum(count for (names, rank), count in window.items() if names and names <= told and rank < alert.priority.rank)
+
+
 def _held(alert: Alert, group: Group, routing: Routing, present: _Present, speakers: _Speakers) -> SuppressReason | None:
-    if alert.status is not Status.FIRING:
-        return None
     reason = present.reason(alert)
     urgent = {} if reason is not None else speakers.get(window_of(alert), {})
-    if any(alert.priority.rank < rank and _channels(routing, group.receiver) <= told for told, rank in urgent.items()):
+    if any(alert.priority.rank < rank and _channels(routing, group.receiver) <= told for told, rank in urgent):
         route = routing.route(group.route_key)
         return None if route is not None and route.digest else SuppressReason.SPOKEN_FOR
     return reason

@@ -34,14 +34,16 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def body(*alerts: Alert, reason: NotifyReason = NotifyReason.FIRST, key: str = '{}:{model_id="m"}') -> tuple[str, bytes]:
+def body(
+    *alerts: Alert, reason: NotifyReason = NotifyReason.FIRST, key: str = '{}:{model_id="m"}', speaks_for: int = 0
+) -> tuple[str, bytes]:
     """Id and stored body of a notification about these alerts."""
     told = alerts or (alert(**EXAMPLE),)
     ended = frozenset(one.alert_id for one in told if one.ends_at is not None)
     group = Group(key=key, route_key="{}", receiver="all", labels={"model_id": "m"}, interval=1, next_look_at=None)
     look = Look(
         now=1,
-        members=tuple(Member(one) for one in told),
+        members=tuple(Member(one, speaks_for=speaks_for) for one in told),
         told=None if not ended else _told(ended),
         repeat_interval=1,
         channel=ChannelSpec(kind="slack", name="slack"),

@@ -19,6 +19,11 @@ def test_the_text_says_all_that_somebody_on_call_needs() -> None:
     assert rest[-1] == "View Runbook: https://wiki.example.org/mlops/performance-runbook"
 
 
+def test_it_says_for_how_many_others_it_speaks() -> None:
+    _, text = plain(message(alert(**EXAMPLE), speaks_for=4))
+    assert "\nSpeaks for 4 less urgent alerts of the same window, not told apart.\n" in text
+
+
 def test_an_end_says_until_when() -> None:
     title, text = plain(message(alert(**EXAMPLE, ends_at=12 * DAY), reason=NotifyReason.ALL_RESOLVED))
     assert title.startswith("✅ MLOps Alert resolved")

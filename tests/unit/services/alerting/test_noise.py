@@ -284,6 +284,7 @@ def test_of_a_window_the_most_urgent_is_told_once_for_each_model(make_parts) -> 
     assert len(bodies) == 50
     assert {body["alert_data"]["priority"] for body in bodies} == {"critical"}
     assert all("and 195 more checks" in body["alert_data"]["details"] for body in bodies)
+    assert {body["alert_data"]["speaks_for"] for body in bodies} == {4}
     held = {reason for reason, _ in suppressed(parts)}
     assert held == {"spoken_for", "not_configured"}
 
@@ -314,7 +315,7 @@ def test_what_has_another_cause_or_is_as_urgent_speaks_for_itself(make_parts, ch
     parts = make_parts(routing)
     parts.take(detected(severity="CRITICAL"), detected(**{"severity": "HIGH", "kind": "label", "episode_id": "b", **changes}))
     parts.pass_time(30)
-    assert len(told_bodies(parts)) == 2
+    assert [body["alert_data"]["speaks_for"] for body in told_bodies(parts)] == [0, 0]
 
 
 ALL = "receivers: [{name: all, channels: [webhook]}, {name: others, channels: [slack]}]"
