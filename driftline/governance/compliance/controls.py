@@ -236,7 +236,7 @@ def _lineage(_: Requirement, evidence: Evidence) -> _Examined:
             holds=True if known else None,
             detail=f"The baseline was fitted on {source['file']}, SHA-256 {source['sha256']}"
             if known
-            else "The monitor's baseline does not say what it was fitted on: driftline baseline fit notes it",
+            else "No baseline of a monitor says what it was fitted on: driftline baseline fit notes it",
         ),
         Finding(
             subject="feature_transformations_documented",
@@ -278,7 +278,7 @@ def _audit_logging(requirement: Requirement, evidence: Evidence) -> _Examined:
         limit=float(requirement.retention_days),
         detail="The broker does not say for how long it keeps the topics"
         if shortest is None
-        else f"Of {', '.join(kept)}, {shortest} is kept for the shortest time; the days are the broker's retention.ms",
+        else f"{shortest} is kept for {kept[shortest]:g} days (retention.ms), the least of {', '.join(kept)}",
     )
     shown = (f"CheckpointSigned of {head.log_id} at {head.size}",) if head else ()
     holds = counted and fresh and retention.holds

@@ -245,7 +245,7 @@ class Store:
     def controls(self, report: ComplianceReported) -> list[ControlEvaluated]:
         """The verdicts that a last report rests on."""
         with self._engine.connect() as connection:
-            return compliance.evaluated(connection, report.model_id, report.at)
+            return compliance.evaluated(connection, report)
 
     def close(self) -> None:
         """Let the database go."""

@@ -139,8 +139,9 @@ def reported(connection: Connection, model_id: str | None = None) -> dict[str, C
     return {one.model_id: one for one in said}
 
 
-def evaluated(connection: Connection, model_id: str, at: int) -> list[ControlEvaluated]:
-    """The verdicts of a model that were reached at a time."""
-    query = select(verdicts.c.value).where(verdicts.c.model_id == model_id, verdicts.c.control != _REPORT)
+def evaluated(connection: Connection, report: ComplianceReported) -> list[ControlEvaluated]:
+    """The verdicts that a last report rests on, in its order."""
+    query = select(verdicts.c.value).where(verdicts.c.model_id == report.model_id, verdicts.c.control != _REPORT)
     said: list[ControlEvaluated] = [codec.decode(value) for value in connection.execute(query).scalars()]
-    return [one for one in said if one.at == at]
+    found = {one.control: one for one in said if one.at == report.at}
+    return [found[one.control] for one in report.results if one.control in found]
