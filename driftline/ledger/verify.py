@@ -188,7 +188,8 @@ class ChainVerifier:
         if not self._rewritten:  # every later head is wrong as a consequence
             self._rewritten = True
             first, last = self.good_size, max(min(size - 1, self._last), 0)
-            detail = f"entries {first}..{last} are not those of the head of size {size} ({wrong.where})"
+            what = f"entries {first}..{last} are" if first <= last else f"entries before {first} are"
+            detail = f"{what} not those of the head of size {size} ({wrong.where})"
             self._findings.add(self._earliest(min(first, last), last), FindingKind.HISTORY_REWRITTEN, detail)
 
     def _earliest(self, first: int, last: int) -> int:

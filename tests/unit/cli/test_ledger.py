@@ -381,6 +381,9 @@ def test_verify_since_a_checkpoint_that_was_kept(run: Run, house: Path) -> None:
     kept.write_text(sign_checkpoint(Checkpoint(ORIGIN, 10, bytes(32)), KEY))
     code, out, _ = run("verify", "--since-checkpoint", kept, "--json")
     assert (code, json.loads(out)["first_bad"]["kind"]) == (1, "history_rewritten")
+    assert (
+        json.loads(out)["first_bad"]["detail"] == f"entries before 10 are not those of the head of size 10 (checkpoint {kept})"
+    )
     kept.write_text(sign_checkpoint(Checkpoint(ORIGIN, 10, bytes(32)), other))
     assert run("verify", "--since-checkpoint", kept)[0] == 2
     assert run("verify", "--since-checkpoint", house / "absent")[0] == 2
