@@ -36,7 +36,9 @@ def test_a_database_that_alerting_does_not_know_is_said_in_a_line(capsys: pytest
     os.environ["DRIFTLINE_DATABASE_URL"] = "mysql://u:secret@db.example.org/x"
     assert main(["--alone"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("driftline alerting: DRIFTLINE_DATABASE_URL: alerting keeps its tables in SQLite or PostgreSQL, not in mysql")
+    assert error.startswith(
+        "driftline alerting: DRIFTLINE_DATABASE_URL: alerting keeps its tables in SQLite or PostgreSQL, not in mysql"
+    )
     assert "secret" not in error
 
 
