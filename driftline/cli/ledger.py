@@ -46,7 +46,7 @@ from driftline.cli.ledger_witness import make_cosigner
 from driftline.envelope import iso_time
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey
-from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, nothing_of, summary, view, whereabouts
+from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, no_entries, summary, view, whereabouts
 from driftline.ledger.export import Format, export
 from driftline.ledger.payloads import event_view, severity_of
 from driftline.ledger.store import (
@@ -95,7 +95,7 @@ def trail(
     pair = None if resource is None else resource_of(resource)
     with opened(database) as store, store.snapshot() as snapshot:
         found = check_trail(list(snapshot.entries(Query(actor=actor, resource=pair, limit=limit))), kind)
-        note = nothing_of(actor, snapshot.erased_subjects()) if actor is not None and not found.entries else None
+        note = no_entries(f"of {actor}", snapshot.erased_subjects()) if actor is not None and not found.entries else None
     if as_json:
         shown = [view(entry) for entry in found.entries]
         print_json({"complete": found.complete, "broken_at": found.broken_at, "entries": shown, "note": note})
@@ -198,8 +198,11 @@ def entries(
     )
     with opened(database) as store, store.snapshot() as snapshot:
         found = list(snapshot.entries(query))
+        erased = 0 if found or actor is None else snapshot.erased_subjects()
     if as_json:
         print_json({"entries": [summary(entry) for entry in found]})
+    elif not found:
+        typer.echo(no_entries("that fit", erased), err=True)
     else:
         for shown in found:
             typer.echo(_line(shown))

@@ -180,11 +180,11 @@ def retain(
 
 def _in_words(policy: Policy) -> str:
     said = (
-        ("nothing is erased before {} days", policy.keep_days),
-        ("it goes to the archive after {}", policy.archive_days),
-        ("it is erased after {}", policy.expire_days),
+        ("nothing is erased before", policy.keep_days),
+        ("it goes to the archive after", policy.archive_days),
+        ("it is erased after", policy.expire_days),
     )
-    return ", ".join(text.format(days) for text, days in said if days is not None) or "kept without an end"
+    return ", ".join(f"{text} {amount(days, 'day')}" for text, days in said if days is not None) or "kept without an end"
 
 
 @app.command()

@@ -69,7 +69,7 @@ class Service:
         raise Refused(response.status_code, self._sentence(response.status_code, body))
 
     def _sentence(self, status: int, body: object) -> str:
-        if not isinstance(body, Mapping):
+        if not isinstance(body, Mapping) or body == {"detail": "Not Found"}:  # no page of that service
             return f"{self.name} answered {status}; does {self.url_variable} name the {self.name} service?"
         detail = str(body.get("detail") or body.get("title") or f"{self.name} answered {status}")
         faults = [_fault(item) for item in body.get("errors") or () if isinstance(item, Mapping)]

@@ -27,7 +27,7 @@ __all__ = [
     "check_trail",
     "event_time",
     "id_text",
-    "nothing_of",
+    "no_entries",
     "summary",
     "view",
     "whereabouts",
@@ -144,9 +144,9 @@ def whereabouts(entry: StoredEntry, withdrawal: StoredEntry | None) -> dict[str,
     return {"payload_state": withdrawal.action.removeprefix("ledger."), "withdrawn_by": by}
 
 
-def nothing_of(actor: str, erased: int) -> str:
-    """Say that an actor has no entries, and, without names, that persons were erased: what they did stands under pseudonyms only."""
-    said = f"no entries of {actor}"
+def no_entries(of: str, erased: int) -> str:
+    """Say that there are no entries `of` something, and, without names, that persons were erased: those stand under pseudonyms."""
+    said = f"no entries {of}"
     if erased:
         said += f"; {amount(erased, 'person was', 'persons were')} erased: what they did stands under their pseudonyms only"
     return said

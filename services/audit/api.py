@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.envelope import iso_time, time_of
 from driftline.ledger import entries as found
-from driftline.ledger.entries import TrailKind, check_trail, nothing_of, summary, view, whereabouts
+from driftline.ledger.entries import TrailKind, check_trail, no_entries, summary, view, whereabouts
 from driftline.ledger.payloads import event_view
 from driftline.ledger.report import Level, Report
 from driftline.ledger.rows import Span
@@ -188,7 +188,11 @@ def _state(store: LedgerStore, may_view: Any, may_read: Any, verify: Callable[[L
 def _trail(store: LedgerStore, query: found.Query, kind: TrailKind) -> dict[str, Any]:
     with store.snapshot() as snapshot:
         trail = check_trail(list(snapshot.entries(query)), kind)
-        note = nothing_of(query.actor, snapshot.erased_subjects()) if query.actor is not None and not trail.entries else None
+        note = (
+            no_entries(f"of {query.actor}", snapshot.erased_subjects())
+            if query.actor is not None and not trail.entries
+            else None
+        )
     return {
         "complete": trail.complete,
         "broken_at": trail.broken_at,

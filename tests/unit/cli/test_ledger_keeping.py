@@ -78,6 +78,8 @@ def test_the_trail_of_an_erased_name_says_that_persons_were_erased_and_not_who(
     assert code == 0
     assert told == "no entries of alice; 1 person was erased: what they did stands under their pseudonyms only\n"
     assert run("trail", "--actor", "bob")[1]["note"] == told.strip().replace("alice", "bob")
+    code, _, error = command("ledger", "entries", "--actor", "alice")
+    assert (code, error) == (1, told.replace("of alice", "that fit"))
 
 
 def test_a_legal_hold_makes_erasing_exit_1_until_it_is_released(run: Run) -> None:
@@ -104,7 +106,7 @@ def test_retention_expires_what_is_due(run: Run) -> None:
 
 def test_a_retention_says_what_holds_from_now_on(run: Run, command: Callable[..., tuple[int, str, str]]) -> None:
     _, said, _ = command("ledger", "retain", "*", "--keep-days", 30, "--expire-days", 60, *DECIDED)
-    assert said == "entry 20: the retention of * is in force: nothing is erased before 30 days, it is erased after 60\n"
+    assert said == "entry 20: the retention of * is in force: nothing is erased before 30 days, it is erased after 60 days\n"
     assert command("ledger", "retain", "*", *DECIDED)[1] == "entry 21: the retention of * is in force: kept without an end\n"
 
 

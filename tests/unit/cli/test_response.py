@@ -105,3 +105,9 @@ def test_a_policy_is_checked_without_a_service(run, tmp_path):
     code, out, _, _ = run(200, {}, "check-policy", str(file))
     assert code == 1
     assert out.startswith(f"{file}:2: models.m.mode: 'on' is not known")
+
+
+def test_a_service_without_a_response_is_named_not_its_page(run):
+    code, _, error, *_ = run(404, {"detail": "Not Found"}, "list")
+    assert code == 2
+    assert "alerting answered 404; does DRIFTLINE_ALERTING_URL name the alerting service?" in error
