@@ -145,7 +145,10 @@ def archive_at(url: str | None) -> UrlObjects | None:
 def verifier_key(given: str | None) -> VerifierKey | None:
     """Return the key to verify with: given as text or file, else what stands beside the signing key; None without any."""
     if given is not None:
-        return VerifierKey.parse(_key_text(Path(given)) if _is_file(given) else given)
+        try:
+            return VerifierKey.parse(_key_text(Path(given)) if _is_file(given) else given)
+        except KeyMalformed as error:
+            raise KeyMalformed(f"{error}; --key takes the .vkey of a ledger, or the text in it") from None
     key_file = os.environ.get(KEY_VARIABLE)
     if not key_file:
         return None

@@ -14,7 +14,7 @@ from hashlib import sha256
 from html import escape
 
 from driftline.alerting.channels.message import FOOTER, Item, Message
-from driftline.alerting.channels.texts import clip
+from driftline.alerting.channels.texts import clip, moment
 from driftline.alerting.picture import HEIGHT, WIDTH, draw
 from driftline.alerting.sparkline import sparkline
 from driftline.alerting.trend import Trend
@@ -114,9 +114,9 @@ def _rows(item: Item) -> list[tuple[str, str]]:
     rows = list(item.about)
     if not item.labels:
         rows[0] = ("Model", f"{item.model} {item.model_version}".strip())
-    rows += [("Timestamp", item.told_at), ("Since", item.since)]
+    rows += [("Timestamp", moment(item.told_at)), ("Since", moment(item.since))]
     if item.until is not None:
-        rows.append(("Until", item.until))
+        rows.append(("Until", moment(item.until)))
     if item.segments:
         rows.append(("Affected segments", ", ".join(item.segments)))
     return rows

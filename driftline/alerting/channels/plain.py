@@ -1,7 +1,7 @@
 """A title and plain text, for channels that know no more."""
 
 from driftline.alerting.channels.message import Item, Message
-from driftline.alerting.channels.texts import clip
+from driftline.alerting.channels.texts import clip, moment
 
 _TITLE, _LINE, _DETAILS = 250, 500, 4_000
 
@@ -27,5 +27,5 @@ def plain(message: Message) -> tuple[str, str]:
 def _facts(lead: Item) -> str:
     about = [f"{name}={value}" for name, value in lead.labels] or [f"{lead.model} {lead.model_version}".strip()]
     risk = [] if lead.labels else [f"risk {lead.risk}"]
-    parts = [clip(" ".join(about), _LINE), f"{lead.priority} priority", *risk, f"since {lead.since}"]
-    return " · ".join([*parts, f"until {lead.until}"] if lead.until else parts)
+    parts = [clip(" ".join(about), _LINE), f"{lead.priority} priority", *risk, f"since {moment(lead.since)}"]
+    return " · ".join([*parts, f"until {moment(lead.until)}"] if lead.until else parts)

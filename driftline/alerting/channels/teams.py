@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from driftline.alerting.channels.message import FOOTER, Item, Message
-from driftline.alerting.channels.texts import clip, encoded
+from driftline.alerting.channels.texts import clip, encoded, moment
 from driftline.wording import amount
 
 MAX_BYTES = 25_000
@@ -74,9 +74,9 @@ def _card(message: Message, details: int, listed: int) -> Part:
 
 def _facts(item: Item) -> list[dict[str, str]]:
     first, *more = item.about
-    facts = [first, ("Priority", item.priority.upper()), *more, ("Since", item.since)]
+    facts = [first, ("Priority", item.priority.upper()), *more, ("Since", moment(item.since))]
     if item.until is not None:
-        facts.append(("Until", item.until))
+        facts.append(("Until", moment(item.until)))
     return [{"title": escape(name), "value": clip(value or "-", _FACT, escape)} for name, value in facts]
 
 

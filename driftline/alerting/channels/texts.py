@@ -11,6 +11,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\u202a-
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 _LINK_LENGTH = 2_000
 _MORE = "…"
 
@@ -55,6 +56,12 @@ def link(url: object) -> str | None:
         return None
     harmless = not any(character in url for character in " <>\"'`|\\")
     return url if parts.scheme in ("http", "https") and parts.hostname and harmless else None
+
+
+def moment(text: str) -> str:
+    """A time as people read it, `2026-03-01 05:15:00 UTC`; what is no time in UTC stays as it is."""
+    found = _TIME.fullmatch(text)
+    return text if found is None else f"{found[1]} {found[2]} UTC"
 
 
 def color(text: object, otherwise: str) -> str:

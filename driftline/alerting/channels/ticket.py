@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from driftline.alerting.channels.message import FOOTER, Item, Message
-from driftline.alerting.channels.texts import clip, one_line
+from driftline.alerting.channels.texts import clip, moment, one_line
 
 _TITLE, _BODY = 250, 30_000
 _LISTED = 50
@@ -101,7 +101,7 @@ _FILLINGS: Mapping[str, Callable[[Item], str]] = {
     "title": lambda item: item.title,
     "details": lambda item: item.details,
     "risk": lambda item: item.risk,
-    "since": lambda item: item.since,
+    "since": lambda item: moment(item.since),
     "segments": lambda item: ", ".join(item.segments) or "-",
     "labels": lambda item: "\n".join(f"{name}: {value}" for name, value in item.labels) or "-",
     "links": lambda item: "\n".join(f"{words}: {url}" for words, url in item.links),

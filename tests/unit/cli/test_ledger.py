@@ -312,6 +312,7 @@ def test_a_file_that_is_no_key_is_named(run: Run, house: Path) -> None:
     (house / "key").write_bytes(b"\xff\xfe")
     code, _, error = run("verify")
     assert (code, error) == (2, f"driftline: {house}/key holds no key of a ledger\n")
+    assert run("verify", "--key", KEY.encode())[2].endswith("; --key takes the .vkey of a ledger, or the text in it\n")
     assert run("checkpoint")[0] == 0
     assert "holds no key" in run("hold", "case-7", "--actor", "a", "--reason", "r")[2]
 

@@ -57,7 +57,7 @@ def test_the_example_says_what_it_must() -> None:
         "<tr><td><strong>Model</strong></td><td>telecom.prod.churn_model 1</td></tr>",
         "<tr><td><strong>Alert Type</strong></td><td>performance_degradation</td></tr>",
         "<tr><td><strong>Risk Score</strong></td><td>75.5/100</td></tr>",
-        "<tr><td><strong>Timestamp</strong></td><td>1970-04-11T00:00:00.000000Z</td></tr>",
+        "<tr><td><strong>Timestamp</strong></td><td>1970-04-11 00:00:00 UTC</td></tr>",
         "<tr><td><strong>Affected segments</strong></td><td>senior_citizens, fiber_optic_customers</td></tr>",
         '<li><a href="https://dash.example.org/model-monitoring-churn_model">View Monitoring Dashboard</a></li>',
         '<li><a href="https://wiki.example.org/mlops/performance-runbook">Follow Runbook</a></li>',

@@ -25,7 +25,7 @@ def test_the_example_says_what_it_must() -> None:
         "Priority": "HIGH",
         "Alert Type": "performance_degradation",
         "Risk Score": "75.5/100",
-        "Since": "1970-01-11T00:00:00.000000Z",
+        "Since": "1970-01-11 00:00:00 UTC",
     }
     assert [(action["title"], action["url"]) for action in made["actions"]] == [
         ("View Dashboard", "https://dash.example.org/model-monitoring-churn_model"),

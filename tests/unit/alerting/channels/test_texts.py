@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.alerting.channels.slack import escape
-from driftline.alerting.channels.texts import clean, clip, color, link, one_line, units
+from driftline.alerting.channels.texts import clean, clip, color, link, moment, one_line, units
 from tests.unit.alerting.channels.notices import HARM
 
 
@@ -57,6 +57,12 @@ def test_what_is_no_plain_web_address_is_no_link(url) -> None:
 
 def test_a_web_address_is_a_link_as_it_stands() -> None:
     assert link("http://127.0.0.1:8080/mlops/drift-runbook?x=1&y=2#z") == "http://127.0.0.1:8080/mlops/drift-runbook?x=1&y=2#z"
+
+
+def test_a_time_is_written_as_people_read_it_and_nothing_else_is_changed() -> None:
+    assert moment("2013-04-01T05:15:00.000001Z") == moment("2013-04-01T05:15:00Z") == "2013-04-01 05:15:00 UTC"
+    for text in ("", "yesterday", "2013-04-01T05:15:00+02:00", " 2013-04-01T05:15:00Z"):
+        assert moment(text) == text
 
 
 def test_only_a_plain_colour_is_a_colour() -> None:
