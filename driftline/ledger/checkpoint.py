@@ -55,6 +55,7 @@ MAX_NOTE: Final = 1_000_000
 _MAX_SIGNATURES: Final = 100
 _DASH: Final = "\u2014 "
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 
 
@@ -111,7 +112,7 @@ class Note:
     @classmethod
     def parse(cls, note: str) -> Note:
         """Read a note by the rules of C2SP signed-note; raises NoteMalformed."""
-        if len(note) > MAX_NOTE or any(c < " " and c != "\n" for c in note):
+        if len(note) > MAX_NOTE or _CONTROL.search(note):
             msg = "a note is at most 1 MB of text without control characters"
             raise NoteMalformed(msg)
         cut = note.rfind("\n\n")
