@@ -13,7 +13,7 @@ from driftline.ledger.report import FindingKind, Findings
 
 __all__ = ["CheckpointRow", "HeadCheck", "SignedHead"]
 
-_CHECKED: Final = 1_000
+_CHECKED: Final = 200
 
 
 class CheckpointRow(NamedTuple):
@@ -37,7 +37,7 @@ class HeadCheck:
     """Checks stored checkpoints as they stream by, and remembers what signatures vouch for.
 
     Every root is compared with the entries, and every note must say what its row says. Of the signatures the newest
-    thousand and a thousand spread over the others are checked: a later one vouches for all entries before it.
+    two hundred and two hundred spread over the others are checked: a later one vouches for all entries before it.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class HeadCheck:
         findings: Findings,
         passed: int = 0,
     ) -> None:
-        """`count`: how many checkpoints there are, of which the first `passed` will not stream by."""
+        """`count`: how many checkpoints the verified entries have, of which the first `passed` will not stream by."""
         self._origin = origin
         self._key = key
         self._trusted = sorted(trusted, key=lambda head: head.size)

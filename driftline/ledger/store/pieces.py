@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate, pairwise
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -65,6 +66,10 @@ class Piece(NamedTuple):
 
     span: Span
     within: Span
+    heads: int
+    """Heads of the larger span."""
+    passed: int
+    """Those of them before this piece."""
 
 
 class Verified(NamedTuple):
@@ -80,13 +85,12 @@ class Verified(NamedTuple):
     archived: int
 
 
-def pieces_of(span: Span, width: int) -> Iterator[Piece]:
+def pieces_of(snapshot: Snapshot, span: Span, width: int) -> list[Piece]:
     """Cut a span with an end where whole subtrees of `width` entries end."""
-    first = span.first
-    while first < span.end:
-        until = min(span.end, (first // width + 1) * width)
-        yield Piece(Span(first, until), span)
-        first = until
+    edges = range((span.first // width + 1) * width, span.end, width)
+    parts = [Span(*part) for part in pairwise((span.first, *edges, span.end)) if span.first < span.end]
+    passed = [0, *accumulate(snapshot.checkpoint_count(heads_of(part, span)) for part in parts)]
+    return [Piece(part, span, passed[-1], before) for part, before in zip(parts, passed, strict=False)]
 
 
 def heads_of(span: Span, within: Span) -> Span:
@@ -124,13 +128,13 @@ def _verify(snapshot: Snapshot, task: Task, piece: Piece) -> Verified | None:
         tree = Frontier.before(snapshot.fetch_nodes(), span.first, fold=fold if at_once is None else at_once.fold)
     except LookupError:
         return None
-    before, sizes = tree.to_bytes(), heads_of(*piece)
+    before, sizes = tree.to_bytes(), heads_of(span, piece.within)
     check = HeadCheck(
         task.origin,
         task.key,
         [head for head in task.trusted if sizes.first <= head.size < sizes.end],
-        count=snapshot.checkpoint_count(Span(piece.within.first)),
-        passed=snapshot.checkpoint_count(Span(piece.within.first, sizes.first)),
+        count=piece.heads,
+        passed=piece.passed,
         findings=findings,
     )
     verifier = ChainVerifier(

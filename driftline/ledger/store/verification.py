@@ -117,7 +117,7 @@ def _verifier(
         task.origin,
         task.key,
         [head for head in task.trusted if head.size >= heads.first],
-        count=snapshot.checkpoint_count(Span(start.first)),
+        count=snapshot.checkpoint_count(Span(start.first, heads.end)),
         passed=snapshot.checkpoint_count(Span(start.first, heads.first)),
         findings=findings,
     )
@@ -158,7 +158,7 @@ def _gone_over(snapshot: Snapshot, task: Task, span: Span, effort: Effort, findi
     worthwhile = count >= effort.many and (task.deep or effort.jobs > 1)
     if not worthwhile or findings.first is not None or not _all_fall_into_pieces(snapshot):
         return start
-    pieces = list(pieces_of(span, effort.piece))
+    pieces = pieces_of(snapshot, span, effort.piece)
     for piece in verified_pieces(snapshot, task, pieces, effort.jobs):
         if piece is None or piece.before != start.tree.to_bytes() or not start.walk.join(piece.walk):
             break

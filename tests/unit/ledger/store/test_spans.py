@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from driftline.ledger import heads
 from driftline.ledger.checkpoint import open_checkpoint
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.heads import SignedHead
@@ -196,3 +197,14 @@ def test_a_tree_goes_on_from_stored_nodes_as_from_entries(start: int, more: int)
     whole = Frontier()
     whole.extend(hashes)
     assert tree.to_bytes() == whole.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "signed"), [(0, 300, 400), (100, 300, 400), (150, 250, 300), (512, 1_024, 1_100), (800, None, 1_100)]
+)
+def test_a_span_is_vouched_for_behind_its_own_end_however_many_heads_follow(
+    place: Path, monkeypatch: pytest.MonkeyPatch, first: int, end: int | None, signed: int
+) -> None:
+    monkeypatch.setattr(heads, "_CHECKED", 1)
+    report = verified(place, first, end)
+    assert (report.verdict, report.signed_size) == (Verdict.VALID, signed)
