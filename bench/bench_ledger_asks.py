@@ -76,7 +76,7 @@ def _thousand(writer: LedgerWriter, place: float) -> None:
 Asked = Callable[[LedgerWriter, float], Callable[[], object]]
 """Makes the work that is timed, of a ledger and a place in it: from 0 (its first entry) to 1 (its last)."""
 ASKED: dict[str, tuple[Asked, int]] = {
-    "append of 1,000": (lambda writer, _: partial(_append, writer, [drafts_from(writer.size)]), 10),
+    "append": (lambda writer, _: partial(_append, writer, [drafts_from(writer.size)]), 10),
     "1,000 entries verified": (lambda writer, place: partial(_thousand, writer, place), 31),
     "10,000 exported as JSON": (lambda writer, _: partial(_export, writer, Format.JSON), 3),
     "10,000 exported as JSON lines": (lambda writer, _: partial(_export, writer, Format.JSONL), 3),
@@ -94,7 +94,7 @@ LIMITS = {
     "receipt": 10.0,
 }
 """Milliseconds in the large ledger: of receipts the 99th percentile, else the median."""
-GROWTH = {"append of 1,000": 2.0, "1,000 entries verified": 1.5, "trail of 100": 1.5, "receipt": 1.5}
+GROWTH = {"append": 2.0, "1,000 entries verified": 1.5, "trail of 100": 1.5, "receipt": 1.5}
 
 
 def _by_turns(small: LedgerWriter, large: LedgerWriter, asked: Asked, turns: int) -> tuple[list[float], list[float]]:
@@ -131,7 +131,7 @@ def _grown(folder: Path, size: int) -> LedgerWriter:
     """Return a ledger that has so many entries halfway through the appends that are timed."""
     folder.mkdir()
     writer = _open(folder)
-    while writer.size < size - ASKED["append of 1,000"][1] * BATCH // 2:
+    while writer.size < size - ASKED["append"][1] * BATCH // 2:
         _append(writer, [drafts_from(writer.size)])
     return writer
 
