@@ -19,12 +19,13 @@ _TYPES: Final = {"INSERT": 4, "UPDATE": 19, "DELETE": 11, "TRUNCATE": 34}
 """What `pg_trigger.tgtype` says: 1 each row, 2 before, 4 INSERT, 8 DELETE, 16 UPDATE, 32 TRUNCATE."""
 
 _LINKS: Final[Mapping[str, str]] = {
-    "ledger_entry": "prev_seq IS NOT NULL"
-    " AND (SELECT e.entry_hash FROM ledger_entry e WHERE e.seq = added.prev_seq) IS DISTINCT FROM previous_hash"
-    " OR (SELECT o.source_id FROM ledger_offset o WHERE o.source_id = added.source_id) IS DISTINCT FROM source_id",
-    "ledger_payload": "(SELECT e.seq FROM ledger_entry e WHERE e.seq = added.seq) IS NULL",
+    "ledger_entry": "EXISTS (SELECT FROM added WHERE prev_seq IS NOT NULL"
+    " AND (SELECT e.entry_hash FROM ledger_entry e WHERE e.seq = added.prev_seq) IS DISTINCT FROM previous_hash)"
+    " OR EXISTS (SELECT FROM (SELECT DISTINCT source_id FROM added) of"
+    " WHERE (SELECT o.source_id FROM ledger_offset o WHERE o.source_id = of.source_id) IS DISTINCT FROM of.source_id)",
+    "ledger_payload": "EXISTS (SELECT FROM added WHERE (SELECT e.seq FROM ledger_entry e WHERE e.seq = added.seq) IS NULL)",
 }
-"""Which of the rows `added` by a statement refer to nothing. Scalar look-ups: no plan can join the whole table to them."""
+"""When some of the rows `added` by a statement refer to nothing. Scalar look-ups: no plan can join the whole table to them."""
 
 _SETTINGS: Final = "'search_path=' || quote_ident(current_schema()) || ', pg_temp', 'enable_seqscan=off'"
 """What functions run under: also a plan made while the tables were empty looks up by keys when they are large."""
@@ -77,7 +78,7 @@ def _guard(table: str, event: str, allowed: str | None, refusal: str) -> Guard:
 def _link(table: str, missing: str) -> Guard:
     """Return what is asked after all rows of a statement are there."""
     refuse = _refuse(table, "takes only rows that are linked to those before")
-    body = f"BEGIN IF EXISTS (SELECT FROM added WHERE {missing}) THEN {refuse} END IF; RETURN NULL; END"
+    body = f"BEGIN IF {missing} THEN {refuse} END IF; RETURN NULL; END"
     when = f"AFTER INSERT ON {table} REFERENCING NEW TABLE AS added FOR EACH STATEMENT"
     return Guard(_statements(f"{table}_links", table, body, when), _mark(table, _TYPES["INSERT"], "A", f"added {body}"))
 
