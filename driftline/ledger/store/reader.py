@@ -56,6 +56,7 @@ def open_store(url: str, origin: str | None = None) -> LedgerStore:
         msg = f"this database holds no ledger: {error}"
         raise LedgerUnavailable(msg) from error
     if found is None or origin not in {None, found}:
-        msg = f"this database holds {f'the ledger {found!r}' if found else 'no ledger'}, not {origin!r}"
+        wanted = f", not {origin!r}" if origin else ""
+        msg = f"this database holds {f'the ledger {found!r}' if found else 'tables, but no ledger that has begun'}{wanted}"
         raise LedgerUnavailable(msg)
     return LedgerStore(engine, found)
