@@ -9,6 +9,7 @@ from driftline.envelope import iso_time
 from driftline.events import ControlEvaluated, ControlStatus, EvidenceAttested, Finding, Requirement, Stage
 from driftline.governance.compliance.evidence import Evidence, FairnessWindow, Group, groups_of, looked_at
 from driftline.governance.compliance.requirements import (
+    ATTESTABLE,
     AUDIT_LOGGING,
     BIAS,
     DOCUMENTATION,
@@ -84,8 +85,8 @@ def _share_that_holds(findings: Sequence[Finding]) -> float:
 def _vouched(
     requirement: Requirement, evidence: Evidence, examined: _Examined, status: ControlStatus
 ) -> tuple[_Examined, ControlStatus]:
-    """A statement stands for evidence that is missing; it never outweighs evidence that something does not hold."""
-    statement = evidence.statements.get(requirement.name)
+    """A statement stands for what Driftline cannot see; it never outweighs evidence that something does not hold."""
+    statement = evidence.statements.get(requirement.name) if requirement.name in ATTESTABLE else None
     if statement is None or status not in {ControlStatus.PARTIAL, ControlStatus.INSUFFICIENT_EVIDENCE}:
         return examined, status
     finding = _stated(requirement, evidence, statement)

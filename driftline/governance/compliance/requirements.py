@@ -11,7 +11,17 @@ from driftline.governance.errors import DefinitionRefused, Problem
 from driftline.governance.fields import Fields, nearest
 from driftline.governance.periods import DAY_US, HOUR_US, WEEK_US
 
-__all__ = ["AUDIT_LOGGING", "BIAS", "DEFAULTS", "DOCUMENTATION", "EXPLAINABILITY", "FREQUENCIES", "LINEAGE", "requirements_of"]
+__all__ = [
+    "ATTESTABLE",
+    "AUDIT_LOGGING",
+    "BIAS",
+    "DEFAULTS",
+    "DOCUMENTATION",
+    "EXPLAINABILITY",
+    "FREQUENCIES",
+    "LINEAGE",
+    "requirements_of",
+]
 
 DOCUMENTATION, BIAS, EXPLAINABILITY = "model_documentation", "bias_monitoring", "explainability"
 LINEAGE, AUDIT_LOGGING = "data_lineage", "audit_logging"
@@ -30,6 +40,9 @@ DEFAULTS: Mapping[str, Requirement] = {
     )
 }
 """What is required where the document does not say otherwise; an empty document requires all of them."""
+
+ATTESTABLE = frozenset({EXPLAINABILITY, LINEAGE})
+"""Of these Driftline sees nothing or a part: people may vouch for the rest. The others are judged from evidence alone."""
 
 _KEYS: Mapping[str, tuple[str, ...]] = {
     DOCUMENTATION: (),

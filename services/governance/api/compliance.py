@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftline.events import ComplianceReported, ComplianceTrigger, EvidenceAttested, Requirement, RequirementsDeclared
 from driftline.governance.compliance.report import assess, told
-from driftline.governance.compliance.requirements import requirements_of
-from driftline.governance.errors import NotFound
+from driftline.governance.compliance.requirements import ATTESTABLE, requirements_of
+from driftline.governance.errors import Conflict, NotFound
 from driftline.governance.fields import nearest
 from driftline.governance.registry import check_id
 from driftline.runtime.tokens import Actor
@@ -148,6 +148,8 @@ def _check_declared(store: Store, model_id: str, requirement: str | None = None)
         raise NotFound(f"nothing is required of {model_id!r}; declare it with `driftline compliance require`")
     if requirement is not None and requirement not in required:
         raise NotFound(f"{requirement!r} is not required of {model_id!r}; {nearest(requirement, required)}")
+    if requirement is not None and requirement not in ATTESTABLE:
+        raise Conflict(f"{requirement!r} is judged from evidence alone; attested are {', '.join(sorted(ATTESTABLE))}")
 
 
 async def _changed(

@@ -261,6 +261,9 @@ def test_what_cannot_be_is_refused(office):
     office.require("explainability: {}")
     body = {"requirement": "lineage", "statement": "s", "document": "d"}
     assert office.ask("POST", f"{PATH}/attestations", json=body).status_code == 404
+    office.require("audit_logging: {}")
+    answer = office.ask("POST", f"{PATH}/attestations", json=body | {"requirement": "audit_logging"})
+    assert (answer.status_code, "from evidence alone" in answer.json()["detail"]) == (409, True)
     assert office.ask("POST", f"{PATH}/checks", token=office.viewer).status_code == 403
     assert office.ask("GET", "/v1/compliance", token=office.viewer).status_code == 200
 
