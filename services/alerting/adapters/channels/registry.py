@@ -1,7 +1,9 @@
 """From the configuration to channels that can send. What has no address is left out: the pipeline then says `not_configured`."""
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -25,6 +27,7 @@ from services.alerting.settings import ChannelSettings
 
 log = structlog.get_logger("driftline.alerting")
 
+_ADDRESSES = ("url", "api_url", "webhook_url", "smarthost")
 _CALLS_OF_A_BOT = 2
 """chat.update and chat.postMessage share the time of one message."""
 
@@ -37,7 +40,25 @@ def build_channels(specs: Mapping[str, ChannelSpec], settings: ChannelSettings, 
         channel = None if build is None else build(spec, settings, clock)
         if channel is not None:
             channels[name] = channel
+            _warn_of_private(spec, settings)
     return channels
+
+
+def _warn_of_private(spec: ChannelSpec, settings: ChannelSettings) -> None:
+    """Say now what every message would fail by; names are looked up when something is sent."""
+    for written in (spec.url, *(spec.options.get(name) for name in _ADDRESSES)):
+        try:
+            host = urlsplit(text if "://" in (text := str(written or "")) else f"//{text}").hostname
+            address = ip_address("127.0.0.1" if host == "localhost" else host or "")
+        except ValueError:  # a name, or nothing
+            continue
+        if not settings.allowed.permits(address):
+            log.warning(
+                "nothing will be sent to an address that is not public",
+                channel=spec.name,
+                address=host,
+                remedy="if it is meant, add it to DRIFTLINE_ALERTING_ALLOW_ADDRESSES",
+            )
 
 
 def _webhook(spec: ChannelSpec, settings: ChannelSettings, clock: Clock) -> Channel | None:

@@ -191,6 +191,23 @@ def test_a_webhook_without_a_secret_is_sent_unsigned_and_said_to_be(build) -> No
     assert "secret_file of team/webhook/0, or DRIFTLINE_ALERTING_WEBHOOK_SECRET" in line["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "address"),
+    [
+        ("teams", {"webhook_url": "http://127.0.0.1:9/x"}, "127.0.0.1"),
+        ("teams", {"webhook_url": "http://localhost:9/x"}, "localhost"),
+        ("email", {**MAILED, "smarthost": "[fd00::1]:25"}, "fd00::1"),
+        ("teams", {"webhook_url": "https://10.1.2.3/x"}, None),
+        ("teams", {"webhook_url": "https://example.org/x"}, None),
+        ("email", MAILED, None),
+    ],
+)
+def test_an_address_that_nothing_may_be_sent_to_is_told_at_the_start(build, kind, options, address) -> None:
+    with structlog.testing.capture_logs() as logs:
+        build(ChannelSpec(kind=kind, name="team/x/0", options=options), allow_addresses="10.0.0.0/8")
+    assert [(line["channel"], line["address"]) for line in logs] == ([] if address is None else [("team/x/0", address)])
+
+
 def test_secrets_do_not_show() -> None:
     assert "hush" not in repr(SlackBot(token="xoxb-hush", channel="C1", api_url="https://slack.com/api"))
     assert "hush" not in repr(PagerDutyService(routing_key="hush", place=Place("https://hush", "the URL")))
