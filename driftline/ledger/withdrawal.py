@@ -137,6 +137,10 @@ class Withdrawals:
         """Return the sequence of the entry that archived this one's payload."""
         return _by(self._archived, seq)
 
+    def took(self, seq: int, *, salted: bool) -> int | None:
+        """Return the sequence of the entry that says why a payload is not here: where its salt is, it was archived, else erased."""
+        return self.archived_by(seq) if salted else self.erased_by(seq)
+
     def explain(self, row: Row) -> bool:
         """Tell whether a statement says that this payload is not here: with its salt archived, without it erased."""
         return bool(self.absent([row]))

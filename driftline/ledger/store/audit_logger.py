@@ -14,7 +14,7 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +39,7 @@ from driftline.ledger.store.reader import Snapshot
 from driftline.ledger.store.signed import LastSigned, signed_file
 from driftline.ledger.store.verification import verify_store
 from driftline.ledger.store.writer import open_writer
+from driftline.ledger.withdrawal import Withdrawals
 
 __all__ = ["AuditEntry", "HashChainAuditLogger", "get_audit_logger"]
 
@@ -67,6 +68,8 @@ class AuditEntry:
     details: Any
     superseded_by: int | None
     """Sequence of the rollback that took the entry out of force."""
+    withdrawn_by: int | None = None
+    """Sequence of the entry by which the data was erased or archived; None where it is here."""
 
 
 class HashChainAuditLogger:
@@ -136,7 +139,7 @@ class HashChainAuditLogger:
         """Return one entry, None if there is none."""
         with self._writer.store.snapshot() as snapshot:
             found = _find(snapshot, entry_id)
-        return None if found is None else _audit_entry(found)
+            return None if found is None else _audit_entries(snapshot, [found])[0]
 
     def verify_chain(self, since: int | None = None, until: int | None = None) -> Report:
         """Verify chain, tree, signatures, columns and payloads, of everything or of the times [since, until) in microseconds.
@@ -231,7 +234,7 @@ class HashChainAuditLogger:
 
     def _entries(self, query: Query) -> list[AuditEntry]:
         with self._writer.store.snapshot() as snapshot:
-            return [_audit_entry(entry) for entry in snapshot.entries(query)]
+            return _audit_entries(snapshot, list(snapshot.entries(query)))
 
 
 @cache
@@ -287,7 +290,14 @@ def _out_of_force(snapshot: Snapshot) -> set[int]:
     return {seq for span in snapshot.superseded() for seq in range(span.first, span.end)}
 
 
-def _audit_entry(entry: StoredEntry) -> AuditEntry:
+def _audit_entries(snapshot: Snapshot, entries: Sequence[StoredEntry]) -> list[AuditEntry]:
+    gone = [entry for entry in entries if entry.payload is None]
+    said = Withdrawals(snapshot.withdrawals() if gone else ())
+    took = {entry.seq: said.took(entry.seq, salted=entry.salt is not None) for entry in gone}
+    return [_audit_entry(entry, took.get(entry.seq)) for entry in entries]
+
+
+def _audit_entry(entry: StoredEntry, withdrawn_by: int | None) -> AuditEntry:
     return AuditEntry(
         sequence=entry.seq,
         entry_id=id_text(entry.entry_id),
@@ -302,6 +312,7 @@ def _audit_entry(entry: StoredEntry) -> AuditEntry:
         previous_hash=entry.previous_hash.hex(),
         details=_json(entry.details),
         superseded_by=entry.superseded_by,
+        withdrawn_by=withdrawn_by,
     )
 
 

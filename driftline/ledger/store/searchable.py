@@ -47,8 +47,7 @@ class Searchable(Streaming):
         """Return the entry that says why the payload of one is not here; None where it is, or where none says so."""
         if entry.payload is not None:
             return None
-        said = Withdrawals(self.withdrawals())
-        by = said.erased_by(entry.seq) if entry.salt is None else said.archived_by(entry.seq)
+        by = Withdrawals(self.withdrawals()).took(entry.seq, salted=entry.salt is not None)
         return None if by is None else self.entry_at(by)
 
     def erased_subjects(self) -> int:

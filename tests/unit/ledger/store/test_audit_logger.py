@@ -13,10 +13,13 @@ import pytest
 from driftline.clock import ManualClock
 from driftline.ledger import AuditEntry, HashChainAuditLogger, get_audit_logger
 from driftline.ledger.bundle import check_bundle
-from driftline.ledger.checkpoint import VerifierKey
+from driftline.ledger.checkpoint import SigningKey, VerifierKey
 from driftline.ledger.entries import Query
 from driftline.ledger.errors import LeafMalformed, LedgerUnavailable, RollbackDetected
 from driftline.ledger.receipt import Receipt, check_receipt
+from driftline.ledger.store import open_writer
+from driftline.ledger.store.erasing import Author, Subjected, erase
+from tests.unit.ledger.ledger_builders import Salts
 
 
 def url(folder: Path) -> str:
@@ -75,6 +78,19 @@ def test_the_chain_is_verified_and_tampering_is_found(audit: HashChainAuditLogge
     connection.close()
     report = audit.verify_chain()
     assert (report.valid, report.first_bad and report.first_bad.sequence) == (False, 2)
+
+
+def test_an_entry_whose_data_were_erased_names_the_entry_that_did_it(audit: HashChainAuditLogger, tmp_path: Path) -> None:
+    key = SigningKey.parse((tmp_path / "audit_log.db.key").read_text())
+    signed = tmp_path / "audit_log.db.key.last-signed"
+    writer, _ = open_writer(url(tmp_path), key, signed_path=signed, random=Salts())
+    assert erase(writer, Subjected("data_scientist_1"), Author("dpo", "asked for", 2_000_000, Salts())) is not None
+    writer.store.close()
+    trail = audit.get_resource_trail("model", "fraud-v1")
+    assert [(entry.data is None, entry.withdrawn_by) for entry in trail] == [(True, 4), (True, 4), (False, None)]
+    first = audit.get_entry(trail[0].entry_id)
+    assert first is not None
+    assert first.withdrawn_by == 4
 
 
 def test_exports(audit: HashChainAuditLogger, tmp_path: Path) -> None:
