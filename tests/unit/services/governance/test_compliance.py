@@ -20,7 +20,7 @@ from driftline.events import (
 from driftline.kafka.errors import OutcomeUnknown
 from driftline.runtime.topic_cache import open_engine
 from services.governance import metrics
-from services.governance.adapters.journal import Journal
+from services.governance.adapters.journal import TOPICS, Journal
 from services.governance.consumer import Desk
 from services.governance.jobs import EVERY_US, Census, Evaluation
 from services.governance.store import Store
@@ -285,3 +285,13 @@ def test_the_baseline_says_what_it_was_fitted_on(office):
     assert office.ask("PUT", "/v1/monitors/shop.churn", content=text.encode()).status_code == 201
     lineage = office.require("data_lineage: {}").json()["detailed_results"]["data_lineage"]
     assert (lineage["status"], lineage["details"]["source_tables_documented"]["holds"]) == ("partial", True)
+
+
+def test_windows_that_were_reported_too_long_ago_are_not_even_read(office):
+    for days in (40, 1):
+        office.report_window(start=days, end=days + DAY, measures=(rate("f", 1, 2),))
+        office.clock.advance((days - 1) * DAY)
+    before = metrics.RECORDS_READ._value.get()
+    office.opened("fresh")
+    everything = sum(len(office.cluster.records(topics.name(name))) for name in TOPICS)
+    assert metrics.RECORDS_READ._value.get() - before == everything - 1
