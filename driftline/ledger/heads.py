@@ -13,7 +13,8 @@ from driftline.ledger.report import FindingKind, Findings
 
 __all__ = ["CheckpointRow", "HeadCheck", "SignedHead"]
 
-_CHECKED: Final = 200
+_LEAST: Final = 100
+_MOST: Final = 1_000
 
 
 class CheckpointRow(NamedTuple):
@@ -37,7 +38,8 @@ class HeadCheck:
     """Checks stored checkpoints as they stream by, and remembers what signatures vouch for.
 
     Every root is compared with the entries, and every note must say what its row says. Of the signatures the newest
-    two hundred and two hundred spread over the others are checked: a later one vouches for all entries before it.
+    tenth (at least a hundred, at most a thousand) and as many spread over the others are checked: a later one vouches for all
+    entries before it.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class HeadCheck:
         self._origin = origin
         self._key = key
         self._trusted = sorted(trusted, key=lambda head: head.size)
-        self._count = count
         self._passed = passed
-        self._stride = max(1, count // _CHECKED)
+        checked = min(max(count // 10, _LEAST), _MOST)
+        self._newest = count - checked
+        self._stride = max(1, count // checked)
         self._findings = findings
         self._checked: list[int] = []
 
@@ -83,7 +86,7 @@ class HeadCheck:
         if not note.startswith(Checkpoint(self._origin, size, root).text() + "\n"):
             self._bad(size - 1, f"the row of checkpoint {size} differs from its note")
             return
-        if number % self._stride and number < self._count - _CHECKED:
+        if number % self._stride and number < self._newest:
             return
         try:
             open_checkpoint(note, key)

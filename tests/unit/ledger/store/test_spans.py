@@ -205,6 +205,6 @@ def test_a_tree_goes_on_from_stored_nodes_as_from_entries(start: int, more: int)
 def test_a_span_is_vouched_for_behind_its_own_end_however_many_heads_follow(
     place: Path, monkeypatch: pytest.MonkeyPatch, first: int, end: int | None, signed: int
 ) -> None:
-    monkeypatch.setattr(heads, "_CHECKED", 1)
+    monkeypatch.setattr(heads, "_LEAST", 1)
     report = verified(place, first, end)
     assert (report.verdict, report.signed_size) == (Verdict.VALID, signed)

@@ -344,7 +344,7 @@ def test_without_a_key_nothing_vouches_for_a_clean_ledger(tmp_path: Path) -> Non
 
 
 def test_signatures_are_checked_at_the_end_and_spread_over_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "_CHECKED", 4)
+    monkeypatch.setattr(heads, "_LEAST", 4)
     ledger(tmp_path, 20, batch=1).store.close()
     connection = break_in(tmp_path)
     rows = connection.execute("SELECT size, note FROM ledger_checkpoint").fetchall()
