@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -24,6 +25,8 @@ _NOT_PUBLIC = tuple(
     )
 )
 
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
@@ -43,6 +46,15 @@ class AllowList:
 def parse_allow_list(items: Iterable[str]) -> AllowList:
     """From texts such as `127.0.0.1`, `10.20.0.0/16`, `fd00::/8`. Raises ValueError naming the bad one."""
     return AllowList(tuple(ipaddress.ip_network(item.strip()) for item in items if item.strip()))
+
+
+def keeps_secrets(url: str) -> bool:
+    """Whether nobody on the way can read what is sent to a URL: over TLS, or to this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
 
 
 def _unwrapped(address: Address) -> Address:

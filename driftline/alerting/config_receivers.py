@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftline.alerting.addresses import keeps_secrets
 from driftline.alerting.channels.ticket import Tracker, check_template
 from driftline.alerting.config_document import Field
 from driftline.alerting.durations import parse_duration, parse_go_duration
@@ -260,7 +261,9 @@ def _value(kind: str, name: str, field: Field, apprise: Callable[[str], str]) ->
         return _parsed(field, apprise) if name == "url" else value
     if kind == "ticket" and name in _OF_TICKETS:
         return _parsed(field, _OF_TICKETS[name])
-    return _parsed(field, _address) if name in _ADDRESSES else value
+    if name not in _ADDRESSES:
+        return value
+    return _parsed(field, _address if kind == "webhook" else _secret_address)
 
 
 def _parsed(field: Field, parse: Callable[[str], str]) -> str | None:
@@ -274,6 +277,13 @@ def _tracker(text: str) -> str:
 
 
 _OF_TICKETS: Mapping[str, Callable[[str], str]] = {"type": _tracker, "title": check_template, "description": check_template}
+
+
+def _secret_address(text: str) -> str:
+    """The address of a channel whose path or headers are a secret."""
+    if not keeps_secrets(text):
+        raise ValueError("must begin with https://: what is sent there is secret")
+    return text
 
 
 def _address(text: str) -> str:

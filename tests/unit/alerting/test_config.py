@@ -100,6 +100,10 @@ def faults(text: str) -> list[tuple[int, str]]:
         ("route: {receiver: a}\nreceivers: [{name: a, channels: [email, email]}]", "receivers[0].channels[1]"),
         ("route: {receiver: a}\nreceivers: [{name: a, fax_configs: []}]", "receivers[0].fax_configs"),
         ("route: {receiver: a}\nreceivers: [{name: a, jira_configs: [{}]}]", "receivers[0].jira_configs"),
+        (
+            "route: {receiver: a}\nreceivers: [{name: a, slack_configs: [{api_url: 'http://hooks.example.org/x'}]}]",
+            "receivers[0].slack_configs[0].api_url",
+        ),
         (BASE + "inhibit_rules: [{sources: []}]", "inhibit_rules[0].sources"),
         (BASE + "inhibit_rules: [{source_matchers: ['x=~*']}]", "inhibit_rules[0].source_matchers[0]"),
         (BASE + "time_intervals: [{}]", "time_intervals[0]"),

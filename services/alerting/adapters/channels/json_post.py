@@ -4,9 +4,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from driftline.alerting.addresses import AllowList
+from driftline.alerting.addresses import AllowList, keeps_secrets
 from driftline.alerting.channels.texts import encoded
 from driftline.alerting.delivery import Refused, TryAgain, parse_retry_after
 from driftline.clock import Clock
@@ -14,7 +13,6 @@ from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels.guarded import Answer, GuardedClient, Resolve, resolve
 
 _LONGEST_WAIT_US = 3_600_000_000
-_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class JsonPost:
 
     def __init__(self, place: Place, reach: Reach) -> None:
         """Raises ConfigurationError for a URL that can never be sent to."""
-        if not _encrypted_or_here(place.url):
+        if not keeps_secrets(place.url):
             raise ConfigurationError(f"{place.name} must begin with https://: what is sent there is secret")
         self._client = GuardedClient(
             place.url, reach.allowed, timeout_seconds=reach.timeout_seconds, name=place.name, resolver=reach.resolver
@@ -71,11 +69,3 @@ class JsonPost:
         asked = min(parse_retry_after(answer.retry_after, now) or 0, _LONGEST_WAIT_US)
         with self._lock:
             self._quiet_until = max(self._quiet_until, now + asked)
-
-
-def _encrypted_or_here(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
