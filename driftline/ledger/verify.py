@@ -30,6 +30,7 @@ from driftline.ledger.rows import Row, SourceName, Subject
 from driftline.ledger.tree import FetchNodes, Frontier, Node
 from driftline.ledger.walk import AtOnce, Tail, Walk
 from driftline.ledger.withdrawal import Withdrawals
+from driftline.wording import amount
 
 __all__ = ["ChainVerifier", "Start"]
 
@@ -226,7 +227,9 @@ class ChainVerifier:
         if not _is_integer(head.size):
             self._findings.add(size, FindingKind.HEAD_CHANGED, "the head row does not hold a size")
         elif head.size > size:
-            self._findings.add(size, FindingKind.TAIL_MISSING, f"the head counts {head.size} entries, {size} are there")
+            self._findings.add(
+                size, FindingKind.TAIL_MISSING, f"the head counts {amount(head.size, 'entry')}, of which {size} can be found"
+            )
         elif (head.size, head.hash, head.frontier) != (size, walk.hash, self._tree.to_bytes()):
             self._findings.add(
                 max(0, min(head.size, size)), FindingKind.HEAD_CHANGED, "the head row is not that of the entries"
@@ -251,7 +254,7 @@ class ChainVerifier:
             self._pass_over(behind)
         size = self._tree.size
         while self._due is not None:
-            detail = f"{self._due.where} vouches for {self._due.size} entries, {size} are there"
+            detail = f"{self._due.where} vouches for {amount(self._due.size, 'entry')}, of which {size} can be found"
             self._findings.add(size, FindingKind.TAIL_MISSING, detail)
             self._due = next(self._heads, None)
         for place in self._nodes:

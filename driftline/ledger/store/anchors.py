@@ -10,6 +10,7 @@ from driftline.ledger.errors import NoteMalformed, RollbackDetected, SignatureIn
 from driftline.ledger.heads import SignedHead
 from driftline.ledger.store.objects import Objects, ObjectTooLarge
 from driftline.ledger.witnessed import FoundNote
+from driftline.wording import amount
 
 __all__ = ["anchored_heads", "anchored_notes", "write_anchor"]
 
@@ -32,7 +33,9 @@ def write_anchor(objects: Objects, note: str) -> bool:
     except (NoteMalformed, UnicodeDecodeError):
         same = False
     if not same:
-        raise RollbackDetected(f"the anchor {name} holds another head of {head.size} entries than the ledger signs now")
+        raise RollbackDetected(
+            f"the anchor {name} holds another head of {amount(head.size, 'entry')} than the ledger signs now"
+        )
     return False
 
 
