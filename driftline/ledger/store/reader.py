@@ -55,8 +55,8 @@ def open_store(url: str, origin: str | None = None) -> LedgerStore:
     except SQLAlchemyError as error:
         msg = f"this database holds no ledger: {error}"
         raise LedgerUnavailable(msg) from error
-    if found is None or origin not in {None, found}:
-        wanted = f", not {origin!r}" if origin else ""
-        msg = f"this database holds {f'the ledger {found!r}' if found else 'tables, but no ledger that has begun'}{wanted}"
-        raise LedgerUnavailable(msg)
+    if found is None:
+        raise LedgerUnavailable("this database holds tables, but no ledger that has begun")
+    if origin not in {None, found}:
+        raise LedgerUnavailable(f"this database holds the ledger {found!r}, not {origin!r}")
     return LedgerStore(engine, found)

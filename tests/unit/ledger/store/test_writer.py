@@ -19,7 +19,8 @@ from driftline.ledger.leaf import Source
 from driftline.ledger.report import Level
 from driftline.ledger.rows import SourceName
 from driftline.ledger.store import LastSigned, LedgerWriter, OffsetMove, open_store, open_writer, tables, verify_store
-from driftline.ledger.store.engine import insert_rows
+from driftline.ledger.store.engine import insert_rows, open_engine
+from driftline.ledger.store.schema import install_schema
 from tests.unit.ledger.ledger_builders import KEY, ORIGIN, SOURCE, Salts, draft, grow, ledger, writer_at
 
 EVERYTHING = Query(limit=None)
@@ -72,6 +73,18 @@ def test_trails_go_on_whoever_writes(tmp_path: Path, writer: LedgerWriter) -> No
         grow(writer if number % 2 else other, [[draft(number, actor="alice", resource=("model", "m"))]])
     assert verify_store(writer.store, Level.FULL, key=KEY.verifier).valid
     assert len(sequences(writer, Query(actor="alice"))) == 8
+
+
+def test_what_holds_no_ledger_or_another_one_is_said(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/begun.db"
+    engine = open_engine(url)
+    install_schema(engine)
+    engine.dispose()
+    with pytest.raises(LedgerUnavailable, match=r"tables, but no ledger that has begun$"):
+        open_store(url, ORIGIN)
+    ledger(tmp_path, 10).store.close()
+    with pytest.raises(LedgerUnavailable, match=f"holds the ledger '{ORIGIN}', not 'other'"):
+        open_store(f"sqlite:///{tmp_path}/ledger.db", "other")
 
 
 def test_a_writer_that_takes_turns_asks_for_all_trails_in_one_statement(tmp_path: Path, writer: LedgerWriter) -> None:
