@@ -277,13 +277,17 @@ def pending_events(tx: Connection, limit: int) -> list[OutEvent]:
             value=row.value,
             envelope=Envelope(id=row.event_id, type=row.type, source=SOURCE, time_us=row.at, subject=row.subject),
         )
-        for row in tx.execute(select(event_outbox).order_by(event_outbox.c.seq).limit(limit))
+        for row in tx.execute(_EVENTS, {"most": limit})
     ]
 
 
 def remove_events(tx: Connection, seqs: Sequence[int]) -> None:
     """Forget events that Kafka has acknowledged."""
-    tx.execute(delete(event_outbox).where(event_outbox.c.seq.in_(seqs)))
+    tx.execute(_REMOVE_EVENTS, {"numbers": list(seqs)})
+
+
+_EVENTS = select(event_outbox).order_by(event_outbox.c.seq).limit(bindparam("most"))
+_REMOVE_EVENTS = delete(event_outbox).where(event_outbox.c.seq.in_(_THESE))
 
 
 def take_turn(tx: Connection, *, mine: int, now: int, until: int) -> bool:
