@@ -10,7 +10,7 @@ from services.alerting.adapters.plan import PlanInForce
 from services.alerting.jobs.beat import Beat
 from services.alerting.jobs.sender import Sender, SenderOptions
 
-_REST_SECONDS = 0.04
+_REST_SECONDS = 0.03
 
 Build = Callable[[Channel, SenderOptions], Sender]
 
