@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import Connection
 
 from driftline.alerting.alert import Status
@@ -19,9 +20,13 @@ from services.alerting.store import channel_health, groups, outbox, threads
 from services.alerting.store.database import Database
 from services.alerting.store.outbox import Parcel
 
+_LOG = structlog.get_logger("driftline.alerting")
 _DRAIN_SECONDS = 5.0
 _TRIES_TILL_FAILING = 3
 """So many tries of one notification in vain, and the channel counts as failing."""
+
+_NAMED_ALERTS = 10
+"""Of the alerts of one notification so many are named in the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,8 @@ class Sender:
         """Called when nothing is under way any more, once the channel is retired."""
         self._failing: bool | None = None
         """Whether `health` says that the channel fails; None: an earlier process may have said so."""
+        self._troubled = False
+        """Whether the log says that the channel fails."""
 
     def run_once(self, wake: Callable[[], None]) -> int | None:
         """Record what came back, claim what is due, in one transaction; send that, and be woken by the answers."""
@@ -142,6 +149,7 @@ class Sender:
         batch.write(tx)
 
     def _undelivered(self, tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
+        self._warn(outcome.error)
         due = None
         if isinstance(outcome, TryAgain):
             attempt = Attempt(parcel.attempts, parcel.decided_at, now)
@@ -156,6 +164,13 @@ class Sender:
         batch.tell(_failed_event(parcel, outcome.error, due, now), parcel.notification_id, parcel.attempts)
         NOTIFICATIONS.labels(parcel.kind, "retried").inc()
 
+    def _warn(self, error: str) -> None:
+        if not self._troubled:
+            _LOG.warning(
+                "a channel does not take notifications", channel=self._options.name, host=self._channel.host, reason=error
+            )
+        self._troubled = True
+
     def _note_failing(self, tx: Connection, batch: outbox.Batch, error: str, now: int) -> None:
         if self._failing or (self._failing is None and channel_health.is_open(tx, self._options.name)):
             self._failing = True
@@ -165,9 +180,12 @@ class Sender:
 
     def _note_working(self, tx: Connection, batch: outbox.Batch, now: int) -> None:
         # What this process has opened it closes, also where its own alert about that has not come back yet.
-        if self._failing or (self._failing is None and channel_health.is_open(tx, self._options.name)):
+        failed = self._failing or (self._failing is None and channel_health.is_open(tx, self._options.name))
+        if failed:
             channel_health.close_condition(batch, self._options.name, now)
-        self._failing = False
+        if failed or self._troubled:
+            _LOG.info("a channel takes notifications again", channel=self._options.name, host=self._channel.host)
+        self._failing = self._troubled = False
 
     def _delivered(self, tx: Connection, batch: outbox.Batch, sent: Sequence[tuple[Parcel, Delivered]], now: int) -> None:
         results = [outbox.Result(parcel.seq, outcome.code, None) for parcel, outcome in sent]
@@ -206,6 +224,15 @@ def _note_thread(tx: Connection, parcel: Parcel, outcome: Delivered) -> None:
 
 def _give_up(tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refused | TryAgain, now: int) -> None:
     """End a notification undelivered; the next look at its group decides as if it had never been."""
+    _LOG.error(
+        "a notification is given up; its group is looked at again",
+        channel=parcel.channel,
+        notification=parcel.notification_id,
+        alerts=list(parcel.alert_ids[:_NAMED_ALERTS]),
+        alert_count=len(parcel.alert_ids),
+        tries=parcel.attempts,
+        reason=outcome.error,
+    )
     outbox.finish(tx, [outbox.Result(parcel.seq, outcome.code, outcome.error)], state=outbox.FAILED, now=now)
     groups.take_back(tx, parcel.group_key, parcel.channel, parcel.notification_id, now)
     batch.tell(_failed_event(parcel, outcome.error, None, now), parcel.notification_id, parcel.attempts)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from apprise import NotifyBase
 
 _CODE = re.compile(r"\berror=(\d{3})\b")
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _NO_CODE: frozenset[int] = frozenset()
 _LONGEST_ERROR = 300
 _TYPES = {"critical": "failure", "high": "failure", "medium": "warning"}
@@ -44,6 +45,8 @@ class AppriseChannel:
         self._reach = reach
         self._lock = threading.Lock()
         self._service = _service(to, reach.timeout_seconds / 2)
+        # In URLs of Apprise the host's place often holds a token.
+        self.host = str(self._service.service_name)
 
     def send(self, message: Outgoing) -> Outcome:
         """Send when it is this message's turn; see the Channel port."""
@@ -99,7 +102,7 @@ def _service(to: AppriseUrl, timeout_seconds: float) -> "NotifyBase":
 
 def _judged(said: list[str], now: int) -> Outcome:
     """What a failure means, by the first thing that was said about it."""
-    error = clip(one_line(said[0]), _LONGEST_ERROR) if said else "Apprise says only that it failed"
+    error = clip(_URL.sub("***", one_line(said[0])), _LONGEST_ERROR) if said else "Apprise says only that it failed"
     code = _CODE.search(error)
     if code is None or int(code[1]) < 300:
         return TryAgain(error)

@@ -54,6 +54,7 @@ class EmailChannel:
 
     def __init__(self, relay: Relay, envelope: Envelope, reach: Reach, tls: ssl.SSLContext | None = None) -> None:
         """`tls`: the system's trust unless given."""
+        self.host = relay.host
         self._relay = relay
         self._envelope = envelope
         self._reach = reach

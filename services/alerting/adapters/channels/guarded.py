@@ -7,6 +7,7 @@ to unchecked addresses.
 
 import http.client
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -24,6 +25,9 @@ _READ_BYTES = 64 * 1024
 
 _WATCH_SECONDS = 0.05
 """By so much an exchange may exceed its timeout."""
+
+_WRITABLE = re.compile("[!-~]*")
+"""What http.client sends in the first line of a request; for anything else it raises, with the path in its words."""
 
 Resolve = Callable[[str, int], Sequence[Address]]
 
@@ -90,6 +94,11 @@ class GuardedClient:
         self._local = threading.local()
         self._tls = ssl.create_default_context() if self._parts.scheme == "https" else None
 
+    @property
+    def host(self) -> str:
+        """The name that is sent to."""
+        return self._parts.hostname or ""
+
     def post(self, body: bytes, headers: Mapping[str, str], *, below: str = "") -> Answer | TryAgain | Refused:
         """Post to the URL, or to `below` it; anything but an Answer means that there was none."""
         return self._request("POST", body, headers, below)
@@ -99,7 +108,7 @@ class GuardedClient:
         return self._request("GET", None, headers, "")
 
     def _request(self, method: str, body: bytes | None, headers: Mapping[str, str], below: str) -> Answer | TryAgain | Refused:
-        host = self._parts.hostname or ""
+        host = self.host
         try:
             address = checked_address(host, _port(self._parts), self._allowed, self._resolve)
         except OSError as error:
@@ -257,6 +266,8 @@ def _checked(url: str, name: str) -> SplitResult:
         raise ConfigurationError(f"{name} cannot be read: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(f"{name} must be https://host/path or http://host/path")
+    if not _WRITABLE.fullmatch(parts.path + parts.query):
+        raise ConfigurationError(f"{name} holds a space or a letter that no URL can have; write it as %20 and the like")
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{name} must not hold a user or password")
     try:

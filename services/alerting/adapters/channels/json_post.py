@@ -43,6 +43,7 @@ class JsonPost:
         self._client = GuardedClient(
             place.url, reach.allowed, timeout_seconds=reach.timeout_seconds, name=place.name, resolver=reach.resolver
         )
+        self.host = self._client.host
         self._clock = reach.clock
         self._lock = threading.Lock()
         self._quiet_until = 0

@@ -33,6 +33,7 @@ class PagerDutyChannel:
         """Raises ConfigurationError for a URL that can never be sent to."""
         self._routing_key = service.routing_key
         self._post = JsonPost(service.place, reach)
+        self.host = self._post.host
         self._clock = reach.clock
 
     def send(self, message: Outgoing) -> Outcome:

@@ -26,6 +26,11 @@ class Outgoing:
 class Channel(Protocol):
     """Sends one message at a time per thread; called from several threads."""
 
+    @property
+    def host(self) -> str:
+        """Name of the machine or service that it sends to, for people; never the path of a URL, which is often a secret."""
+        ...
+
     def send(self, message: Outgoing) -> Outcome:
         """Send, within the channel's timeout. Returns what came of it; raises nothing that a network can cause."""
         ...

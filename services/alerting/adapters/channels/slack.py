@@ -32,6 +32,7 @@ class SlackWebhookChannel:
     def __init__(self, place: Place, reach: Reach, *, buttons: bool = False) -> None:
         """`buttons` to answer by; raises ConfigurationError for a URL that can never be sent to."""
         self._post = JsonPost(place, reach)
+        self.host = self._post.host
         self._clock = reach.clock
         self.shows_care = self._buttons = buttons
 
@@ -67,6 +68,7 @@ class SlackBotChannel:
         self._buttons = buttons
         self._bot = bot
         self._call = JsonPost(Place(bot.api_url.rstrip("/"), "DRIFTLINE_ALERTING_SLACK_API_URL"), reach)
+        self.host = self._call.host
         self._clock = reach.clock
 
     def send(self, message: Outgoing) -> Outcome:

@@ -29,6 +29,7 @@ class SplunkChannel:
         """Raises ConfigurationError for a URL that can never be sent to."""
         self._collector = collector
         self._post = JsonPost(collector.place, reach)
+        self.host = self._post.host
         self._clock = reach.clock
 
     def send(self, message: Outgoing) -> Outcome:

@@ -23,6 +23,7 @@ class TeamsChannel:
     def __init__(self, place: Place, reach: Reach) -> None:
         """Raises ConfigurationError for a URL that can never be sent to."""
         self._post = JsonPost(place, reach)
+        self.host = self._post.host
         self._clock = reach.clock
 
     def send(self, message: Outgoing) -> Outcome:

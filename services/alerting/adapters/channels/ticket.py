@@ -37,6 +37,7 @@ class TicketChannel:
         """Raises ConfigurationError for a URL that can never be sent to."""
         self._form = desk.form
         self._post = JsonPost(desk.place, reach)
+        self.host = self._post.host
         self._clock = reach.clock
         basic = "" if desk.user is None else b64encode(f"{desk.user}:{desk.token}".encode()).decode()
         self._headers = {"Authorization": f"Basic {basic}" if basic else f"Bearer {desk.token}"}

@@ -30,6 +30,7 @@ class WebhookChannel:
         """Raises ConfigurationError for a URL that can never be sent to."""
         self._keys = target.keys
         self._client = GuardedClient(target.url, allowed, timeout_seconds=target.timeout_seconds, resolver=resolver)
+        self.host = self._client.host
         self._clock = clock
 
     def send(self, message: Outgoing) -> Outcome:

@@ -68,6 +68,7 @@ class FakeChannel:
     def __init__(self, answer: Callable[[Outgoing], Outcome] = lambda _: Delivered(200)) -> None:
         self.answer = answer
         self.sent: list[Outgoing] = []
+        self.host = "hooks.example.org"
         self.shows_care = False
         self.closed = False
 

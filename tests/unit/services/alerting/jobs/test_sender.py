@@ -1,5 +1,7 @@
 import threading
 
+from structlog.testing import capture_logs
+
 from driftline.alerting.delivery import Delivered, Refused, RetryPolicy, TryAgain
 from driftline.events import HealthCleared, HealthOpened, NotificationFailed, NotificationSent
 from services.alerting.jobs.sender import give_up_elsewhere
@@ -16,6 +18,14 @@ def told(parts):
     parts.take(detected())
     parts.pass_time(30)
     return parts
+
+
+def deliver(sender) -> None:
+    """Send what is due, and record the answers."""
+    sender.run_once(lambda: None)
+    for future in list(sender._sending):
+        future.exception()
+    sender.run_once(lambda: None)
 
 
 def test_a_delivered_notification_is_recorded(parts) -> None:
@@ -222,3 +232,34 @@ def test_a_failed_try_begins_no_thread(parts) -> None:
     parts.pass_time(1)
     parts.deliver()
     assert [message.thread for message in parts.channel.sent] == [None, None]
+
+
+def test_the_log_says_once_that_a_channel_fails_and_once_that_it_works_again(parts) -> None:
+    answers = iter([TryAgain("answered 503", 503), TryAgain("answered 502", 502), Delivered(200), Delivered(200)])
+    parts.channel.answer = lambda _: next(answers)
+    told(parts)
+    sender = parts.sender()
+    with capture_logs() as said:
+        for seconds in (0, 1, 2, 0):
+            parts.pass_time(seconds)
+            deliver(sender)
+        parts.take(detected(model_id="other", episode_id="b"))
+        parts.pass_time(30)
+        deliver(sender)
+    sender.close()
+    named = {"channel": "webhook", "host": "hooks.example.org"}
+    assert said == [
+        {"event": "a channel does not take notifications", **named, "reason": "answered 503", "log_level": "warning"},
+        {"event": "a channel takes notifications again", **named, "log_level": "info"},
+    ]
+
+
+def test_the_log_says_of_each_notification_that_it_is_given_up(parts) -> None:
+    parts.channel.answer = lambda _: Refused("answered 404", 404)
+    with capture_logs() as said:
+        told(parts).deliver()
+    (row,) = parts.notifications()
+    (lost,) = [line for line in said if line["log_level"] == "error"]
+    assert (lost["channel"], lost["notification"], lost["reason"]) == ("webhook", row.notification_id, "answered 404")
+    assert lost["alerts"] == list(of_kind(parts, NotificationFailed)[0].alert_ids)
+    assert (lost["alert_count"], lost["tries"]) == (1, 1)

@@ -5,11 +5,12 @@ import structlog
 
 from driftline.alerting.config import load
 from driftline.alerting.config_receivers import KINDS
+from driftline.alerting.delivery import Refused
 from driftline.alerting.errors import InvalidAlertingConfig
 from driftline.alerting.routing import ChannelSpec
 from driftline.clock import ManualClock
 from driftline.errors import ConfigurationError
-from services.alerting.adapters.channels.apprise import AppriseChannel
+from services.alerting.adapters.channels.apprise import AppriseChannel, _judged
 from services.alerting.adapters.channels.configured import Given, ticket
 from services.alerting.adapters.channels.email import EmailChannel
 from services.alerting.adapters.channels.json_post import Place
@@ -154,6 +155,7 @@ def test_a_receiver_may_have_an_address_of_its_own(build, tmp_path, kind, option
         ("apprise", {"url": "pigeon://hush"}, "team/x/0: url is no URL that Apprise understands"),
         ("apprise", {"url": "discord://hush"}, "team/x/0: url is no URL that Apprise understands"),
         ("apprise", {"url": "mailto://me:hush@example.com"}, "team/x/0: url leads to E-Mail, not reached over HTTP"),
+        ("webhook", {"url": "https://example.org/hush hush"}, "a space or a letter that no URL can have"),
         ("email", {**MAILED, "smarthost": "mail.example.com"}, "host:port"),
         ("email", {**MAILED, "to": "a@example.com, nobody"}, "from or to"),
         ("email", {**MAILED, "auth_username": "me"}, "auth_password"),
@@ -206,6 +208,26 @@ def test_an_address_that_nothing_may_be_sent_to_is_told_at_the_start(build, kind
     with structlog.testing.capture_logs() as logs:
         build(ChannelSpec(kind=kind, name="team/x/0", options=options), allow_addresses="10.0.0.0/8")
     assert [(line["channel"], line["address"]) for line in logs] == ([] if address is None else [("team/x/0", address)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "host"),
+    [
+        ("slack", "slack.com"),
+        ("email", "mail.example.com"),
+        ("teams", "x.logic.azure.com"),
+        ("pagerduty", "events.pagerduty.com"),
+        ("webhook", "example.org"),
+    ],
+)
+def test_a_channel_says_where_it_sends_to_without_the_path(build, kind, host) -> None:
+    (made,) = build(ChannelSpec(kind=kind, name=kind), **EVERYTHING).values()
+    assert made.host == host
+
+
+def test_what_apprise_says_of_a_failure_holds_no_url() -> None:
+    outcome = _judged(["Failed to send to json://me:hush@example.org/x: error=404."], 0)
+    assert outcome == Refused("Failed to send to *** error=404.", 404)
 
 
 def test_secrets_do_not_show() -> None:
