@@ -10,7 +10,8 @@ from services.alerting.adapters.plan import PlanInForce
 from services.alerting.jobs.beat import Beat
 from services.alerting.jobs.sender import Sender, SenderOptions
 
-_REST_SECONDS = 0.03
+_REST_SECONDS = 0.01
+"""Between two rests no more leaves than a sender has workers: in a flood a longer one, not the work, would be what it waits for."""
 
 Build = Callable[[Channel, SenderOptions], Sender]
 
