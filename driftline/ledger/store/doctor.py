@@ -12,10 +12,12 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store.catalogue import guards, structure
 from driftline.ledger.store.checks import Check
 from driftline.ledger.store.engine import reading
 from driftline.ledger.store.protection import protection
+from driftline.ledger.store.read_only import is_read_only
 from driftline.ledger.store.schema import check_version
 from driftline.ledger.store.trials import trials
 
@@ -25,7 +27,11 @@ _OTHERS_MAY_WRITE: Final = 0o022
 
 
 def examine(engine: Engine) -> list[Check]:
-    """Return every check, in a fixed order; raises LedgerUnavailable for a database that cannot be read or holds no ledger."""
+    """Return every check, in a fixed order; raises LedgerUnavailable for a database that cannot be read or written, or holds no ledger."""
+    if engine.dialect.name == "sqlite" and is_read_only(engine.url):
+        raise LedgerUnavailable(
+            "the guards are tried on the living database, and this one cannot be written: `driftline ledger verify` needs no more"
+        )
     with reading(engine) as connection:
         check_version(connection)
         checks = [*guards(connection), *structure(connection), *protection(connection)]

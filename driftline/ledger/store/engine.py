@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Interf
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from driftline.ledger.errors import LedgerUnavailable
+from driftline.ledger.store.read_only import is_read_only
 from driftline.sqlite_files import keep_private
 
 __all__ = ["SETTINGS", "changing", "database_url", "insert_rows", "open_engine", "reading", "write_soon", "writing"]
@@ -36,11 +37,8 @@ SETTINGS: Final[Mapping[str, object]] = {
 _CACHE_KIB: Final = (
     16_000  # holds what a batch changes in a large ledger; with SQLite's 2,000 it reads and writes most of it twice
 )
-_PRAGMAS: Final = (
-    f"busy_timeout = {_BUSY_MS}",
-    f"cache_size = -{_CACHE_KIB}",
-    *(f"{name} = {value}" for name, value in SETTINGS.items()),
-)
+_READER_PRAGMAS: Final = (f"busy_timeout = {_BUSY_MS}", f"cache_size = -{_CACHE_KIB}", "trusted_schema = 0")
+_PRAGMAS: Final = (*_READER_PRAGMAS, *(f"{name} = {value}" for name, value in SETTINGS.items()))
 _STRICT: Final = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _SESSION: Final[Mapping[str, str]] = {
     # A commit that returns is on disk; a standby may be asked for more.
@@ -52,7 +50,7 @@ _DRIVERS: Final = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+p
 _URLS: Final = "sqlite:////path/ledger.db, postgresql://user:password@host/database or mysql://user:password@host/database"
 
 
-def open_engine(url: str, **pool: Any) -> Engine:
+def open_engine(url: str | URL, **pool: Any) -> Engine:
     """Return an engine; `pool`: what SQLAlchemy's `create_engine` takes for its pool of connections.
 
     Raises LedgerUnavailable for a URL that names no database we can speak to, or whose driver is not installed.
@@ -69,7 +67,7 @@ def open_engine(url: str, **pool: Any) -> Engine:
         raise _unusable(error) from error
     if engine.dialect.name == "sqlite":
         keep_private(engine)
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, _READER_PRAGMAS if is_read_only(parsed) else _PRAGMAS))
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name in _SESSION:
         event.listen(engine, "connect", partial(_prepare_server, _SESSION[engine.dialect.name]))
@@ -80,7 +78,7 @@ def open_engine(url: str, **pool: Any) -> Engine:
     return engine
 
 
-def database_url(text: str) -> URL:
+def database_url(text: str | URL) -> URL:
     """Return the URL, with a driver where it leaves that open; raises LedgerUnavailable for what is no URL."""
     try:
         url = make_url(text)
@@ -106,9 +104,9 @@ def _options(url: URL) -> dict[str, Any]:
     return options
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(pragmas: Sequence[str], connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are ours: BEGIN and BEGIN IMMEDIATE below
-    for pragma in _PRAGMAS:
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 

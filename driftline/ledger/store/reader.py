@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store import tables as t
-from driftline.ledger.store.engine import open_engine, reading
+from driftline.ledger.store.engine import database_url, open_engine, reading
+from driftline.ledger.store.read_only import for_reading
 from driftline.ledger.store.schema import check_version
 from driftline.ledger.store.searchable import Searchable
 from driftline.ledger.store.verifiable import Verifiable
@@ -42,12 +42,11 @@ class LedgerStore:
 
 
 def open_store(url: str, origin: str | None = None) -> LedgerStore:
-    """Open an existing ledger ; with an origin, only that one. Raises LedgerUnavailable when there is none."""
-    engine = open_engine(url)
-    database = engine.url.database
-    if engine.dialect.name == "sqlite" and (not database or not Path(database).exists()):
-        msg = f"there is no ledger at {database!r}; check the database URL"
-        raise LedgerUnavailable(msg)
+    """Open an existing ledger; with an origin, only that one. Raises LedgerUnavailable when there is none.
+
+    A SQLite file that cannot be written, or lies where nothing can be, is read as it is: nothing is made beside it.
+    """
+    engine = open_engine(for_reading(database_url(url)))
     try:
         with reading(engine) as connection:
             check_version(connection)
