@@ -12,7 +12,7 @@ from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store import tables as t
 from driftline.ledger.store.engine import database_url, open_engine, reading
 from driftline.ledger.store.read_only import for_reading
-from driftline.ledger.store.schema import check_version
+from driftline.ledger.store.schema import READABLE_SINCE, check_version
 from driftline.ledger.store.searchable import Searchable
 from driftline.ledger.store.verifiable import Verifiable
 
@@ -45,11 +45,12 @@ def open_store(url: str, origin: str | None = None) -> LedgerStore:
     """Open an existing ledger; with an origin, only that one. Raises LedgerUnavailable when there is none.
 
     A SQLite file that cannot be written, or lies where nothing can be, is read as it is: nothing is made beside it.
+    Tables of an older Driftline are read as they are, too.
     """
     engine = open_engine(for_reading(database_url(url)))
     try:
         with reading(engine) as connection:
-            check_version(connection)
+            check_version(connection, oldest=READABLE_SINCE)
             found = connection.scalar(select(t.head.c.origin))
     except SQLAlchemyError as error:
         msg = f"this database holds no ledger: {error}"

@@ -18,11 +18,22 @@ from driftline.ledger.store.guards import guards_of, seen_guards
 from driftline.ledger.store.tables import VERSION
 from driftline.revisions import known_revision, one_after_the_other, upgrade
 
-__all__ = ["INSTALL", "MIGRATIONS", "VERSION_TABLE", "check_version", "install_schema", "missing_guards", "prepare_schema"]
+__all__ = [
+    "INSTALL",
+    "MIGRATIONS",
+    "READABLE_SINCE",
+    "VERSION_TABLE",
+    "check_version",
+    "install_schema",
+    "missing_guards",
+    "prepare_schema",
+]
 
 VERSION_TABLE: Final = "ledger_schema"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 INSTALL: Final = "run `driftline ledger install` with a URL of the database's owner"
+READABLE_SINCE: Final = "0001"
+"""The oldest revision whose tables have every column that is read: later ones changed only keys and indexes."""
 _UNKNOWN: Final = ""
 
 
@@ -68,12 +79,12 @@ def _make_guards(connection: Connection, names: Sequence[str]) -> None:
             connection.execute(text(statement) if isinstance(statement, str) else statement)
 
 
-def check_version(connection: Connection) -> None:
-    """Raise LedgerUnavailable, with what to do, for tables that are not those of this Driftline."""
+def check_version(connection: Connection, *, oldest: str = VERSION) -> None:
+    """Raise LedgerUnavailable, with what to do, for tables that are not those of this Driftline, or older than `oldest`."""
     version = _version(connection)
     if version is None:
         raise LedgerUnavailable(f"this database holds no ledger; {INSTALL}")
-    if version not in {VERSION, _UNKNOWN}:  # without a version entries can still be verified
+    if version != _UNKNOWN and version < oldest:  # without a version entries can still be verified
         raise LedgerUnavailable(f"the ledger's tables are of version {version}, this Driftline wants {VERSION}: {INSTALL}")
 
 
