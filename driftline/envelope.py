@@ -52,6 +52,11 @@ def iso_time(time_us: int) -> str:
     return f"{_whole_second(second)}.{rest:06}Z"
 
 
+def moment(time_us: int) -> str:
+    """RFC 3339 text of a time to the second, for sentences."""
+    return f"{_whole_second(time_us // 1_000_000)}Z"
+
+
 @lru_cache(maxsize=1024)
 def _whole_second(second: int) -> str:
     """Text of a second since 1970 UTC; remembered, because times that are written together lie close together."""

@@ -8,7 +8,7 @@ from driftline.alerting.decisions import Notify, NotifyReason, Suppress, Suppres
 from driftline.alerting.grouping import Group
 from driftline.alerting.pipeline import Look, decide
 from driftline.alerting.silences import Silence
-from driftline.envelope import iso_time
+from driftline.envelope import moment
 from driftline.wording import amount
 
 WHY_NOT: dict[SuppressReason, str] = {
@@ -46,6 +46,15 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """A notification that could not be delivered."""
+
+    attempts: int
+    at: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
     """One channel of one of the alert's groups."""
 
@@ -53,6 +62,8 @@ class Telling:
     """What a look at the group would find now."""
     waiting: Waiting | None
     """What the channel has not taken yet."""
+    given_up: GivenUp | None = None
+    """The last notification, if it told of the alert and failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +91,10 @@ def explain(
     said = [_state(alert)]
     if alert.acknowledged is not None and alert.status is Status.FIRING:
         care = alert.acknowledged
-        until = "it ends" if care.until is None else iso_time(care.until)
+        until = "it ends" if care.until is None else moment(care.until)
         said.append(f"{care.by} takes care of it until {until}: it is neither repeated nor escalated.{_comment(care.comment)}")
     said += [
-        f"The silence {one.silence_id} of {one.created_by or 'somebody'} keeps it quiet until {iso_time(one.ends_at)}."
+        f"The silence {one.silence_id} of {one.created_by or 'somebody'} keeps it quiet until {moment(one.ends_at)}."
         f"{_comment(one.comment)}"
         for one in silences
     ]
@@ -96,7 +107,7 @@ def explain(
     for place in found:
         said += _place(alert, place)
     if alert.status is Status.FIRING and alert.acknowledged is None:
-        said += [f"Unless somebody takes care of it, it is escalated to {to!r} at {iso_time(at)}." for at, to in next_levels]
+        said += [f"Unless somebody takes care of it, it is escalated to {to!r} at {moment(at)}." for at, to in next_levels]
     return tuple(said)
 
 
@@ -106,15 +117,15 @@ def explain_suppression(reason: str) -> str:
 
 
 def _state(alert: Alert) -> str:
-    since = f"since {iso_time(alert.starts_at)}"
+    since = f"since {moment(alert.starts_at)}"
     if alert.ends_at is not None:
-        return f"{alert.title}: it held {since} and ended {iso_time(alert.ends_at)}."
+        return f"{alert.title}: it held {since} and ended {moment(alert.ends_at)}."
     return f"{alert.title}: it fires {since}, with priority {alert.priority.value}."
 
 
 def _place(alert: Alert, place: Place) -> list[str]:
     group = place.group
-    next_look = "when something changes" if group.next_look_at is None else iso_time(group.next_look_at)
+    next_look = "when something changes" if group.next_look_at is None else moment(group.next_look_at)
     if place.leaving:
         head = f"It left the group {group.key} and is in it only until its end has been told there."
     else:
@@ -130,7 +141,9 @@ def _telling(alert: Alert, telling: Telling) -> str:
     if telling.waiting is not None:
         return _waiting(telling.waiting)
     heard = alert.alert_id in look.heard
-    past = f"told at {iso_time(look.told.at)}" if heard and look.told is not None else "not told of it"
+    past = f"told at {moment(look.told.at)}" if heard and look.told is not None else "not told of it"
+    if telling.given_up is not None:
+        past = f"{past}; {_given_up(telling.given_up)}"
     match decide(look):
         case Notify(reason):
             return f"{past}; a notification follows at the next look because {WHY[reason]}"
@@ -142,7 +155,11 @@ def _telling(alert: Alert, telling: Telling) -> str:
                 return f"{past}; nothing is sent because {WHY_NOT[held]}"
             if wait.until is None:
                 return f"{past}; there is nothing to repeat"
-            return f"{past}; told again after {iso_time(wait.until)} if it still fires and nobody takes care of it"
+            return f"{past}; told again after {moment(wait.until)} if it still fires and nobody takes care of it"
+
+
+def _given_up(lost: GivenUp) -> str:
+    return f"the last notification was given up at {moment(lost.at)} after {amount(lost.attempts, 'try')} ({lost.error})"
 
 
 def _waiting(waiting: Waiting) -> str:
@@ -150,9 +167,7 @@ def _waiting(waiting: Waiting) -> str:
     if not waiting.attempts:
         return "a notification is about to be sent"
     trouble = f" ({waiting.error})" if waiting.error else ""
-    return (
-        f"a notification is on its way, tried {amount(waiting.attempts, 'time')}{trouble}, next try {iso_time(waiting.due_at)}"
-    )
+    return f"a notification is on its way, tried {amount(waiting.attempts, 'time')}{trouble}, next try {moment(waiting.due_at)}"
 
 
 def _comment(text: str) -> str:

@@ -26,6 +26,8 @@ class Happening(StrEnum):
     """Nobody takes care any more: taken back by hand, or the time of the acknowledgement is over."""
     ESCALATED = "escalated"
     """The next level of its escalation policy is told too."""
+    UNDELIVERED = "undelivered"
+    """A channel did not take a notification of it, which was given up."""
 
 
 ENDS_CARE = frozenset({Happening.FIRED, Happening.REOPENED, Happening.RESOLVED})

@@ -10,7 +10,7 @@ from enum import StrEnum
 from driftline.alerting.alert import Alert, AlertType, Priority
 from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matcher_syntax import parse_matchers
-from driftline.envelope import iso_time
+from driftline.envelope import moment
 from driftline.events import Monitor, Stage, StageChanged
 from driftline.wording import amount
 
@@ -78,9 +78,7 @@ def flaps_after(alert: Alert, known: Alert, former: Flaps | None, *, rule: Flapp
 
 def flapping_note(flaps: Flaps) -> str:
     """What people read of an alert that is held because it flaps."""
-    return (
-        f"It flaps ({amount(flaps.times, 'new beginning')} in a row): it is told if it still holds at {iso_time(flaps.until)}."
-    )
+    return f"It flaps ({amount(flaps.times, 'new beginning')} in a row): it is told if it still holds at {moment(flaps.until)}."
 
 
 class ChangeKind(StrEnum):
@@ -127,7 +125,7 @@ def deployment(event: StageChanged, *, quiet: int, now: int) -> ModelChange | No
         at=event.at,
         quiet=quiet,
         until=max(event.at, now) + quiet,
-        detail=f"Version {event.model_version} went to production at {iso_time(event.at)} ({event.actor}).",
+        detail=f"Version {event.model_version} went to production at {moment(event.at)} ({event.actor}).",
     )
 
 
@@ -144,7 +142,7 @@ def refit(event: Monitor, former_baseline: str | None, *, quiet: int, now: int) 
         at=since,
         quiet=quiet,
         until=max(since, now) + quiet,
-        detail=f"Monitor version {number} compares with another baseline since {iso_time(since)} ({event.actor}).",
+        detail=f"Monitor version {number} compares with another baseline since {moment(since)} ({event.actor}).",
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from driftline.alerting.alert import Acknowledgement, Alert, Status
 from driftline.alerting.durations import parse_duration
 from driftline.alerting.enrichment import Links
-from driftline.alerting.explanation import Place, Telling, Waiting, explain, explain_suppression
+from driftline.alerting.explanation import GivenUp, Place, Telling, Waiting, explain, explain_suppression
 from driftline.alerting.grouping import Group, Member
 from driftline.alerting.inhibition import Inhibitors
 from driftline.alerting.life import Entry
@@ -20,7 +20,7 @@ from driftline.alerting.pipeline import Look
 from driftline.alerting.routing import Routing
 from driftline.alerting.silences import silencing
 from driftline.clock import Clock
-from driftline.envelope import iso_time
+from driftline.envelope import iso_time, moment
 from driftline.runtime.http import Access
 from driftline.runtime.problems import Problem
 from driftline.runtime.tokens import VIEWERS, Actor
@@ -126,14 +126,15 @@ def _places(tx: Connection, plan: Plan, alert: Alert, now: int) -> list[Place]:
     found = groups.of_alert(tx, alert.alert_id)
     keys = [group.key for group, _ in found]
     members = Holding().mark(tx, plan.routing, [group for group, _ in found], groups.members_of(tx, keys), now)
-    told, waiting = groups.told_of(tx, keys), _waiting(tx, keys)
+    told, waiting, lost = groups.told_of(tx, keys), _waiting(tx, keys), _given_up(tx, keys, alert)
     return [
         Place(
             group=group,
             leaving=leaving,
             tellings=tuple(
-                Telling(look=look, waiting=waiting.get((group.key, look.channel.name)))
+                Telling(look=look, waiting=waiting.get(way), given_up=lost.get(way))
                 for look in _looks(plan, group, members[group.key], told, now)
+                for way in [(group.key, look.channel.name)]
             ),
         )
         for group, leaving in found
@@ -173,6 +174,16 @@ def _waiting(tx: Connection, keys: list[str]) -> dict[tuple[str, str], Waiting]:
     return found
 
 
+def _given_up(tx: Connection, keys: list[str], alert: Alert) -> dict[tuple[str, str], GivenUp]:
+    """The last notification of each group and channel, where it told of the alert and failed."""
+    found: dict[tuple[str, str], GivenUp] = {}
+    for way, notification_id in outbox.last_ids(tx, keys).items():
+        row = outbox.find(tx, notification_id)
+        if row is not None and row.state == outbox.FAILED and alert.alert_id in row.alert_ids:
+            found[way] = GivenUp(attempts=row.attempts, at=row.finished_at, error=row.error)
+    return found
+
+
 def _silences(tx: Connection, alert: Alert, now: int) -> list[Any]:
     active = silences.active(tx, now)
     holding = silencing(active, alert.routing_labels, now) if alert.status is Status.FIRING else ()
@@ -192,7 +203,7 @@ def _held(tx: Connection, alert: Alert, now: int) -> list[str]:
     if alert.status is not Status.FIRING:
         return []
     said = [
-        f"{change.detail} Drift that began around it is told if it still holds at {iso_time(change.until)}."
+        f"{change.detail} Drift that began around it is told if it still holds at {moment(change.until)}."
         for change in noise.changed(tx, now)
         if change.explains(alert, now)
     ]

@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from driftline.alerting.alert import Status
 from driftline.alerting.delivery import Attempt, Delivered, Outcome, Refused, RetryPolicy, TryAgain, next_try
+from driftline.alerting.life import Entry, Happening
 from driftline.clock import Clock
 from driftline.events import NotificationFailed, NotificationSent
+from driftline.wording import amount
 from services.alerting.adapters.channels.port import Channel, Outgoing
 from services.alerting.adapters.plan import PlanInForce
 from services.alerting.metrics import NOTIFICATIONS, SEND_SECONDS
-from services.alerting.store import channel_health, groups, outbox, threads
+from services.alerting.store import channel_health, groups, history, outbox, threads
 from services.alerting.store.database import Database
 from services.alerting.store.outbox import Parcel
 
@@ -234,8 +236,20 @@ def _give_up(tx: Connection, batch: outbox.Batch, parcel: Parcel, outcome: Refus
         reason=outcome.error,
     )
     outbox.finish(tx, [outbox.Result(parcel.seq, outcome.code, outcome.error)], state=outbox.FAILED, now=now)
+    history.add(tx, _lines(tx, parcel, outcome.error, now))
     groups.take_back(tx, parcel.group_key, parcel.channel, parcel.notification_id, now)
     batch.tell(_failed_event(parcel, outcome.error, None, now), parcel.notification_id, parcel.attempts)
+
+
+def _lines(tx: Connection, parcel: Parcel, error: str, now: int) -> list[Entry]:
+    """For the history of its alerts; while a channel fails, each tick of a group fails, of which the first is told."""
+    known = outbox.failed_before(tx, parcel)
+    detail = f"{parcel.channel}: given up after {amount(parcel.attempts, 'try')}: {error}"
+    return [
+        Entry(alert_id=alert_id, at=now, happening=Happening.UNDELIVERED, detail=detail)
+        for alert_id in parcel.alert_ids
+        if alert_id not in known
+    ]
 
 
 def give_up_elsewhere(tx: Connection, channels: Collection[str], now: int, *, only: str | None = None) -> None:

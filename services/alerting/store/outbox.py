@@ -262,6 +262,20 @@ def find(tx: Connection, notification_id: str) -> Row[Any] | None:
     return tx.execute(select(outbox).where(outbox.c.notification_id == notification_id)).one_or_none()
 
 
+def failed_before(tx: Connection, parcel: Parcel) -> frozenset[str]:
+    """Alerts of the notification that its group and channel had before a parcel, where that one failed."""
+    before = tx.execute(_BEFORE, {"number": parcel.seq, "key": parcel.group_key, "name": parcel.channel}).one_or_none()
+    return frozenset(orjson.loads(before.alert_ids)) if before is not None and before.state == FAILED else frozenset()
+
+
+_BEFORE = (
+    select(outbox.c.state, outbox.c.alert_ids)
+    .where(outbox.c.group_key == bindparam("key"), outbox.c.channel == bindparam("name"), outbox.c.seq < bindparam("number"))
+    .order_by(outbox.c.seq.desc())
+    .limit(1)
+)
+
+
 def forget_finished(tx: Connection, before: int) -> int:
     """Drop finished notifications of before a time; returns how many. They stay on the topic `notifications`."""
     return tx.execute(delete(outbox).where(outbox.c.state != PENDING, outbox.c.finished_at < before)).rowcount

@@ -11,7 +11,7 @@ from driftline.alerting.alert import Alert
 from driftline.alerting.life import Entry, Happening
 from driftline.alerting.matchers import Matcher, Operator
 from driftline.alerting.silences import Silence, SilenceState
-from driftline.envelope import iso_time
+from driftline.envelope import moment
 from driftline.events import AlertSilenced
 from services.alerting.store import alerts, history, outbox
 from services.alerting.store.tables import silences
@@ -45,7 +45,7 @@ def add(tx: Connection, silence: Silence, now: int) -> None:
     }
     tx.execute(insert(silences), values)
     kept = [alert for alert in alerts.firing(tx) if silence.holds(alert.routing_labels, max(now, silence.starts_at))]
-    detail = f"silence {silence.silence_id} until {iso_time(silence.ends_at)}: {silence.comment}"
+    detail = f"silence {silence.silence_id} until {moment(silence.ends_at)}: {silence.comment}"
     history.add(tx, [_line(alert, silence.created_by, detail, now) for alert in kept])
     _tell(tx, silence, kept, by=silence.created_by, ended=False, now=now)
 

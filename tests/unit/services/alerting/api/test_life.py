@@ -1,5 +1,6 @@
 import pytest
 
+from driftline.alerting.delivery import Delivered, Refused, TryAgain
 from services.alerting.api.life import explain_routes
 from services.alerting.jobs.timekeeper import Timekeeper
 from services.alerting.store import alerts
@@ -106,7 +107,8 @@ def test_it_is_explained_who_was_told_when_and_what_comes_next(client, parts, al
     assert "it fires since 1970-01-11" in text
     assert "The route {} sends it to 'all', in the group {}:{model_id=\"flights.delay\"}" in text
     assert "webhook: told at 1970-01-01T00:17:10" in text
-    assert "told again after 1970-01-01T01:17:10" in text
+    assert "told again after 1970-01-01T01:17:10Z" in text
+    assert ".000000" not in text
 
 
 def test_what_is_still_on_its_way_does_not_count_as_told(client, parts) -> None:
@@ -132,8 +134,6 @@ def test_a_silence_is_named_as_the_reason(client, parts, alert_id) -> None:
 
 
 def test_a_notification_on_its_way_is_explained_with_its_trouble(client, parts) -> None:
-    from driftline.alerting.delivery import TryAgain
-
     parts.take(detected())
     parts.pass_time(30)
     parts.channel.answer = lambda _: TryAgain("answered 503", 503)
@@ -142,6 +142,40 @@ def test_a_notification_on_its_way_is_explained_with_its_trouble(client, parts) 
     text = said(client, row.alert_ids[2:18])
     assert "tried 1 time (answered 503), next try" in text
     assert "answered 503" in client.get(f"/v1/notifications/{row.notification_id}/explain").json()["explanation"]
+
+
+def test_what_a_channel_refused_for_good_is_explained_and_told_once_in_the_history(client, parts) -> None:
+    parts.take(detected())
+    parts.pass_time(30)
+    parts.channel.answer = lambda _: Refused("answered 404", 404)
+    parts.deliver()
+    alert_id = parts.notifications()[0].alert_ids[2:18]
+    assert (
+        "webhook: not told of it; the last notification was given up at 1970-01-01T00:17:10Z after 1 try (answered 404)"
+        in said(client, alert_id)
+    )
+    assert "a notification follows at the next look" in said(client, alert_id)
+    for _ in range(2):
+        parts.pass_time(300)
+        parts.deliver()
+    assert happenings(client, alert_id) == [("fired", ""), ("undelivered", "")]
+    (line, _) = client.get(f"/v1/alerts/{alert_id}/history").json()["history"]
+    assert line["detail"] == "webhook: given up after 1 try: answered 404"
+    parts.channel.answer = lambda _: Delivered(200)
+    parts.pass_time(300)
+    parts.deliver()
+    assert "given up" not in said(client, alert_id)
+
+
+def test_an_alert_that_joins_a_group_whose_channel_fails_has_that_in_its_history_too(client, parts) -> None:
+    parts.channel.answer = lambda _: Refused("answered 404", 404)
+    for kind in ("feature", "prediction"):
+        parts.take(detected(kind=kind, episode_id=kind))
+        parts.pass_time(300)
+        parts.deliver()
+    with parts.database.read() as tx:
+        firing = alerts.firing(tx)
+    assert [happenings(client, one.alert_id)[-1][0] for one in firing] == ["undelivered", "undelivered"]
 
 
 def test_it_is_said_when_it_is_escalated_and_to_whom(make_parts, door) -> None:
