@@ -42,6 +42,7 @@ EMERGENCY_WAIT = 900_000_000
 _EMERGENCY = "emergency"
 _LOW_AT_ONCE = "low at once"
 _REMEDIES = {
+    "templates": "are templates of Go, which are not supported; remove them: the channels have messages of their own",
     "tracing": "is not supported; remove it",
     "event_recorder": "is not needed: every decision is on the topic notifications; remove it",
 }
@@ -83,7 +84,7 @@ def load(
 
 def _refuse_templates(field: Field | None) -> None:
     if field is not None and field.items():
-        field.fault("are templates of Go, which are not supported; remove them: the channels have messages of their own")
+        field.fault(_REMEDIES["templates"])
 
 
 def default_routing(*, webhook: bool, timers: Timers | None = None) -> Routing:

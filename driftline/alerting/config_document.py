@@ -58,7 +58,10 @@ class Field:
         self.findings.warnings.append(str(Fault(self.path or "file", problem, self.line, self.findings.source)))
 
     def mapping(self, known: Collection[str] | None = None, remedy: Mapping[str, str] | None = None) -> dict[str, "Field"]:
-        """What is written here by name, nulls left out; names that are not known are faults, with their remedy where there is one."""
+        """What is written here by name, nulls left out; names that are not known are faults, with their remedy where there is one.
+
+        What is known and has a remedy is not named as supported: only some forms of it are no fault.
+        """
         if self.absent or not self._shallow():
             return {}
         if not isinstance(self.node, yaml.MappingNode):
@@ -72,7 +75,8 @@ class Field:
             if name in found:
                 here.fault(f"stands twice, before in line {found[name].line}; keep one")
             elif known is not None and name not in known:
-                here.fault((remedy or {}).get(name, f"is not supported; supported are {', '.join(sorted(known))}"))
+                supported = sorted(set(known) - (remedy or {}).keys())
+                here.fault((remedy or {}).get(name, f"is not supported; supported are {', '.join(supported)}"))
             else:
                 found[name] = child
         return {name: child for name, child in found.items() if not child.absent}

@@ -155,6 +155,8 @@ _REMEDIES = {
 }
 
 _ADDRESSES = frozenset({"url", "api_url", "webhook_url"})
+_ROUTING_KEY = 32
+"""Characters of an integration key of PagerDuty."""
 _APPRISE_URL = re.compile(r"[a-z][a-z0-9]*://\S")
 _FLAGS = frozenset({"require_tls", "force_implicit_tls"})
 
@@ -211,7 +213,8 @@ def _named(field: Field) -> list[ChannelSpec]:
 def _configured(
     field: Field, name: str, integration: Integration, everywhere: Global, apprise: Callable[[str], str]
 ) -> ChannelSpec:
-    values = field.mapping({"send_resolved", *integration.fields}, _REMEDIES)
+    remedies = {name: text for name, text in _REMEDIES.items() if name not in integration.fields}
+    values = field.mapping({"send_resolved", *integration.fields}, remedies)
     for own, general in integration.defaults.items():
         if general in everywhere.values and not _says_itself(own, values):
             values[own] = everywhere.values[general]
@@ -257,17 +260,21 @@ def _value(kind: str, name: str, field: Field, apprise: Callable[[str], str]) ->
     _refuse_templates(field, value)
     if not isinstance(value, str) or "{{" in value:
         return value
+    parse = _parser(kind, name, apprise)
+    return value if parse is None else field.read(parse)
+
+
+def _parser(kind: str, name: str, apprise: Callable[[str], str]) -> Callable[[str], str] | None:
+    """What reads a field; None where it may be anything."""
     if kind == "apprise":
-        return _parsed(field, apprise) if name == "url" else value
+        return apprise if name == "url" else None
     if kind == "ticket" and name in _OF_TICKETS:
-        return _parsed(field, _OF_TICKETS[name])
+        return _OF_TICKETS[name]
+    if name == "routing_key":
+        return _routing_key
     if name not in _ADDRESSES:
-        return value
-    return _parsed(field, _address if kind == "webhook" else _secret_address)
-
-
-def _parsed(field: Field, parse: Callable[[str], str]) -> str | None:
-    return field.read(parse)
+        return None
+    return _address if kind == "webhook" else _secret_address
 
 
 def _tracker(text: str) -> str:
@@ -283,6 +290,12 @@ def _secret_address(text: str) -> str:
     """The address of a channel whose path or headers are a secret."""
     if not keeps_secrets(text):
         raise ValueError("must begin with https://: what is sent there is secret")
+    return text
+
+
+def _routing_key(text: str) -> str:
+    if len(text) != _ROUTING_KEY:
+        raise ValueError(f"must be an integration key of {_ROUTING_KEY} characters, which this is not")
     return text
 
 

@@ -152,13 +152,15 @@ def check_config(
     *,
     as_json: Json = False,
 ) -> None:
-    """Say everything that is wrong with a configuration, with file, line and remedy; exit 1 if something is."""
+    """Say everything that is wrong with a configuration, with file, line and remedy; exit 1 if something is, 2 if a file cannot be read."""
     found = [_checked(file) for file in files]
     if as_json:
         print_json(found)
     else:
         for report in found:
             _print_report(report)
+    if any("unreadable" in report for report in found):
+        raise typer.Exit(2)
     raise typer.Exit(1 if any(report["faults"] for report in found) else 0)
 
 
@@ -262,6 +264,8 @@ def _checked(file: Path) -> dict[str, Any]:
     except InvalidAlertingConfig as error:
         faults = [{"field": fault.field, "line": fault.line, "problem": fault.problem} for fault in error.faults]
         return {"file": str(file), "faults": faults, "warnings": [], "found": {}}
+    except ConfigurationError as error:
+        return {"file": str(file), "faults": [], "warnings": [], "found": {}, "unreadable": str(error)}
     counts = {
         "routes": sum(1 for _ in routing.root.walk()),
         "receivers": len(routing.receivers),
@@ -277,6 +281,9 @@ def _checked(file: Path) -> dict[str, Any]:
 
 
 def _print_report(report: dict[str, Any]) -> None:
+    if "unreadable" in report:
+        typer.echo(f"driftline: {report['unreadable']}", err=True)
+        return
     for fault in report["faults"]:
         typer.echo(f"{report['file']}:{fault['line']}: {fault['field']}: {fault['problem']}")
     for warning in report["warnings"]:

@@ -227,6 +227,20 @@ def test_all_ways_to_write_matchers_hold_together_in_order() -> None:
     assert child.key == '{}/{a=~"0|1",a="1",b="y",b!~"z",c!="x"}'
 
 
+def test_a_key_that_pagerduty_cannot_have_is_a_fault_that_does_not_quote_it() -> None:
+    text = "route: {receiver: a}\nreceivers: [{name: a, pagerduty_configs: [{routing_key: hush}]}]"
+    with pytest.raises(InvalidAlertingConfig, match=r"pagerduty_configs\[0\].routing_key: .*32 characters") as refused:
+        load(text)
+    assert "hush" not in str(refused.value)
+
+
+def test_what_is_refused_is_not_named_among_what_is_supported() -> None:
+    with pytest.raises(InvalidAlertingConfig) as refused:
+        load(BASE + "template: x")
+    assert "supported are escalations" in str(refused.value)
+    assert "templates" not in str(refused.value)
+
+
 def test_integrations_take_the_defaults_of_global() -> None:
     routing = load(
         """
@@ -236,7 +250,7 @@ receivers:
   - name: a
     slack_configs: [{channel: '#x'}, {channel: '#y', api_url_file: /f}]
     email_configs: [{to: t@x, auth_password_file: /p, require_tls: false}]
-    pagerduty_configs: [{routing_key: k, url: 'https://p/'}]
+    pagerduty_configs: [{routing_key: 0123456789abcdef0123456789abcdef, url: 'https://p/'}]
     msteamsv2_configs: [{webhook_url: https://t/}]
 """
     )
@@ -251,7 +265,7 @@ receivers:
     assert [dict(spec.options) for spec in specs[:3]] == [
         {"api_url": "https://s/", "channel": "#x"},
         {"api_url_file": "/f", "channel": "#y"},
-        {"routing_key": "k", "url": "https://p/"},
+        {"routing_key": "0123456789abcdef0123456789abcdef", "url": "https://p/"},
     ]
     assert dict(specs[3].options) == {
         "to": "t@x",

@@ -188,6 +188,16 @@ def test_a_url_that_apprise_itself_does_not_take_is_named_with_its_line(configur
     assert "hush" not in out + err
 
 
+def test_a_file_that_cannot_be_read_does_not_hide_what_is_wrong_with_the_others(configuration):
+    broken = GOOD.replace("receiver: chat", "receiver: fax")
+    code, out, err = configuration(broken, "check-config", "FILE.none", "FILE")
+    assert code == 2
+    assert out.startswith("FILE:11: route.routes[1].receiver:")
+    assert err == "driftline: cannot read FILE.none: No such file or directory\n"
+    reports = json.loads(configuration(broken, "check-config", "--json", "FILE.none", "FILE")[1])
+    assert ["unreadable" in report for report in reports] == [True, False]
+
+
 def test_a_warning_is_said_and_no_fault(configuration):
     code, out, _ = configuration(GOOD.replace('"a|b"', ""), "check-config", "FILE")
     assert code == 0
