@@ -1,7 +1,11 @@
 """Level witness of `driftline ledger verify`: the evidence, from the database, the anchors, and the witnesses themselves."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +22,9 @@ from driftline.ledger.store.anchors import anchored_heads
 from driftline.ledger.store.objects import UrlObjects
 from driftline.ledger.witnessed import require_quorum
 from driftline.wording import amount
+
+if TYPE_CHECKING:
+    from driftline.runtime.witness_client import WitnessClient
 
 PolicyFile = Annotated[
     Path | None,
@@ -58,19 +65,33 @@ def ask_witnesses(
     store: LedgerStore, key: VerifierKey | None, *, policy_file: Path | None, anchor: str | None
 ) -> tuple[Witnessed, list[SignedHead]]:
     """Gather every cosigned head that can be had. Raises ConfigurationError, LedgerUnavailable."""
-    from driftline.runtime.witness_client import WitnessClient
     from driftline.runtime.witnessed import cosigned_heads
 
     if key is None:
         raise ConfigurationError("give the verifier key of the ledger with --key: without it no cosignature says anything")
-    if policy_file is None:
+    policy = wanted_policy(policy_file, without="verify at level full")
+    with witness_clients(policy) as clients:
+        return cosigned_heads(store, key, policy, clients, anchors=None if anchor is None else UrlObjects(anchor))
+
+
+def wanted_policy(file: Path | None, *, without: str) -> Policy:
+    """Return a policy that wants a quorum; raises ConfigurationError, which says what to do `without` one."""
+    if file is None:
         raise ConfigurationError("name the witnesses and their quorum with --policy, or in DRIFTLINE_LEDGER_POLICY_FILE")
-    policy = read_policy(policy_file)
+    policy = read_policy(file)
     if policy.quorum is None:
-        raise ConfigurationError(f"{policy_file} wants no witness (`quorum none`): verify at level full")
+        raise ConfigurationError(f"{file} wants no witness (`quorum none`): {without}")
+    return policy
+
+
+@contextmanager
+def witness_clients(policy: Policy) -> Iterator[Mapping[str, WitnessClient]]:
+    """Open a connection to each witness that has a URL, by its name."""
+    from driftline.runtime.witness_client import WitnessClient
+
     clients = {witness.name: WitnessClient(witness.url) for witness in policy.witnesses if witness.url is not None}
     try:
-        return cosigned_heads(store, key, policy, clients, anchors=None if anchor is None else UrlObjects(anchor))
+        yield clients
     finally:
         for client in clients.values():
             client.close()

@@ -154,7 +154,11 @@ def witnessed(evidence: Evidence) -> Answer:
     """Ask how much of the log witnesses outside have cosigned."""
     size, entries = evidence.witnessed_size, evidence.verification.entries
     if not size:
-        return Answer(State.MISSING, "no witness outside has cosigned a head: who holds database and key could rewrite it")
+        return Answer(
+            State.MISSING,
+            "no witness outside has cosigned a head: who holds database and key could rewrite it "
+            "(driftline ledger witness --policy FILE shows it to witnesses)",
+        )
     state = State.EVIDENCE if size == entries else State.PARTIAL
     return Answer(state, f"witnesses cosigned {size} of {entries} entries, as stored (driftline ledger verify --level witness)")
 

@@ -5,47 +5,28 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
 import structlog
 
 from driftline.clock import Clock
-from driftline.errors import DriftlineError, Unavailable
+from driftline.errors import Unavailable
 from driftline.ledger.checkpoint import Checkpoint, Note, Signature, signed_text
-from driftline.ledger.cosignature import Cosigner, CosignerKey, cosigned
-from driftline.ledger.errors import LedgerUnavailable, NoteMalformed, ProofInvalid
+from driftline.ledger.cosignature import Cosigner, cosigned
+from driftline.ledger.errors import LedgerUnavailable, ProofInvalid
 from driftline.ledger.policy import Policy, Witness
-from driftline.ledger.store import LedgerStore, add_cosignatures, growth_of
+from driftline.ledger.store import LedgerStore, add_cosignatures
 from driftline.runtime.health_events import HealthEvents
-from driftline.runtime.witness_client import Answer
-from driftline.wording import amount
+from driftline.runtime.witnessing import Asked, HistoryRefused, WrongAnswer, cosigned_by
 from services.audit import metrics
 
 REFUSED = "ledger_history_refused"
 FIRST_PAUSE_US = 1_000_000
 LONGEST_PAUSE_US = 60_000_000
-_ATTEMPTS = 3
 _ROUND_SECONDS = 10.0
 _PER_ROUND = 10
 _AT_START = 1_000
 
 log = structlog.get_logger("driftline.audit")
-
-
-class Asked(Protocol):
-    """The part of `WitnessClient` that is needed."""
-
-    def add(self, request: bytes) -> Answer:
-        """Ask to cosign; raises Unavailable."""
-        ...
-
-
-class HistoryRefused(DriftlineError):
-    """A witness knows another history of this ledger, or a longer one."""
-
-
-class WrongAnswer(DriftlineError):
-    """A witness does not cosign for a reason that says nothing about the history."""
 
 
 @dataclass(slots=True)
@@ -137,7 +118,7 @@ class Witnessing:
         """Ask one witness, tell what is wrong, and pause longer each time that it is."""
         name = peer.witness.name
         try:
-            signatures = self._cosigned_by(peer, head, note)
+            signatures = cosigned_by(self._store, peer.witness, peer.client, note, old=peer.size)
         except (HistoryRefused, ProofInvalid) as error:
             self._pause(peer, LONGEST_PAUSE_US)
             metrics.WITNESS_REQUESTS.labels(witness=name, result="history_refused").inc()
@@ -161,41 +142,6 @@ class Witnessing:
     def _pause(self, peer: _Peer, pause: int) -> None:
         peer.pause = pause
         peer.due = self._clock.now_us() + pause
-
-    def _cosigned_by(self, peer: _Peer, head: Checkpoint, note: str) -> Sequence[Signature]:
-        """Return the checked cosignature; raises Unavailable, WrongAnswer or HistoryRefused."""
-        name, old = peer.witness.name, peer.size
-        for _ in range(_ATTEMPTS):
-            with self._store.snapshot() as snapshot:
-                request = growth_of(snapshot, old, note).encode()
-            answer = peer.client.add(request)
-            if answer.code == 200:
-                return _checked(answer.text, head, peer.witness.key)
-            if answer.code == 422:
-                raise HistoryRefused(
-                    f"{name} has cosigned {amount(old, 'entry')} that are not those of this ledger: {answer.text[:200]}"
-                )
-            if answer.code != 409:
-                raise WrongAnswer(f"{name} answers {answer.code}: {answer.text[:200]}")
-            old = self._where_it_stands(name, answer.text, old, head)
-        raise WrongAnswer(f"{name} is moved on by somebody else")
-
-    def _where_it_stands(self, name: str, text: str, old: int, head: Checkpoint) -> int:
-        """Return the size to prove from; raises HistoryRefused where there is no honest way on."""
-        if not text.rstrip("\n").isdecimal() or len(text) > 20:
-            raise WrongAnswer(f"{name} answers 409 without a size")
-        size = int(text)
-        if size == old:
-            raise HistoryRefused(f"{name} has cosigned another head of {amount(size, 'entry')}: the ledger has two histories")
-        if size <= head.size:
-            return size
-        with self._store.snapshot() as snapshot:
-            newest = snapshot.latest_note()
-        if newest is None or signed_text(newest).size < size:
-            raise HistoryRefused(
-                f"{name} has cosigned {amount(size, 'entry')}, the database has {head.size}: an older copy was restored, or entries were removed"
-            )
-        raise WrongAnswer(f"{name} has cosigned a newer head by now")  # another instance showed it
 
     def _settle(self) -> None:
         """Tell the newest head that a quorum has cosigned by now."""
@@ -223,18 +169,6 @@ class Witnessing:
         metrics.UNWITNESSED_ENTRIES.set(max(0, size - self._witnessed))
         seconds = 0.0 if oldest is None else max(0.0, (self._clock.now_us() - oldest.ts) / 1e6)
         metrics.UNWITNESSED_SECONDS.set(seconds)
-
-
-def _checked(text: str, head: Checkpoint, key: CosignerKey) -> Sequence[Signature]:
-    """Return the lines of an answer that are this witness's; raises WrongAnswer without any that holds."""
-    try:
-        lines = Note.parse(f"{head.text()}\n{text}").signatures
-    except NoteMalformed as error:
-        raise WrongAnswer(f"{key.name} answers with what is no signature line: {error}") from error
-    held = [line for line in lines if key.made(line) and cosigned(Note(head.text(), (line,)), [key])]
-    if not held:
-        raise WrongAnswer(f"{key.name} answers without a cosignature of its key in the policy")
-    return held[:1]
 
 
 class WitnessingPart:
