@@ -37,6 +37,8 @@ class PostedAlert:
     def __post_init__(self) -> None:
         if not self.labels:
             raise ValueError("at least one label pair required")
+        if "" in self.labels or "" in self.annotations:
+            raise ValueError('invalid label set: invalid name ""')
         if self.ends_at < self.starts_at:
             raise ValueError("start time must be before end time")
         object.__setattr__(self, "alert_id", fingerprint(self.labels))

@@ -16,6 +16,7 @@ from driftline.errors import DriftlineError
 __all__ = ["FieldFault", "Problem", "install_problems", "problem_response"]
 
 MEDIA_TYPE = "application/problem+json"
+_JSON = "application/json"
 _TYPES = "https://driftline.dev/problems/"
 
 
@@ -51,8 +52,11 @@ class Problem(HTTPException, DriftlineError):
         self.extra = dict(extra or {})
 
 
-def problem_response(problem: Problem, instance: str) -> JSONResponse:
-    """Return the document: type, title, status, detail, instance, code, and remedy and errors if any."""
+def problem_response(problem: Problem, instance: str, *, accept: str = "") -> JSONResponse:
+    """Return the document: type, title, status, detail, instance, code, and remedy and errors if any.
+
+    A client that accepts JSON only, such as amtool, gets the same document as that.
+    """
     content: dict[str, object] = {
         "type": _TYPES + problem.code,
         "title": HTTPStatus(problem.status_code).phrase,
@@ -65,7 +69,8 @@ def problem_response(problem: Problem, instance: str) -> JSONResponse:
         content["remedy"] = problem.remedy
     if problem.faults:
         content["errors"] = [{"field": fault.field, "detail": fault.detail, "remedy": fault.remedy} for fault in problem.faults]
-    return JSONResponse({**content, **problem.extra}, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
+    kind = _JSON if accept.strip().lower() == _JSON else MEDIA_TYPE
+    return JSONResponse({**content, **problem.extra}, problem.status_code, headers=problem.headers, media_type=kind)
 
 
 def install_problems(app: FastAPI) -> None:
@@ -73,21 +78,23 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> JSONResponse:
-        return problem_response(problem, request.url.path)
+        return problem_response(problem, request.url.path, accept=request.headers.get("accept", ""))
 
     @app.exception_handler(RequestValidationError)
     async def on_validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem_response(_from_validation(error), request.url.path)
+        return problem_response(_from_validation(error), request.url.path, accept=request.headers.get("accept", ""))
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
-        return problem_response(_from_http(error), request.url.path)
+        return problem_response(_from_http(error), request.url.path, accept=request.headers.get("accept", ""))
 
     @app.exception_handler(Exception)
     async def on_anything(request: Request, _error: Exception) -> JSONResponse:
         # The traceback goes to the log (uvicorn writes it); what leaves says nothing about the inside.
         detail = "an error on our side; the log of the service has the details"
-        return problem_response(Problem(500, "internal_error", detail), request.url.path)
+        return problem_response(
+            Problem(500, "internal_error", detail), request.url.path, accept=request.headers.get("accept", "")
+        )
 
 
 def _from_validation(error: RequestValidationError) -> Problem:

@@ -280,6 +280,8 @@ def _new_silence(given: GivenSilence, actor: Actor, now: int) -> Silence:
     start, end = max(now, time_of(given.startsAt)), time_of(given.endsAt)
     if end <= now:
         raise ValueError("end time can't be in the past")
+    if end <= start:
+        raise ValueError("start time must be before end time")
     return Silence(
         silence_id=str(uuid4()),
         matchers=tuple(one.matcher() for one in given.matchers),

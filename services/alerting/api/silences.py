@@ -71,12 +71,19 @@ def _new_silence(wanted: NewSilence, created_by: str, now: int) -> Silence:
             silence_id=str(uuid4()),
             matchers=tuple(matcher for text in wanted.matchers for matcher in parse_matchers(text)),
             starts_at=start,
-            ends_at=start + parse_duration(wanted.duration),
+            ends_at=start + _length(wanted.duration),
             created_by=created_by,
             comment=wanted.comment,
         )
     except ValueError as error:
         raise Problem(422, "invalid_silence", str(error), remedy="correct it and send it again") from error
+
+
+def _length(text: str) -> int:
+    duration = parse_duration(text)
+    if not duration:
+        raise ValueError("a duration of 0 is over at once; write one such as 2h")
+    return duration
 
 
 def silence_view(silence: Silence, now: int) -> dict[str, Any]:

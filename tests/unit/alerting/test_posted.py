@@ -32,6 +32,10 @@ def test_times_that_are_left_out_are_filled_in_as_alertmanager_does() -> None:
 def test_what_has_no_labels_or_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one label"):
         given({"alertname": ""})
+    for unnamed in ({"labels": {"": "x", "alertname": "y"}}, {"annotations": {"": "x"}}):
+        with pytest.raises(ValueError, match='invalid name ""'):
+            given(**unnamed)
+    assert given({"": "", "alertname": "y"}).labels == {"alertname": "y"}
     with pytest.raises(ValueError, match="must be before"):
         given(starts_at=9, ends_at=8)
 

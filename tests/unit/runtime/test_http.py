@@ -107,6 +107,19 @@ def _problem(response, status, code):
     return body
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/problem+json"),
+        ("application/json, application/problem+json", "application/problem+json"),
+    ],
+)
+def test_who_accepts_only_json_as_amtool_does_gets_problems_as_that(rig, accept, kind):
+    answer = rig.client.get("/me", headers={"Accept": accept})
+    assert (answer.status_code, answer.json()["code"], answer.headers["content-type"]) == (401, "unauthorized", kind)
+
+
 def test_health_and_metrics_need_no_token(rig):
     Counter("driftline_x_total", "x", registry=rig.registry).inc()
     assert rig.client.get("/healthz").status_code == 200

@@ -117,6 +117,7 @@ def test_a_silence_can_begin_later_but_not_earlier(client) -> None:
         {"matchers": ["x"]},
         {"matchers": ['x=~".*"']},
         {"duration": "soon"},
+        {"duration": "0s"},
         {"comment": ""},
         {"starts_at": "noon"},
         {"colour": "red"},

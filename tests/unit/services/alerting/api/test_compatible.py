@@ -125,6 +125,8 @@ def test_a_silence_is_made_changed_and_ended(client) -> None:
 def test_silences_that_cannot_be_are_refused_in_words(client) -> None:
     past = client.send("POST", "/api/v2/silences", json=silence(endsAt="1970-01-01T00:00:01Z"))
     assert (past.status_code, past.json()) == (400, "end time can't be in the past")
+    early = client.send("POST", "/api/v2/silences", json=silence(startsAt="1970-01-01T03:00:00Z"))
+    assert (early.status_code, early.json()) == (400, "start time must be before end time")
     everything = [{"name": "x", "value": ".*", "isRegex": True}]
     assert client.send("POST", "/api/v2/silences", json=silence(matchers=everything)).status_code == 400
     assert client.send("POST", "/api/v2/silences", json=silence(id="none")).status_code == 404
@@ -142,3 +144,9 @@ def test_roles_hold_here_too(client) -> None:
     assert client.send("POST", "/api/v2/alerts", json=[], role="viewer").status_code == 403
     assert client.get("/api/v2/alerts", role=None).status_code == 401
     assert client.send("POST", "/api/v2/silences", json=silence(), role="viewer").status_code == 403
+
+
+def test_a_label_without_a_name_is_refused(client) -> None:
+    answer = post(client, {"labels": {**DISK, "": "x"}})
+    assert (answer.status_code, answer.json()) == (400, 'invalid label set: invalid name ""')
+    assert names(client) == []
