@@ -7,12 +7,12 @@ everything that others did before, and deadlocks cannot be. Transactions are sho
 import fcntl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from driftline.errors import ConfigurationError
 from driftline.sqlite_files import keep_private
@@ -112,7 +112,9 @@ def _immediate(connection: Connection) -> Iterator[None]:
         yield
         connection.exec_driver_sql("COMMIT")
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
+        # After some errors, such as a full disk, SQLite has rolled back already, and says that there is nothing to end.
+        with suppress(DBAPIError):
+            connection.exec_driver_sql("ROLLBACK")
         raise
 
 

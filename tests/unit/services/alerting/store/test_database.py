@@ -1,5 +1,6 @@
 import pytest
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 
 from driftline.errors import ConfigurationError
 from services.alerting.store.database import Database
@@ -26,6 +27,20 @@ def test_a_block_that_raises_leaves_nothing(tmp_path) -> None:
     with pytest.raises(RuntimeError):
         fail_half_way()
     with database.read() as tx:
+        assert tx.execute(select(flags)).all() == []
+    database.close()
+
+
+def test_an_error_after_which_sqlite_has_rolled_back_by_itself_is_the_one_that_is_raised(tmp_path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.db")
+
+    def fail() -> None:
+        with database.write() as tx:
+            tx.exec_driver_sql("INSERT OR ROLLBACK INTO flags (name, at) VALUES ('x', 1), ('x', 2)")
+
+    with pytest.raises(IntegrityError, match="UNIQUE"):
+        fail()
+    with database.write() as tx:
         assert tx.execute(select(flags)).all() == []
     database.close()
 
