@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from driftline.errors import DriftlineError
+from driftline.wording import own_words
 
 __all__ = ["FieldFault", "Problem", "install_problems", "problem_response"]
 
@@ -101,7 +102,7 @@ def _from_validation(error: RequestValidationError) -> Problem:
     faults = [
         FieldFault(
             field=".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]),
-            detail=str(fault["msg"]),
+            detail=own_words(str(fault["msg"])),
             remedy=_remedy(str(fault["type"]), fault),
         )
         for fault in error.errors()

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from driftline.errors import ConfigurationError
+from driftline.wording import own_words
 
 __all__ = ["ProcessSettings", "ServiceSettings", "load"]
 
@@ -91,7 +92,7 @@ def load(kind: type[_Settings]) -> _Settings:
 def _say(kind: type[ProcessSettings], field: str, problem: str) -> str:
     described = kind.model_fields[field].description if field in kind.model_fields else None
     about = f" ({described})" if described else ""
-    return f"is not set{about}" if problem == "Field required" else f"is refused: {problem}{about}"
+    return f"is not set{about}" if problem == "Field required" else f"is refused: {own_words(problem)}{about}"
 
 
 def _file_values(kind: type[BaseSettings]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from driftline.errors import ConfigurationError
 from driftline.runtime.settings import ServiceSettings, load
@@ -48,6 +48,22 @@ def test_every_field_at_fault_is_named_and_no_value_shown(monkeypatch):
     for name in ("DRIFTLINE_TOKENS_FILE is not set", "DRIFTLINE_HTTP_PORT", "DRIFTLINE_SECRET_KEY", "DRIFTLINE_INSTANCE_ID"):
         assert name in text
     assert "hunter2" not in text
+
+
+def test_what_a_validator_of_ours_says_is_told_in_its_own_words(monkeypatch):
+    class Choosing(Own):
+        colour: str = "red"
+
+        @field_validator("colour")
+        @classmethod
+        def known(cls, value: str) -> str:
+            if value != "red":
+                raise ValueError("a colour is red")
+            return value
+
+    monkeypatch.setenv("DRIFTLINE_COLOUR", "blue")
+    with pytest.raises(ConfigurationError, match=r"DRIFTLINE_COLOUR is refused: a colour is red$"):
+        load(Choosing)
 
 
 def test_a_list_that_is_no_json_is_refused_by_name(monkeypatch):
