@@ -19,7 +19,7 @@ from driftline.clock import Clock, SystemClock
 from driftline.errors import DriftlineError
 from driftline.runtime.health import Health
 from driftline.runtime.logs import configure_logs
-from driftline.runtime.settings import ProcessSettings, load
+from driftline.runtime.settings import ProcessSettings, described, load
 
 __all__ = ["Part", "run_parts", "run_service"]
 
@@ -50,8 +50,13 @@ def run_service(
     `options`: variables of the environment that hold what was typed, and the options that it was typed with.
 
     0 after a clean end, 1 after a failure while it ran, 2 where it could not start or go on: then the last line says
-    `driftline SERVICE: what is wrong and what to do`.
+    `driftline SERVICE: what is wrong and what to do`. With `--help` it says what its settings are, and ends.
     """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(
+            f"The service {name} of Driftline takes its settings from the environment [default]:\n{described(settings)}"
+        )
+        return 0
     try:
         found = load(settings)
         configure_logs(name, level=found.log_level, style=found.log_format)

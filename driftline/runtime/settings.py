@@ -24,7 +24,7 @@ from pydantic_settings import (
 from driftline.errors import ConfigurationError
 from driftline.wording import own_words
 
-__all__ = ["ProcessSettings", "ServiceSettings", "load"]
+__all__ = ["ProcessSettings", "ServiceSettings", "described", "load"]
 
 PREFIX = "DRIFTLINE_"
 _FILE = f"{PREFIX}SETTINGS_FILE"
@@ -87,6 +87,15 @@ def load(kind: type[_Settings]) -> _Settings:
         raise ConfigurationError(f"wrong settings: {faults}") from None
     except SettingsError as error:
         raise ConfigurationError(f"wrong settings: {error} (lists and mappings are written as JSON)") from None
+
+
+def described(kind: type[ProcessSettings]) -> str:
+    """Return what a service can be told, a line for each variable of the environment, those without a default first."""
+    fields = sorted(kind.model_fields.items(), key=lambda named: not named[1].is_required())
+    return "".join(
+        f"  {PREFIX}{name.upper()}: {field.description}{'' if field.is_required() else f' [{field.get_default()}]'}\n"
+        for name, field in fields
+    )
 
 
 def _say(kind: type[ProcessSettings], field: str, problem: str) -> str:

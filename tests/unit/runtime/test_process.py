@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -109,6 +110,18 @@ def test_a_service_that_cannot_start_says_why_and_gives_2(environment, capsys):
     environment.setenv("DRIFTLINE_HTTP_PORT", "0")
     assert run_service("audit", ServiceSettings, run) == 2
     assert capsys.readouterr().err == "driftline audit: no topics; run driftline topics apply\n"
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_names_every_setting_instead_of_starting(environment, capsys, word):
+    environment.setattr(sys, "argv", ["audit", word])
+    assert run_service("audit", ServiceSettings, lambda _settings, _clock: 1) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("The service audit of Driftline takes its settings from the environment")
+    lines = said.splitlines()[1:]
+    assert len(lines) == len(ServiceSettings.model_fields)
+    assert lines[0] == "  DRIFTLINE_HTTP_PORT: port to listen on; 0 takes any free one"
+    assert "  DRIFTLINE_LOG_LEVEL: the least that is logged [info]" in lines
 
 
 def test_what_was_typed_is_named_by_its_option(environment, capsys):
