@@ -12,6 +12,7 @@ from driftline.alerting.addresses import keeps_secrets
 from driftline.alerting.channels.ticket import Tracker, check_template
 from driftline.alerting.config_document import Field
 from driftline.alerting.durations import parse_duration, parse_go_duration
+from driftline.alerting.pace import MOST_PER_MINUTE
 from driftline.alerting.routing import ChannelSpec, Receiver
 
 KINDS = ("slack", "email", "teams", "pagerduty", "webhook")
@@ -154,6 +155,9 @@ _REMEDIES = {
     "service_key": "is of the Events API v1, which is not supported; make an integration of type Events API v2 and use routing_key",
 }
 
+_OF_ALL = frozenset({"send_resolved", "max_per_minute"})
+"""Fields of every integration."""
+
 _ADDRESSES = frozenset({"url", "api_url", "webhook_url"})
 _ROUTING_KEY = 32
 """Characters of an integration key of PagerDuty."""
@@ -214,7 +218,7 @@ def _configured(
     field: Field, name: str, integration: Integration, everywhere: Global, apprise: Callable[[str], str]
 ) -> ChannelSpec:
     remedies = {name: text for name, text in _REMEDIES.items() if name not in integration.fields}
-    values = field.mapping({"send_resolved", *integration.fields}, remedies)
+    values = field.mapping({*_OF_ALL, *integration.fields}, remedies)
     for own, general in integration.defaults.items():
         if general in everywhere.values and not _says_itself(own, values):
             values[own] = everywhere.values[general]
@@ -224,7 +228,7 @@ def _configured(
     options = {
         own: _value(integration.kind, own, value, apprise)
         for own, value in values.items()
-        if own not in ("send_resolved", "timeout")
+        if own not in (*_OF_ALL, "timeout")
     }
     resolved = values["send_resolved"].boolean() if "send_resolved" in values else None
     timeout = _timeout(values.get("timeout"))
@@ -236,8 +240,15 @@ def _configured(
         url=options.pop("url", None) if webhook else None,
         secret_file=options.pop("secret_file", None) if webhook else None,
         timeout_seconds=30.0 if timeout is None else timeout / 1_000_000,
+        max_per_minute=values["max_per_minute"].read(_per_minute) if "max_per_minute" in values else None,
         options={own: value for own, value in options.items() if value is not None},
     )
+
+
+def _per_minute(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_PER_MINUTE):
+        raise ValueError(f"must be a whole number of messages, 1 to {MOST_PER_MINUTE:,}")
+    return int(text)
 
 
 def _says_itself(own: str, values: Mapping[str, Field]) -> bool:

@@ -9,6 +9,7 @@ from driftline.alerting.escalation import Rota, Step
 from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matchers import Matcher, all_match
 from driftline.alerting.noise import NoiseControl
+from driftline.alerting.pace import USUAL, Pace
 from driftline.alerting.time_intervals import TimeInterval
 
 _MAX_LEVEL_KEY = 500
@@ -126,8 +127,16 @@ class ChannelSpec:
     secret_file: str | None = None
     """File with the signing secrets, one a line; None: as for `url`."""
     timeout_seconds: float = 30.0
+    max_per_minute: int | None = None
+    """So many messages in any minute; None: as usual for its kind."""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """The other fields of the integration by Alertmanager's names, as texts, lists and mappings; `global` is filled in."""
+
+    @property
+    def pace(self) -> Pace | None:
+        """How fast it may be told; None: as fast as it goes."""
+        most = self.max_per_minute or USUAL.get(self.kind)
+        return None if most is None else Pace(most)
 
 
 @dataclass(frozen=True, slots=True)

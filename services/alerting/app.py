@@ -279,6 +279,7 @@ def sender_options(settings: AlertingSettings, routing: Routing, channel: str) -
         lease_us=int((routing.channels[channel].timeout_seconds + _LEASE_MARGIN_SECONDS) * 1_000_000),
         workers=settings.alerting_send_workers,
         retry=RetryPolicy(give_up_after_us=int(settings.alerting_give_up_after_seconds * 1_000_000)),
+        pace=routing.channels[channel].pace,
     )
 
 

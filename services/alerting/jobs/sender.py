@@ -12,13 +12,14 @@ from sqlalchemy import Connection
 from driftline.alerting.alert import Status
 from driftline.alerting.delivery import Attempt, Delivered, Outcome, Refused, RetryPolicy, TryAgain, next_try
 from driftline.alerting.life import Entry, Happening
+from driftline.alerting.pace import Pace
 from driftline.clock import Clock
 from driftline.events import NotificationFailed, NotificationSent
 from driftline.wording import amount
 from services.alerting.adapters.channels.port import Channel, Outgoing
 from services.alerting.adapters.plan import PlanInForce
 from services.alerting.metrics import NOTIFICATIONS, SEND_SECONDS
-from services.alerting.store import channel_health, groups, history, outbox, threads
+from services.alerting.store import channel_health, groups, history, outbox, paces, threads
 from services.alerting.store.database import Database
 from services.alerting.store.outbox import Parcel
 
@@ -41,6 +42,8 @@ class SenderOptions:
     """After which an unanswered claim is void; longer than the channel's timeout."""
     workers: int
     retry: RetryPolicy
+    pace: Pace | None = None
+    """None: as fast as it goes."""
 
 
 class Sender:

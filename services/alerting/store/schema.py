@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from driftline.errors import ConfigurationError
 from driftline.revisions import known_revision, one_after_the_other, upgrade
 
-VERSION: Final = "0003"
+VERSION: Final = "0004"
 VERSION_TABLE: Final = "alerting_schema"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

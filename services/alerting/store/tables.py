@@ -155,6 +155,14 @@ told = Table(
 )
 """What each channel was last told of a group: as decided, and as delivered."""
 
+paces = Table(
+    "paces",
+    metadata,
+    Column("channel", String(255), primary_key=True),
+    Column("spent", BigInteger, nullable=False),
+    Column("held_until", BigInteger, nullable=False),
+)
+
 threads = Table(
     "threads",
     metadata,
