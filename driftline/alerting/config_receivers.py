@@ -226,9 +226,7 @@ def _configured(
         if not any(choice in values for choice in choices):
             field.fault(f"{choices[0]} is missing; set {' or '.join(choices)}")
     options = {
-        own: _value(integration.kind, own, value, apprise)
-        for own, value in values.items()
-        if own not in (*_OF_ALL, "timeout")
+        own: _value(integration.kind, own, value, apprise) for own, value in values.items() if own not in (*_OF_ALL, "timeout")
     }
     resolved = values["send_resolved"].boolean() if "send_resolved" in values else None
     timeout = _timeout(values.get("timeout"))

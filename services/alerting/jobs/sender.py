@@ -4,7 +4,7 @@ import concurrent.futures
 import random
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy import Connection
@@ -88,7 +88,7 @@ class Sender:
             free = 0 if self._on_idle is not None else self._options.workers - len(self._sending)
             claimed = self._claim(tx, free) if free else []
             # With anything under way its answer wakes us before we need to know.
-            following = None if claimed or self._sending else outbox.next_due(tx, self._options.name)
+            following = None if claimed or self._sending else self._next_due(tx)
         if answered:
             self._on_recorded()
         for parcel in claimed:
@@ -127,7 +127,17 @@ class Sender:
             self._on_idle()
 
     def _claim(self, tx: Connection, free: int) -> list[Parcel]:
-        return outbox.claim(tx, self._options.name, now=self._clock.now_us(), lease_us=self._options.lease_us, limit=free)
+        name, pace, now = self._options.name, self._options.pace, self._clock.now_us()
+        known = paces.read(tx, name)
+        allowed = known.allowed(pace, now, free)
+        claimed = outbox.claim(tx, name, now=now, lease_us=self._options.lease_us, limit=allowed) if allowed else []
+        if claimed and pace is not None:
+            paces.write(tx, name, replace(known, spent=pace.after(known.spent, now, len(claimed))))
+        return claimed
+
+    def _next_due(self, tx: Connection) -> int | None:
+        due = outbox.next_due(tx, self._options.name)
+        return None if due is None else max(due, paces.read(tx, self._options.name).next_at(self._options.pace))
 
     def _send(self, channel: Channel, parcel: Parcel) -> Outcome:
         with SEND_SECONDS.labels(parcel.kind).time():
@@ -159,6 +169,8 @@ class Sender:
         if isinstance(outcome, TryAgain):
             attempt = Attempt(parcel.attempts, parcel.decided_at, now)
             due = next_try(outcome, attempt, self._options.retry, jitter=self._jitter())
+            if outcome.retry_after_us is not None:
+                self._leave_alone(tx, now + min(outcome.retry_after_us, self._options.retry.retry_after_cap_us))
         if isinstance(outcome, Refused) or parcel.attempts >= _TRIES_TILL_FAILING:
             self._note_failing(tx, batch, outcome.error, now)
         if due is None:
@@ -175,6 +187,12 @@ class Sender:
                 "a channel does not take notifications", channel=self._options.name, host=self._channel.host, reason=error
             )
         self._troubled = True
+
+    def _leave_alone(self, tx: Connection, until: int) -> None:
+        """Tell the channel nothing until then: what it asked for one message holds for all, lest it shuts us out."""
+        known = paces.read(tx, self._options.name)
+        if until > known.held_until:
+            paces.write(tx, self._options.name, replace(known, held_until=until))
 
     def _note_failing(self, tx: Connection, batch: outbox.Batch, error: str, now: int) -> None:
         if self._failing or (self._failing is None and channel_health.is_open(tx, self._options.name)):

@@ -116,7 +116,9 @@ class Parts:
         self.dispatcher.run_once(lambda: None)
 
     def options(self, name: str, policy: RetryPolicy | None = None) -> SenderOptions:
-        return SenderOptions(name=name, lease_us=60 * SECOND, workers=2, retry=policy or RetryPolicy())
+        spec = self.routing.channels.get(name)
+        pace = None if spec is None else spec.pace
+        return SenderOptions(name=name, lease_us=60 * SECOND, workers=2, retry=policy or RetryPolicy(), pace=pace)
 
     def sender(self, name: str = "webhook", policy: RetryPolicy | None = None, *, channel: FakeChannel | None = None) -> Sender:
         return Sender(

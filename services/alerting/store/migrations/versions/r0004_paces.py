@@ -17,4 +17,5 @@ def upgrade() -> None:
         Column("channel", String(255), primary_key=True),
         Column("spent", BigInteger, nullable=False),
         Column("held_until", BigInteger, nullable=False),
+        if_not_exists=True,
     )
