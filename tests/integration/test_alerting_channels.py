@@ -141,18 +141,6 @@ def test_what_else_a_webhook_of_slack_answers_is_final_or_tried_again(sink, reac
     assert SlackWebhookChannel(Place(sink.url + "/services/T0/B0/x", "the URL"), reach).send(FIRED) == outcome
 
 
-def test_a_channel_that_asked_for_quiet_is_left_alone_by_all_messages_until_then(sink, reach, clock) -> None:
-    sink.answer = lambda _: (429, {"Retry-After": "2"}, b"")
-    channel = SlackWebhookChannel(Place(sink.url, "the URL"), reach)
-    assert channel.send(FIRED) == TryAgain("answered 429", 429, 2_000_000)
-    sink.answer = lambda _: (200, {}, b"ok")
-    clock.advance(500_000)
-    assert channel.send(ENDED) == TryAgain("it asked us to wait", 429, 1_500_000)
-    assert len(sink.requests) == 1
-    clock.advance(1_500_000)
-    assert channel.send(FIRED) == Delivered(200)
-
-
 @pytest.fixture
 def bot(sink, reach):
     return SlackBotChannel(SlackBot(token="xoxb-hush", channel="#alerts", api_url=sink.url + "/api/"), reach)

@@ -6,6 +6,7 @@ from driftline.alerting.config import default_routing, load, with_timers
 from driftline.alerting.config_receivers import NOT_SENT_TO
 from driftline.alerting.errors import InvalidAlertingConfig
 from driftline.alerting.noise import DATA_QUALITY_EXPLAINS_DRIFT, FlappingRule, NoiseControl
+from driftline.alerting.pace import Pace
 
 MINUTE = 60_000_000
 
@@ -145,6 +146,9 @@ def webhook(fields: str) -> str:
         ("{url: 'http://x', http_config: {proxy_url: y}}", ".http_config"),
         ("{url: 'http://x', payload: {}}", ".payload"),
         ("{url: 'http://x', send_resolved: perhaps}", ".send_resolved"),
+        ("{url: 'http://x', max_per_minute: 0}", ".max_per_minute"),
+        ("{url: 'http://x', max_per_minute: 60001}", ".max_per_minute"),
+        ("{url: 'http://x', max_per_minute: 1/s}", ".max_per_minute"),
     ],
 )
 def test_what_is_wrong_with_an_integration_is_named(fields, field) -> None:
@@ -275,6 +279,22 @@ receivers:
         "require_tls": False,
     }
     assert routing.resolve_timeout == MINUTE
+
+
+def test_the_pace_of_a_channel_is_the_configured_one_else_what_its_service_publishes() -> None:
+    hooks = "[{url: 'http://x'}, {url: 'http://x', max_per_minute: 30}]"
+    chats = "[{api_url: 'https://s/'}, {api_url: 'https://s/', max_per_minute: 600}]"
+    text = (
+        f"route: {{receiver: a}}\nreceivers: [{{name: a, webhook_configs: {hooks}, slack_configs: {chats}, channels: [slack]}}]"
+    )
+    paces = {name: spec.pace for name, spec in load(text).channels.items()}
+    assert paces == {
+        "slack": Pace(60),
+        "a/webhook/0": None,
+        "a/webhook/1": Pace(30),
+        "a/slack/0": Pace(60),
+        "a/slack/1": Pace(600),
+    }
 
 
 def test_what_should_be_written_in_another_way_is_a_warning() -> None:

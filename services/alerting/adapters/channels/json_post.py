@@ -1,18 +1,15 @@
-"""JSON to a service that names its own rate: what it asked us to wait, all messages for it wait."""
+"""JSON to a service whose address or token is a secret."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from driftline.alerting.addresses import AllowList, keeps_secrets
 from driftline.alerting.channels.texts import encoded
-from driftline.alerting.delivery import Refused, TryAgain, parse_retry_after
+from driftline.alerting.delivery import Refused, TryAgain
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels.guarded import Answer, GuardedClient, Resolve, resolve
-
-_LONGEST_WAIT_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,29 +41,14 @@ class JsonPost:
             place.url, reach.allowed, timeout_seconds=reach.timeout_seconds, name=place.name, resolver=reach.resolver
         )
         self.host = self._client.host
-        self._clock = reach.clock
-        self._lock = threading.Lock()
-        self._quiet_until = 0
 
     def __call__(
         self, payload: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, below: str = ""
     ) -> Answer | TryAgain | Refused:
-        """Post, unless the service asked for quiet; anything but an Answer means that there was none."""
-        left = self._quiet_until - self._clock.now_us()
-        if left > 0:
-            return TryAgain("it asked us to wait", 429, left)
+        """Post; anything but an Answer means that there was none."""
         sent = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "driftline-alerting", **(headers or {})}
-        answer = self._client.post(encoded(payload), sent, below=below)
-        if isinstance(answer, Answer) and answer.code in (429, 503):
-            self._keep_quiet(answer)
-        return answer
+        return self._client.post(encoded(payload), sent, below=below)
 
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
-
-    def _keep_quiet(self, answer: Answer) -> None:
-        now = self._clock.now_us()
-        asked = min(parse_retry_after(answer.retry_after, now) or 0, _LONGEST_WAIT_US)
-        with self._lock:
-            self._quiet_until = max(self._quiet_until, now + asked)
