@@ -5,6 +5,7 @@ everything that others did before, and deadlocks cannot be. Transactions are sho
 """
 
 import fcntl
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from driftline.errors import ConfigurationError
+from driftline.errors import ConfigurationError, Unavailable
 from driftline.sqlite_files import keep_private
 from services.alerting.store.schema import prepare_schema
 from services.alerting.store.tables import flags
@@ -107,7 +108,17 @@ class Database:
 
 @contextmanager
 def _immediate(connection: Connection) -> Iterator[None]:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:  # its low byte says what kind it is
+            raise
+        path = connection.engine.url.database
+        message = (
+            f"another process has locked {path} for {_BUSY_MS / 1000:g} s, such as a backup or a shell of sqlite3; "
+            f"`fuser {path}` names it: end it. If nothing restarts this service, start it again"
+        )
+        raise Unavailable(message) from error
     try:
         yield
         connection.exec_driver_sql("COMMIT")

@@ -1,8 +1,10 @@
+import sqlite3
+
 import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from driftline.errors import ConfigurationError
+from driftline.errors import ConfigurationError, Unavailable
 from services.alerting.store.database import Database
 from services.alerting.store.tables import flags
 
@@ -42,6 +44,20 @@ def test_an_error_after_which_sqlite_has_rolled_back_by_itself_is_the_one_that_i
         fail()
     with database.write() as tx:
         assert tx.execute(select(flags)).all() == []
+    database.close()
+
+
+def test_a_file_that_another_process_keeps_locked_is_named_with_what_to_do(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("services.alerting.store.database._BUSY_MS", 10)
+    database = Database(f"sqlite:///{tmp_path}/a.db")
+    other = sqlite3.connect(f"{tmp_path}/a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    said = rf"another process has locked {tmp_path}/a.db for 0.01 s.*start it again"
+    with pytest.raises(Unavailable, match=said), database.write():
+        pytest.fail("it is locked")
+    other.close()
+    with database.write() as tx:
+        tx.execute(insert(flags).values(name="x", at=1))
     database.close()
 
 
