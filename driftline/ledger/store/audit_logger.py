@@ -16,7 +16,6 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -38,7 +37,7 @@ from driftline.ledger.store.proving import bundle_of, receipt_of
 from driftline.ledger.store.reader import Snapshot
 from driftline.ledger.store.signed import LastSigned, signed_file
 from driftline.ledger.store.verification import verify_store
-from driftline.ledger.store.writer import open_writer
+from driftline.ledger.store.writer import LedgerWriter, open_writer
 from driftline.ledger.withdrawal import Withdrawals
 
 __all__ = ["AuditEntry", "HashChainAuditLogger", "get_audit_logger"]
@@ -92,12 +91,18 @@ class HashChainAuditLogger:
         """Open or create the ledger; raises LedgerUnavailable, KeyMalformed, RollbackDetected."""
         path = _key_path(database_url, key_file)
         key = SigningKey.parse(path.read_text(encoding="utf-8")) if path.exists() else _new_key(database_url, path, name)
-        self._writer, _ = open_writer(database_url, key, signed_path=signed_file(path), random=os.urandom, pool=pool)
+        self._open: LedgerWriter | None
+        self._open, _ = open_writer(database_url, key, signed_path=signed_file(path), random=os.urandom, pool=pool)
         self._key = key.verifier
         self._signed = LastSigned(signed_file(path), key.verifier)
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         log.info("Audit logger initialized with %s", parsed_url(database_url).render_as_string(hide_password=True))
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called: then it neither appends nor reads."""
+        return self._open is None
 
     def append_entry(  # noqa: PLR0917 - what happened, read like a sentence
         self,
@@ -219,14 +224,23 @@ class HashChainAuditLogger:
             return snapshot.statistics()
 
     def close(self) -> None:
-        """Let the database go."""
-        self._writer.store.close()
+        """Let the database go; whatever is asked after that raises LedgerUnavailable."""
+        with self._lock:
+            if self._open is not None:
+                self._open.store.close()
+            self._open = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def _writer(self) -> LedgerWriter:
+        if self._open is None:
+            raise LedgerUnavailable("this audit logger is closed; open a new one on the same database")
+        return self._open
 
     def _append(self, draft: Draft) -> None:
         with self._lock:
@@ -237,10 +251,21 @@ class HashChainAuditLogger:
             return _audit_entries(snapshot, list(snapshot.entries(query)))
 
 
-@cache
+_loggers: Final[dict[str, HashChainAuditLogger]] = {}
+_loggers_lock: Final = threading.Lock()
+
+
 def get_audit_logger(database_url: str | None = None) -> HashChainAuditLogger:
-    """Return the one logger of this process for a database; by default that of `AUDIT_DB_URL`, or `audit_log.db` here."""
-    return HashChainAuditLogger(database_url or os.environ.get("AUDIT_DB_URL") or DEFAULT_URL)
+    """Return the one logger of this process for a database; by default that of `AUDIT_DB_URL`, or `audit_log.db` here.
+
+    One that was closed is opened again.
+    """
+    url = database_url or os.environ.get("AUDIT_DB_URL") or DEFAULT_URL
+    with _loggers_lock:
+        found = _loggers.get(url)
+        if found is None or found.closed:
+            found = _loggers[url] = HashChainAuditLogger(url)
+        return found
 
 
 def _key_path(database_url: str, given: Path | str | None) -> Path:

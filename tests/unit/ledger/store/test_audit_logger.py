@@ -179,13 +179,31 @@ def test_a_database_that_was_put_back_is_refused(audit: HashChainAuditLogger, tm
 
 def test_one_logger_per_database_and_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_DB_URL", url(tmp_path))
-    get_audit_logger.cache_clear()
     one = get_audit_logger()
     assert one is get_audit_logger()
     one.append_entry("CREATE", "a", "m", "1", {})
     assert (tmp_path / "audit_log.db").exists()
     one.close()
-    get_audit_logger.cache_clear()
+    with get_audit_logger() as again:
+        assert again is not one
+        assert len(again.get_entries(Query())) == 1
+
+
+def test_a_closed_logger_neither_appends_nor_reads(tmp_path: Path) -> None:
+    audit = open_at(tmp_path)
+    entry_id = audit.append_entry("CREATE", "a", "m", "1", {})
+    audit.close()
+    audit.close()
+    for ask in (
+        lambda: audit.append_entry("UPDATE", "a", "m", "1", {}),
+        lambda: audit.get_entry(entry_id),
+        audit.verify_chain,
+        lambda: audit.rollback_to_hash("0" * 64, actor="a", reason="b"),
+    ):
+        with pytest.raises(LedgerUnavailable, match="closed; open a new one"):
+            ask()
+    with open_at(tmp_path) as again:
+        assert again.verify_chain().size == 1
 
 
 def test_it_says_what_it_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
