@@ -42,6 +42,11 @@ def _refused(error: WithdrawalRefused) -> typer.Exit:
     return typer.Exit(1)
 
 
+def _nothing_of(name: str) -> typer.Exit:
+    typer.echo(f"driftline: the ledger has nothing of {name!r}", err=True)
+    return typer.Exit(1)
+
+
 @app.command()
 def erase(
     subject: Annotated[str, typer.Option(help="The person: name or pseudonym. What the person did is erased.")],
@@ -70,8 +75,7 @@ def erase(
             raise _refused(error) from None
         still = _still_mentioned(writer, subject)
     if done is None:
-        typer.echo(f"driftline: the ledger has nothing of {subject!r}", err=True)
-        raise typer.Exit(1)
+        raise _nothing_of(subject)
     if as_json:
         print_json(
             {
@@ -95,11 +99,12 @@ def erase(
 def _rehearse(writer: LedgerWriter, subject: Subjected, author: Author, *, as_json: bool) -> None:
     """Tell what an erasure would take, or why it would be refused."""
     with writer.store.snapshot() as snapshot:
-        found = subject.facts(snapshot)
         try:
-            snapshot.keeping().refuse(found, author.now)
+            found = erasing.would_erase(snapshot, subject, author.now)
         except WithdrawalRefused as error:
             raise _refused(error) from None
+    if found is None:
+        raise _nothing_of(subject.name)
     if as_json:
         print_json({"entries": len(found), "sequences": [fact.seq for fact in found]})
     else:

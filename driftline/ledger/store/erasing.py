@@ -61,21 +61,30 @@ class Erased:
     """False while readers keep the erased bytes in SQLite's write-ahead log: they go with its next checkpoint."""
 
 
+def would_erase(snapshot: Snapshot, subject: Subjected, now: int) -> list[Fact] | None:
+    """Return what `erase` would take; None where there is nothing of the person. Raises WithdrawalRefused as it does."""
+    if is_service(subject.name):
+        raise WithdrawalRefused(f"{subject.name} is a part of the system, no person; nothing was erased")
+    found = subject.facts(snapshot)
+    if not found and snapshot.subject(subject.name) is None:
+        return None
+    snapshot.keeping().refuse(found, now)
+    return found
+
+
 def erase(writer: LedgerWriter, subject: Subjected, author: Author) -> Erased | None:
     """Erase the payloads, and the name behind the pseudonym; None where there is nothing of the person.
 
     Raises WithdrawalRefused under a legal hold, while one of the entries must be kept, and for a service.
     """
-    if is_service(subject.name):
-        raise WithdrawalRefused(f"{subject.name} is a part of the system, no person; nothing was erased")
     found: list[Fact] = []
 
     def make(snapshot: Snapshot) -> Draft:
-        known = snapshot.subject(subject.name)
-        found.extend(subject.facts(snapshot))
-        if known is None and not found:
+        facts = would_erase(snapshot, subject, author.now)
+        if facts is None:
             raise _NothingFoundError
-        snapshot.keeping().refuse(found, author.now)
+        found.extend(facts)
+        known = snapshot.subject(subject.name)
         name = pseudonym(author.random(32), subject.name) if known is None else known.pseudonym
         return _draft(author, found, (SUBJECT, name))
 

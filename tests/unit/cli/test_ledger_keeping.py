@@ -49,6 +49,15 @@ def test_a_person_is_erased_and_the_ledger_stays_valid(run: Run) -> None:
     assert "nothing of 'alice'" in error
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("nobody", "nothing of 'nobody'"), ("service:drift", "a part of the system")], ids=["unknown", "service"]
+)
+def test_a_rehearsal_ends_as_the_erasure_would(run: Run, name: str, said: str) -> None:
+    really = run("erase", "--subject", name, *DECIDED)
+    assert run("erase", "--subject", name, *DECIDED, "--dry-run") == really
+    assert (really[0], said in really[2]) == (1, True)
+
+
 def test_what_became_of_an_erased_payload_is_said_with_the_entry(run: Run) -> None:
     first = run("entries", "--limit", 1)[1]["entries"][0]["entry_id"]
     kept = run("entry", first)[1]
