@@ -48,7 +48,7 @@ from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey
 from driftline.ledger.entries import Query, StoredEntry, Trail, TrailKind, check_trail, no_entries, summary, view, whereabouts
 from driftline.ledger.export import Format, export
-from driftline.ledger.payloads import event_view, severity_of
+from driftline.ledger.payloads import severity_of, what_it_says
 from driftline.ledger.store import (
     VERSION,
     bundle_of,
@@ -254,7 +254,7 @@ def entry(
         if objects is not None and found.payload is None:
             payload, details = payload_from(objects, snapshot, found.seq) or (None, None)
             found = found._replace(payload=payload, details=details)
-    print_json(view(found) | {"event": event_view(found.payload)} | became)
+    print_json(view(found) | what_it_says(found.payload) | became)
 
 
 @app.command()

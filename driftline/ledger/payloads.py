@@ -11,7 +11,7 @@ import orjson
 from driftline import codec
 from driftline.errors import InvalidRecord, UnknownSchema
 
-__all__ = ["event_view", "severity_of"]
+__all__ = ["event_view", "severity_of", "what_it_says"]
 
 
 def severity_of(payload: bytes | None) -> str | None:
@@ -26,6 +26,19 @@ def event_view(payload: bytes | None) -> dict[str, Any] | None:
     if event is None:
         return None
     return {"type": type(event).__name__, **orjson.loads(orjson.dumps(asdict(event), default=_base64))}
+
+
+def what_it_says(payload: bytes | None) -> dict[str, Any]:
+    """Return as JSON values what a payload says: the `event` that it is, or else the JSON that it is (`payload_json`)."""
+    event = event_view(payload)
+    return {"event": event, "payload_json": None if event is not None or payload is None else _json(payload)}
+
+
+def _json(payload: bytes) -> Any:
+    try:
+        return orjson.loads(payload)
+    except ValueError:
+        return None
 
 
 def _event_of(payload: bytes | None) -> Any:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from driftline.envelope import iso_time, time_of
 from driftline.ledger import entries as found
 from driftline.ledger.entries import TrailKind, check_trail, no_entries, summary, view, whereabouts
-from driftline.ledger.payloads import event_view
+from driftline.ledger.payloads import what_it_says
 from driftline.ledger.report import Level, Report
 from driftline.ledger.rows import Span
 from driftline.ledger.store import LedgerStore, bundle_of
@@ -121,7 +121,7 @@ def _entries(store: LedgerStore, may_read: Any) -> APIRouter:
             if entry is None:
                 raise Problem(404, "not_found", f"there is no entry {entry_id}")
             became = whereabouts(entry, snapshot.withdrawal_of(entry))
-        return view(entry) | {"event": event_view(entry.payload)} | became
+        return view(entry) | what_it_says(entry.payload) | became
 
     @router.get("/bundle", dependencies=[may_read], responses=proofs.NOTE, summary="Entries with proofs, for strangers")
     def bundle(chosen: Annotated[Bundled, Query()]) -> Response:

@@ -241,6 +241,21 @@ def test_a_receipt_is_checked_without_the_database(run: Run, house: Path) -> Non
     assert json.loads(run("check-receipt", file, "--key", vkey, "--json", database=False)[1])["valid"] is False
 
 
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [(b'{"stage": "production", "n": 1}', {"stage": "production", "n": 1}), (b"no json", None), (b"\xff", None)],
+)
+def test_a_payload_that_is_json_is_shown_as_json(run: Run, house: Path, payload: bytes, said: object) -> None:
+    writer = writer_at(house)
+    grow(writer, [[draft(20, payload=payload)]])
+    writer.store.close()
+    entry_id = json.loads(run("entries", "--newest", "--limit", 1, "--json")[1])["entries"][0]["entry_id"]
+    shown = json.loads(run("entry", entry_id)[1])
+    assert shown["payload_json"] == said
+    assert base64.b64decode(shown["payload"]) == payload
+    assert shown["event"] is None
+
+
 def test_a_receipt_needs_a_key_and_a_file(run: Run, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("prove", "--sequence", 7, "--output", house / "r")
     assert run("check-receipt", house / "absent", database=False)[0] == 2
