@@ -39,6 +39,7 @@ from driftline.cli.ledger_inputs import (
     print_json,
     query_of,
     resource_of,
+    say_if_locked,
     vkey_file,
     write_secret,
 )
@@ -129,6 +130,7 @@ def install(*, database: Database = None, as_json: Json = False) -> None:
     """Create or upgrade the ledger's tables, guards and roles; give --database a user who may do that. No entry is changed."""
     engine = open_engine(database_url(database))
     try:
+        say_if_locked(engine)
         install_schema(engine)
         roles = install_roles(engine)
         joins = joining(roles.writer, "audit_service", engine.dialect) if roles is not None else ()

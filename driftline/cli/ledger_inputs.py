@@ -2,20 +2,23 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import orjson
 import typer
+from sqlalchemy import Engine
 
 from driftline.envelope import time_of
 from driftline.errors import ConfigurationError
 from driftline.ledger.checkpoint import SigningKey, VerifierKey
 from driftline.ledger.entries import Query, StoredEntry
-from driftline.ledger.errors import KeyMalformed
+from driftline.ledger.errors import KeyMalformed, LedgerUnavailable
 from driftline.ledger.store import LedgerStore, LedgerWriter, Snapshot, UrlObjects, open_store, open_writer, signed_file
+from driftline.ledger.store.engine import BUSY_SECONDS, is_locked
+from driftline.ledger.store.read_only import is_read_only
 
 KEY_VARIABLE = "DRIFTLINE_LEDGER_KEY_FILE"
 LARGEST_PROOF = 1 << 28
@@ -129,12 +132,21 @@ def opened_to_write(database: str | None, key_file: Path, last_signed: Path | No
     """Open the ledger that a command appends a decision to; one that is not there is not made."""
     key = signing_key(key_file)
     url = database_url(database)
-    open_store(url, key.verifier.name).close()
+    with closing(open_store(url, key.verifier.name)) as store:
+        if is_read_only(store.engine.url):
+            raise LedgerUnavailable(f"the ledger at {url} can only be read here: its file or folder cannot be written")
+        say_if_locked(store.engine)
     writer, _ = open_writer(url, key, signed_path=last_signed or signed_file(key_file), random=os.urandom)
     try:
         yield writer
     finally:
         writer.store.close()
+
+
+def say_if_locked(engine: Engine) -> None:
+    """Say on standard error that a command waits, and how long, where another process writes to a SQLite ledger."""
+    if is_locked(engine):
+        typer.echo(f"another process writes to the ledger: waiting for it, at most {BUSY_SECONDS} seconds", err=True)
 
 
 def archive_at(url: str | None) -> UrlObjects | None:

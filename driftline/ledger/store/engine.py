@@ -19,9 +19,22 @@ from driftline.ledger.errors import LedgerUnavailable
 from driftline.ledger.store.read_only import is_read_only
 from driftline.sqlite_files import keep_private
 
-__all__ = ["SETTINGS", "changing", "database_url", "insert_rows", "open_engine", "reading", "write_soon", "writing"]
+__all__ = [
+    "BUSY_SECONDS",
+    "SETTINGS",
+    "changing",
+    "database_url",
+    "insert_rows",
+    "is_locked",
+    "open_engine",
+    "reading",
+    "write_soon",
+    "writing",
+]
 
-_BUSY_MS: Final = 30_000
+BUSY_SECONDS: Final = 30
+"""How long a writer of SQLite waits for another one, at most."""
+_PATIENCE_MS: Final = 500
 _REST: Final = 1.0  # seconds after which a connection is tried before it is used
 _TOGETHER: Final = 50  # rows of the widest table in one statement of at most 999 parameters
 _COPIED: Final = 8  # rows from which on COPY is quicker than statements
@@ -37,7 +50,7 @@ SETTINGS: Final[Mapping[str, object]] = {
 _CACHE_KIB: Final = (
     16_000  # holds what a batch changes in a large ledger; with SQLite's 2,000 it reads and writes most of it twice
 )
-_READER_PRAGMAS: Final = (f"busy_timeout = {_BUSY_MS}", f"cache_size = -{_CACHE_KIB}", "trusted_schema = 0")
+_READER_PRAGMAS: Final = (f"busy_timeout = {1_000 * BUSY_SECONDS}", f"cache_size = -{_CACHE_KIB}", "trusted_schema = 0")
 _PRAGMAS: Final = (*_READER_PRAGMAS, *(f"{name} = {value}" for name, value in SETTINGS.items()))
 _STRICT: Final = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _SESSION: Final[Mapping[str, str]] = {
@@ -151,6 +164,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     with _may_be_unavailable(), changing(engine) as connection:
         yield connection
+
+
+def is_locked(engine: Engine) -> bool:
+    """Whether somebody else writes to a SQLite file, and has not done after half a second; other databases wait row by row."""
+    if engine.dialect.name != "sqlite":
+        return False
+    try:
+        with engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            connection.detach()  # this connection is not for anybody else
+            driver.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+            driver.execute("BEGIN IMMEDIATE")
+            driver.execute("ROLLBACK")
+    except (DBAPIError, sqlite3.Error) as error:  # what else is wrong says the command itself
+        return "locked" in str(error)
+    return False
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -47,6 +48,18 @@ def test_a_person_is_erased_and_the_ledger_stays_valid(run: Run) -> None:
     code, told, error = run("erase", "--subject", "alice", *DECIDED)
     assert (code, told) == (1, None)
     assert "nothing of 'alice'" in error
+
+
+def test_who_has_to_wait_for_another_writer_is_told(run: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(1.0, other.execute, ["ROLLBACK"])
+        done.start()
+        code, told, error = run("retain", "*", "--keep-days", 1, *DECIDED)
+        done.join()
+    assert (code, told["sequence"]) == (0, 20)
+    assert error == "another process writes to the ledger: waiting for it, at most 30 seconds\n"
+    assert run("retain", "*", "--keep-days", 2, *DECIDED)[2] == ""
 
 
 @pytest.mark.parametrize(

@@ -136,3 +136,14 @@ def test_the_doctor_says_that_it_has_to_write(run: Run, copy: Path, locked: Call
     code, _, err = run("doctor")
     assert code == 2
     assert "tried on the living database" in err
+
+
+def test_what_appends_says_that_nothing_can_be_written(
+    run: Run, copy: Path, locked: Callable[[], None], tmp_path: Path
+) -> None:
+    key = copy.with_name("key")
+    key.write_text(KEY.encode())
+    locked()
+    code, _, err = run("review", "--actor", "carol", "--reason", "monthly", "--key-file", key)
+    assert code == 2
+    assert "can only be read here" in err
