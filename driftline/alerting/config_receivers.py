@@ -11,6 +11,7 @@ from typing import Any
 from driftline.alerting.addresses import keeps_secrets
 from driftline.alerting.channels.ticket import Tracker, check_template
 from driftline.alerting.config_document import Field
+from driftline.alerting.config_texts import read_texts
 from driftline.alerting.durations import parse_duration, parse_go_duration
 from driftline.alerting.pace import MOST_PER_MINUTE
 from driftline.alerting.routing import ChannelSpec, Receiver
@@ -30,6 +31,8 @@ class Integration:
     """Of each of these one field must be there, after `global` was filled in."""
     defaults: Mapping[str, str] = field(default_factory=dict)
     """Fields that take a field of `global` where they are absent."""
+    texts: frozenset[str] = frozenset()
+    """Fields that hold texts in Jinja2."""
 
 
 INTEGRATIONS: Mapping[str, Integration] = {
@@ -49,12 +52,14 @@ INTEGRATIONS: Mapping[str, Integration] = {
             "app_token": "slack_app_token",
             "app_token_file": "slack_app_token_file",
         },
+        texts=frozenset({"title", "text"}),
     ),
     "pagerduty_configs": Integration(
         kind="pagerduty",
         fields=frozenset({"routing_key", "routing_key_file", "url", "timeout"}),
         needs=(("routing_key", "routing_key_file"),),
         defaults={"url": "pagerduty_url"},
+        texts=frozenset({"description"}),
     ),
     "email_configs": Integration(
         kind="email",
@@ -81,11 +86,13 @@ INTEGRATIONS: Mapping[str, Integration] = {
             "require_tls": "smtp_require_tls",
             "force_implicit_tls": "smtp_force_implicit_tls",
         },
+        texts=frozenset({"subject", "text", "html"}),
     ),
     "msteamsv2_configs": Integration(
         kind="teams",
         fields=frozenset({"webhook_url", "webhook_url_file", "timeout"}),
         needs=(("webhook_url", "webhook_url_file"),),
+        texts=frozenset({"title", "text"}),
     ),
     "splunk_hec_configs": Integration(
         kind="splunk_hec",
@@ -96,6 +103,7 @@ INTEGRATIONS: Mapping[str, Integration] = {
         kind="apprise",
         fields=frozenset({"url", "url_file", "timeout"}),
         needs=(("url", "url_file"),),
+        texts=frozenset({"title", "text"}),
     ),
     "ticket_configs": Integration(
         kind="ticket",

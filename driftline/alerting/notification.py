@@ -67,14 +67,16 @@ def compose(group: Group, look: Look, decision: Notify | Suppress, links: Links)
         status=status,
         reason=reason.value,
         alert_ids=tuple(member.alert.alert_id for member in told),
-        body=_body(group, told, status, reason, links) if isinstance(decision, Notify) else {},
+        body=message_body(group, told, reason, links) if isinstance(decision, Notify) else {},
     )
 
 
-def _body(
-    group: Group, members: list[Member], status: Status, reason: NotifyReason | SuppressReason, links: Links
+def message_body(
+    group: Group, members: Sequence[Member], reason: NotifyReason | SuppressReason, links: Links
 ) -> dict[str, Any]:
+    """What is said of these members of a group, the leading one first, as JSON values."""
     alerts = [member.alert for member in members]
+    status = Status.FIRING if any(alert.status is Status.FIRING for alert in alerts) else Status.RESOLVED
     described = [{**describe(one.alert, links), "speaks_for": one.speaks_for} for one in members[:MAX_ALERTS]]
     return {
         "alert_data": described[0],

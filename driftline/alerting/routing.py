@@ -10,6 +10,7 @@ from driftline.alerting.inhibition import InhibitRule
 from driftline.alerting.matchers import Matcher, all_match
 from driftline.alerting.noise import NoiseControl
 from driftline.alerting.pace import USUAL, Pace
+from driftline.alerting.templates.own_texts import OwnTexts
 from driftline.alerting.time_intervals import TimeInterval
 
 _MAX_LEVEL_KEY = 500
@@ -131,6 +132,8 @@ class ChannelSpec:
     """So many messages in any minute; None: as usual for its kind."""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """The other fields of the integration by Alertmanager's names, as texts, lists and mappings; `global` is filled in."""
+    texts: OwnTexts | None = None
+    """What its messages say in the place of our own words."""
 
     @property
     def pace(self) -> Pace | None:

@@ -84,6 +84,18 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnWords:
+    """What people had their own texts say in the place of ours, cleaned but not escaped; None where ours stand."""
+
+    title: str | None = None
+    """In the place of the headline."""
+    text: str | None = None
+    """In the place of what drifted: the details, the segments and the other alerts."""
+    html: str | None = None
+    """The same in the HTML of a mail; its values are escaped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """Everything a channel tells of a group at once."""
 
@@ -95,6 +107,7 @@ class Message:
     """The firing ones first, the most urgent first; at least one."""
     uncounted: int
     """Alerts that are not among the items."""
+    own: OwnWords = OwnWords()
 
     @property
     def lead(self) -> Item:
@@ -104,6 +117,8 @@ class Message:
     @property
     def headline(self) -> str:
         """One line: what it is about."""
+        if self.own.title is not None:
+            return self.own.title
         if self.reason == "digest":
             count = len(self.items) + self.uncounted
             return f"{self.lead.emoji} MLOps digest: {count} alert{'s' if count > 1 else ''}, such as {self.lead.title}"

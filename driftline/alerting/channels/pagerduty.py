@@ -47,7 +47,7 @@ def event(message: Message, routing_key: str) -> dict[str, Any]:
         "dedup_key": dedup_key(message.group_key),
         "client": "Driftline",
         "payload": {
-            "summary": clip(f"MLOps Alert: {lead.title}", _SUMMARY),
+            "summary": clip(message.own.title or f"MLOps Alert: {lead.title}", _SUMMARY),
             "source": clip(lead.model_name or "MLOps", _NAME),
             "severity": severity(lead.priority),
             "class": clip(lead.alert_type, _NAME),

@@ -9,19 +9,25 @@ _TITLE, _LINE, _DETAILS = 250, 500, 4_000
 def plain(message: Message) -> tuple[str, str]:
     """Title and text; the text names the most urgent alert in full, the others by a line, and ends with the links."""
     lead = message.lead
+    own = message.own.text
     lines = [_facts(lead)]
-    if lead.segments:
+    if lead.segments and own is None:
         lines.append(clip(f"Affected segments: {', '.join(lead.segments)}", _LINE))
-    if lead.details:
-        lines += ["", clip(lead.details, _DETAILS)]
+    if told := own or lead.details:
+        lines += ["", clip(told, _DETAILS)]
     if lead.care:
         lines += ["", clip(f"{lead.care} takes care of it", _LINE)]
+    if own is None:
+        lines += _others(message)
+    lines += ["", *(f"{words}: {url}" for words, url in lead.links)] if lead.links else []
+    return clip(message.headline, _TITLE), "\n".join(lines)
+
+
+def _others(message: Message) -> list[str]:
     others = [clip(f"{'' if one.firing else 'resolved: '}{one.scored}", _LINE) for one in message.others]
     if message.uncounted:
         others.append(f"+{message.uncounted} more")
-    lines += ["", "Other alerts", *(f"- {line}" for line in others)] if others else []
-    lines += ["", *(f"{words}: {url}" for words, url in lead.links)] if lead.links else []
-    return clip(message.headline, _TITLE), "\n".join(lines)
+    return ["", "Other alerts", *(f"- {line}" for line in others)] if others else []
 
 
 def _facts(lead: Item) -> str:

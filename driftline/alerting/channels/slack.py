@@ -81,12 +81,7 @@ def _blocks(message: Message, *, buttons: bool) -> list[Payload]:
     first, *more = lead.about
     fields = (first, ("Priority", lead.priority.upper()), *more)
     blocks: list[Payload] = [{"type": "section", "fields": [_field(name, value) for name, value in fields]}]
-    if lead.details:
-        blocks.append({"type": "section", "text": _plain(clip(lead.details, _TEXT))})
-    if lead.segments:
-        blocks.append({"type": "section", "text": _mrkdwn(_labelled("Affected segments", ", ".join(lead.segments)))})
-    if message.others or message.uncounted:
-        blocks.append({"type": "section", "text": _mrkdwn(_list_of_others(message))})
+    blocks += [{"type": "section", "text": text} for text in _told(message)]
     if message.care is not None:
         blocks.append({"type": "section", "text": _mrkdwn(_labelled("Taken care of by", message.care))})
     elements = [_button(words, url) for words, url in lead.links]
@@ -97,6 +92,19 @@ def _blocks(message: Message, *, buttons: bool) -> list[Payload]:
     since = [_mrkdwn(clip(f"{FOOTER} · {message.reason}", _FIELD, escape)), _mrkdwn(_times(lead))]
     blocks.append({"type": "context", "elements": since, "block_id": message.notification_id})
     return blocks
+
+
+def _told(message: Message) -> list[Payload]:
+    """What drifted, in our words or in people's own."""
+    if message.own.text is not None:
+        return [_mrkdwn(clip(message.own.text, _TEXT, escape))]
+    lead = message.lead
+    texts = [_plain(clip(lead.details, _TEXT))] if lead.details else []
+    if lead.segments:
+        texts.append(_mrkdwn(_labelled("Affected segments", ", ".join(lead.segments))))
+    if message.others or message.uncounted:
+        texts.append(_mrkdwn(_list_of_others(message)))
+    return texts
 
 
 def _picture(message: Message) -> list[Payload]:

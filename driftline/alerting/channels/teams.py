@@ -48,18 +48,15 @@ def _card(message: Message, details: int, listed: int) -> Part:
         {"type": "Container", "style": style, "bleed": True, "items": [title]},
         {"type": "FactSet", "facts": _facts(lead)},
     ]
-    body += _paragraphs(clip(lead.details, details)) if details else []
+    own = message.own.text
+    body += _paragraphs(clip(lead.details if own is None else own, details)) if details else []
     if lead.trend is not None and lead.picture_url is not None:
         caption = clip(lead.trend.caption, _FACT)
         body += [
             {"type": "Image", "url": lead.picture_url, "altText": caption, "size": "stretch"},
             _text(caption, size="small"),
         ]
-    if lead.segments:
-        body.append(_text(clip("Affected segments: " + ", ".join(lead.segments), _FACT)))
-    body += [_text(clip(f"• {'' if item.firing else 'resolved: '}{item.name}", _FACT)) for item in message.others[:listed]]
-    if rest := max(0, len(message.others) - listed) + message.uncounted:
-        body.append(_text(f"+{rest} more"))
+    body += _beside(message, listed) if own is None else []
     body.append(_text(f"{FOOTER} · {message.reason}", size="small", subtle=True))
     return {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -70,6 +67,16 @@ def _card(message: Message, details: int, listed: int) -> Part:
         "body": body,
         "actions": [{"type": "Action.OpenUrl", "title": words, "url": url} for words, url in lead.links],
     }
+
+
+def _beside(message: Message, listed: int) -> list[Part]:
+    """Segments, and the other alerts."""
+    segments = message.lead.segments
+    parts = [_text(clip("Affected segments: " + ", ".join(segments), _FACT))] if segments else []
+    parts += [_text(clip(f"• {'' if item.firing else 'resolved: '}{item.name}", _FACT)) for item in message.others[:listed]]
+    if rest := max(0, len(message.others) - listed) + message.uncounted:
+        parts.append(_text(f"+{rest} more"))
+    return parts
 
 
 def _facts(item: Item) -> list[dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Texts of messages that people write themselves, in Jinja2: what they may use, what they know, and what they render to."""
