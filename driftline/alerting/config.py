@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from driftline.alerting.alert import Priority
-from driftline.alerting.config_document import Field, open_document
+from driftline.alerting.config_document import open_document
 from driftline.alerting.config_escalations import read_policies, read_rotas
 from driftline.alerting.config_noise import read_noise
 from driftline.alerting.config_receivers import apprise_form, read_global, read_receivers
 from driftline.alerting.config_routes import RouteReader, inhibit_rules
+from driftline.alerting.config_texts import ReadTemplates, no_templates, read_library
 from driftline.alerting.config_time_intervals import time_intervals
 from driftline.alerting.enrichment import EMERGENCY_CHANNELS, default_channels
 from driftline.alerting.errors import InvalidAlertingConfig
@@ -42,7 +43,6 @@ EMERGENCY_WAIT = 900_000_000
 _EMERGENCY = "emergency"
 _LOW_AT_ONCE = "low at once"
 _REMEDIES = {
-    "templates": "are templates of Go, which are not supported; remove them: the channels have messages of their own",
     "tracing": "is not supported; remove it",
     "event_recorder": "is not needed: every decision is on the topic notifications; remove it",
 }
@@ -54,10 +54,11 @@ def load(
     source: str = "alerting.yml",
     syntax: Syntax = Syntax.FALLBACK,
     apprise: Callable[[str], str] = apprise_form,
+    templates: ReadTemplates = no_templates,
 ) -> Routing:
     """The routing in a YAML text; `source` is the file's name in faults. Raises InvalidAlertingConfig with all faults.
 
-    `apprise` reads a URL of Apprise and raises ValueError for what is none.
+    `apprise` reads a URL of Apprise and raises ValueError for what is none, `templates` the files of macros.
     """
     document = open_document(text, source)
     findings = document.findings
@@ -65,9 +66,9 @@ def load(
         raise InvalidAlertingConfig(*findings.faults)
     top = document.mapping(_TOP, _REMEDIES)
     everywhere = read_global(top.get("global"))
-    receivers = read_receivers(top.get("receivers"), everywhere, apprise)
+    library = read_library(top.get("templates"), templates)
+    receivers = read_receivers(top.get("receivers"), everywhere, apprise, library)
     intervals = time_intervals(top)
-    _refuse_templates(top.get("templates"))
     rotas = read_rotas(top.get("on_call"), receivers)
     policies = read_policies(top.get("escalations"), receivers, rotas, intervals)
     root = None
@@ -80,11 +81,6 @@ def load(
     if findings.faults or root is None:
         raise InvalidAlertingConfig(*sorted(findings.faults, key=lambda fault: fault.line))
     return Routing(root, receivers, rules, intervals, rotas, noise, everywhere.resolve_timeout, tuple(findings.warnings))
-
-
-def _refuse_templates(field: Field | None) -> None:
-    if field is not None and field.items():
-        field.fault(_REMEDIES["templates"])
 
 
 def default_routing(*, webhook: bool, timers: Timers | None = None) -> Routing:

@@ -1,6 +1,7 @@
 """Receivers of the configuration, and the defaults that `global` gives them.
 
-An integration that is not sent to, a field that is not honoured and a template of Go are faults that name the field.
+An integration that is not sent to, a field that is not honoured and a template of Go are faults that name the field; texts of messages are
+Jinja2 (`config_texts`).
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Any
 from driftline.alerting.addresses import keeps_secrets
 from driftline.alerting.channels.ticket import Tracker, check_template
 from driftline.alerting.config_document import Field
-from driftline.alerting.config_texts import read_texts
+from driftline.alerting.config_texts import read_texts, take_texts
 from driftline.alerting.durations import parse_duration, parse_go_duration
 from driftline.alerting.pace import MOST_PER_MINUTE
 from driftline.alerting.routing import ChannelSpec, Receiver
@@ -32,7 +33,7 @@ class Integration:
     defaults: Mapping[str, str] = field(default_factory=dict)
     """Fields that take a field of `global` where they are absent."""
     texts: frozenset[str] = frozenset()
-    """Fields that hold texts in Jinja2."""
+    """Fields that hold texts in Jinja2; `headers` may hold the subject."""
 
 
 INTEGRATIONS: Mapping[str, Integration] = {
@@ -86,7 +87,7 @@ INTEGRATIONS: Mapping[str, Integration] = {
             "require_tls": "smtp_require_tls",
             "force_implicit_tls": "smtp_force_implicit_tls",
         },
-        texts=frozenset({"subject", "text", "html"}),
+        texts=frozenset({"subject", "headers", "text", "html"}),
     ),
     "msteamsv2_configs": Integration(
         kind="teams",
@@ -153,7 +154,7 @@ _UNUSED_GLOBALS = frozenset(
 _GLOBALS = frozenset({"resolve_timeout"}) | _UNUSED_GLOBALS
 _GLOBALS |= {name for one in INTEGRATIONS.values() for name in one.defaults.values()}
 _HTTP = "is not supported: proxies, TLS and authorization are set in the environment of the service; remove it"
-_MESSAGE = "is not supported: each channel has a message of its own; remove it"
+_MESSAGE = "is not supported: the message of this channel has no such part that can be replaced; remove it"
 _REMEDIES = {
     **dict.fromkeys(("http_config", "smtp_tls_config", "tls_config"), _HTTP),
     **dict.fromkeys(
@@ -188,8 +189,13 @@ def read_global(field: Field | None) -> Global:
     return Global(values, 300_000_000 if timeout is None else timeout)
 
 
-def read_receivers(field: Field | None, everywhere: Global, apprise: Callable[[str], str]) -> dict[str, Receiver]:
-    """The receivers by name; `apprise` reads a URL of Apprise and raises ValueError for what is none."""
+def read_receivers(
+    field: Field | None, everywhere: Global, apprise: Callable[[str], str], library: Mapping[str, str]
+) -> dict[str, Receiver]:
+    """The receivers by name; `apprise` reads a URL of Apprise and raises ValueError for what is none.
+
+    `library`: the files that their texts may import, by name.
+    """
     receivers: dict[str, Receiver] = {}
     for item in () if field is None else field.items():
         values = item.mapping({"name", "channels", *INTEGRATIONS}, NOT_SENT_TO)
@@ -202,7 +208,8 @@ def read_receivers(field: Field | None, everywhere: Global, apprise: Callable[[s
         channels = _named(values["channels"]) if "channels" in values else []
         for section, integration in INTEGRATIONS.items():
             for number, one in enumerate(values[section].items() if section in values else ()):
-                channels.append(_configured(one, f"{name}/{integration.kind}/{number}", integration, everywhere, apprise))
+                of = f"{name}/{integration.kind}/{number}"
+                channels.append(_configured(one, of, integration, everywhere, apprise, library=library))
         receivers[name] = Receiver(name, tuple(channels))
     return receivers
 
@@ -223,10 +230,17 @@ def _named(field: Field) -> list[ChannelSpec]:
 
 
 def _configured(
-    field: Field, name: str, integration: Integration, everywhere: Global, apprise: Callable[[str], str]
+    field: Field,
+    name: str,
+    integration: Integration,
+    everywhere: Global,
+    apprise: Callable[[str], str],
+    *,
+    library: Mapping[str, str],
 ) -> ChannelSpec:
     remedies = {name: text for name, text in _REMEDIES.items() if name not in integration.fields}
-    values = field.mapping({*_OF_ALL, *integration.fields}, remedies)
+    values = field.mapping({*_OF_ALL, *integration.fields, *integration.texts}, remedies)
+    texts = read_texts(take_texts(values, integration.texts), library)
     for own, general in integration.defaults.items():
         if general in everywhere.values and not _says_itself(own, values):
             values[own] = everywhere.values[general]
@@ -248,6 +262,7 @@ def _configured(
         timeout_seconds=30.0 if timeout is None else timeout / 1_000_000,
         max_per_minute=values["max_per_minute"].read(_per_minute) if "max_per_minute" in values else None,
         options={own: value for own, value in options.items() if value is not None},
+        texts=texts,
     )
 
 

@@ -1,6 +1,6 @@
 """Own texts of receivers, and the files of macros that they import: parsed and tried when the configuration is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import yaml
 
@@ -50,6 +50,19 @@ def read_texts(fields: Mapping[str, Field], library: Mapping[str, str]) -> OwnTe
         elif _tried(name, source, field, library):
             sources[name] = source
     return OwnTexts(sources, library) if sources else None
+
+
+def take_texts(values: dict[str, Field], names: Collection[str]) -> dict[str, Field]:
+    """Take the fields that hold texts out of those of a receiver; `headers` has the subject as Alertmanager has it."""
+    taken = {name: values.pop(name) for name in sorted(names) if name in values}
+    for name, field in (taken.pop("headers").mapping() if "headers" in taken else {}).items():
+        if name.lower() != "subject":
+            field.fault("is not supported: of the headers only Subject can be set; remove it")
+        elif "subject" in taken:
+            field.fault("stands beside subject; keep one")
+        else:
+            taken["subject"] = field
+    return taken
 
 
 def _tried(name: str, source: str, field: Field, library: Mapping[str, str]) -> bool:

@@ -1,6 +1,7 @@
 """`driftline alert`: see the alerts that are open and what was sent, through the alerting service; check its configuration."""
 
 import json
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,16 +15,20 @@ from driftline.alerting.errors import InvalidAlertingConfig
 from driftline.alerting.matcher_syntax import parse_matchers
 from driftline.alerting.matchers import Operator
 from driftline.alerting.routing import Route, Routing
+from driftline.cli.alert_texts import rendered_texts
 from driftline.cli.console_output import Json, print_json, print_table
 from driftline.cli.inputs import text_of
 from driftline.cli.service import ALERTING, path_of
 from driftline.errors import ConfigurationError
 from driftline.runtime.apprise_urls import apprise_url
+from driftline.runtime.template_files import templates_beside
 from driftline.wording import amount
 
 app = typer.Typer(no_args_is_help=True)
 routes_app = typer.Typer(no_args_is_help=True)
 app.add_typer(routes_app, name="routes", help="See where a configuration sends alerts.")
+templates_app = typer.Typer(no_args_is_help=True)
+app.add_typer(templates_app, name="templates", help="See what own texts of messages say.")
 silences_app = typer.Typer(no_args_is_help=True)
 app.add_typer(silences_app, name="silences", help="Keep alerts quiet for a while.")
 
@@ -198,6 +203,31 @@ def find_routes(
         raise typer.Exit(1)
 
 
+@templates_app.command(name="test")
+def render_texts(
+    *,
+    config: ConfigFile,
+    receiver: Annotated[str, typer.Option(help="Name of the receiver.")],
+    field: Annotated[str | None, typer.Option(help="Only this field, such as title.")] = None,
+    alerts: Annotated[
+        Path | None,
+        typer.Option(help="Alerts as JSON: the body of a webhook, or a list as it is posted to /api/v2/alerts; else a sample."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print what the texts of a receiver say, without telling anybody; exit 1 if one of them cannot be rendered."""
+    found = _loaded(config).receivers.get(receiver)
+    if found is None:
+        raise ConfigurationError(f"{config} has no receiver {receiver!r}")
+    rendered = rendered_texts(found, field, None if alerts is None else text_of(alerts))
+    if as_json:
+        print_json([asdict(one) for one in rendered])
+    else:
+        for one in rendered:
+            typer.echo(f"{one.channel} {one.field}: {'cannot be rendered: ' if one.failed else ''}{one.text or '(as usual)'}")
+    raise typer.Exit(1 if any(one.failed for one in rendered) else 0)
+
+
 @silences_app.command(name="list")
 def list_silences(*, as_json: Json = False) -> None:
     """List silences, the one that ends last first; exit 1 if one is active."""
@@ -294,7 +324,7 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 def _loaded(file: Path) -> Routing:
-    return load(text_of(file), source=str(file), apprise=apprise_url)
+    return load(text_of(file), source=str(file), apprise=apprise_url, templates=templates_beside(file))
 
 
 def _labels(words: list[str]) -> dict[str, str]:

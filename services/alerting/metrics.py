@@ -33,6 +33,11 @@ OVERDUE = Gauge(
 AUDIT_SUCCESS_TIMESTAMP_SECONDS = Gauge(
     "driftline_alerting_audit_success_timestamp_seconds", "When the auditor last found everything done that was due."
 )
+TEMPLATE_FAILURES = Counter(
+    "driftline_alerting_template_failures_total",
+    "Own texts that could not be rendered for a notification, which went out with our words instead.",
+    ["receiver"],
+)
 SEND_SECONDS = Histogram(
     "driftline_alerting_send_seconds",
     "Time that a channel took to answer one try.",

@@ -4,8 +4,9 @@ import re
 
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _IS_GO = re.compile(
-    r"\{\{-?\s*(?:[.$]|/\*|(?:range|define|template|block|with|end|if|else|len|index|printf|eq|and|or|not)(?:\s|-?\}\})"
-    r"|(?:toUpper|toLower|title|join|match|reReplaceAll|safeHtml|tz|date|now|since)\s+)"
+    r"\{\{-?\s*(?:[.$]|/\*|(?:else|end)\b"
+    r"|(?:range|if|with|len|index|printf|eq|ne|and|or|not|toUpper|toLower|title|trimSpace|join|match|reReplaceAll|safeHtml)\s+[.$(\"]"
+    r"|(?:define|template|block)\s+\")"
 )
 _ROOT = {
     "Status": "status",
@@ -38,9 +39,7 @@ def is_go(text: str) -> bool:
 def in_jinja(text: str) -> str:
     """The remedy: the whole text in Jinja2, else those of its actions that have a simple one."""
     opened: list[str] = []
-    said: list[tuple[str, str | None]] = []
-    for action in _ACTION.finditer(text):
-        said.append((action[0], _translated(action[1], opened)))
+    said = [(action[0], _translated(action[1], opened)) for action in _ACTION.finditer(text)]
     if all(there is not None for _, there in said) and not opened:
         whole = iter([str(there) for _, there in said])
         translated = _ACTION.sub(lambda _: next(whole), text)

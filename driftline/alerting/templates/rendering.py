@@ -51,9 +51,11 @@ class _Text:
         try:
             with budget():
                 text = _first(self._template.generate(context))
-        except Exception as error:  # noqa: BLE001 - whatever a text makes of its values
+        except Exception as error:  # whatever a text makes of its values
             raise _fault(error, self._library) from error
-        return one_line(text) if self._part is Part.TITLE else clean(text).strip()
+        if len(text) > LONGEST and self._part is Part.HTML:  # half a page may end in a tag
+            raise TextFault(f"makes more than {LONGEST} characters of HTML")
+        return one_line(text[:LONGEST]) if self._part is Part.TITLE else clean(text[:LONGEST]).strip()
 
 
 def _compiled(source: str, library: Mapping[str, str], *, escaping: bool = False) -> Template:
@@ -62,9 +64,10 @@ def _compiled(source: str, library: Mapping[str, str], *, escaping: bool = False
         raise TextFault(f"is longer than {LONGEST_SOURCE} characters")
     try:
         with budget():
+            template = sandbox.from_string(source)
             _check_names(sandbox.parse(source), library, frozenset(sandbox.globals))
-            return sandbox.from_string(source)
-    except Exception as error:  # noqa: BLE001 - whatever a text makes of the parser and of constants
+            return template
+    except Exception as error:  # whatever a text makes of the parser and of constants
         raise _fault(error, library) from error
 
 
@@ -98,7 +101,7 @@ def _first(pieces: Iterator[str]) -> str:
         length += len(piece)
         if length > LONGEST:
             break
-    return "".join(kept)[:LONGEST]
+    return "".join(kept)
 
 
 def _fault(error: Exception, library: Mapping[str, str]) -> TextFault:
@@ -107,8 +110,8 @@ def _fault(error: Exception, library: Mapping[str, str]) -> TextFault:
     line, file = _where(error, library)
     match error:
         case TemplateNotFound():
-            known = ", ".join(sorted(library)) or "none: name files under templates"
-            problem = f"imports {error.message}, which is none of the templates; they are {known}"
+            known = ", ".join(sorted(library)) or "there are none"
+            problem = f"imports {error.message}, which is none of the templates: {known}"
         case TemplateSyntaxError():
             problem = f"is not understood: {error.message}"
         case UndefinedError() | SecurityError():

@@ -45,8 +45,8 @@ _REFUSED: Mapping[type[nodes.Node], str] = {
     nodes.CallBlock: "call is not supported; give the macro its text as an argument",
     nodes.FilterBlock: "filter blocks are not supported; filter each value",
     nodes.ScopedEvalContextModifier: "autoescape is not supported: what a channel needs escaped is always escaped",
+    nodes.Dict: "mappings cannot be written in a text",
 }
-_NAMES_OF_MACROS = frozenset({"varargs", "kwargs", "caller"})
 
 
 @dataclass(slots=True)
@@ -84,10 +84,14 @@ def _turns(_context: object, values: Iterable[Any]) -> Iterator[Any]:
         yield value
 
 
+def _present(value: object) -> None:
+    if isinstance(value, StrictUndefined):
+        str(value)  # raises UndefinedError, which says what is missing
+
+
 def _single(value: object) -> object:
     """A value that has no parts. Raises SecurityError."""
-    if isinstance(value, StrictUndefined):
-        str(value)  # says what is missing
+    _present(value)
     if value is not None and not isinstance(value, str | int | float):
         raise SecurityError("a list or a mapping is no text; say which part of it, or join it: {{ names | join(', ') }}")
     return value
@@ -107,7 +111,8 @@ def _joined(eval_context: EvalContext, values: Iterable[Any], between: str = "",
     if attribute is None:
         for value in found:
             _spend_on(_single(value))
-    return do_join(eval_context, found, between, attribute)
+    made: str = do_join(eval_context, found, between, attribute)
+    return made
 
 
 def _replaced(text: str, old: str, new: str) -> str:
@@ -151,50 +156,35 @@ def _metered(function: Callable[..., Any]) -> Callable[..., Any]:
 class _Meter(NodeTransformer):
     """Has everything paid that a parsed text does. Raises TemplateSyntaxError for what texts may not do."""
 
-    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
-        """Refuse, or go on inside."""
-        problem = _REFUSED.get(type(node))
-        if isinstance(node, nodes.Name) and node.ctx == "load" and node.name in _NAMES_OF_MACROS:
-            problem = f"{node.name} is not supported; name the arguments of the macro"
-        if isinstance(node, nodes.Import | nodes.FromImport) and not isinstance(node.template, nodes.Const):
-            problem = "the name of what is imported must be written out"
-        if problem is not None:
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
+        """The node with meters in it and in all below it."""
+        if problem := _problem(node):
             raise TemplateSyntaxError(problem, node.lineno)
-        return super().generic_visit(node, *args, **kwargs)
-
-    def visit_For(self, node: nodes.For) -> nodes.Node:
-        """A turn costs."""
-        if node.recursive:
-            raise TemplateSyntaxError("recursive loops are not supported", node.lineno)
-        self.generic_visit(node)
-        node.iter = _filter(node.iter, "(turns)")
+        self.generic_visit(node, *args, **kwargs)
+        match node:
+            case nodes.For():
+                node.iter = _filter(node.iter, "(turns)")
+            case nodes.TemplateData():  # what stands outside of braces is paid each time that it is put out
+                return _filter(node, "(data)")
+            case nodes.Concat():
+                return _filter(nodes.List(node.nodes, lineno=node.lineno), "join")
+            case nodes.List() | nodes.Tuple(ctx="load"):
+                return _filter(nodes.List(node.items, lineno=node.lineno), "(elements)")
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
-        """`~` costs what it makes."""
-        self.generic_visit(node)
-        return _filter(nodes.List(node.nodes, lineno=node.lineno), "join")
 
-    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.Node:
-        """What stands outside of braces costs too, each time that it is put out."""
-        return _filter(node, "(data)")
-
-    def visit_List(self, node: nodes.List) -> nodes.Node:
-        """A list holds single values."""
-        self.generic_visit(node)
-        return _filter(node, "(elements)")
-
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
-        """So does a tuple, but for the names of a loop."""
-        self.generic_visit(node)
-        return node if node.ctx == "store" else _filter(nodes.List(node.items, lineno=node.lineno), "(elements)")
-
-    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
-        """Nobody needs one, and it could hold anything."""
-        raise TemplateSyntaxError("mappings cannot be written in a text", node.lineno)
+def _problem(node: nodes.Node) -> str | None:
+    match node:
+        case nodes.Name(name="varargs" | "kwargs" | "caller", ctx="load"):
+            return f"{node.name} is not supported; name the arguments of the macro"
+        case nodes.Import() | nodes.FromImport() if not isinstance(node.template, nodes.Const):
+            return "the name of what is imported must be written out"
+        case nodes.For(recursive=True):
+            return "recursive loops are not supported"
+    return _REFUSED.get(type(node))
 
 
-def _filter(node: nodes.Expr, name: str) -> nodes.Filter:
+def _filter(node: Any, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
@@ -219,7 +209,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters |= {"(data)": pass_context(lambda _context, data: data)}
         self.globals = {"range": _range, "namespace": Namespace}
 
-    def compile(self, source: str | nodes.Template, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def compile(self, source: str | nodes.Template, *args: Any, **kwargs: Any) -> Any:
         """Compile with meters in it; raises TemplateSyntaxError."""
         tree = self.parse(source) if isinstance(source, str) else source
         _Meter().visit(tree)
@@ -228,6 +218,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A key before a method, so that a label may be called `items`; all but the listed methods does not exist."""
+        _present(obj)
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute) if _exists(obj, attribute) else self.undefined(obj=obj, name=attribute)
@@ -242,10 +233,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Macros, methods and the two functions; no class."""
         return (obj is Namespace or not isinstance(obj, type)) and super().is_safe_callable(obj)
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - names of arguments are the text's
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what was named; it costs what it makes."""
         _spend(1)
-        made = super().call(__context, __obj, *args, **kwargs)
+        made = super().call(context, obj, *args, **kwargs)
         _spend_on(made)
         return made
 

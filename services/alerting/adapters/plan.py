@@ -12,6 +12,7 @@ from driftline.alerting.routing import Routing
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
 from driftline.runtime.apprise_urls import apprise_url
+from driftline.runtime.template_files import templates_beside
 from services.alerting.adapters.channels.port import Channel
 from services.alerting.adapters.channels.registry import build_channels
 from services.alerting.settings import AlertingSettings
@@ -77,7 +78,8 @@ def read_routing(settings: AlertingSettings) -> Routing:
         routing = default_routing(webhook=settings.alerting_webhook_url is not None)
     else:
         try:
-            routing = load(path.read_text(encoding="utf-8"), source=str(path), apprise=apprise_url)
+            text = path.read_text(encoding="utf-8")
+            routing = load(text, source=str(path), apprise=apprise_url, templates=templates_beside(path))
         except (OSError, UnicodeDecodeError) as error:
             problem = getattr(error, "strerror", None) or "it is no UTF-8"
             raise ConfigurationError(f"DRIFTLINE_ALERTING_CONFIG={path} cannot be read: {problem}") from error

@@ -71,7 +71,7 @@ def faults(text: str) -> list[tuple[int, str]]:
         ("receivers: [{name: a}]", "file"),
         (BASE + "tracing: {}", "tracing"),
         (BASE + "event_recorder: {}", "event_recorder"),
-        (BASE + "templates: ['*.tmpl']", "templates"),
+        (BASE + "templates: ['*.tmpl']", "templates[0]"),
         (BASE + "route: {receiver: a}", "route"),
         ("route: {}\nreceivers: []", "route"),
         ("route: {receiver: b}" + A, "route.receiver"),
@@ -240,9 +240,9 @@ def test_a_key_that_pagerduty_cannot_have_is_a_fault_that_does_not_quote_it() ->
 
 def test_what_is_refused_is_not_named_among_what_is_supported() -> None:
     with pytest.raises(InvalidAlertingConfig) as refused:
-        load(BASE + "template: x")
+        load(BASE + "trace: x")
     assert "supported are escalations" in str(refused.value)
-    assert "templates" not in str(refused.value)
+    assert "tracing" not in str(refused.value)
 
 
 def test_integrations_take_the_defaults_of_global() -> None:

@@ -1,10 +1,10 @@
 """What a channel must be able to do."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from driftline.alerting.channels.message import Message, read
+from driftline.alerting.channels.message import Message, OwnWords, read
 from driftline.alerting.delivery import Outcome
 
 
@@ -16,11 +16,13 @@ class Outgoing:
     body: bytes
     thread: str | None = None
     """What the channel answered as `Delivered.thread` when this group began to fire; None: it begins now."""
+    own: OwnWords = field(default_factory=OwnWords)
+    """What the channel's own texts say of it."""
 
     @property
     def message(self) -> Message:
         """The payload as those channels read it that say it in words of their own."""
-        return read(self.notification_id, json.loads(self.body))
+        return replace(read(self.notification_id, json.loads(self.body)), own=self.own)
 
 
 class Channel(Protocol):

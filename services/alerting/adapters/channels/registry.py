@@ -9,6 +9,7 @@ import structlog
 
 from driftline.alerting.routing import ChannelSpec
 from driftline.alerting.signature import parse_secret
+from driftline.alerting.templates.own_texts import OwnTexts
 from driftline.clock import Clock
 from driftline.errors import ConfigurationError
 from services.alerting.adapters.channels import configured
@@ -39,9 +40,15 @@ def build_channels(specs: Mapping[str, ChannelSpec], settings: ChannelSettings, 
         build = _BUILDERS.get(spec.kind)
         channel = None if build is None else build(spec, settings, clock)
         if channel is not None:
-            channels[name] = channel
+            channels[name] = channel if spec.texts is None else _with_texts(channel, spec.texts)
             _warn_of_private(spec, settings)
     return channels
+
+
+def _with_texts(channel: Channel, texts: OwnTexts) -> Channel:
+    from services.alerting.adapters.channels.worded import WordedChannel  # which loads Jinja2
+
+    return WordedChannel(channel, texts)
 
 
 def _warn_of_private(spec: ChannelSpec, settings: ChannelSettings) -> None:
