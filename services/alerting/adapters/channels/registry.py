@@ -40,15 +40,16 @@ def build_channels(specs: Mapping[str, ChannelSpec], settings: ChannelSettings, 
         build = _BUILDERS.get(spec.kind)
         channel = None if build is None else build(spec, settings, clock)
         if channel is not None:
-            channels[name] = channel if spec.texts is None else _with_texts(channel, spec.texts)
+            channels[name] = channel if spec.texts is None else _with_texts(channel, spec.texts, name)
             _warn_of_private(spec, settings)
     return channels
 
 
-def _with_texts(channel: Channel, texts: OwnTexts) -> Channel:
+def _with_texts(channel: Channel, texts: OwnTexts, name: str) -> Channel:
     from services.alerting.adapters.channels.worded import WordedChannel  # which loads Jinja2
 
-    return WordedChannel(channel, texts)
+    receiver, _, _ = name.rsplit("/", 2)
+    return WordedChannel(channel, texts, receiver)
 
 
 def _warn_of_private(spec: ChannelSpec, settings: ChannelSettings) -> None:

@@ -19,10 +19,12 @@ log = structlog.get_logger("driftline.alerting")
 class WordedChannel:
     """Renders the texts of a channel; one that fails is left out, so that our words go out in its place."""
 
-    def __init__(self, channel: Channel, texts: OwnTexts) -> None:
+    def __init__(self, channel: Channel, texts: OwnTexts, receiver: str) -> None:
         """Raises TextFault for what cannot be parsed, which the configuration has been checked for."""
         self._channel = channel
         self._texts = Texts(texts)
+        self._receiver = receiver
+        self._failures = TEMPLATE_FAILURES.labels(receiver)
         self.host = channel.host
         self.shows_care = shows_care(channel)
 
@@ -39,11 +41,10 @@ class WordedChannel:
         body = json.loads(message.body)
         words, faults = self._texts.words(context(body, read(message.notification_id, body)))
         for field, fault in faults.items():
-            receiver = str(body.get("receiver", ""))
-            TEMPLATE_FAILURES.labels(receiver).inc()
+            self._failures.inc()
             log.warning(
                 "a text of a receiver could not be rendered; the message goes out with our words",
-                receiver=receiver,
+                receiver=self._receiver,
                 field=field,
                 notification_id=message.notification_id,
                 problem=clip(one_line(fault.problem), 300),

@@ -39,7 +39,7 @@ class Recorder:
 
 def said(sources: dict[str, str], **changes: Any) -> Message:
     channel = Recorder()
-    assert WordedChannel(channel, OwnTexts(sources, {})).send(
+    assert WordedChannel(channel, OwnTexts(sources, {}), "all").send(
         Outgoing(*body(alert(**{**EXAMPLE, **changes})), "t 1")
     ) == Delivered(200)
     assert channel.sent[0].thread == "t 1"
@@ -107,7 +107,7 @@ def test_a_text_that_says_nothing_leaves_the_usual_one() -> None:
 
 def test_what_the_channel_is_shows_through() -> None:
     channel = Recorder()
-    worded = WordedChannel(channel, OwnTexts({"title": "x"}, {}))
+    worded = WordedChannel(channel, OwnTexts({"title": "x"}, {}), "all")
     assert (worded.host, worded.shows_care) == ("example.org", True)
     worded.close()
     assert channel.closed
