@@ -292,7 +292,9 @@ def _checked(file: Path) -> dict[str, Any]:
     try:
         routing = _loaded(file)
     except InvalidAlertingConfig as error:
-        faults = [{"field": fault.field, "line": fault.line, "problem": fault.problem} for fault in error.faults]
+        faults = [
+            {"file": fault.source, "field": fault.field, "line": fault.line, "problem": fault.problem} for fault in error.faults
+        ]
         return {"file": str(file), "faults": faults, "warnings": [], "found": {}}
     except ConfigurationError as error:
         return {"file": str(file), "faults": [], "warnings": [], "found": {}, "unreadable": str(error)}
@@ -315,7 +317,7 @@ def _print_report(report: dict[str, Any]) -> None:
         typer.echo(f"driftline: {report['unreadable']}", err=True)
         return
     for fault in report["faults"]:
-        typer.echo(f"{report['file']}:{fault['line']}: {fault['field']}: {fault['problem']}")
+        typer.echo(f"{fault['file']}:{fault['line']}: {fault['field']}: {fault['problem']}")
     for warning in report["warnings"]:
         typer.echo(f"warning: {warning}")
     if not report["faults"]:

@@ -5,8 +5,8 @@ import re
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _IS_GO = re.compile(
     r"\{\{-?\s*(?:[.$]|/\*|(?:else|end)\b"
-    r"|(?:range|if|with|len|index|printf|eq|ne|and|or|not|toUpper|toLower|title|trimSpace|join|match|reReplaceAll|safeHtml)\s+[.$(\"]"
-    r"|(?:define|template|block)\s+\")"
+    r"|(?:range|if|with|len|index|printf|eq|ne|and|or|toUpper|toLower|title|trimSpace|join|match|reReplaceAll|safeHtml)\s+[.$(\"]"
+    r"|not\s+[.$]|(?:define|template|block)\s+\")"
 )
 _ROOT = {
     "Status": "status",
@@ -46,8 +46,9 @@ def in_jinja(text: str) -> str:
         if len(translated) <= _LONGEST:
             return f"in Jinja2 it is {translated!r}"
     known = dict.fromkeys(f"{here} is {there}" for here, there in said if there is not None)
-    examples = list(known)[:5] or ["{{ .CommonLabels.job }} is {{ commonLabels.job }}"]
-    return f"write Jinja2: {', '.join(examples)}"
+    if known:
+        return f"write Jinja2: {', '.join(list(known)[:5])}"
+    return "write Jinja2, such as {{ commonLabels.job }} for {{ .CommonLabels.job }}, or remove it for the usual words"
 
 
 def _translated(action: str, opened: list[str]) -> str | None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, nodes, pass_context, pass_eval_context
+from jinja2 import Environment, FunctionLoader, StrictUndefined, nodes, pass_context, pass_eval_context
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
-from jinja2.filters import FILTERS, do_join
+from jinja2.filters import FILTERS, do_join, make_attrgetter
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -26,10 +26,10 @@ WORK = 100_000
 LONGEST_RANGE = 1_000
 _LARGEST = 10**15
 
-_FILTERS = (
-    *("abs", "capitalize", "default", "dictsort", "first", "float", "int", "items", "last", "length", "list", "lower", "map"),
-    *("max", "min", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "sum", "title", "trim", "truncate"),
-    *("unique", "upper", "wordcount"),
+_OF_TEXTS = ("abs", "capitalize", "float", "int", "lower", "title", "trim", "truncate", "upper", "wordcount")
+_OF_LISTS = (
+    *("dictsort", "first", "items", "last", "length", "list", "map", "max", "min", "reject", "rejectattr", "reverse"),
+    *("select", "selectattr", "sort", "sum", "unique"),
 )
 _METHODS: Mapping[type, frozenset[str]] = {
     dict: frozenset({"get", "items", "keys", "values"}),
@@ -106,12 +106,10 @@ def _said(value: object) -> object:
 
 @pass_eval_context
 def _joined(eval_context: EvalContext, values: Iterable[Any], between: str = "", attribute: str | int | None = None) -> str:
-    found = list(_turns(None, values))
-    _spend(len(found) * len(str(_single(between))))
-    if attribute is None:
-        for value in found:
-            _spend_on(_single(value))
-    made: str = do_join(eval_context, found, between, attribute)
+    part = make_attrgetter(eval_context.environment, attribute) if attribute is not None else _single
+    found = [_single(part(value)) for value in _turns(None, values)]
+    _spend(len(found) * len(str(_single(between))) + sum(len(str(value)) for value in found))
+    made: str = do_join(eval_context, found, between)
     return made
 
 
@@ -119,6 +117,10 @@ def _replaced(text: str, old: str, new: str) -> str:
     text, old, new = str(_single(text)), str(_single(old)), str(_single(new))
     _spend(len(text) + (text.count(old) * len(new)))
     return text.replace(old, new)
+
+
+def _default(value: object, otherwise: object = "", boolean: bool = False) -> object:  # noqa: FBT001, FBT002 - as in Jinja2
+    return _single(otherwise) if isinstance(value, StrictUndefined) or (boolean and not value) else value
 
 
 def _rounded(value: float, digits: int = 0) -> float:
@@ -151,6 +153,19 @@ def _metered(function: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return paid
+
+
+def _of_single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter for values without parts alone: of a list it would make a text."""
+
+    @wraps(function)
+    def checked(*values: Any, **named: Any) -> Any:
+        for value in values:
+            if not isinstance(value, Environment):
+                _single(value)
+        return function(*values, **named)
+
+    return checked
 
 
 class _Meter(NodeTransformer):
@@ -203,8 +218,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.filters = {name: _metered(FILTERS[name]) for name in _FILTERS}
-        self.filters |= {"join": _joined, "replace": _replaced, "round": _rounded}
+        self.filters = {name: _metered(FILTERS[name]) for name in _OF_LISTS}
+        self.filters |= {name: _of_single(_metered(FILTERS[name])) for name in _OF_TEXTS}
+        self.filters |= {"default": _default, "join": _joined, "replace": _replaced, "round": _rounded}
         self.filters |= {"(turns)": pass_context(_turns), "(elements)": pass_context(_elements)}
         self.filters |= {"(data)": pass_context(lambda _context, data: data)}
         self.globals = {"range": _range, "namespace": Namespace}

@@ -113,8 +113,8 @@ _TEXT = st.one_of(st.sampled_from(HARM), st.text(max_size=200), st.text(st.chara
 
 
 @st.composite
-def hostile(draw: st.DrawFn) -> Message:
-    """A notification whose every text of others is one that means harm."""
+def hostile_bodies(draw: st.DrawFn) -> tuple[str, bytes]:
+    """Id and stored body of a notification whose every text of others is one that means harm."""
     count = draw(st.sampled_from([1, 1, 2, 25]))
     ended = draw(st.booleans())
     changes: dict[str, Any] = {
@@ -131,7 +131,12 @@ def hostile(draw: st.DrawFn) -> Message:
     if draw(st.booleans()):
         changes["posted"] = Posted(annotations={"runbook_url": draw(_TEXT)}, generator_url=draw(_TEXT), expires_at=DAY)
         changes["labels"] = {"alertname": draw(_TEXT), **draw(st.dictionaries(_TEXT, _TEXT, max_size=12))}
-    return message(*(alert(f"a{number}", **changes) for number in range(count)), key=draw(st.text(max_size=50)))
+    return body(*(alert(f"a{number}", **changes) for number in range(count)), key=draw(st.text(max_size=50)))
+
+
+def hostile() -> st.SearchStrategy[Message]:
+    """The same as the channels read it."""
+    return hostile_bodies().map(lambda stored: read(stored[0], json.loads(stored[1])))
 
 
 def texts(value: Any) -> list[str]:

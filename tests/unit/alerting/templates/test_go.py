@@ -32,7 +32,7 @@ def test_of_others_what_can_be_said_is() -> None:
         in_jinja('{{ template "x" . }} {{ .CommonLabels.job }}')
         == "write Jinja2: {{ .CommonLabels.job }} is {{ commonLabels.job }}"
     )
-    assert in_jinja('{{ define "x" }}') == "write Jinja2: {{ .CommonLabels.job }} is {{ commonLabels.job }}"
+    assert in_jinja('{{ template "slack.default.title" . }}').endswith("or remove it for the usual words")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,7 @@ def test_templates_of_go_are_known(text: str) -> None:
         "{{ title }}",
         "{{ range(3) | join }}",
         "{{ not model }}",
+        "{{ not (model) }}",
         "{{ index }}",
         "{% if status %}{% endif %}",
         "{{ join }}",

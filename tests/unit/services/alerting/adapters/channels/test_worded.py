@@ -1,7 +1,9 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -9,12 +11,16 @@ from structlog.testing import capture_logs
 from driftline.alerting.channels import pagerduty, plain, slack, teams
 from driftline.alerting.channels.email import Envelope, compose
 from driftline.alerting.channels.message import Message, OwnWords
+from driftline.alerting.config import load
 from driftline.alerting.delivery import Delivered, Outcome
 from driftline.alerting.templates.own_texts import OwnTexts
+from driftline.clock import ManualClock
 from services.alerting.adapters.channels.port import Outgoing
+from services.alerting.adapters.channels.registry import build_channels
 from services.alerting.adapters.channels.worded import WordedChannel
+from services.alerting.settings import AlertingSettings
 from tests.unit.alerting.builders import alert
-from tests.unit.alerting.channels.notices import EXAMPLE, ROUTING_KEY, body, hostile, schema, texts
+from tests.unit.alerting.channels.notices import EXAMPLE, ROUTING_KEY, body, hostile, hostile_bodies, schema, texts
 
 ENVELOPE = Envelope(sender="a@example.org", recipients=("b@example.org",))
 
@@ -105,6 +111,26 @@ def test_a_text_that_says_nothing_leaves_the_usual_one() -> None:
     assert own == Outgoing(*body()).message
 
 
+@pytest.mark.parametrize("source", [" ", "{{ commonLabels.nothing }}", "{{ alerts[99].title }}", "{{ 1 // 0 }}"])
+@given(told=hostile_bodies())
+@settings(max_examples=25)
+def test_without_words_of_its_own_a_message_is_as_it_was(source: str, told: tuple[str, bytes]) -> None:
+    channel = Recorder()
+    with capture_logs():
+        WordedChannel(channel, OwnTexts({"title": source, "text": source, "html": source}, {}), "all").send(Outgoing(*told))
+    assert channel.sent[0].message == Outgoing(*told).message
+
+
+def test_the_channels_of_a_configuration_have_its_texts() -> None:
+    address = "webhook_url: https://teams.example.org/x"
+    text = f"route: {{receiver: a/b}}\nreceivers:\n- {{name: a/b, msteamsv2_configs: [{{{address}, title: x}}, {{{address}}}]}}"
+    settings = AlertingSettings(tokens_file=Path("t"))
+    own, usual = build_channels(load(text).channels, settings, ManualClock()).values()
+    assert isinstance(own, WordedChannel)
+    assert not isinstance(usual, WordedChannel)
+    assert REGISTRY.get_sample_value("driftline_alerting_template_failures_total", {"receiver": "a/b"}) == 0
+
+
 def test_what_the_channel_is_shows_through() -> None:
     channel = Recorder()
     worded = WordedChannel(channel, OwnTexts({"title": "x"}, {}), "all")
@@ -124,3 +150,20 @@ def test_texts_of_others_stay_within_the_rules_of_each_channel(message: Message)
     )
     assert len(json.dumps(teams.message_card(own), ensure_ascii=False).encode()) < 28_000
     compose(own, ENVELOPE, now=1).as_bytes()
+
+
+@given(hostile_bodies())
+@settings(max_examples=50)
+def test_own_texts_of_hostile_values_say_something_or_leave_the_usual_words(told: tuple[str, bytes]) -> None:
+    channel = Recorder()
+    sources = {
+        "title": "{{ title }}",
+        "text": "{% for alert in alerts %}{{ alert.labels | dictsort | length }}{{ details }}{% endfor %}",
+    }
+    with capture_logs():
+        WordedChannel(channel, OwnTexts({**sources, "html": "<b>{{ title }}</b>"}, {}), "all").send(Outgoing(*told))
+    message = channel.sent[0].message
+    schema("slack").validate(slack.post(message, "C"))
+    schema("teams").validate(teams.message_card(message))
+    page = compose(message, ENVELOPE, now=1).as_string()
+    assert "\nBcc:" not in page
