@@ -7,6 +7,7 @@ embedded broker. It lives for the session (one per xdist worker); every test get
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import uuid
@@ -49,8 +50,13 @@ class TestKafka:
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_they_are_by_default() -> None:
+def _logs_as_they_are_by_default() -> Iterator[None]:
     """What one test says about logging ends with it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
     structlog.reset_defaults()
 
 

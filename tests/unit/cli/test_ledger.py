@@ -181,7 +181,7 @@ def test_export_of_a_time_range_and_actor(run: Run, house: Path) -> None:
 
 def test_entry_is_shown_in_full(run: Run, house: Path) -> None:
     entry = json.loads(run("export")[1].splitlines()[0])
-    more = {"event": None, "payload_state": "kept", "withdrawn_by": None}
+    more = {"event": None, "payload_json": None, "payload_state": "kept", "withdrawn_by": None}
     assert json.loads(run("entry", entry["entry_id"])[1]) == entry | more
     assert run("entry", "00000000-0000-0000-0000-000000000000")[0] == 1
     assert run("entry", "x")[0] == 2

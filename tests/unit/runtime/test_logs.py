@@ -14,12 +14,7 @@ from driftline.runtime.logs import configure_logs
 
 @pytest.fixture
 def stream():
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield io.StringIO()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return io.StringIO()
 
 
 def test_json_lines_carry_service_level_and_fields(stream):

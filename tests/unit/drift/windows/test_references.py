@@ -65,7 +65,7 @@ def test_a_window_is_held_against_the_one_before_with_the_same_limits_and_a_stor
     ]
     jump = stream.told(DriftDetected)[1]
     assert jump.risk_score == 100.0  # of its own checks
-    assert "feature drift over 1 hour against the window before, 1 of 1 columns drifted" in jump.summary
+    assert "feature drift over 1 hour against the window before, 1 of 1 column drifted" in jump.summary
 
 
 def test_the_same_hour_of_last_week_is_kept_until_its_last_use_and_then_let_go():
