@@ -22,7 +22,9 @@ from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 WORK = 100_000
-"""What one rendering may cost; some 50 ms."""
+"""Steps that one rendering may take: below a second, and below 2 MB."""
+_CHARACTERS = 16
+"""So many are one step."""
 LONGEST_RANGE = 1_000
 _LARGEST = 10**15
 
@@ -71,11 +73,20 @@ def _spend(cost: int) -> None:
     left = _BUDGET.get()
     left.left -= cost
     if left.left < 0:
-        raise SecurityError(f"works too long: loops, calls and texts may make {WORK} steps and characters in all")
+        raise SecurityError(
+            f"works too long: {WORK} turns of loops, calls and elements are the most, {_CHARACTERS} characters count as one"
+        )
 
 
 def _spend_on(value: object) -> None:
-    _spend(1 + (len(value) if isinstance(value, str | list | tuple | dict) else 0))
+    if isinstance(value, str):
+        _spend_on_text(len(value))
+    else:
+        _spend(1 + (len(value) if isinstance(value, list | tuple | dict) else 0))
+
+
+def _spend_on_text(length: int) -> None:
+    _spend(1 + length // _CHARACTERS)
 
 
 def _turns(_context: object, values: Iterable[Any]) -> Iterator[Any]:
@@ -100,7 +111,7 @@ def _single(value: object) -> object:
 def _said(value: object) -> object:
     """What stands between {{ }}, as it is put out."""
     said = "" if _single(value) is None else value
-    _spend(len(str(said)))
+    _spend_on_text(len(str(said)))
     return said
 
 
@@ -108,14 +119,14 @@ def _said(value: object) -> object:
 def _joined(eval_context: EvalContext, values: Iterable[Any], between: str = "", attribute: str | int | None = None) -> str:
     part = make_attrgetter(eval_context.environment, attribute) if attribute is not None else _single
     found = [_single(part(value)) for value in _turns(None, values)]
-    _spend(len(found) * len(str(_single(between))) + sum(len(str(value)) for value in found))
+    _spend_on_text(len(found) * len(str(_single(between))) + sum(len(str(value)) for value in found))
     made: str = do_join(eval_context, found, between)
     return made
 
 
 def _replaced(text: str, old: str, new: str) -> str:
     text, old, new = str(_single(text)), str(_single(old)), str(_single(new))
-    _spend(len(text) + (text.count(old) * len(new)))
+    _spend_on_text(len(text) + text.count(old) * len(new))
     return text.replace(old, new)
 
 
@@ -259,7 +270,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Numbers, and `+` of two texts."""
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
-            _spend(len(left) + len(right))
+            _spend_on_text(len(left) + len(right))
             return left + right
         for value in (left, right):
             if not isinstance(_single(value), int | float) or abs(value) > _LARGEST or operator == "**":

@@ -121,7 +121,7 @@ def test_nothing_else_can_be_reached(source: str) -> None:
         "{% set ns = namespace(x=9) %}{% for i in range(60) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
         "{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}",
         "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
-        "{% macro m(n) %}" + "x" * 1_000 + "{% endmacro %}{% for i in range(1000) %}{% set x = m(1) %}{% endfor %}",
+        "{% macro m(n) %}" + "x" * 10_000 + "{% endmacro %}{% for i in range(1000) %}{% set x = m(1) %}{% endfor %}",
         "{% set a = ['x'] %}" + "{% set a = [a, a] %}" * 60 + "{{ a | length }}",
         "{% set a = ['x'] %}" + "{% set a = ['', ''] | map('default', a, true) | list %}" * 60 + "{{ a | upper }}",
         "{{ alerts | join(attribute='labels') }}",
@@ -141,6 +141,12 @@ def test_a_text_is_cut_while_it_renders_and_a_page_is_refused() -> None:
     endless = "{% for a in range(100) %}" + "x" * 500 + "{% endfor %}"
     assert rendered(endless) == "x" * LONGEST
     assert "HTML" in fault(endless, field="html").problem
+
+
+def test_as_many_alerts_as_a_notification_holds_may_be_said_in_full() -> None:
+    many = context_of([alert(f"a{number}", **{**EXAMPLE, "details": "x" * 2_000}) for number in range(20)])
+    source = "{% macro m(a) %}{{ a.details | trim | upper }}{{ a.title ~ a.risk }}{% endmacro %}{% set it %}{% for a in alerts %}{{ m(a) }}{% endfor %}{% endset %}{{ it }}"
+    assert len(Texts(OwnTexts({"text": source}, {})).render("text", many)) == LONGEST
 
 
 def test_a_title_is_one_line_and_a_text_keeps_its_lines() -> None:

@@ -140,7 +140,7 @@ def test_what_the_channel_is_shows_through() -> None:
 
 
 @given(hostile())
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_texts_of_others_stay_within_the_rules_of_each_channel(message: Message) -> None:
     found = "".join((message.lead.title, *message.lead.segments, message.lead.details)) or "x"
     own = replace(message, own=OwnWords(title=message.lead.title or "x", text=found))
@@ -153,7 +153,7 @@ def test_texts_of_others_stay_within_the_rules_of_each_channel(message: Message)
 
 
 @given(hostile_bodies())
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_own_texts_of_hostile_values_say_something_or_leave_the_usual_words(told: tuple[str, bytes]) -> None:
     channel = Recorder()
     sources = {
