@@ -25,6 +25,8 @@ WORK = 100_000
 """Steps that one rendering may take: below a second, and below 2 MB."""
 _CHARACTERS = 16
 """So many are one step."""
+_LONGEST_TEXT = 100_000
+"""Characters of one text."""
 LONGEST_RANGE = 1_000
 _LARGEST = 10**15
 
@@ -86,7 +88,15 @@ def _spend_on(value: object) -> None:
 
 
 def _spend_on_text(length: int) -> None:
+    if length > _LONGEST_TEXT:
+        raise SecurityError(f"makes a text that is too long: {_LONGEST_TEXT} characters are the most")
     _spend(1 + length // _CHARACTERS)
+
+
+def _weighed(_context: object, value: object) -> object:
+    """A value that something is about to go through, such as a comparison."""
+    _spend_on(value)
+    return value
 
 
 def _turns(_context: object, values: Iterable[Any]) -> Iterator[Any]:
@@ -192,6 +202,12 @@ class _Meter(NodeTransformer):
                 node.iter = _filter(node.iter, "(turns)")
             case nodes.TemplateData():  # what stands outside of braces is paid each time that it is put out
                 return _filter(node, "(data)")
+            case nodes.Compare():
+                node.expr = _filter(node.expr, "(weighed)")
+                for operand in node.ops:
+                    operand.expr = _filter(operand.expr, "(weighed)")
+            case nodes.Getitem(arg=nodes.Slice()) | nodes.Test():
+                node.node = _filter(node.node, "(weighed)")
             case nodes.Concat():
                 return _filter(nodes.List(node.nodes, lineno=node.lineno), "join")
             case nodes.List() | nodes.Tuple(ctx="load"):
@@ -232,7 +248,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters = {name: _metered(FILTERS[name]) for name in _OF_LISTS}
         self.filters |= {name: _of_single(_metered(FILTERS[name])) for name in _OF_TEXTS}
         self.filters |= {"default": _default, "join": _joined, "replace": _replaced, "round": _rounded}
-        self.filters |= {"(turns)": pass_context(_turns), "(elements)": pass_context(_elements)}
+        self.filters |= {
+            "(turns)": pass_context(_turns),
+            "(weighed)": pass_context(_weighed),
+            "(elements)": pass_context(_elements),
+        }
         self.filters |= {"(data)": pass_context(lambda _context, data: data)}
         self.globals = {"range": _range, "namespace": Namespace}
 
@@ -262,7 +282,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what was named; it costs what it makes."""
-        _spend(1)
+        _spend_on(getattr(obj, "__self__", None))
         made = super().call(context, obj, *args, **kwargs)
         _spend_on(made)
         return made

@@ -13,6 +13,8 @@ from driftline.alerting.templates.sample import context_of, sample_contexts
 from tests.unit.alerting.builders import alert
 from tests.unit.alerting.channels.notices import EXAMPLE, HARM
 
+_BIG = "{% set big %}{% for i in range(90) %}" + "x" * 1_000 + "{% endfor %}{% endset %}"
+
 
 def rendered(source: str, *, field: str = "text", library: dict[str, str] | None = None, **changes: Any) -> str:
     known = context_of([alert(**{**EXAMPLE, **changes})])
@@ -125,6 +127,10 @@ def test_nothing_else_can_be_reached(source: str) -> None:
         "{% set a = ['x'] %}" + "{% set a = [a, a] %}" * 60 + "{{ a | length }}",
         "{% set a = ['x'] %}" + "{% set a = ['', ''] | map('default', a, true) | list %}" * 60 + "{{ a | upper }}",
         "{{ alerts | join(attribute='labels') }}",
+        _BIG + "{% for i in range(1000) %}{% for j in range(90) %}{% if big ~ 'x' in big %}{% endif %}{% endfor %}{% endfor %}",
+        _BIG + "{% for i in range(1000) %}{% for j in range(90) %}{% if big in big %}{% endif %}{% endfor %}{% endfor %}",
+        _BIG + "{% for i in range(1000) %}{% for j in range(90) %}{% if big[1:] %}{% endif %}{% endfor %}{% endfor %}",
+        _BIG + "{% for i in range(1000) %}{% for j in range(90) %}{% if big.split('z') %}{% endif %}{% endfor %}{% endfor %}",
         "{{ alerts | map('upper') | join }}",
         "{% for x in [1] recursive %}{{ loop([1, 1]) }}{% endfor %}",
         "{{ range(1000) | map('replace', '1', title ~ title) | join | length }}" * 20,
