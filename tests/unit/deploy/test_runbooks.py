@@ -81,12 +81,13 @@ def commands_in(path):
 
 @pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
 def test_every_command_of_a_runbook_exists_with_its_options(path):
-    for _, noun, verb, *rest in commands_in(path):
-        nouns = getattr(typer.main.get_command(cli._application([noun])), "commands", {})
-        commands = getattr(nouns[noun], "commands", {})
-        assert verb in commands, f"driftline {noun} {verb}"
-        options = {name for parameter in commands[verb].params for name in parameter.opts}
-        assert {word for word in rest if word.startswith("-")} <= options, " ".join(["driftline", noun, verb, *rest])
+    for _, *rest in commands_in(path):
+        command = typer.main.get_command(cli._application(rest[:1]))
+        while commands := getattr(command, "commands", {}):
+            assert rest[0] in commands, f"driftline ... {' '.join(rest)}"
+            command = commands[rest.pop(0)]
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in rest if word.startswith("-")} <= options, f"{command.name} {' '.join(rest)}"
 
 
 def test_prometheus_scrapes_the_six_services():
