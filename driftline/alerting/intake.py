@@ -145,33 +145,17 @@ def _drift_cleared(event: DriftCleared, known: Alert | None, event_id: str) -> C
 
 
 def _health_opened(event: HealthOpened, known: Alert | None, event_id: str, now: int) -> Change:
-    firing = known is not None and known.ends_at is None
     if known is not None and event.at < (known.ends_at or known.starts_at):
         return Ignored.STALE
-    if known is not None and firing and (known.severity, known.details) == (event.severity, event.detail):
-        return Ignored.UNCHANGED
-    labels = identity(event)
-    return Fired(
-        Alert(
-            alert_id=fingerprint(labels),
-            labels=labels,
-            alert_type=_health_type(event),
-            title=f"{event.kind.replace('_', ' ').capitalize()}: {event.subject}",
-            model_id=event.labels.get("model_id", ""),
-            model_version=event.labels.get("model_version", ""),
-            priority=_priority(event.severity),
-            severity=event.severity,
-            risk_score=None,
-            details=event.detail,
-            affected_segments=(),
-            starts_at=known.starts_at if known is not None and firing else event.at,
-            ends_at=None,
-            fired_at=known.fired_at if known is not None and firing else now,
-            episode_id="",
-            sequence=0,
-            source_event_id=event_id,
-        )
+    condition = _Condition(
+        alert_type=_health_type(event),
+        title=f"{event.kind.replace('_', ' ').capitalize()}: {event.subject}",
+        model_id=event.labels.get("model_id", ""),
+        model_version=event.labels.get("model_version", ""),
+        severity=event.severity,
+        details=event.detail,
     )
+    return _lasting(event, condition, known, event_id, now)
 
 
 def _health_cleared(event: HealthCleared, known: Alert | None, event_id: str) -> Change:
@@ -183,34 +167,60 @@ def _health_cleared(event: HealthCleared, known: Alert | None, event_id: str) ->
 
 
 def _compliance_reported(event: ComplianceReported, known: Alert | None, event_id: str, now: int) -> Change:
-    firing = known is not None and known.ends_at is None
     if known is not None and event.at < (known.ends_at or known.starts_at):
         return Ignored.STALE
     if compliance_rules.is_met(event):
-        if known is None or not firing:
+        if known is None or known.ends_at is not None:
             return Ignored.UNKNOWN_ALERT if known is None else Ignored.UNCHANGED
         reason = "clean" if event.total_checks else "superseded"
         return Resolved(replace(known, ends_at=event.at, source_event_id=event_id), reason)
-    severity, details = compliance_rules.severity(event), compliance_rules.details(event)
-    if known is not None and firing and (known.severity, known.details) == (severity, details):
+    condition = _Condition(
+        alert_type=AlertType.COMPLIANCE,
+        title=compliance_rules.title(event),
+        model_id=event.model_id,
+        model_version="",
+        severity=compliance_rules.severity(event),
+        details=compliance_rules.details(event),
+    )
+    return _lasting(event, condition, known, event_id, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Condition:
+    """What is told of something that lasts until another event ends it."""
+
+    alert_type: AlertType
+    title: str
+    model_id: str
+    model_version: str
+    severity: str
+    details: str
+
+
+def _lasting(
+    event: HealthOpened | ComplianceReported, condition: _Condition, known: Alert | None, event_id: str, now: int
+) -> Change:
+    """The alert about a condition; one that fires already goes on, and is told again only with other words."""
+    firing = known if known is not None and known.ends_at is None else None
+    if firing is not None and (firing.severity, firing.details) == (condition.severity, condition.details):
         return Ignored.UNCHANGED
     labels = identity(event)
     return Fired(
         Alert(
             alert_id=fingerprint(labels),
             labels=labels,
-            alert_type=AlertType.COMPLIANCE,
-            title=compliance_rules.title(event),
-            model_id=event.model_id,
-            model_version="",
-            priority=_priority(severity),
-            severity=severity,
+            alert_type=condition.alert_type,
+            title=condition.title,
+            model_id=condition.model_id,
+            model_version=condition.model_version,
+            priority=_priority(condition.severity),
+            severity=condition.severity,
             risk_score=None,
-            details=details,
+            details=condition.details,
             affected_segments=(),
-            starts_at=known.starts_at if known is not None and firing else event.at,
+            starts_at=event.at if firing is None else firing.starts_at,
             ends_at=None,
-            fired_at=known.fired_at if known is not None and firing else now,
+            fired_at=now if firing is None else firing.fired_at,
             episode_id="",
             sequence=0,
             source_event_id=event_id,
