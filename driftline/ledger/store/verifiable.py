@@ -21,14 +21,13 @@ from driftline.ledger.walk import BEGINNING, FIRST, Place, Tail, claimed
 __all__ = ["Verifiable"]
 
 _ID_CHUNK: Final = 500
-_e = t.entry.c
+_e, _n = t.entry.c, t.node.c
 _BEFORE: Final = select(_e.leaf, _e.entry_hash).where(_e.seq < bindparam("first")).order_by(_e.seq.desc()).limit(1)
 _BEFORE_OF_ACTOR: Final = _BEFORE.where(_e.actor == bindparam("of"))
 _BEFORE_OF_RESOURCE: Final = _BEFORE.where(_e.resource_type == bindparam("kind"), _e.resource_id == bindparam("of"))
 _KNOWN: Final = select(t.entry.c.entry_id, t.entry.c.seq, t.payload.c.salt, t.entry.c.data_hash).select_from(JOINED)
 _KNOWN_IN_CHUNK: Final = _KNOWN.where(t.entry.c.entry_id.in_(bindparam("ids", expanding=True)))
 _KNOWN_IN_ARRAY: Final = _KNOWN.where(t.entry.c.entry_id == any_(bindparam("ids", type_=NullType())))
-_e, _n = t.entry.c, t.node.c
 _HASHES: Final = select(_e.entry_hash).where(_e.seq >= bindparam("first"), _e.seq < bindparam("end")).order_by(_e.seq)
 _NODES: Final = (
     select(_n.hash)
