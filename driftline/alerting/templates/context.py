@@ -27,13 +27,20 @@ def context(body: Mapping[str, Any], message: Message) -> Context:
     }
 
 
-NAMES = frozenset(
-    {"status", "reason", "receiver", "groupKey", "groupLabels", "commonLabels", "commonAnnotations", "externalURL", "alerts"}
-    | {"truncatedAlerts", "model", "modelVersion", "priority", "risk", "title", "details", "columns", "runbook", "dashboard"}
-)
-"""What a text may name."""
-
 _OF_THE_LEAD = frozenset({"model", "modelVersion", "priority", "risk", "title", "details", "columns", "runbook", "dashboard"})
+NAMES = _OF_THE_LEAD | {
+    "status",
+    "reason",
+    "receiver",
+    "groupKey",
+    "groupLabels",
+    "commonLabels",
+    "commonAnnotations",
+    "externalURL",
+    "alerts",
+    "truncatedAlerts",
+}
+"""What a text may name."""
 
 
 def _alert(alert: Mapping[str, Any], item: Item) -> Context:
