@@ -91,6 +91,11 @@ class Attempt:
     now: int
 
 
+def asked_to_wait(outcome: TryAgain, policy: RetryPolicy) -> int:
+    """Microseconds for which the channel asked to be left alone, as far as it may ask; 0 where it did not."""
+    return min(outcome.retry_after_us or 0, policy.retry_after_cap_us)
+
+
 def next_try(outcome: TryAgain, attempt: Attempt, policy: RetryPolicy, *, jitter: float) -> int | None:
     """When to try again, microseconds; None: give up.
 
@@ -99,6 +104,5 @@ def next_try(outcome: TryAgain, attempt: Attempt, policy: RetryPolicy, *, jitter
     steps = min(attempt.number - 1, 60)
     backoff = min(policy.first_us * policy.factor**steps, policy.cap_us)
     delay = int(backoff * (0.5 + 0.5 * jitter))
-    asked = min(outcome.retry_after_us or 0, policy.retry_after_cap_us)
-    at = attempt.now + max(delay, asked)
+    at = attempt.now + max(delay, asked_to_wait(outcome, policy))
     return at if at <= attempt.decided_at + policy.give_up_after_us else None

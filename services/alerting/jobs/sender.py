@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from driftline.alerting.alert import Status
-from driftline.alerting.delivery import Attempt, Delivered, Outcome, Refused, RetryPolicy, TryAgain, next_try
+from driftline.alerting.delivery import Attempt, Delivered, Outcome, Refused, RetryPolicy, TryAgain, asked_to_wait, next_try
 from driftline.alerting.life import Entry, Happening
 from driftline.alerting.pace import Pace
 from driftline.clock import Clock
@@ -169,8 +169,8 @@ class Sender:
         if isinstance(outcome, TryAgain):
             attempt = Attempt(parcel.attempts, parcel.decided_at, now)
             due = next_try(outcome, attempt, self._options.retry, jitter=self._jitter())
-            if outcome.retry_after_us is not None:
-                self._leave_alone(tx, now + min(outcome.retry_after_us, self._options.retry.retry_after_cap_us))
+            if wait := asked_to_wait(outcome, self._options.retry):
+                self._leave_alone(tx, now + wait)
         if isinstance(outcome, Refused) or parcel.attempts >= _TRIES_TILL_FAILING:
             self._note_failing(tx, batch, outcome.error, now)
         if due is None:
