@@ -13,6 +13,7 @@ from driftline.governance.compliance.report import assess, told
 from driftline.governance.compliance.requirements import ATTESTABLE, requirements_of
 from driftline.governance.errors import Conflict, NotFound
 from driftline.governance.fields import nearest
+from driftline.governance.periods import DAY_US
 from driftline.governance.registry import check_id
 from driftline.runtime.tokens import Actor
 from services.governance.adapters.journal import GovernanceEvent, Proposal
@@ -21,7 +22,6 @@ from services.governance.api.desk import CHANGERS, READERS, Counter
 from services.governance.api.views import View, compliance_view, report_view
 from services.governance.store import Store
 
-_DAY_US = 86_400_000_000
 _LONGEST_DAYS = 366
 """People look again at what they vouch for at least once a year."""
 
@@ -127,7 +127,7 @@ def _attested(store: Store, model_id: str, wanted: Attestation, actor: str, now:
         statement=wanted.statement,
         document=wanted.document,
         value=wanted.value,
-        until=at + wanted.days * _DAY_US,
+        until=at + wanted.days * DAY_US,
         actor=actor,
         at=at,
     )
